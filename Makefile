@@ -1,0 +1,68 @@
+# Every target sets up .venv by itself first; the second call installs nothing.
+#
+#   make compare                    the quickstart: generated text, no download, under 5 minutes
+#   make compare EXPERIMENT=imdb    a named experiment (see conf/experiment/)
+#   make report EXPERIMENT=imdb     its report again, without training
+#   make ui                         MLflow on the local store, on this machine only
+#   make test, make lint            what continuous integration runs
+#   make lock                       pin every version anew, after a change of pyproject.toml
+
+EXPERIMENT ?= quickstart
+ARGS ?=
+PORT ?= 5000
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+# The first interpreter that TensorFlow has wheels for.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& { command -v $$name; break; }; done)
+UV = $(or $(shell command -v uv 2>/dev/null),.bootstrap/bin/uv)
+
+.PHONY: setup compare report ui test lint lock clean
+.DEFAULT_GOAL := compare
+
+setup: $(INSTALLED)
+
+compare: $(INSTALLED)
+	@$(BIN)/python -m experiments.compare experiment=$(EXPERIMENT) $(ARGS)
+
+report: $(INSTALLED)
+	@$(BIN)/python -m experiments.report experiment=$(EXPERIMENT) $(ARGS)
+
+ui: $(INSTALLED)
+	@$(BIN)/python -m experiments.ui --port $(PORT) $(ARGS)
+
+test: $(INSTALLED)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+lock: .bootstrap/bin/uv
+	.bootstrap/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv .bootstrap
+
+# Beside the packages the project itself goes in, editable, with a console script for each program.
+$(INSTALLED): requirements.lock pyproject.toml | python $(if $(filter .bootstrap/%,$(UV)),.bootstrap/bin/uv)
+	@echo "Setting up .venv with $(PYTHON) (once; about 2 GB)"
+	@$(UV) venv --quiet --allow-existing --python "$(PYTHON)" .venv
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+.bootstrap/bin/uv: | python
+	@echo "Installing uv into .bootstrap"
+	@"$(PYTHON)" -m venv .bootstrap
+	@.bootstrap/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+.PHONY: python
+python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }

@@ -1,0 +1,148 @@
+"""How a program starts, and how it ends: one line for an error, and an exit status that tells.
+
+0: all asked for is done; 1: something failed; 2: the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.config import ConfigError, DataError, known_keys, may_hold, register_schemas
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+class Failure(RuntimeError):
+    """What was asked for could not be done; the message says so to a person."""
+
+
+def run_program(task: Callable[[DictConfig], int], mode: str | None = None) -> None:
+    """Composes the configuration for `task`, calls it and leaves with its exit status.
+
+    `mode`: RUN where a program never sweeps, whatever the experiment says.
+    """
+    # Hydra would end every error itself, with status 1; a person who sets this wants tracebacks.
+    wants_traceback = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    register_schemas()
+    if mode is not None:
+        sys.argv.append(f"hydra.mode={mode}")
+    statuses: list[int] = []
+
+    @functools.wraps(task)
+    def noted(tree: DictConfig) -> None:
+        statuses.append(task(tree))
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
+    except KeyboardInterrupt:
+        print("Stopped; the next launch goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if wants_traceback:
+            raise
+        sys.exit(report_error(error))
+    sys.exit(max(statuses, default=0))
+
+
+def report_error(error: Exception) -> int:
+    """Says an error in one line where it is a known kind, and gives the exit status."""
+    if isinstance(error, ConfigError):
+        print(f"Configuration: {error}", file=sys.stderr)
+        return 2
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        print(f"Configuration: {explain_composition(error)}", file=sys.stderr)
+        return 2
+    if is_expected(error):
+        print(f"Failed: {error}", file=sys.stderr)
+        return 1
+    traceback.print_exception(error)
+    return 1
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether the message of an error is written for a person."""
+    return isinstance(error, DataError | Failure) or type(error).__name__ in (
+        "TrackingError",
+        "ReportError",
+    )
+
+
+def explain_composition(error: BaseException) -> str:
+    """What Hydra and OmegaConf say in many lines, as one that names the key and what it may hold."""
+    text = str(error)
+    cause = str(error.__cause__ or error)
+    rules: list[tuple[str, str, Callable[[re.Match[str]], str]]] = [
+        (
+            text,
+            r"Could not find '([\w/]+)/([^'/]*)'"
+            r"[\s\S]*?options in '[^']*':\s*([\w\s.-]*?)\n *(?:\n|[A-Z]|$)",
+            _no_option,
+        ),
+        (text, r"Error parsing override '(.*)'\s*(.*)", _unreadable),
+        (text, r"Could not override '([^']+)'", _unknown_key),
+        (text, r"Error merging override \+*([\w.]+)=(.*)", functools.partial(_wrong_value, cause)),
+        (text, r"mandatory value(?: missing)?: '?([\w.]+)", _missing),
+    ]
+    for subject, pattern, explain in rules:
+        found = re.search(pattern, subject)
+        if found:
+            return explain(found)
+    key = getattr(error, "full_key", None) or getattr(error.__cause__, "full_key", None)
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    return f"{key}: {first}" if key else first
+
+
+def _no_option(found: re.Match[str]) -> str:
+    group, value, options = found.groups()
+    return f"{group} is {value!r}; it may hold {', '.join(options.split())}"
+
+
+def _unreadable(found: re.Match[str]) -> str:
+    return f"cannot read {found[1]!r} ({found[2]}); write it as name=value, quoted for the shell"
+
+
+def _unknown_key(found: re.Match[str]) -> str:
+    key = found[1]
+    leaves = {known.split(".")[-1]: known for known in known_keys()}
+    close = difflib.get_close_matches(key, known_keys(), 1, 0.7) or [
+        leaves[leaf] for leaf in difflib.get_close_matches(key.split(".")[-1], list(leaves), 1, 0.7)
+    ]
+    hint = f"did you mean {close[0]}?" if close else "see --cfg job for those there are"
+    return f"unknown key {key}; {hint}"
+
+
+def _wrong_value(cause: str, found: re.Match[str]) -> str:
+    key, value = found[1], found[2].strip()
+    choices = re.search(r"expected one of \[([^\]]*)\]", cause)
+    kind = re.search(r"could not be converted to (\w+)", cause)
+    expected = (
+        (choices and choices[1])
+        or may_hold(key)
+        or (kind and f"a value of type {kind[1].lower()}")
+        or cause.splitlines()[0]
+    )
+    if "not in struct" in cause or re.match(r"Key '.*' not in", cause):
+        return _unknown_key(re.match(r"([\w.]+)", key) or found)
+    return f"{key} is {value!r}; it may hold {expected}"
+
+
+def _missing(found: re.Match[str]) -> str:
+    return f"{found[1]} is not set; give it as {found[1]}=..."
+
+
+def as_one_line(value: Any) -> str:
+    return " ".join(str(value).split())

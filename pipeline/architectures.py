@@ -1,0 +1,109 @@
+"""ArchitectureConfig -> keras.Model: token ids in, one logit output for each head.
+
+Every architecture is an embedding, recurrent layers and a Dense layer for each head, in plain Keras
+layers, so that a saved model opens anywhere. Texts are padded on the right with id 0 and masked:
+padding moves no logit, and the masks are the only ones that cuDNN takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from pipeline.config import ArchitectureConfig, Cell, Readout
+from pipeline.reviews import Head
+
+_LAYERS: dict[Cell, Any] = {
+    Cell.simple_rnn: keras.layers.SimpleRNN,
+    Cell.lstm: keras.layers.LSTM,
+    Cell.gru: keras.layers.GRU,
+}
+
+
+@keras.saving.register_keras_serializable("rnn_vs_lstm")
+class MaskedMaxPooling1D(keras.layers.Layer):
+    """The largest output over the steps that are not padding (Keras's own pooling ignores masks).
+
+    Input <float>[batch, length, features] with a mask <bool>[batch, length], output
+    <float>[batch, features].
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is not None:
+            lowest = ops.full_like(inputs, -float("inf"))
+            inputs = ops.where(ops.expand_dims(mask, -1), inputs, lowest)
+        return ops.max(inputs, axis=1)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        return None  # the steps are gone
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[0], input_shape[2])
+
+
+def build_model(
+    config: ArchitectureConfig, vocab_size: int, heads: tuple[Head, ...], seed: int
+) -> keras.Model:
+    """A fresh model, its weights drawn by `seed`.
+
+    Input: `token_ids` <int32>[batch, length], right-padded with 0, no row without a token. Outputs: for
+    each head, logits <float32>[batch, 1] for two classes and [batch, classes] for more. The recurrent
+    layers are named `recurrent_1` up; with `bidirectional` each holds both directions.
+    """
+    keras.utils.set_random_seed(seed)
+    token_ids = keras.Input(shape=(None,), dtype="int32", name="token_ids")
+    features = keras.layers.Embedding(
+        vocab_size, config.embedding_dim, mask_zero=True, name="embedding"
+    )(token_ids)
+    for number in range(1, config.num_layers + 1):
+        features = _dropout(config, features, f"dropout_{number - 1}")
+        outer = number == config.num_layers
+        features = _recurrent(
+            config, number, sequences=not outer or config.readout != Readout.last
+        )(features)
+    features = _read_out(config, features)
+    features = _dropout(config, features, f"dropout_{config.num_layers}")
+    logits = [keras.layers.Dense(head.outputs, name=head.name)(features) for head in heads]
+    return keras.Model(token_ids, logits, name=config.name)
+
+
+def _recurrent(config: ArchitectureConfig, number: int, *, sequences: bool) -> keras.layers.Layer:
+    name = f"recurrent_{number}"
+    layer = _LAYERS[config.cell](config.units, return_sequences=sequences, name=name)
+    return keras.layers.Bidirectional(layer, name=name) if config.bidirectional else layer
+
+
+def _read_out(config: ArchitectureConfig, features: Any) -> Any:
+    if config.readout == Readout.mean:
+        return keras.layers.GlobalAveragePooling1D(name="mean")(features)
+    if config.readout == Readout.max:
+        return MaskedMaxPooling1D(name="max")(features)
+    return features
+
+
+def _dropout(config: ArchitectureConfig, features: Any, name: str) -> Any:
+    return keras.layers.Dropout(config.dropout, name=name)(features) if config.dropout else features
+
+
+def forward_of(model: keras.Model) -> Callable[..., list[Any]]:
+    """(token_ids, training) -> logits for each head, computed by the layers of the model."""
+
+    def forward(token_ids: Any, training: bool = False) -> list[Any]:
+        logits = model(token_ids, training=training)
+        return logits if isinstance(logits, list) else [logits]  # Keras unwraps a single output
+
+    return forward
+
+
+def count_recurrent_parameters(model: keras.Model) -> int:
+    """Trainable weights of the recurrent layers alone: what a fair comparison equalises."""
+    return sum(
+        layer.count_params() for layer in model.layers if layer.name.startswith("recurrent_")
+    )

@@ -1,0 +1,404 @@
+"""The vocabulary of a run: what may be chosen, what it may hold, and what identifies it.
+
+Hydra composes the files under `conf/` onto these dataclasses; `build` turns the composed tree into
+plain objects and checks every value, so that each stage can trust the sub-config it is given. What a
+field may hold stands at the field. Nothing here imports TensorFlow: a wrong configuration is refused
+at once.
+
+The dataclasses are not frozen, because Hydra refuses every override on a frozen one. The members of
+the enums are lower case, because OmegaConf reads them by name: `architecture.cell=lstm`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class ConfigError(ValueError):
+    """A value that a run cannot be made of; the message names the key, what it holds and may hold."""
+
+
+class DataError(ValueError):
+    """Somebody's data cannot be used; the message names what, where and the way out."""
+
+
+class Cell(Enum):
+    simple_rnn = "simple_rnn"
+    lstm = "lstm"
+    gru = "gru"
+
+
+class Readout(Enum):
+    """What the classifier sees of the outputs of the last recurrent layer."""
+
+    last = "last"  # the state when reading ends: each direction's own last step
+    mean = "mean"
+    max = "max"
+
+
+class Keep(Enum):
+    """Which end of a text longer than `max_length` is read."""
+
+    tail = "tail"
+    head = "head"
+    both = "both"  # the first and the last `max_length` / 2 tokens
+
+
+class TokenizerKind(Enum):
+    word = "word"
+    bpe = "bpe"
+
+
+class Device(Enum):
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+def _field(default: Any, check: Callable[[Any], bool], may_hold: str) -> Any:
+    """A field that holds what `check` accepts; `may_hold` says so to a person."""
+    metadata = {"check": check, "may_hold": may_hold}
+    if default is NO_DEFAULT:
+        default = MISSING
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _count(default: int, low: int = 1) -> Any:
+    return _field(default, lambda value: value >= low, f"a whole number of at least {low}")
+
+
+def _fraction(default: float, *, with_zero: bool) -> Any:
+    if with_zero:
+        return _field(default, lambda value: 0 <= value < 1, "a number from 0 up to, not with, 1")
+    return _field(default, lambda value: 0 < value < 1, "a number between 0 and 1")
+
+
+def _positive(default: float) -> Any:
+    return _field(
+        default, lambda value: value > 0 and math.isfinite(value), "a positive finite number"
+    )
+
+
+def _rising(default: list[int]) -> Any:
+    return _field(
+        default,
+        lambda edges: (
+            all(edge >= 1 for edge in edges) and all(a < b for a, b in itertools.pairwise(edges))
+        ),
+        "whole numbers of at least 1 that rise, such as [100,200,400]",
+    )
+
+
+def _is_file(path: str) -> bool:
+    return Path(path).is_file()
+
+
+@dataclass
+class DataConfig:
+    """Which texts. `seed` draws the splits and the generated texts, apart from the seed of a run, so
+    that the runs of a sweep share their data. `length_edges`: where accuracy by length is cut, in words
+    of the uncut text.
+    """
+
+    kind: str = MISSING
+    seed: int = _count(0, 0)
+    validation_fraction: float = _fraction(0.1, with_zero=False)
+    length_edges: list[int] = _rising([100, 200, 400, 800])
+
+    @property
+    def source(self) -> str:
+        """Where the texts come from, in words for a page."""
+        raise NotImplementedError
+
+
+@dataclass
+class ImdbConfig(DataConfig):
+    """`data_dir`: as TFDS takes it; null leaves it to `TFDS_DATA_DIR` and then to TFDS's default."""
+
+    kind: str = "imdb"
+    data_dir: str | None = None
+
+    @property
+    def source(self) -> str:
+        return "tfds:imdb_reviews/plain_text"
+
+
+@dataclass
+class CsvConfig(DataConfig):
+    """A person's own table. Without `test_path`, `test_fraction` of `path` is set aside, by seed."""
+
+    kind: str = "csv"
+    path: str = _field(NO_DEFAULT, _is_file, "the path of a CSV or Parquet file")
+    test_path: str | None = _field(
+        None,
+        lambda value: value is None or _is_file(value),
+        "null or the path of a CSV or Parquet file",
+    )
+    test_fraction: float = _fraction(0.2, with_zero=False)
+    text_column: str = "text"
+    label_column: str = "label"
+
+    @property
+    def source(self) -> str:
+        return Path(self.path).name
+
+
+@dataclass
+class ClausesConfig(DataConfig):
+    """The generated corpus. Distances are in words between the deciding words and the end.
+
+    `train_distance_exponent`: how much more frequent short distances are in the training split than
+    long ones; at 1 they are spread evenly, as they always are in the other two splits.
+    """
+
+    kind: str = "clauses"
+    train_size: int = _count(12_000, 100)
+    validation_size: int = _count(1_200, 100)
+    test_size: int = _count(3_000, 100)
+    max_distance: int = _count(200, 0)
+    train_distance_exponent: float = _positive(3.0)
+    distractor_fraction: float = _fraction(0.5, with_zero=True)
+    contradicted_fraction: float = _fraction(0.25, with_zero=True)
+    length_edges: list[int] = _rising([50, 100, 150, 200])
+
+    @property
+    def source(self) -> str:
+        return f"generated with seed {self.seed}"
+
+
+@dataclass
+class TokenizerConfig:
+    kind: TokenizerKind = TokenizerKind.word
+    vocab_size: int = _count(20_000, 3)
+    max_length: int = _count(400)
+    keep: Keep = Keep.tail
+
+
+@dataclass
+class ArchitectureConfig:
+    """What varies. `dropout` stands between the embedding, the recurrent layers and the heads."""
+
+    name: str = MISSING
+    cell: Cell = MISSING
+    units: int = _count(64)
+    num_layers: int = _count(1)
+    bidirectional: bool = False
+    embedding_dim: int = _count(64)
+    dropout: float = _fraction(0.0, with_zero=True)
+    readout: Readout = Readout.last
+
+
+@dataclass
+class TrainConfig:
+    """`patience`: epochs without a better validation accuracy before training stops."""
+
+    epochs: int = _count(10)
+    batch_size: int = _count(64)
+    learning_rate: float = _positive(1e-3)
+    global_clipnorm: float = _positive(1.0)
+    patience: int = _count(2)
+
+
+@dataclass
+class DeviceConfig:
+    """Where a run is computed. `workers`: runs at a time in a sweep; `threads`: of each run, null shares
+    the cores among them.
+    """
+
+    kind: Device = Device.auto
+    workers: int = _count(1)
+    threads: int | None = _field(
+        None, lambda value: value is None or value >= 1, "null or at least 1"
+    )
+
+
+@dataclass
+class TrackingConfig:
+    """`uri`: an MLflow tracking address; null is the SQLite store `mlflow.db` at `root`."""
+
+    uri: str | None = None
+
+
+@dataclass
+class RunConfig:
+    """One run: one architecture, its settings and one seed.
+
+    `name` is the experiment: its runs are compared with each other, and its report is written to
+    `reports/<name>`. `root` is the folder of the store, the reports and the caches.
+    """
+
+    data: DataConfig = MISSING
+    tokenizer: TokenizerConfig = MISSING
+    architecture: ArchitectureConfig = MISSING
+    train: TrainConfig = MISSING
+    device: DeviceConfig = MISSING
+    tracking: TrackingConfig = MISSING
+    name: str = _field(
+        "adhoc",
+        lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", value) is not None,
+        "letters, digits, '_', '-' and '.', for it names a folder",
+    )
+    seed: int = _field(0, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
+    rerun: bool = False
+    root: str = str(ROOT)
+
+
+_DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig}
+_SECTIONS = {
+    "tokenizer": TokenizerConfig,
+    "architecture": ArchitectureConfig,
+    "train": TrainConfig,
+    "device": DeviceConfig,
+    "tracking": TrackingConfig,
+}
+
+
+def register_schemas() -> None:
+    """Makes the dataclasses known to Hydra, under the names that the files in `conf/` build on."""
+    OmegaConf.register_new_resolver("default_workers", default_workers, replace=True)
+    store = ConfigStore.instance()
+    store.store(name="run_schema", node=RunConfig)
+    for name, node in (_DATA | _SECTIONS).items():
+        store.store(group="schema", name=name, node=node)
+
+
+def default_workers(device: str) -> int:
+    """Runs at a time: one for each core this process may use, and one alone on a GPU."""
+    on_gpu = device == "gpu" or (device == "auto" and has_gpu())
+    return 1 if on_gpu else available_cores()
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA device is visible, found out without TensorFlow."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def build(tree: DictConfig) -> RunConfig:
+    """The composed tree as checked objects.
+
+    Raises:
+      ConfigError: a value is missing or outside what its field may hold.
+    """
+    _refuse_unknown(RunConfig, tree)
+    try:
+        config = OmegaConf.to_object(tree)
+    except MissingMandatoryValue as error:
+        key = str(error.full_key)
+        raise ConfigError(f"{key} is not set; give it as {key}=...") from None
+    assert isinstance(config, RunConfig)
+    check(config)
+    return config
+
+
+def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
+    """Hydra lets `+name=value` add any key, which would then do nothing."""
+    known = {entry.name for entry in dataclasses.fields(schema)}
+    for name in tree:
+        if name not in known:
+            raise ConfigError(
+                f"unknown key {prefix}{name}; {schema.__name__} has {', '.join(sorted(known))}"
+            )
+        if not OmegaConf.is_missing(tree, name) and isinstance(tree[name], DictConfig):
+            _refuse_unknown(OmegaConf.get_type(tree, name), tree[name], f"{prefix}{name}.")
+
+
+def check(config: RunConfig) -> None:
+    """Raises `ConfigError` for the first value that its field may not hold."""
+    for key, value, metadata in _walk(config):
+        if "check" in metadata and not metadata["check"](value):
+            raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
+
+
+def may_hold(key: str) -> str | None:
+    """What the value at a dotted key such as `architecture.units` may hold, where that is said."""
+    for known, entry in _fields():
+        if known == key:
+            return entry.metadata.get("may_hold")
+    return None
+
+
+def known_keys() -> set[str]:
+    """Every dotted key that a run may set."""
+    return {key for key, _ in _fields()}
+
+
+def _fields() -> Iterator[tuple[str, dataclasses.Field[Any]]]:
+    sections = [*_SECTIONS.items(), *(("data", node) for node in _DATA.values())]
+    for name, section in sections:
+        for entry in dataclasses.fields(section):
+            yield f"{name}.{entry.name}", entry
+    for entry in dataclasses.fields(RunConfig):
+        yield entry.name, entry
+
+
+def _walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        if dataclasses.is_dataclass(value):
+            yield from _walk(value, f"{prefix}{entry.name}.")
+        else:
+            yield f"{prefix}{entry.name}", value, entry.metadata
+
+
+def _shown(value: Any) -> str:
+    return value.name if isinstance(value, Enum) else repr(value)
+
+
+def as_plain(config: Any) -> dict[str, Any]:
+    """A config as nested dictionaries of JSON values, enums by name."""
+    return json.loads(json.dumps(dataclasses.asdict(config), default=lambda value: value.name))
+
+
+def from_plain(plain: dict[str, Any]) -> RunConfig:
+    """The config that `as_plain` gave."""
+    sections = {name: section() for name, section in _SECTIONS.items()}
+    schema = RunConfig(data=_DATA[plain["data"]["kind"]](), **sections)
+    return build(OmegaConf.merge(OmegaConf.structured(schema), plain))
+
+
+def fingerprint(config: RunConfig) -> str:
+    """What determines the result of a run: its configuration, its data and the code of the stages.
+
+    Where a run is computed, tracked and compared does not count, nor does where its data lies: a
+    person's own table counts with its content.
+    """
+    plain = as_plain(config)
+    determining = {name: plain[name] for name in ("tokenizer", "architecture", "train", "seed")}
+    data = {name: value for name, value in plain["data"].items() if name != "data_dir"}
+    for name in ("path", "test_path"):
+        if data.get(name):
+            data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(json.dumps([determining, data], sort_keys=True).encode())
+    for stage in _STAGES:
+        digest.update((Path(__file__).parent / f"{stage}.py").read_bytes())
+    return digest.hexdigest()
+
+
+# The stages whose code decides what numbers come out.
+_STAGES = "clauses reviews tokens batches architectures kernels training predictions".split()

@@ -1,0 +1,449 @@
+"""Comparison -> figures as Vega-Lite, drawn by Altair.
+
+A figure is the same for the page and for paper: `Figure.for_page` fills its column and leaves the
+legend to the page, which has one for all figures; `Figure.for_paper` has its own width and legend.
+Every chart knows the signal `followed`: the one architecture to show, or "" for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from pipeline.comparison import Breakdown, Comparison
+from pipeline.report import look, wording
+from pipeline.report.look import Look
+from pipeline.report.tables import (
+    Table,
+    breakdown_table,
+    cost_by_run_table,
+    curves_table,
+    pair_table,
+    rows_of,
+    shown_interval,
+    shown_points,
+    shown_range,
+    shown_share,
+    summary_table,
+)
+
+FOLLOWED = "followed"
+_LIT = f"{FOLLOWED} === '' || datum.architecture === {FOLLOWED}"
+_PAPER_WIDTH = 620
+
+
+@dataclass(frozen=True)
+class Figure:
+    """name: of its file and its place in the page; chart: without width, legend and theme."""
+
+    name: str
+    title: str
+    sentence: str
+    alternative: str
+    table: Table
+    chart: alt.LayerChart
+    height: int
+
+    def for_page(self) -> dict[str, Any]:
+        spec = self._spec(legend=False)
+        return spec | {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+
+    def for_paper(self) -> dict[str, Any]:
+        return self._spec(legend=True) | {"width": _PAPER_WIDTH, "background": look.PAPER}
+
+    def _spec(self, *, legend: bool) -> dict[str, Any]:
+        spec = self.chart.properties(height=self.height).to_dict()
+        spec["config"] = _config(legend=legend)
+        spec["params"] = [*spec.get("params", []), {"name": FOLLOWED, "value": ""}]
+        spec["background"] = "transparent"
+        return spec
+
+
+def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
+    """All figures that these runs give, the main one first."""
+    if comparison.summary.empty:
+        return []
+    style = _Style(look.assign_looks(comparison.summary))
+    figures = [_accuracy(comparison, style)]
+    if comparison.by_distance is not None:
+        figures += [
+            _by_distance(comparison, comparison.by_distance, style, question)
+            for question in comparison.questions
+        ]
+    if comparison.by_length is not None:
+        figures.append(_by_length(comparison, comparison.by_length, style))
+    if not comparison.pairwise.empty:
+        figures.append(_verdicts(comparison))
+    figures += [
+        _against_cost(comparison, style, column, name, unit)
+        for column, name, unit in (
+            ("train_seconds", "training time", "seconds"),
+            ("parameters", "parameters", "parameters"),
+        )
+        if comparison.cost[column].notna().all()
+    ]
+    curves = history.merge(comparison.runs[["run_id", "architecture", "seed"]], on="run_id")
+    if not curves.empty:
+        figures.append(_curves(curves, style))
+    return figures
+
+
+class _Style:
+    """The encodings that every figure shares, so that an architecture looks the same in each."""
+
+    def __init__(self, looks: Sequence[Look]) -> None:
+        names = [one.architecture for one in looks]
+        self.names = names
+        self.colour = alt.Color(
+            "architecture:N",
+            scale=alt.Scale(domain=names, range=[one.colour for one in looks]),
+            title=None,
+        )
+        self.shape = alt.Shape(
+            "architecture:N",
+            scale=alt.Scale(domain=names, range=[one.shape for one in looks]),
+            title=None,
+        )
+        self.dash = alt.StrokeDash(
+            "architecture:N",
+            scale=alt.Scale(domain=names, range=[list(one.dash) for one in looks]),
+            title=None,
+        )
+
+    def lit(self, opacity: float = 1.0) -> Any:
+        """`opacity`, less for what is not followed."""
+        return alt.when(_LIT).then(alt.value(opacity)).otherwise(alt.value(0.08))
+
+
+def _values(frame: pd.DataFrame) -> alt.Data:
+    """Rows as they are read by a chart; what is missing is null."""
+    return alt.Data(values=frame.astype(object).where(frame.notna(), None).to_dict("records"))
+
+
+def _share_axis(title: str = "Test accuracy") -> alt.Axis:
+    return alt.Axis(format=".0%", title=title)
+
+
+def _hover(*pairs: tuple[str, str]) -> list[alt.Tooltip]:
+    return [alt.Tooltip(f"{column}:N", title=title) for column, title in pairs]
+
+
+def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
+    shown = [
+        f"{shown_share(row.accuracy)} ({shown_share(row.ci_low)} to {shown_share(row.ci_high)})"
+        for row in rows_of(frame)
+    ]
+    return frame.assign(shown=shown)
+
+
+def _accuracy(comparison: Comparison, style: _Style) -> Figure:
+    means = _with_interval(comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]])
+    runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
+    runs = runs.assign(shown=runs.test_accuracy.map(shown_share)).astype({"test_accuracy": float})
+    order = alt.Y("architecture:N", sort=style.names, title=None)
+    scale = alt.Scale(zero=False, nice=True)
+    hover = _hover(("architecture", "Architecture"), ("shown", "Accuracy (95 % interval)"))
+    base = alt.Chart(_values(means)).encode(
+        y=order, color=style.colour, opacity=style.lit(), tooltip=hover
+    )
+    interval = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("ci_low:Q", scale=scale, axis=_share_axis()), x2="ci_high:Q"
+    )
+    mean = base.mark_point(filled=True, size=110, opacity=1).encode(
+        x="accuracy:Q", shape=style.shape
+    )
+    each = (
+        alt.Chart(_values(runs))
+        .mark_tick(thickness=2, size=14, yOffset=0)
+        .encode(
+            x="test_accuracy:Q",
+            y=order,
+            color=alt.value(look.INK),
+            opacity=style.lit(0.75),
+            tooltip=_hover(
+                ("architecture", "Architecture"), ("seed", "Seed"), ("shown", "Accuracy")
+            ),
+        )
+    )
+    return Figure(
+        name="accuracy",
+        title="Accuracy on the test reviews",
+        sentence=wording.describe_accuracy(comparison),
+        alternative="Mean test accuracy of each architecture with its interval, and every seed.",
+        table=summary_table(comparison),
+        chart=alt.LayerChart(layer=[interval, each, mean]),
+        height=34 * len(means) + 20,
+    )
+
+
+def _lines(
+    frame: pd.DataFrame, runs: pd.DataFrame, style: _Style, x: alt.X, place: str
+) -> alt.LayerChart:
+    """Means with intervals along x, joined; every run faint behind them."""
+    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=_share_axis())
+    hover = _hover(
+        ("architecture", "Architecture"),
+        ("place", place),
+        ("shown", "Accuracy (95 % interval)"),
+        ("reviews", "Reviews"),
+    )
+    base = alt.Chart(_values(frame)).encode(
+        x=x, color=style.colour, opacity=style.lit(), tooltip=hover
+    )
+    line = base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=style.dash)
+    interval = base.mark_rule(strokeWidth=1.5).encode(
+        y=alt.Y("ci_low:Q", scale=alt.Scale(zero=False)), y2="ci_high:Q"
+    )
+    point = base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=style.shape)
+    each = (
+        alt.Chart(_values(runs))
+        .mark_point(filled=True, size=14)
+        .encode(x=x, y=y, color=style.colour, opacity=style.lit(0.45))
+    )
+    return alt.LayerChart(layer=[each, line, interval, point])
+
+
+def _by_length(comparison: Comparison, breakdown: Breakdown, style: _Style) -> Figure:
+    """Groups of unlike width stand side by side; the architectures of a group beside each other."""
+    question = comparison.questions[0]
+    means = breakdown.accuracy[breakdown.accuracy.question == question]
+    runs = breakdown.by_run[breakdown.by_run.question == question]
+    lows = sorted(means.low.unique())
+    labels = {row.low: f"{shown_range(row.low, row.high)}" for row in rows_of(means)}
+    count = max(len(style.names) - 1, 1)
+    beside = {name: 0.5 * (place / count - 0.5) for place, name in enumerate(style.names)}
+
+    def placed(frame: pd.DataFrame) -> pd.DataFrame:
+        x = frame.low.map({low: place for place, low in enumerate(lows)}).astype(float)
+        return frame.assign(x=x + frame.architecture.map(beside), place=frame.low.map(labels))
+
+    named = " : ".join(f"datum.value === {i} ? '{labels[low]}'" for i, low in enumerate(lows))
+    x = alt.X(
+        "x:Q",
+        scale=alt.Scale(domain=[-0.5, len(lows) - 0.5], nice=False),
+        axis=alt.Axis(
+            values=list(range(len(lows))),
+            labelExpr=f"{named} : ''",
+            grid=False,
+            title="Length of the review (words)",
+        ),
+    )
+    return Figure(
+        name="by_length",
+        title="Accuracy by the length of the review",
+        sentence=wording.describe_breakdown(breakdown, question, "words", gaps=True),
+        alternative="Test accuracy of each architecture for short to long reviews.",
+        table=breakdown_table(breakdown, "words", question),
+        chart=_lines(_with_interval(placed(means)), placed(runs), style, x, "Words"),
+        height=320,
+    )
+
+
+def _by_distance(
+    comparison: Comparison, breakdown: Breakdown, style: _Style, question: str
+) -> Figure:
+    """The memory itself: how far back may the words stand that decide the answer?"""
+    main = question == comparison.questions[0]
+    several = len(comparison.questions) > 1
+    means = breakdown.accuracy[breakdown.accuracy.question == question]
+    runs = breakdown.by_run[breakdown.by_run.question == question]
+
+    def placed(frame: pd.DataFrame) -> pd.DataFrame:
+        place = [shown_range(row.low, row.high) for row in rows_of(frame)]
+        return frame.assign(x=(frame.low + frame.high).astype(float) / 2, place=place)
+
+    x = alt.X(
+        "x:Q",
+        scale=alt.Scale(nice=True, zero=True),
+        axis=alt.Axis(title="Words between the deciding words and the end", grid=False),
+    )
+    lines = _lines(_with_interval(placed(means)), placed(runs), style, x, "Words in between")
+    chance = comparison.chance[comparison.questions.index(question)]
+    if means.accuracy.min() < chance + 0.25:
+        lines = alt.LayerChart(layer=[_chance_rule(chance), lines])
+    what = f"the {question} right" if several and not main else "the answer right"
+    what = f"{question} answers right" if several and main else what
+    return Figure(
+        name="by_distance" if main else f"by_distance_{question}",
+        title="How far back the networks remember" if main else f"The {question} alone",
+        sentence=wording.describe_breakdown(breakdown, question, "words in between", gaps=main),
+        alternative=f"Share of texts with {what}, by how far back the deciding words stand.",
+        table=breakdown_table(breakdown, "words in between", question),
+        chart=lines,
+        height=340 if main else 220,
+    )
+
+
+def _chance_rule(chance: float) -> alt.LayerChart:
+    base = alt.Chart(_values(pd.DataFrame({"chance": [chance], "text": ["commonest answer"]})))
+    rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(y="chance:Q")
+    text = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)
+    return alt.LayerChart(layer=[rule, text.encode(y="chance:Q", x=alt.value(4), text="text:N")])
+
+
+def _verdicts(comparison: Comparison) -> Figure:
+    """A square for each ordered pair: the row against the column."""
+    names = list(comparison.summary.architecture)
+    pairs = comparison.pairwise
+    swapped = pairs.assign(
+        architecture_a=pairs.architecture_b,
+        architecture_b=pairs.architecture_a,
+        difference=-pairs.difference,
+        ci_low=-pairs.ci_high,
+        ci_high=-pairs.ci_low,
+        verdict=pairs.verdict.replace({"better": "worse", "worse": "better"}),
+    )
+    both = pd.concat([pairs, swapped], ignore_index=True).rename(
+        columns={"architecture_a": "architecture", "architecture_b": "against"}
+    )
+    both["shown"] = [
+        f"{shown_points(row.difference)} ({shown_interval(row.ci_low, row.ci_high, points=True)})"
+        for row in rows_of(both)
+    ]
+    both["points"] = both.difference.map(shown_points)
+    kinds = {
+        "better": look.BETTER,
+        "tied": look.TIED,
+        "worse": look.WORSE,
+        "not enough runs": look.UNKNOWN,
+    }
+    base = alt.Chart(
+        _values(both[["architecture", "against", "verdict", "shown", "points"]])
+    ).encode(
+        x=alt.X("against:N", sort=names, title="against", axis=alt.Axis(labelAngle=-40)),
+        y=alt.Y("architecture:N", sort=names, title=None),
+        opacity=alt.when(_LIT).then(alt.value(1)).otherwise(alt.value(0.25)),
+        tooltip=_hover(
+            ("architecture", "Architecture"),
+            ("against", "Against"),
+            ("verdict", "Verdict"),
+            ("shown", "Points (95 % interval)"),
+        ),
+    )
+    square = base.mark_rect(cornerRadius=2, stroke=look.PAPER, strokeWidth=2).encode(
+        color=alt.Color(
+            "verdict:N",
+            scale=alt.Scale(domain=list(kinds), range=list(kinds.values())),
+            title=None,
+        )
+    )
+    dark_text = alt.FieldOneOfPredicate("verdict", ["not enough runs"])
+    number = base.mark_text(fontSize=11).encode(
+        text="points:N",
+        color=alt.when(dark_text).then(alt.value(look.INK)).otherwise(alt.value(look.PAPER)),
+    )
+    return Figure(
+        name="pairwise",
+        title="Every two architectures against each other",
+        sentence=wording.describe_pairs(comparison),
+        alternative="A matrix: is the architecture of the row better than that of the column?",
+        table=pair_table(pairs),
+        chart=alt.LayerChart(layer=[square, number]),
+        height=38 * len(names) + 10,
+    )
+
+
+def _against_cost(
+    comparison: Comparison, style: _Style, column: str, name: str, unit: str
+) -> Figure:
+    """Accuracy against a cost, with the line of those that nothing cheaper beats."""
+    means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
+    means = _with_interval(means.merge(comparison.cost[["architecture", column]]))
+    means["cost"] = means[column].map(lambda value: f"{value:,.0f}")
+    by_cost = means.sort_values([column, "accuracy"], ascending=[True, False])
+    frontier = by_cost[by_cost.accuracy > by_cost.accuracy.cummax().shift(fill_value=-1.0)]
+    x = alt.X(
+        f"{column}:Q",
+        scale=alt.Scale(zero=False, nice=True),
+        axis=alt.Axis(title=f"{name[0].upper()}{name[1:]}" + f" ({unit})" * (unit != name)),
+    )
+    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=_share_axis())
+    base = alt.Chart(_values(means)).encode(
+        x=x,
+        color=style.colour,
+        opacity=style.lit(),
+        tooltip=_hover(
+            ("architecture", "Architecture"),
+            ("shown", "Accuracy (95 % interval)"),
+            ("cost", name[0].upper() + name[1:]),
+        ),
+    )
+    line = (
+        alt.Chart(_values(frontier))
+        .mark_line(interpolate="step-after", color=look.MUTED, strokeDash=[2, 3])
+        .encode(x=x, y=y)
+    )
+    interval = base.mark_rule(strokeWidth=1.5).encode(
+        y=alt.Y("ci_low:Q", scale=alt.Scale(zero=False)), y2="ci_high:Q"
+    )
+    point = base.mark_point(filled=True, size=130, opacity=1).encode(y=y, shape=style.shape)
+    return Figure(
+        name=f"accuracy_by_{column}",
+        title=f"Accuracy against {name}",
+        sentence=wording.describe_frontier(
+            list(frontier.architecture), name, len(frontier) < len(means)
+        ),
+        alternative=f"Test accuracy of each architecture against its {name}.",
+        table=cost_by_run_table(comparison),
+        chart=alt.LayerChart(layer=[line, interval, point]),
+        height=300,
+    )
+
+
+def _curves(history: pd.DataFrame, style: _Style) -> Figure:
+    history = history.sort_values(["architecture", "seed", "epoch"])
+    shown = history.assign(shown=history.val_accuracy.map(shown_share))
+    columns = ["run_id", "architecture", "seed", "epoch", "val_accuracy", "shown"]
+    base = alt.Chart(_values(shown[columns])).encode(
+        x=alt.X("epoch:Q", axis=alt.Axis(title="Epoch", tickMinStep=1, grid=False, format="d")),
+        y=alt.Y(
+            "val_accuracy:Q",
+            scale=alt.Scale(zero=False, nice=True),
+            axis=_share_axis("Validation accuracy"),
+        ),
+        color=style.colour,
+        detail="run_id:N",
+        opacity=style.lit(0.9),
+    )
+    line = base.mark_line(strokeWidth=1.8).encode(strokeDash=style.dash)
+    point = base.mark_point(filled=True, size=36).encode(
+        shape=style.shape,
+        tooltip=_hover(
+            ("architecture", "Architecture"),
+            ("seed", "Seed"),
+            ("epoch", "Epoch"),
+            ("shown", "Validation accuracy"),
+        ),
+    )
+    return Figure(
+        name="learning_curves",
+        title="Learning curves",
+        sentence=wording.describe_curves(history),
+        alternative="Validation accuracy of every run, epoch by epoch.",
+        table=curves_table(history),
+        chart=alt.LayerChart(layer=[line, point]),
+        height=300,
+    )
+
+
+def _config(*, legend: bool) -> dict[str, Any]:
+    text = {"labelColor": look.MUTED, "titleColor": look.INK, "titleFontWeight": "normal"}
+    return {
+        "font": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif",
+        "axis": text
+        | {
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "gridColor": look.RULE,
+            "domainColor": look.RULE,
+            "tickColor": look.RULE,
+            "labelLimit": 150,
+        },
+        "legend": {"labelColor": look.INK, "labelFontSize": 12, "symbolSize": 90}
+        | ({"orient": "bottom", "columns": 4, "labelLimit": 180} if legend else {"disable": True}),
+        "view": {"stroke": None},
+    }

@@ -1,0 +1,58 @@
+"use strict";
+(() => {
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const specs = read("specs");
+  const onDark = read("on-dark");
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const buttons = [...document.querySelectorAll(".legend button")];
+  const views = new Map();
+  let followed = "";
+
+  // Every colour of a figure has its like on the other page; paper is always light.
+  const themed = (spec, isDark) =>
+    isDark
+      ? JSON.parse(JSON.stringify(spec).replace(/#[0-9a-f]{6}\b/g, (colour) => onDark[colour] || colour))
+      : spec;
+
+  const follow = (name) => {
+    followed = name === followed ? "" : name;
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.value === followed && followed !== ""));
+    for (const view of views.values()) view.signal("followed", followed).runAsync();
+  };
+
+  const draw = async (isDark) => {
+    for (const [name, spec] of Object.entries(specs)) {
+      const place = document.getElementById(`chart-${name}`);
+      if (views.has(name)) views.get(name).finalize();
+      const label = place.getAttribute("aria-label");
+      const { view } = await vegaEmbed(place, themed(spec, isDark), {
+        renderer: "svg", actions: false, tooltip: { theme: isDark ? "dark" : "light" },
+      });
+      place.classList.remove("still");
+      place.setAttribute("aria-label", label);
+      // The label above says what the figure is, and the table below it says the rest.
+      place.querySelector("svg")?.setAttribute("aria-hidden", "true");
+      view.signal("followed", followed);
+      view.addEventListener("click", (_, item) => {
+        const architecture = item && item.datum && item.datum.architecture;
+        if (architecture) follow(architecture);
+      });
+      await view.runAsync();
+      views.set(name, view);
+    }
+    document.documentElement.dataset.drawn = String(views.size);
+  };
+
+  for (const button of buttons) button.addEventListener("click", () => follow(button.value));
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && followed) follow(followed); });
+  dark.addEventListener("change", () => draw(dark.matches));
+
+  let unfolded = [];
+  window.addEventListener("beforeprint", () => {
+    unfolded = [...document.querySelectorAll("details:not([open])")];
+    for (const one of unfolded) one.open = true;
+  });
+  window.addEventListener("afterprint", () => { for (const one of unfolded) one.open = false; });
+
+  draw(dark.matches);
+})();

@@ -1,0 +1,332 @@
+"""Frames -> tables for a reader: in a cell stands text, the same on the page and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.comparison import Breakdown, Comparison
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    heading: str
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text as shown; `full` is what it stands for where it is shortened, `link` an address."""
+
+    text: str
+    full: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows with the columns as attributes; Any, for pandas cannot say what a column holds."""
+    return frame.itertuples(index=False)
+
+
+def _unless_missing(write: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: MISSING if pd.isna(value) else write(value)
+
+
+shown_share = _unless_missing(lambda value: f"{100 * value:.1f} %")
+shown_points = _unless_missing(lambda points: f"{100 * points:+.1f}".replace("-", "−"))
+shown_megabytes = _unless_missing(lambda megabytes: f"{megabytes:,.0f} MB")
+shown_count = _unless_missing(lambda value: f"{value:,.0f}")
+shown_text = _unless_missing(str)
+shown_p = _unless_missing(lambda value: "< 0.0001" if value < 1e-4 else f"{value:.4f}")
+shown_number = _unless_missing(lambda value: f"{value:.2f}".replace("-", "−"))
+
+
+def shown_seconds(value: Any) -> str:
+    if pd.isna(value):
+        return MISSING
+    if value < 120:
+        return f"{value:.3g} s"
+    return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
+
+
+def shown_interval(low: Any, high: Any, points: bool = False) -> str:
+    """Two ends of an interval of shares, in percent or, for a difference, in points."""
+    if pd.isna(low) or pd.isna(high):
+        return MISSING
+    if points:
+        return f"{shown_points(low)} to {shown_points(high)}"
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def shown_range(low: Any, high: Any) -> str:
+    return f"{low} and more" if pd.isna(high) else f"{low}–{high}"
+
+
+def _table(caption: str, headings: Iterable[str], rows: Iterable[Iterable[str | Cell]]) -> Table:
+    """A heading that begins with '<' is that of a column of words, set to the left."""
+    columns = tuple(Column(h.removeprefix("<"), not h.startswith("<")) for h in headings)
+    cells = tuple(
+        tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows
+    )
+    return Table(caption, columns, cells)
+
+
+def summary_table(comparison: Comparison) -> Table:
+    """How right every architecture is, each run by itself too."""
+    further = comparison.questions[1:]
+    headings = ["<architecture", "tier", "test accuracy", "95 % interval", "<each seed"]
+    headings += [f"{question} alone" for question in further]
+    headings += ["validation", "runs"]
+    runs = comparison.runs[comparison.runs.compared]
+    seeds = runs.groupby("architecture").test_accuracy.agg(
+        lambda shares: " ".join(f"{100 * share:.1f}" for share in shares)
+    )
+    alone = comparison.summary[[f"accuracy_{question}" for question in further]]
+    rows = [
+        [
+            row.architecture,
+            shown_count(row.tier),
+            shown_share(row.accuracy),
+            shown_interval(row.ci_low, row.ci_high) + ("" if row.seeds_counted else " *"),
+            seeds[row.architecture],
+            *(shown_share(share) for share in shares),
+            shown_share(row.val_accuracy),
+            f"{row.runs} of {row.planned}",
+        ]
+        for row, shares in zip(rows_of(comparison.summary), alone.to_numpy(), strict=True)
+    ]
+    return _table("How right every architecture is on the test reviews", headings, rows)
+
+
+def cost_table(comparison: Comparison) -> Table:
+    """What a run of every architecture costs, as the mean over its runs."""
+    headings = ["<architecture", "parameters", "in the recurrent layers", "training", "an epoch"]
+    headings += ["tokens per second", "peak memory"]
+    ordered = comparison.summary[["architecture"]].merge(comparison.cost, on="architecture")
+    rows = [
+        [
+            row.architecture,
+            shown_count(row.parameters),
+            shown_count(row.recurrent_parameters),
+            shown_seconds(row.train_seconds) + ("" if row.alone else " *"),
+            shown_seconds(row.epoch_seconds),
+            shown_count(row.tokens_per_second),
+            shown_megabytes(row.peak_memory_mb),
+        ]
+        for row in rows_of(ordered)
+    ]
+    return _table("What a run of every architecture costs (mean over its runs)", headings, rows)
+
+
+def breakdown_table(breakdown: Breakdown, along: str, question: str) -> Table:
+    """Every architecture and group; `along` is what the groups rise along."""
+    headings = ["<architecture", along, "texts", "accuracy", "95 % interval", "<each seed"]
+    groups = breakdown.by_run.groupby(["question", "architecture", "low"]).accuracy
+    each = {key: " ".join(f"{100 * share:.1f}" for share in shares) for key, shares in groups}
+    rows = [
+        [
+            row.architecture,
+            shown_range(row.low, row.high),
+            shown_count(row.reviews),
+            shown_share(row.accuracy),
+            shown_interval(row.ci_low, row.ci_high),
+            each[question, row.architecture, row.low],
+        ]
+        for row in rows_of(breakdown.accuracy[breakdown.accuracy.question == question])
+    ]
+    return _table(f"Accuracy by {along}: {question}", headings, rows)
+
+
+def pair_table(pairs: pd.DataFrame) -> Table:
+    headings = ["<this", "<against", "<verdict", "difference (points)", "95 % interval"]
+    headings += ["p", "p (Holm)", "could have seen", "effect (h)", "wins on a new seed"]
+    headings += ["these networks (McNemar)"]
+    rows = [
+        [
+            row.architecture_a,
+            row.architecture_b,
+            row.verdict,
+            shown_points(row.difference),
+            shown_interval(row.ci_low, row.ci_high, points=True),
+            shown_p(row.p_value),
+            shown_p(row.p_holm),
+            _unless_missing(lambda value: f"{100 * value:.1f}")(row.detectable),
+            shown_number(row.effect_size),
+            _unless_missing(lambda value: f"{100 * value:.0f} %")(row.probability_a_wins),
+            shown_p(row.mcnemar_p),
+        ]
+        for row in rows_of(pairs)
+    ]
+    return _table("Every two architectures on the same reviews", headings, rows)
+
+
+def trend_table(breakdown: Breakdown, unit: str) -> Table:
+    """The slope of each architecture and of the gap of every two."""
+    short, long = f"at {breakdown.short:.0f} {unit}", f"at {breakdown.long:.0f} {unit}"
+    headings = ["<architecture or gap", "slope for each doubling", "95 % interval", "p (Holm)"]
+    headings += [short, long, "change (points)", "95 % interval of the change"]
+    both = [
+        *((row.architecture, shown_share, row) for row in rows_of(breakdown.slopes)),
+        *(
+            (f"{row.architecture_a} less {row.architecture_b}", shown_points, row)
+            for row in rows_of(breakdown.gaps)
+        ),
+    ]
+    rows = [
+        [
+            name,
+            shown_number(row.slope),
+            f"{shown_number(row.slope_low)} to {shown_number(row.slope_high)}",
+            shown_p(row.p_holm),
+            shown(row.at_short),
+            shown(row.at_long),
+            shown_points(row.change),
+            shown_interval(row.change_low, row.change_high, points=True),
+        ]
+        for name, shown, row in both
+    ]
+    return _table("Slopes in log odds, and what they come to", headings, rows)
+
+
+def runs_table(comparison: Comparison, run_url: str | None) -> Table:
+    """Every planned run, and where to find it."""
+    headings = ["<architecture", "seed", "<status", "test accuracy", "validation", "best epoch"]
+    headings += ["training", "<device", "threads", "at a time", "<commit", "<run"]
+    rows = [
+        [
+            row.architecture,
+            shown_text(row.seed),
+            _status(row),
+            shown_share(row.test_accuracy),
+            shown_share(row.val_accuracy),
+            shown_text(row.best_epoch),
+            shown_seconds(row.train_seconds),
+            shown_text(row.device),
+            shown_text(row.threads),
+            shown_text(row.concurrent_runs),
+            _commit(row),
+            run_cell(row.run_id, run_url),
+        ]
+        for row in rows_of(comparison.runs)
+    ]
+    return _table("Every run", headings, rows)
+
+
+def _status(row: Any) -> str:
+    reason = "" if pd.isna(row.failure) else f": {row.failure}"
+    return f"{shown_text(row.status)}{reason}"
+
+
+def _commit(row: Any) -> Cell:
+    if pd.isna(row.git_commit):
+        return Cell(MISSING)
+    dirty = not pd.isna(row.git_dirty) and bool(row.git_dirty)
+    return Cell(f"{str(row.git_commit)[:8]}{' + changes' if dirty else ''}", str(row.git_commit))
+
+
+def run_cell(run_id: Any, run_url: str | None) -> Cell:
+    if pd.isna(run_id):
+        return Cell(MISSING)
+    return Cell(str(run_id)[:8], str(run_id), f"{run_url}{run_id}" if run_url else "")
+
+
+def unfinished_table(runs: pd.DataFrame, run_url: str | None) -> Table:
+    rows = [
+        [
+            row.architecture,
+            shown_text(row.seed),
+            "finished, not compared" if row.status == "finished" else shown_text(row.status),
+            shown_text(row.failure),
+            run_cell(row.run_id, run_url),
+        ]
+        for row in rows_of(runs[~runs.compared])
+    ]
+    headings = ["<architecture", "seed", "<status", "<reason", "<run"]
+    return _table("Runs that no number rests on", headings, rows)
+
+
+def published_table(published: pd.DataFrame, comparison: Comparison) -> Table:
+    """Others' results under ours, with what each was trained on."""
+    headings = ["<source", "year", "<model", "<trained on", "test accuracy", "<note", "<verified"]
+    runs = comparison.runs[comparison.runs.compared].drop_duplicates("architecture")
+    ours = [
+        [
+            "this sweep",
+            MISSING,
+            f"{row.architecture}, {row.units} units, length {row.max_length}",
+            "train, less validation",
+            shown_share(row.accuracy),
+            f"mean of {row.runs} run{'s' * (row.runs > 1)}",
+            "measured here",
+        ]
+        for row in rows_of(
+            comparison.summary[["architecture", "accuracy", "runs"]].merge(
+                runs[["architecture", "units", "max_length"]], on="architecture"
+            )
+        )
+    ]
+    theirs = [
+        [
+            row.source,
+            shown_text(row.year),
+            row.model,
+            row.training_data,
+            f"{row.test_accuracy:.1f} %",
+            shown_text(row.note),
+            row.verified,
+        ]
+        for row in rows_of(published)
+    ]
+    return _table(
+        "This sweep and published results on the IMDB test split", headings, ours + theirs
+    )
+
+
+def curves_table(history: pd.DataFrame) -> Table:
+    headings = ["<architecture", "seed", "epoch", "training accuracy", "training loss"]
+    headings += ["validation accuracy", "validation loss", "seconds"]
+    rows = [
+        [
+            row.architecture,
+            shown_text(row.seed),
+            shown_text(row.epoch),
+            shown_share(row.train_accuracy),
+            shown_number(row.train_loss),
+            shown_share(row.val_accuracy),
+            shown_number(row.val_loss),
+            shown_seconds(row.seconds),
+        ]
+        for row in rows_of(history)
+    ]
+    return _table("Every epoch of every run", headings, rows)
+
+
+def cost_by_run_table(comparison: Comparison) -> Table:
+    runs = comparison.runs[comparison.runs.compared]
+    headings = ["<architecture", "seed", "parameters", "training", "tokens per second"]
+    headings += ["peak memory (MB)", "test accuracy"]
+    rows = [
+        [
+            row.architecture,
+            shown_text(row.seed),
+            shown_count(row.parameters),
+            shown_seconds(row.train_seconds),
+            shown_count(row.tokens_per_second),
+            shown_count(row.peak_memory_mb),
+            shown_share(row.test_accuracy),
+        ]
+        for row in rows_of(runs)
+    ]
+    return _table("What each run cost", headings, rows)

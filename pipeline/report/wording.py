@@ -1,0 +1,312 @@
+"""What the numbers say, in sentences: careful where the numbers are.
+
+A sentence claims a difference only where the corrected test shows it, and a tie only where the
+difference is known to be smaller than the margin; otherwise it says that it cannot tell, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.comparison import SIGNIFICANCE, Breakdown, Comparison
+from pipeline.report.tables import (
+    rows_of,
+    shown_count,
+    shown_interval,
+    shown_points,
+    shown_range,
+    shown_seconds,
+    shown_share,
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An answer for somebody: who asks, what they should take, and why."""
+
+    asks: str
+    take: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Who leads, and what is shown of the others against the leader."""
+
+    leader: str
+    accuracy: float
+    low: float
+    high: float
+    worse: tuple[str, ...]
+    tied: tuple[str, ...]
+    unclear: tuple[str, ...]
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """All that may be the best, as far as these runs can tell."""
+        return (self.leader, *self.tied, *self.unclear)
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    *head, tail = names
+    return f"{', '.join(head)} {last} {tail}" if head else tail
+
+
+def find_standing(accuracy: pd.DataFrame, pairs: pd.DataFrame) -> Standing:
+    """Who leads on some reviews.
+
+    Args:
+      accuracy: a row for each architecture, with accuracy, ci_low and ci_high.
+      pairs: the verdicts of every two on the same reviews.
+    """
+    order = accuracy.sort_values("accuracy", ascending=False, kind="stable")
+    first, *others = rows_of(order)
+    verdicts = {}
+    for pair in rows_of(pairs):
+        verdicts[pair.architecture_a, pair.architecture_b] = pair.verdict
+        verdicts[pair.architecture_b, pair.architecture_a] = {
+            "better": "worse",
+            "worse": "better",
+        }.get(pair.verdict, pair.verdict)
+
+    def having(verdict: str) -> tuple[str, ...]:
+        names = [other.architecture for other in others]
+        return tuple(name for name in names if verdicts[first.architecture, name] == verdict)
+
+    return Standing(
+        leader=first.architecture,
+        accuracy=first.accuracy,
+        low=first.ci_low,
+        high=first.ci_high,
+        worse=having("better"),
+        tied=having("tied"),
+        unclear=having("not enough runs"),
+    )
+
+
+def headline(comparison: Comparison) -> str:
+    """The answer over all reviews."""
+    if comparison.summary.empty:
+        return "No run has finished with predictions, so there is nothing to compare yet."
+    found = find_standing(comparison.summary, comparison.pairwise)
+    several = len(comparison.questions) > 1
+    right = "has all answers right" if several else "is right"
+    right = "has both answers right" if len(comparison.questions) == 3 else right
+    said = (
+        f"{found.leader} {right} on {shown_share(found.accuracy)} of the test texts "
+        f"(95 % interval {shown_interval(found.low, found.high)})"
+    )
+    if len(comparison.summary) == 1:
+        return f"{said}. There is no other architecture to compare it with."
+    if not comparison.summary.seeds_counted.any():
+        return (
+            f"{said}, the most of all. But with one seed each, this sweep compares these very "
+            "networks: which architecture is better it cannot tell."
+        )
+    return f"{said}, the most of all. {_against(found, comparison)}".strip()
+
+
+def _against(found: Standing, comparison: Comparison) -> str:
+    parts = []
+    if found.worse:
+        parts.append(f"It is better than {_grouped(found.worse, comparison)}.")
+    if found.tied:
+        margin = f"{100 * comparison.tie_margin:g} points"
+        parts.append(f"It is tied, to within {margin}, with {_grouped(found.tied, comparison)}.")
+    if found.unclear:
+        others = _grouped(found.unclear, comparison, "or")
+        parts.append(f"Whether it is better than {others}, {_seeds(comparison)} cannot tell.")
+    return " ".join(parts)
+
+
+def _grouped(names: Sequence[str], comparison: Comparison, last: str = "and") -> str:
+    """Names, those of a whole cell as one."""
+    said, rest = [], list(names)
+    for cell, family in comparison.summary.groupby("cell", sort=False).architecture:
+        if len(family) > 1 and set(family) <= set(rest) and len(family) < len(comparison.summary):
+            said.append(f"every {cell} variant")
+            rest = [name for name in rest if name not in set(family)]
+    return listed([*said, *rest], last)
+
+
+def _seeds(comparison: Comparison) -> str:
+    counts = sorted(set(comparison.summary.runs))
+    if counts[-1] == 1:
+        return "one seed"
+    return f"{counts[-1]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+
+
+def readers(comparison: Comparison) -> list[Reader]:
+    """Answers for the shortest texts, the longest texts and the smallest budget."""
+    if len(comparison.summary) < 2:
+        return []
+    answers = []
+    by_distance = comparison.by_distance is not None
+    breakdown = comparison.by_distance or comparison.by_length
+    if breakdown is not None and breakdown.pairwise.low.nunique() > 1:
+        for low, asks in (
+            (breakdown.pairwise.low.min(), "Little in between" if by_distance else "Short texts"),
+            (breakdown.pairwise.low.max(), "Much in between" if by_distance else "Long texts"),
+        ):
+            answers.append(_reader_of_group(comparison, breakdown, int(low), asks))
+    cheapest = _cheapest(comparison)
+    return [*answers, *([cheapest] if cheapest else [])]
+
+
+def _reader_of_group(comparison: Comparison, breakdown: Breakdown, low: int, asks: str) -> Reader:
+    accuracy = breakdown.accuracy
+    group = accuracy[(accuracy.question == comparison.questions[0]) & (accuracy.low == low)]
+    found = find_standing(group, breakdown.pairwise[breakdown.pairwise.low == low])
+    place = shown_range(low, group.high.iloc[0])
+    leads = f"{found.leader} scores {shown_share(found.accuracy)}, the most of all."
+    because = f"{leads} {_against(found, comparison)}" if _several_seeds(comparison) else leads
+    return Reader(f"{asks} ({place} words)", _take(found, comparison), because)
+
+
+def _several_seeds(comparison: Comparison) -> bool:
+    return bool(comparison.summary.seeds_counted.any())
+
+
+def _take(found: Standing, comparison: Comparison) -> str:
+    if not _several_seeds(comparison):
+        return "One seed cannot tell"
+    if len(found.candidates) == 1:
+        return found.leader
+    if not found.worse:
+        return f"{_seeds(comparison)} cannot tell" if found.unclear else "Any: all are tied"
+    if len(found.candidates) <= 3:
+        return listed(found.candidates, "or")
+    return f"Anything but {_grouped(found.worse, comparison)}"
+
+
+def _cheapest(comparison: Comparison) -> Reader | None:
+    """The least training time among those that may be the best."""
+    cost = comparison.cost.set_index("architecture")
+    if cost.train_seconds.isna().any():
+        return None
+    found = find_standing(comparison.summary, comparison.pairwise)
+    seconds = cost.train_seconds.loc[list(found.candidates)]
+    name = str(seconds.idxmin())
+    accuracy = comparison.summary.set_index("architecture").accuracy[name]
+    because = (
+        f"{name} trains in {shown_seconds(seconds[name])}, has "
+        f"{shown_count(cost.parameters[name])} parameters and scores {shown_share(accuracy)}"
+    )
+    if name == found.leader:
+        because += ", the most of all."
+    else:
+        leader = f"{shown_share(found.accuracy)} in {shown_seconds(seconds[found.leader])}"
+        because += f". {found.leader} is not shown to be better: {leader}."
+    if not cost.alone.all():
+        because += " Other work ran at the same time, so read the times with care."
+    take = name if _several_seeds(comparison) else "One seed cannot tell"
+    return Reader("The smallest budget", take, because)
+
+
+def describe_accuracy(comparison: Comparison) -> str:
+    """How far the seeds lie apart, which a mean alone would hide."""
+    runs = comparison.runs[comparison.runs.compared]
+    groups = runs.groupby("architecture").test_accuracy
+    spread = (groups.max() - groups.min())[groups.count() > 1].astype(float)
+    said = "A mark is the mean with its 95 % interval, an upright line a seed."
+    if spread.empty:
+        return f"{said} With one seed, the interval knows the chance of the reviews only."
+    widest = str(spread.idxmax())
+    low, high = groups.min()[widest], groups.max()[widest]
+    return f"{said} Seeds matter most to {widest}: {shown_share(low)} to {shown_share(high)}."
+
+
+def describe_breakdown(breakdown: Breakdown, question: str, unit: str, *, gaps: bool) -> str:
+    """Who loses most and who least from the first group to the last, and whether gaps grow."""
+    main = breakdown.accuracy[breakdown.accuracy.question == question]
+    first, last = main[main.low == main.low.min()], main[main.low == main.low.max()]
+    places = [shown_range(part.low.iloc[0], part.high.iloc[0]) for part in (first, last)]
+    if main.low.nunique() < 2:
+        return f"All texts fall into one group, {places[0]} {unit}."
+    start, end = (part.set_index("architecture").accuracy for part in (first, last))
+    change = (end - start).sort_values()
+    ends = list(dict.fromkeys([str(change.index[0]), str(change.index[-1])]))
+    said = [f"{n} goes from {shown_share(start[n])} to {shown_share(end[n])}" for n in ends]
+    sentence = f"From {places[0]} to {places[1]} {unit}, {listed(said)}."
+    return f"{sentence} {describe_gaps(breakdown, unit)}".strip() if gaps else sentence
+
+
+def describe_gaps(breakdown: Breakdown, unit: str) -> str:
+    """Whether a gap is shown to grow: by the slopes, and by what they come to in points."""
+    gaps = breakdown.gaps
+    if gaps.empty:
+        return ""
+    moved = (gaps.change_low > 0) | (gaps.change_high < 0)
+    shown = gaps[(gaps.p_holm < SIGNIFICANCE) & moved]
+    if shown.empty:
+        return "No gap between two architectures is shown to change along the way."
+    widest = next(rows_of(shown.sort_values("change", key=np.abs, ascending=False)))
+    names, sign = (widest.architecture_a, widest.architecture_b), np.sign(widest.change)
+    if sign < 0:
+        names = names[::-1]
+    interval = sorted([sign * widest.change_low, sign * widest.change_high])
+    return (
+        f"The lead of {names[0]} over {names[1]} goes from "
+        f"{shown_points(sign * widest.at_short)} points at {breakdown.short:.0f} {unit} to "
+        f"{shown_points(sign * widest.at_long)} at {breakdown.long:.0f}, a change of "
+        f"{shown_points(sign * widest.change)} ({shown_interval(*interval, points=True)})."
+    )
+
+
+def describe_pairs(comparison: Comparison) -> str:
+    counts = comparison.pairwise.verdict.value_counts()
+    clear = int(counts.get("better", 0) + counts.get("worse", 0))
+    said = [f"Of {len(comparison.pairwise)} pairs, {clear} show a difference"]
+    if tied := int(counts.get("tied", 0)):
+        said.append(f"{tied} are tied to within {100 * comparison.tie_margin:g} points")
+    if unclear := int(counts.get("not enough runs", 0)):
+        said.append(f"for {unclear} there are not enough runs")
+    sentence = f"{', '.join(said)}."
+    seen = comparison.pairwise.detectable.dropna()
+    if len(seen):
+        ends = list(dict.fromkeys([f"{100 * seen.min():.1f}", f"{100 * seen.max():.1f}"]))
+        sentence += (
+            " A number is the row less the column, in points; the smallest difference that this "
+            f"sweep would have seen is {' to '.join(ends)} points, by the pair."
+        )
+    return sentence
+
+
+def describe_frontier(names: Sequence[str], cost: str, others: bool) -> str:
+    """What the means say of a cost; verdicts stand in the matrix."""
+    if len(names) == 1:
+        return f"By their means, {names[0]} is both the most accurate and the lowest in {cost}."
+    rest = f" The others have more {cost} and no more accuracy." if others else ""
+    return f"By their means, accuracy rises with {cost} along {listed(names)}.{rest}"
+
+
+def describe_curves(history: pd.DataFrame) -> str:
+    best = history.loc[history.groupby("run_id").val_accuracy.idxmax()]
+    low, high = int(best.epoch.min()), int(best.epoch.max())
+    epochs = f"epoch {low}" if low == high else f"epochs {low} to {high}"
+    return f"A line is a run; the validation accuracy of the {len(best)} runs peaks in {epochs}."
+
+
+def cautions(comparison: Comparison) -> list[str]:
+    """What a reader must know before using a number."""
+    said = list(comparison.notes)
+    runs = comparison.runs
+    lost = runs[~runs.compared & (runs.status != "finished")]
+    for status, group in lost.groupby(lost.status.astype(str)):
+        names = listed([f"{row.architecture} seed {row.seed}" for row in rows_of(group)])
+        said.append(f"{len(group)} run{'s' * (len(group) > 1)} {status}: {names}.")
+    if len(lost) and not comparison.summary.empty:
+        said.append("Accuracies are those of the finished runs alone.")
+    single = comparison.summary[~comparison.summary.seeds_counted.astype(bool)]
+    if len(single):
+        said.append(
+            f"Of {listed(list(single.architecture))} there is one seed, so nothing is known of "
+            "another: an interval marked * counts the chance of the reviews only."
+        )
+    if len(comparison.cost) and not comparison.cost.alone.all():
+        said.append("Times marked * were taken while other work ran, or nobody knows.")
+    return said

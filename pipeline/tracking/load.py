@@ -1,0 +1,185 @@
+"""What is tracked -> TrackedRuns: typed frames, so that a comparison need not know of MLflow.
+
+MLflow gives every parameter back as a string and the last value of a metric; here they become typed
+columns, and the history its own frame.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.entities import Run
+
+from pipeline.comparison import SweepFacts, TrackedRuns
+from pipeline.tracking.store import Store, TrackingError
+
+_HISTORY = {
+    "train/loss": "train_loss",
+    "train/accuracy": "train_accuracy",
+    "val/loss": "val_loss",
+    "val/accuracy": "val_accuracy",
+    "time/epoch_seconds": "seconds",
+}
+_TEXTS = "architecture data cell tokenizer keep readout".split()
+_WHOLE = "seed units num_layers embedding_dim max_length vocab_size batch_size epochs".split()
+_NUMBERS = "learning_rate dropout global_clipnorm".split()
+_METRICS = {
+    "best/epoch": "best_epoch",
+    "best/val_accuracy": "val_accuracy",
+    "test/accuracy": "test_accuracy",
+    "test/loss": "test_loss",
+    "test/roc_auc": "test_roc_auc",
+    "model/parameters": "parameters",
+    "model/recurrent_parameters": "recurrent_parameters",
+    "time/train_seconds": "train_seconds",
+    "time/epoch_seconds": "epoch_seconds",
+    "time/tokens_per_second": "tokens_per_second",
+    "memory/peak_mb": "peak_memory_mb",
+}
+_TAGS = "fingerprint data_fingerprint device git_commit git_dirty versions".split()
+
+
+def load_runs(store: Store) -> TrackedRuns:
+    """The runs of the newest sweep of an experiment; without a sweep, all its runs.
+
+    Of several runs with one fingerprint the newest that finished counts, or the newest that diverged,
+    or the newest. A planned run that never began has a row with status `missing`.
+
+    Raises:
+      TrackingError: the experiment holds no run.
+    """
+    tracked = store.runs()
+    runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
+    sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
+    if not runs:
+        raise TrackingError(
+            f"nothing is tracked under {store.name!r} in {store.shown_uri}: run "
+            f"`python -m experiments.compare experiment={store.name}` first"
+        )
+    plan = _load_json(store, sweeps[0], "plan.json") if sweeps else None
+    chosen = _choose(runs, plan)
+    finished = [run for run in chosen.values() if run is not None and _status(run) == "finished"]
+    rows = [
+        _row(run) if run else _missing(plan, fingerprint) for fingerprint, run in chosen.items()
+    ]
+    facts = _facts(store, sweeps, runs, plan, finished)
+    return TrackedRuns(
+        store.name,
+        pd.DataFrame(rows).convert_dtypes(),
+        _concat([_predictions(store, run) for run in finished]),
+        _concat([_history(store, run) for run in chosen.values() if run]),
+        facts,
+    )
+
+
+def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
+    """Fingerprint -> the run that stands for it, in the order of the plan."""
+    rank = {"finished": 0, "diverged": 1}
+    by_fingerprint: dict[str, list[Run]] = {}
+    for run in runs:
+        by_fingerprint.setdefault(run.data.tags.get("fingerprint", run.info.run_id), []).append(run)
+    best = {
+        fingerprint: min(same, key=lambda run: rank.get(_status(run), 2))  # runs are newest first
+        for fingerprint, same in by_fingerprint.items()
+    }
+    wanted = list(best) if plan is None else plan["fingerprints"]
+    return {fingerprint: best.get(fingerprint) for fingerprint in wanted}
+
+
+def _status(run: Run) -> str:
+    return run.data.tags.get("outcome", "running" if run.info.status == "RUNNING" else "failed")
+
+
+def _row(run: Run) -> dict[str, Any]:
+    params, metrics, tags = run.data.params, run.data.metrics, run.data.tags
+    row: dict[str, Any] = {"run_id": run.info.run_id, "status": _status(run)}
+    row["failure"] = tags.get("failure")
+    row |= {name: params.get(name) for name in _TEXTS}
+    row |= {name: int(params[name]) if name in params else None for name in _WHOLE}
+    row |= {name: float(params[name]) if name in params else None for name in _NUMBERS}
+    row["bidirectional"] = params.get("bidirectional") == "True"
+    row |= {column: metrics.get(name) for name, column in _METRICS.items()}
+    for name, value in metrics.items():
+        if name.startswith("test/accuracy/") and "length_" not in name:
+            row[f"test_accuracy_{name.rsplit('/', 1)[1]}"] = value
+    row |= {name: tags.get(name) for name in _TAGS}
+    for name in ("threads", "concurrent_runs"):
+        row[name] = int(tags[name]) if name in tags else None
+    row["git_dirty"] = {"true": True, "false": False}.get(tags.get("git_dirty", ""))
+    row["started"] = pd.Timestamp(run.info.start_time, unit="ms", tz="UTC")
+    return row
+
+
+def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
+    assert plan is not None
+    place = plan["fingerprints"].index(fingerprint)
+    return {
+        "run_id": None,
+        "status": "missing",
+        "fingerprint": fingerprint,
+        "architecture": plan["architectures"][place],
+        "seed": plan["seeds"][place],
+    }
+
+
+def _predictions(store: Store, run: Run) -> pd.DataFrame:
+    names = {entry.path for entry in store.client.list_artifacts(run.info.run_id)}
+    if "predictions.parquet" not in names:
+        return pd.DataFrame()
+    path = store.client.download_artifacts(run.info.run_id, "predictions.parquet")
+    return pd.read_parquet(path).assign(run_id=run.info.run_id)
+
+
+def _history(store: Store, run: Run) -> pd.DataFrame:
+    columns = {
+        column: {
+            metric.step: metric.value
+            for metric in store.client.get_metric_history(run.info.run_id, name)
+        }
+        for name, column in _HISTORY.items()
+    }
+    table = pd.DataFrame(columns).rename_axis("epoch").sort_index().reset_index()
+    return table.assign(run_id=run.info.run_id)
+
+
+def _facts(
+    store: Store,
+    sweeps: list[Run],
+    runs: list[Run],
+    plan: dict[str, Any] | None,
+    finished: list[Run],
+) -> SweepFacts:
+    edges = plan["length_edges"] if plan else [100, 200, 400, 800]
+    newest = (sweeps or runs)[0]
+    started = pd.Timestamp(newest.info.start_time, unit="ms", tz="UTC")
+    shown = (*finished, newest)[0].data.tags
+    provenance = {
+        "code": f"{shown.get('git_commit', 'unknown')[:12]}"
+        + (" (changed since)" if shown.get("git_dirty") == "true" else ""),
+        "versions": shown.get("versions", "unknown"),
+        "platform": shown.get("platform", "unknown"),
+        "device": shown.get("device", "unknown"),
+    }
+    url = None
+    if store.uri.startswith("http"):
+        url = f"{store.uri.rstrip('/')}/#/experiments/{store.experiment_id}/runs/"
+    return SweepFacts(
+        sweeps[0].info.run_id if sweeps else None,
+        started.strftime("%Y-%m-%d %H:%M UTC"),
+        tuple(edges),
+        store.shown_uri if store.uri.startswith("http") else Path(store.uri).name,
+        url,
+        tuple(provenance.items()),
+    )
+
+
+def _load_json(store: Store, run: Run, name: str) -> Any:
+    return json.loads(Path(store.client.download_artifacts(run.info.run_id, name)).read_text())
+
+
+def _concat(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

@@ -1,0 +1,142 @@
+"""The tracking store: opened, kept usable over versions, and searched.
+
+The local store is one SQLite file and a folder of artifacts, both by absolute address, so that a
+leftover `mlruns` folder or an environment variable cannot lead MLflow elsewhere. All writing goes
+through `MlflowClient` with an explicit run id: MLflow's implicit active run is never used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Run, ViewType
+from mlflow.exceptions import MlflowException
+
+from pipeline.config import RunConfig
+
+log = logging.getLogger(__name__)
+
+
+class TrackingError(RuntimeError):
+    """The tracking store cannot be used; the message says where and the way out."""
+
+
+class Store:
+    """One experiment in an MLflow tracking store.
+
+    Making one creates the store and the experiment where they are missing, one process at a time:
+    processes that find no store and create it together are a known failure of MLflow.
+
+    Attributes:
+      uri: the tracking address; client: of MLflow; experiment_id: of the experiment `name`.
+    """
+
+    def __init__(self, uri: str | None, root: Path, name: str) -> None:
+        self.name = name
+        self.root = root
+        self.is_local = uri is None
+        self.uri = uri or f"sqlite:///{root / 'mlflow.db'}"
+        try:
+            with self._only_one():
+                if uri is None:
+                    _make_usable(root / "mlflow.db")
+                self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                self.experiment_id = self._experiment_id()
+        except (MlflowException, OSError) as error:
+            reason = str(error).strip().splitlines()[0][:300]
+            raise TrackingError(
+                f"the tracking store {self.shown_uri} does not answer: {reason}"
+            ) from error
+
+    @classmethod
+    def of(cls, config: RunConfig) -> Store:
+        return cls(config.tracking.uri, Path(config.root), config.name)
+
+    @property
+    def shown_uri(self) -> str:
+        """The address without credentials, fit for logs and pages."""
+        scheme, separator, rest = self.uri.partition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+    def runs(self, condition: str = "") -> list[Run]:
+        """The runs of the experiment that MLflow's filter admits, newest first."""
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id],
+                condition,
+                run_view_type=ViewType.ACTIVE_ONLY,
+                order_by=["attributes.start_time DESC"],
+                page_token=token,
+            )
+            found.extend(page)
+            token = page.token
+            if not token:
+                return found
+
+    def find_done(self, fingerprint: str) -> Run | None:
+        """The run that already holds the result of a fingerprint: finished, or known to diverge."""
+        done = [
+            run
+            for run in self.runs(f"tags.fingerprint = '{fingerprint}'")
+            if run.data.tags.get("outcome") in ("finished", "diverged")
+        ]
+        return done[0] if done else None
+
+    def _experiment_id(self) -> str:
+        known = self.client.get_experiment_by_name(self.name)
+        if known is None:
+            # A server keeps artifacts where it is told to; the local store keeps them beside itself.
+            folder = self.root / "mlartifacts" / self.name
+            location = folder.as_uri() if self.is_local else None
+            return self.client.create_experiment(self.name, artifact_location=location)
+        if known.lifecycle_stage != "active":
+            raise TrackingError(
+                f"the experiment {self.name!r} was deleted in MLflow: restore it there, or choose "
+                "another name=..."
+            )
+        return known.experiment_id
+
+    def _only_one(self) -> contextlib.AbstractContextManager[object]:
+        if not self.is_local:
+            return contextlib.nullcontext()
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / ".cache").mkdir(exist_ok=True)
+        return FileLock(self.root / ".cache" / "mlflow.lock")
+
+
+def _make_usable(database: Path) -> None:
+    """Brings a store of an older MLflow up to date; sets one aside that this MLflow cannot read.
+
+    Either way the file as it was is kept beside it.
+    """
+    from mlflow.store.db import utils
+
+    if not database.exists():
+        return
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    url = f"sqlite:///{database}"
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+        if found == utils._get_latest_schema_revision():
+            return
+        kept = database.with_name(f"{database.name}.{stamp}.before-upgrade")
+        shutil.copy2(database, kept)
+        utils._upgrade_db(utils.create_sqlalchemy_engine(url))
+        log.info("Upgraded the store %s to this MLflow; as it was: %s", database.name, kept.name)
+    except Exception as error:  # whatever is wrong with the file, runs must be able to start
+        kept = database.with_name(f"{database.name}.{stamp}.unreadable")
+        database.rename(kept)
+        log.warning(
+            "This MLflow cannot read the store %s (%s); it is kept as %s and a new one begins",
+            *(database.name, str(error).splitlines()[0][:200], kept.name),
+        )

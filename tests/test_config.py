@@ -1,0 +1,133 @@
+"""What a configuration may hold, and what a person is told when it holds something else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, small_run
+
+from pipeline.config import (
+    Cell,
+    ConfigError,
+    CsvConfig,
+    as_plain,
+    check,
+    fingerprint,
+    from_plain,
+    may_hold,
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("architecture__units", 0),
+        ("architecture__dropout", 1.0),
+        ("tokenizer__max_length", 0),
+        ("train__learning_rate", float("nan")),
+        ("train__learning_rate", float("inf")),
+        ("train__learning_rate", 0.0),
+        ("train__learning_rate", -1e-3),
+        ("data__validation_fraction", 0.0),
+        ("data__length_edges", [100, 100]),
+        ("data__length_edges", [0, 10]),
+        ("name", "../elsewhere"),
+        ("seed", -1),
+        ("device__threads", 0),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_it_may_hold(tmp_path, path, value):
+    key = path.replace("__", ".")
+    with pytest.raises(ConfigError) as error:
+        check(small_run(tmp_path, **{path: value}))
+    message = str(error.value)
+    assert message.startswith(f"{key} is {value!r}; it may hold ")
+    assert may_hold(key) in message
+    assert "\n" not in message
+
+
+def test_a_config_survives_being_written_and_read(tmp_path):
+    config = small_run(tmp_path, seed=7, data__length_edges=[5, 9], architecture__cell=Cell.gru)
+    assert from_plain(as_plain(config)) == config
+
+
+def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp_path):
+    base = fingerprint(small_run(tmp_path))
+    for change in (
+        {"seed": 1},
+        {"architecture__units": 9},
+        {"train__learning_rate": 2e-3},
+        {"data__seed": 1},
+        {"tokenizer__max_length": 9},
+    ):
+        assert fingerprint(small_run(tmp_path, **change)) != base
+    for change in (
+        {"name": "other"},
+        {"rerun": True},
+        {"device__threads": 2},
+        {"device__workers": 2},
+        {"tracking__uri": "http://127.0.0.1:1"},
+        {"root": "elsewhere"},
+    ):
+        assert fingerprint(small_run(tmp_path, **change)) == base
+
+
+def test_a_table_counts_by_its_content_not_by_its_place(tmp_path):
+    def with_table(name: str, content: str) -> str:
+        (tmp_path / name).write_text(content)
+        return fingerprint(small_run(tmp_path, data=CsvConfig(path=str(tmp_path / name))))
+
+    assert with_table("a.csv", "text,label\nx,1\n") == with_table("b.csv", "text,label\nx,1\n")
+    assert with_table("a.csv", "text,label\nx,1\n") != with_table("c.csv", "text,label\ny,1\n")
+
+
+def _compare(*overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "experiments.compare", *overrides],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["architecture.units=0"], ["architecture.units", "0", "at least 1"]),
+        (["architecture.units=many"], ["architecture.units", "many", "at least 1"]),
+        (["architecture.unit=3"], ["unknown key architecture.unit", "architecture.units"]),
+        (["+architecture.unit=3"], ["unknown key architecture.unit"]),
+        (["+surprise=3"], ["unknown key surprise"]),
+        (["architecture=transformer"], ["architecture", "transformer", "stacked_bi_lstm"]),
+        (["architecture.cell=LSTM"], ["architecture.cell", "LSTM", "simple_rnn"]),
+        (["experiment=nope"], ["experiment", "nope", "quickstart"]),
+        (["data=csv"], ["data.path", "not set"]),
+        (["data=csv", "data.path=no-such.csv"], ["data.path", "no-such.csv", "CSV or Parquet"]),
+        (["data.length_edges=[3,2]"], ["data.length_edges", "[3, 2]", "rise"]),
+        (["nonsense"], ["nonsense", "name=value"]),
+        (["-m", "architecture=lstm,gru", "seed=0,-1"], ["seed", "-1"]),
+        (["experiment=quickstart", "train.epochs=0"], ["train.epochs", "0", "at least 1"]),
+    ],
+)
+def test_a_wrong_configuration_ends_with_one_line_and_status_2_before_tensorflow(overrides, words):
+    done = _compare(*overrides)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert done.returncode == 2
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("Configuration: ")
+    for word in words:
+        assert word in lines[0]
+    # What takes seconds to import is not touched: that is what keeps the answer quick.
+    for module in ("tensorflow", "keras", "mlflow", "pandas"):
+        assert f" {module}\n" not in done.stderr
+
+
+def test_help_shows_the_choices_and_how_it_ends():
+    done = _compare("--help")
+    assert done.returncode == 0
+    for word in ("experiment=imdb", "stacked_bi_lstm", "learning_rate", "Exit status"):
+        assert word in done.stdout
