@@ -173,7 +173,9 @@ def _generate(config: ClausesConfig) -> ReviewSplits:
     }
     splits = {}
     for name, size in sizes.items():
-        made = clauses.generate_texts(config, size, rng)
+        # Only training leans towards short distances; what is measured is spread evenly.
+        exponent = config.train_distance_exponent if name == "train" else 1.0
+        made = clauses.generate_texts(config, size, rng, distance_exponent=exponent)
         ids = np.array([f"{name}-{number:05d}" for number in range(size)])
         labels = np.stack([made.sentiments, made.subjects], axis=1).astype(np.int32)
         splits[name] = Reviews(ids, made.texts, labels, made.traits)

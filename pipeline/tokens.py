@@ -29,7 +29,7 @@ PADDING, UNKNOWN = "[PAD]", "[UNK]"
 _FORMAT = 1  # of the cache; a change of what is written makes older caches invisible
 
 # Words with their inner apostrophes, and every other mark by itself.
-_WORDS = Regex(r"\w+(?:['’]\w+)*|[^\w\s]")
+_WORDS = r"\w+(?:['’]\w+)*|[^\w\s]"
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def train_tokenizer(texts: list[str], config: TokenizerConfig) -> Tokenizer:
             vocab_size=config.vocab_size, special_tokens=special, show_progress=False
         )
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(_WORDS, behavior="removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True)
     tokenizer.train_from_iterator(texts, trainer, length=len(texts))
     return tokenizer
 
@@ -152,7 +152,7 @@ def _log_lost(whole: EncodedSplit, cut: EncodedSplit, config: TokenizerConfig) -
 def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
     import tokenizers
 
-    settings = [_FORMAT, splits.fingerprint, config.kind.name, config.vocab_size, str(_WORDS)]
+    settings = [_FORMAT, splits.fingerprint, config.kind.name, config.vocab_size, _WORDS]
     settings.append(tokenizers.__version__)
     return hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
 

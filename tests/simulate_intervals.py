@@ -95,7 +95,7 @@ class Truth:
 
 
 def find_truth(world: World, rng: np.random.Generator, points: int = 400_000) -> Truth:
-    """Expected accuracies, over all and over long reviews, and the slope that a fit converges to."""
+    """Expected accuracies, over all and over long reviews, and what a fitted slope converges to."""
     abilities, slopes = world.fixed
     spread = np.sqrt(world.review_sd**2 + world.own_sd**2 + world.seed_sd**2)
     doublings, noise = rng.normal(0, 0.9, points), rng.normal(0, spread, points)

@@ -34,29 +34,36 @@ from pipeline.report.tables import (
 FOLLOWED = "followed"
 _LIT = f"{FOLLOWED} === '' || datum.architecture === {FOLLOWED}"
 _PAPER_WIDTH = 620
+MEMORY = "Memory"
+SECTIONS = (MEMORY, "Accuracy", "Cost", "Learning")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its file and its place in the page; chart: without width, legend and theme."""
+    """name: of its file and its place in the page; chart: without width, legend and theme.
+
+    `own_legend`: its colours are not those of the architectures, so the page must explain them.
+    """
 
     name: str
+    section: str
     title: str
     sentence: str
     alternative: str
     table: Table
     chart: alt.LayerChart
     height: int
+    own_legend: bool = False
 
     def for_page(self) -> dict[str, Any]:
-        spec = self._spec(legend=False)
+        spec = self._spec(legend=self.own_legend)
         return spec | {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
     def for_paper(self) -> dict[str, Any]:
         return self._spec(legend=True) | {"width": _PAPER_WIDTH, "background": look.PAPER}
 
     def _spec(self, *, legend: bool) -> dict[str, Any]:
-        spec = self.chart.properties(height=self.height).to_dict()
+        spec = self.chart.properties(height=self.height).to_dict(validate=False)  # tests do
         spec["config"] = _config(legend=legend)
         spec["params"] = [*spec.get("params", []), {"name": FOLLOWED, "value": ""}]
         spec["background"] = "transparent"
@@ -68,7 +75,7 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
     if comparison.summary.empty:
         return []
     style = _Style(look.assign_looks(comparison.summary))
-    figures = [_accuracy(comparison, style)]
+    figures = []
     if comparison.by_distance is not None:
         figures += [
             _by_distance(comparison, comparison.by_distance, style, question)
@@ -76,6 +83,7 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
         ]
     if comparison.by_length is not None:
         figures.append(_by_length(comparison, comparison.by_length, style))
+    figures.append(_accuracy(comparison, style))
     if not comparison.pairwise.empty:
         figures.append(_verdicts(comparison))
     figures += [
@@ -86,9 +94,9 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
         )
         if comparison.cost[column].notna().all()
     ]
-    curves = history.merge(comparison.runs[["run_id", "architecture", "seed"]], on="run_id")
-    if not curves.empty:
-        figures.append(_curves(curves, style))
+    if not history.empty:
+        runs = comparison.runs[["run_id", "architecture", "seed"]]
+        figures.append(_curves(history.merge(runs, on="run_id"), style))
     return figures
 
 
@@ -125,7 +133,7 @@ def _values(frame: pd.DataFrame) -> alt.Data:
 
 
 def _share_axis(title: str = "Test accuracy") -> alt.Axis:
-    return alt.Axis(format=".0%", title=title)
+    return alt.Axis(format=".0%", title=title, tickCount=7)
 
 
 def _hover(*pairs: tuple[str, str]) -> list[alt.Tooltip]:
@@ -146,7 +154,7 @@ def _accuracy(comparison: Comparison, style: _Style) -> Figure:
     runs = runs.assign(shown=runs.test_accuracy.map(shown_share)).astype({"test_accuracy": float})
     order = alt.Y("architecture:N", sort=style.names, title=None)
     scale = alt.Scale(zero=False, nice=True)
-    hover = _hover(("architecture", "Architecture"), ("shown", "Accuracy (95 % interval)"))
+    hover = _hover(("architecture", "Architecture"), ("shown", "Accuracy (95% interval)"))
     base = alt.Chart(_values(means)).encode(
         y=order, color=style.colour, opacity=style.lit(), tooltip=hover
     )
@@ -171,6 +179,7 @@ def _accuracy(comparison: Comparison, style: _Style) -> Figure:
     )
     return Figure(
         name="accuracy",
+        section="Accuracy",
         title="Accuracy on the test reviews",
         sentence=wording.describe_accuracy(comparison),
         alternative="Mean test accuracy of each architecture with its interval, and every seed.",
@@ -188,7 +197,7 @@ def _lines(
     hover = _hover(
         ("architecture", "Architecture"),
         ("place", place),
-        ("shown", "Accuracy (95 % interval)"),
+        ("shown", "Accuracy (95% interval)"),
         ("reviews", "Reviews"),
     )
     base = alt.Chart(_values(frame)).encode(
@@ -234,6 +243,7 @@ def _by_length(comparison: Comparison, breakdown: Breakdown, style: _Style) -> F
     )
     return Figure(
         name="by_length",
+        section=MEMORY,
         title="Accuracy by the length of the review",
         sentence=wording.describe_breakdown(breakdown, question, "words", gaps=True),
         alternative="Test accuracy of each architecture for short to long reviews.",
@@ -259,7 +269,9 @@ def _by_distance(
     x = alt.X(
         "x:Q",
         scale=alt.Scale(nice=True, zero=True),
-        axis=alt.Axis(title="Words between the deciding words and the end", grid=False),
+        axis=alt.Axis(
+            title="Words between the deciding words and the end", grid=False, tickCount=8
+        ),
     )
     lines = _lines(_with_interval(placed(means)), placed(runs), style, x, "Words in between")
     chance = comparison.chance[comparison.questions.index(question)]
@@ -268,6 +280,7 @@ def _by_distance(
     what = f"the {question} right" if several and not main else "the answer right"
     what = f"{question} answers right" if several and main else what
     return Figure(
+        section=MEMORY,
         name="by_distance" if main else f"by_distance_{question}",
         title="How far back the networks remember" if main else f"The {question} alone",
         sentence=wording.describe_breakdown(breakdown, question, "words in between", gaps=main),
@@ -321,7 +334,7 @@ def _verdicts(comparison: Comparison) -> Figure:
             ("architecture", "Architecture"),
             ("against", "Against"),
             ("verdict", "Verdict"),
-            ("shown", "Points (95 % interval)"),
+            ("shown", "Points (95% interval)"),
         ),
     )
     square = base.mark_rect(cornerRadius=2, stroke=look.PAPER, strokeWidth=2).encode(
@@ -331,13 +344,15 @@ def _verdicts(comparison: Comparison) -> Figure:
             title=None,
         )
     )
-    dark_text = alt.FieldOneOfPredicate("verdict", ["not enough runs"])
+    dark_text = alt.FieldOneOfPredicate("verdict", ["not enough runs", "tied"])
     number = base.mark_text(fontSize=11).encode(
         text="points:N",
         color=alt.when(dark_text).then(alt.value(look.INK)).otherwise(alt.value(look.PAPER)),
     )
     return Figure(
         name="pairwise",
+        section="Accuracy",
+        own_legend=True,
         title="Every two architectures against each other",
         sentence=wording.describe_pairs(comparison),
         alternative="A matrix: is the architecture of the row better than that of the column?",
@@ -359,7 +374,11 @@ def _against_cost(
     x = alt.X(
         f"{column}:Q",
         scale=alt.Scale(zero=False, nice=True),
-        axis=alt.Axis(title=f"{name[0].upper()}{name[1:]}" + f" ({unit})" * (unit != name)),
+        axis=alt.Axis(
+            title=f"{name[0].upper()}{name[1:]}" + f" ({unit})" * (unit != name),
+            tickCount=7,
+            format="~s",
+        ),
     )
     y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=_share_axis())
     base = alt.Chart(_values(means)).encode(
@@ -368,7 +387,7 @@ def _against_cost(
         opacity=style.lit(),
         tooltip=_hover(
             ("architecture", "Architecture"),
-            ("shown", "Accuracy (95 % interval)"),
+            ("shown", "Accuracy (95% interval)"),
             ("cost", name[0].upper() + name[1:]),
         ),
     )
@@ -383,6 +402,7 @@ def _against_cost(
     point = base.mark_point(filled=True, size=130, opacity=1).encode(y=y, shape=style.shape)
     return Figure(
         name=f"accuracy_by_{column}",
+        section="Cost",
         title=f"Accuracy against {name}",
         sentence=wording.describe_frontier(
             list(frontier.architecture), name, len(frontier) < len(means)
@@ -421,6 +441,7 @@ def _curves(history: pd.DataFrame, style: _Style) -> Figure:
     )
     return Figure(
         name="learning_curves",
+        section="Learning",
         title="Learning curves",
         sentence=wording.describe_curves(history),
         alternative="Validation accuracy of every run, epoch by epoch.",
@@ -442,6 +463,7 @@ def _config(*, legend: bool) -> dict[str, Any]:
             "domainColor": look.RULE,
             "tickColor": look.RULE,
             "labelLimit": 150,
+            "labelOverlap": True,
         },
         "legend": {"labelColor": look.INK, "labelFontSize": 12, "symbolSize": 90}
         | ({"orient": "bottom", "columns": 4, "labelLimit": 180} if legend else {"disable": True}),

@@ -30,7 +30,7 @@ SOLID, DASHED = [1, 0], [6, 3]
 
 # Of the figures' own furniture: on a light page, on a dark page.
 INK, MUTED, RULE, PAPER = "#1b1f24", "#57606a", "#d0d7de", "#ffffff"
-BETTER, TIED, WORSE, UNKNOWN = "#2166ac", "#8c959f", "#b2182b", "#eaeef2"
+BETTER, TIED, WORSE, UNKNOWN = "#2166ac", "#b3bcc6", "#b2182b", "#eceff3"
 ON_DARK = {
     **dict(_COLOURS.values()),
     INK: "#e6e8eb",
@@ -38,7 +38,7 @@ ON_DARK = {
     RULE: "#363c45",
     PAPER: "#15181d",
     BETTER: "#6cb2ee",
-    TIED: "#7d8590",
+    TIED: "#4c5661",
     WORSE: "#f08a7c",
     UNKNOWN: "#272c34",
 }

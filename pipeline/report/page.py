@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import html
 import json
 import os
+import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 import vl_convert
@@ -19,7 +24,12 @@ from pipeline.report import figures, look, tables, wording
 _HERE = Path(__file__).parent
 
 
-def write_report(comparison: Comparison, tracked: TrackedRuns, folder: Path) -> Path:
+def write_report(
+    comparison: Comparison,
+    tracked: TrackedRuns,
+    folder: Path,
+    leagues: Sequence[Comparison] = (),
+) -> Path:
     """Writes `index.html`, `report.md`, the tables as CSV and the figures as SVG.
 
     Everything is written beside `folder` first and then takes its place file by file, so that a
@@ -29,29 +39,40 @@ def write_report(comparison: Comparison, tracked: TrackedRuns, folder: Path) -> 
       comparison: what `compare` made of the sweep.
       tracked: the sweep itself, for its learning curves and its provenance.
       folder: where to; made where it is missing.
+      leagues: sweeps over the same texts that hold something else equal, to stand beside this one.
 
     Returns:
       The page's path.
 
     Raises:
-      ReportError: the folder cannot be written.
+      ReportError: the folder cannot be written, or a league was trained on other data.
     """
+    _check_leagues(comparison, leagues)
     drawn = figures.draw(comparison, tracked.history)
+    svgs = {figure.name: _as_svg(figure) for figure in drawn}
+    content = _gather(comparison, tracked, drawn, leagues)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
             built = Path(beside)
             _write_tables(comparison, built)
             (built / "figures").mkdir()
-            svgs = {figure.name: _as_svg(figure) for figure in drawn}
             for name, svg in svgs.items():
                 (built / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-            page = _render("page.html.j2", comparison, tracked, drawn, svgs)
-            (built / "index.html").write_text(page, encoding="utf-8")
+            (built / "report.md").write_text(_render_markdown(content), encoding="utf-8")
+            (built / "index.html").write_text(_render_page(content, svgs), encoding="utf-8")
             _move_into(built, folder)
     except OSError as error:
         raise ReportError(f"the report cannot be written to {folder}: {error}") from error
     return folder / "index.html"
+
+
+def _check_leagues(comparison: Comparison, leagues: Sequence[Comparison]) -> None:
+    data = set(comparison.runs.data_fingerprint.dropna())
+    for league in leagues:
+        if set(league.runs.data_fingerprint.dropna()) != data:
+            names = f"{comparison.experiment} and {league.experiment}"
+            raise ReportError(f"{names} were trained on different data and do not stand together")
 
 
 def _move_into(built: Path, folder: Path) -> None:
@@ -86,6 +107,88 @@ def _breakdown_rows(breakdown: Breakdown, along: str) -> pd.DataFrame:
     return rows[[*(c for c in rows if c != "question"), "question"]]
 
 
+def _gather(
+    comparison: Comparison,
+    tracked: TrackedRuns,
+    drawn: list[figures.Figure],
+    leagues: Sequence[Comparison],
+) -> dict[str, Any]:
+    """What both the page and the Markdown say, as a template takes it."""
+    run_url = tracked.sweep.run_url
+    has_results = not comparison.summary.empty
+    return {
+        "comparison": comparison,
+        "facts": wording.describe_sweep(comparison, tracked.sweep.started),
+        "headline": wording.headline(comparison),
+        "readers": wording.readers(comparison),
+        "cautions": wording.cautions(comparison),
+        "reading": wording.describe_reading(comparison),
+        "method": wording.describe_method(comparison),
+        "figures": drawn,
+        "sections": [name for name in figures.SECTIONS if any(f.section == name for f in drawn)],
+        "leagues": tables.league_table(comparison, leagues) if leagues else None,
+        "summary": tables.summary_table(comparison) if has_results else None,
+        "cost": tables.cost_table(comparison) if has_results else None,
+        "pairs": tables.pair_table(comparison.pairwise),
+        "trends": [
+            (title, tables.trend_table(breakdown, unit))
+            for title, breakdown, unit in (
+                ("As the distance doubles", comparison.by_distance, "words in between"),
+                ("As the length doubles", comparison.by_length, "words"),
+            )
+            if breakdown is not None
+        ],
+        "published": _published(comparison),
+        "unfinished": tables.unfinished_table(comparison.runs, run_url),
+        "runs": tables.runs_table(comparison, run_url),
+        "provenance": _provenance(comparison, tracked),
+    }
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    return Environment(
+        loader=PackageLoader("pipeline", "report"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _render_page(content: dict[str, Any], svgs: dict[str, str]) -> str:
+    """One file: what it shows, how it looks and what draws it; it asks for nothing else."""
+    drawn = content["figures"]
+    results = content["comparison"].summary
+    return (
+        _environment(autoescape=True)
+        .get_template("page.html.j2")
+        .render(
+            content,
+            looks=look.assign_looks(results) if len(results) else [],
+            svgs={name: Markup(svg) for name, svg in svgs.items()},
+            specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
+            on_dark=_as_script(look.ON_DARK),
+            drawing=Markup(_drawing_library()) if drawn else "",
+            style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+            behaviour=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+        )
+    )
+
+
+def _render_markdown(content: dict[str, Any]) -> str:
+    environment = _environment(autoescape=False)
+    environment.filters["md"] = _as_markdown
+    environment.filters["address"] = functools.partial(quote, safe=":/#?=&%")
+    text = environment.get_template("report.md.j2").render(content)
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _as_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in a table too: no element, link, emphasis or new cell."""
+    plain = html.escape(" ".join(str(text).split()), quote=False)
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", plain)
+
+
 def _as_script(value: Any) -> Markup:
     """JSON that may stand in a script element: no text in it can end the element."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False)
@@ -94,53 +197,10 @@ def _as_script(value: Any) -> Markup:
     return Markup(text)
 
 
-def _render(
-    template: str,
-    comparison: Comparison,
-    tracked: TrackedRuns,
-    drawn: list[figures.Figure],
-    svgs: dict[str, str],
-) -> str:
-    environment = Environment(
-        loader=PackageLoader("pipeline", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    run_url = tracked.sweep.run_url
-    has_results = not comparison.summary.empty
-    return environment.get_template(template).render(
-        comparison=comparison,
-        tracked=tracked,
-        looks=look.assign_looks(comparison.summary) if has_results else [],
-        headline=wording.headline(comparison),
-        readers=wording.readers(comparison),
-        cautions=wording.cautions(comparison),
-        figures=drawn,
-        svgs={name: Markup(svg) for name, svg in svgs.items()},
-        specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
-        on_dark=_as_script(look.ON_DARK),
-        bundle=Markup(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-        if drawn
-        else "",
-        style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
-        behaviour=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
-        summary=tables.summary_table(comparison) if has_results else None,
-        cost=tables.cost_table(comparison) if has_results else None,
-        unfinished=tables.unfinished_table(comparison.runs, run_url),
-        runs=tables.runs_table(comparison, run_url),
-        trends=[
-            (title, tables.trend_table(breakdown, unit))
-            for title, breakdown, unit in (
-                ("Accuracy as the distance doubles", comparison.by_distance, "words in between"),
-                ("Accuracy as the length doubles", comparison.by_length, "words"),
-            )
-            if breakdown is not None
-        ],
-        published=_published(comparison),
-        provenance=_provenance(comparison, tracked),
-    )
+@functools.cache
+def _drawing_library() -> str:
+    """Vega and Vega-Lite as one script, from the package that also draws the SVGs."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def _published(comparison: Comparison) -> tables.Table | None:

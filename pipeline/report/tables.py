@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def _unless_missing(write: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: MISSING if pd.isna(value) else write(value)
 
 
-shown_share = _unless_missing(lambda value: f"{100 * value:.1f} %")
+shown_share = _unless_missing(lambda value: f"{100 * value:.1f}%")
 shown_points = _unless_missing(lambda points: f"{100 * points:+.1f}".replace("-", "−"))
 shown_megabytes = _unless_missing(lambda megabytes: f"{megabytes:,.0f} MB")
 shown_count = _unless_missing(lambda value: f"{value:,.0f}")
@@ -67,7 +67,7 @@ def shown_interval(low: Any, high: Any, points: bool = False) -> str:
         return MISSING
     if points:
         return f"{shown_points(low)} to {shown_points(high)}"
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
+    return f"{100 * low:.1f} to {100 * high:.1f}%"
 
 
 def shown_range(low: Any, high: Any) -> str:
@@ -86,7 +86,7 @@ def _table(caption: str, headings: Iterable[str], rows: Iterable[Iterable[str | 
 def summary_table(comparison: Comparison) -> Table:
     """How right every architecture is, each run by itself too."""
     further = comparison.questions[1:]
-    headings = ["<architecture", "tier", "test accuracy", "95 % interval", "<each seed"]
+    headings = ["<architecture", "tier", "test accuracy", "95% interval", "<each seed"]
     headings += [f"{question} alone" for question in further]
     headings += ["validation", "runs"]
     runs = comparison.runs[comparison.runs.compared]
@@ -130,9 +130,31 @@ def cost_table(comparison: Comparison) -> Table:
     return _table("What a run of every architecture costs (mean over its runs)", headings, rows)
 
 
+def league_table(comparison: Comparison, others: Sequence[Comparison]) -> Table:
+    """The same architectures in sweeps that hold something else equal, side by side."""
+    leagues = [comparison, *others]
+    headings = ["<architecture"]
+    for league in leagues:
+        headings += [league.experiment, "95% interval", "parameters"]
+    names = dict.fromkeys(name for league in leagues for name in league.summary.architecture)
+    rows = []
+    for name in names:
+        row = [name]
+        for league in leagues:
+            merged = league.summary.merge(league.cost[["architecture", "parameters"]])
+            found = merged[merged.architecture == name]
+            for one in rows_of(found):
+                row += [shown_share(one.accuracy), shown_interval(one.ci_low, one.ci_high)]
+                row += [shown_count(one.parameters)]
+            if found.empty:
+                row += [MISSING] * 3
+        rows.append(row)
+    return _table("Test accuracy in each league", headings, rows)
+
+
 def breakdown_table(breakdown: Breakdown, along: str, question: str) -> Table:
     """Every architecture and group; `along` is what the groups rise along."""
-    headings = ["<architecture", along, "texts", "accuracy", "95 % interval", "<each seed"]
+    headings = ["<architecture", along, "texts", "accuracy", "95% interval", "<each seed"]
     groups = breakdown.by_run.groupby(["question", "architecture", "low"]).accuracy
     each = {key: " ".join(f"{100 * share:.1f}" for share in shares) for key, shares in groups}
     rows = [
@@ -150,7 +172,7 @@ def breakdown_table(breakdown: Breakdown, along: str, question: str) -> Table:
 
 
 def pair_table(pairs: pd.DataFrame) -> Table:
-    headings = ["<this", "<against", "<verdict", "difference (points)", "95 % interval"]
+    headings = ["<this", "<against", "<verdict", "difference (points)", "95% interval"]
     headings += ["p", "p (Holm)", "could have seen", "effect (h)", "wins on a new seed"]
     headings += ["these networks (McNemar)"]
     rows = [
@@ -164,7 +186,7 @@ def pair_table(pairs: pd.DataFrame) -> Table:
             shown_p(row.p_holm),
             _unless_missing(lambda value: f"{100 * value:.1f}")(row.detectable),
             shown_number(row.effect_size),
-            _unless_missing(lambda value: f"{100 * value:.0f} %")(row.probability_a_wins),
+            _unless_missing(lambda value: f"{100 * value:.0f}%")(row.probability_a_wins),
             shown_p(row.mcnemar_p),
         ]
         for row in rows_of(pairs)
@@ -175,8 +197,8 @@ def pair_table(pairs: pd.DataFrame) -> Table:
 def trend_table(breakdown: Breakdown, unit: str) -> Table:
     """The slope of each architecture and of the gap of every two."""
     short, long = f"at {breakdown.short:.0f} {unit}", f"at {breakdown.long:.0f} {unit}"
-    headings = ["<architecture or gap", "slope for each doubling", "95 % interval", "p (Holm)"]
-    headings += [short, long, "change (points)", "95 % interval of the change"]
+    headings = ["<architecture or gap", "slope for each doubling", "95% interval", "p (Holm)"]
+    headings += [short, long, "change (points)", "95% interval of the change"]
     both = [
         *((row.architecture, shown_share, row) for row in rows_of(breakdown.slopes)),
         *(
@@ -239,7 +261,8 @@ def _commit(row: Any) -> Cell:
 def run_cell(run_id: Any, run_url: str | None) -> Cell:
     if pd.isna(run_id):
         return Cell(MISSING)
-    return Cell(str(run_id)[:8], str(run_id), f"{run_url}{run_id}" if run_url else "")
+    known = run_url is not None and run_url.startswith(("http://", "https://"))
+    return Cell(str(run_id)[:8], str(run_id), f"{run_url}{run_id}" if known else "")
 
 
 def unfinished_table(runs: pd.DataFrame, run_url: str | None) -> Table:
@@ -283,7 +306,7 @@ def published_table(published: pd.DataFrame, comparison: Comparison) -> Table:
             shown_text(row.year),
             row.model,
             row.training_data,
-            f"{row.test_accuracy:.1f} %",
+            f"{row.test_accuracy:.1f}%",
             shown_text(row.note),
             row.verified,
         ]

@@ -88,6 +88,46 @@ def find_standing(accuracy: pd.DataFrame, pairs: pd.DataFrame) -> Standing:
     )
 
 
+def describe_sweep(comparison: Comparison, started: str) -> str:
+    """What was compared, in a line."""
+    runs = comparison.runs
+    data = sorted({str(name) for name in runs.data.dropna()})
+    return (
+        f"{_counted(runs.architecture.nunique(), 'architecture')}, {int(runs.compared.sum())} of "
+        f"{_counted(len(runs), 'run')} compared on {comparison.reviews:,} test texts"
+        f"{f' ({listed(data)})' if data else ''}. Started {started}."
+    )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def describe_reading(comparison: Comparison) -> str:
+    """How to read the table of results."""
+    if comparison.summary.empty:
+        return ""
+    return (
+        "Tier 1 holds what nothing is shown to be better than; within a tier there is no rank. "
+        "An interval counts both sources of chance, the seeds and the texts. Always giving the "
+        f"commonest answer would be right on {shown_share(comparison.chance[0])}."
+    )
+
+
+def describe_method(comparison: Comparison) -> str:
+    return (
+        "Every run is scored on the same test texts, once, after its epoch was chosen on the "
+        "validation split. An interval joins Student's t over the seeds with a bootstrap of the "
+        "texts, drawn alike for all runs. “Better” and “worse” need a p value below "
+        f"{SIGNIFICANCE:g} after Holm's correction over all pairs; “tied” means that the whole "
+        f"interval lies within {100 * comparison.tie_margin:g} points; else it is “not enough "
+        "runs”. McNemar's test (its p values over the pairs of seeds combined as twice their "
+        "median) is about these very networks: it knows no other seed. Whether a gap grows is "
+        "asked of the model correct ~ architecture × log2(length), a logistic regression "
+        "clustered by text."
+    )
+
+
 def headline(comparison: Comparison) -> str:
     """The answer over all reviews."""
     if comparison.summary.empty:
@@ -98,7 +138,7 @@ def headline(comparison: Comparison) -> str:
     right = "has both answers right" if len(comparison.questions) == 3 else right
     said = (
         f"{found.leader} {right} on {shown_share(found.accuracy)} of the test texts "
-        f"(95 % interval {shown_interval(found.low, found.high)})"
+        f"(95% interval {shown_interval(found.low, found.high)})"
     )
     if len(comparison.summary) == 1:
         return f"{said}. There is no other architecture to compare it with."
@@ -119,7 +159,7 @@ def _against(found: Standing, comparison: Comparison) -> str:
         parts.append(f"It is tied, to within {margin}, with {_grouped(found.tied, comparison)}.")
     if found.unclear:
         others = _grouped(found.unclear, comparison, "or")
-        parts.append(f"Whether it is better than {others}, {_seeds(comparison)} cannot tell.")
+        parts.append(f"Against {others}, {_seeds(comparison)} cannot tell.")
     return " ".join(parts)
 
 
@@ -145,26 +185,26 @@ def readers(comparison: Comparison) -> list[Reader]:
     if len(comparison.summary) < 2:
         return []
     answers = []
-    by_distance = comparison.by_distance is not None
     breakdown = comparison.by_distance or comparison.by_length
     if breakdown is not None and breakdown.pairwise.low.nunique() > 1:
-        for low, asks in (
-            (breakdown.pairwise.low.min(), "Little in between" if by_distance else "Short texts"),
-            (breakdown.pairwise.low.max(), "Much in between" if by_distance else "Long texts"),
-        ):
-            answers.append(_reader_of_group(comparison, breakdown, int(low), asks))
+        unit = "words" if comparison.by_distance is None else "words after the deciding ones"
+        ends = breakdown.pairwise.low.min(), breakdown.pairwise.low.max()
+        for low, texts in zip(ends, ("Short texts", "Long texts"), strict=True):
+            answers.append(_reader_of_group(comparison, breakdown, int(low), texts, unit))
     cheapest = _cheapest(comparison)
     return [*answers, *([cheapest] if cheapest else [])]
 
 
-def _reader_of_group(comparison: Comparison, breakdown: Breakdown, low: int, asks: str) -> Reader:
+def _reader_of_group(
+    comparison: Comparison, breakdown: Breakdown, low: int, texts: str, unit: str
+) -> Reader:
     accuracy = breakdown.accuracy
     group = accuracy[(accuracy.question == comparison.questions[0]) & (accuracy.low == low)]
     found = find_standing(group, breakdown.pairwise[breakdown.pairwise.low == low])
     place = shown_range(low, group.high.iloc[0])
     leads = f"{found.leader} scores {shown_share(found.accuracy)}, the most of all."
     because = f"{leads} {_against(found, comparison)}" if _several_seeds(comparison) else leads
-    return Reader(f"{asks} ({place} words)", _take(found, comparison), because)
+    return Reader(f"{texts}: {place} {unit}", _take(found, comparison), because)
 
 
 def _several_seeds(comparison: Comparison) -> bool:
@@ -212,7 +252,7 @@ def describe_accuracy(comparison: Comparison) -> str:
     runs = comparison.runs[comparison.runs.compared]
     groups = runs.groupby("architecture").test_accuracy
     spread = (groups.max() - groups.min())[groups.count() > 1].astype(float)
-    said = "A mark is the mean with its 95 % interval, an upright line a seed."
+    said = "A mark is the mean with its 95% interval, an upright line a seed."
     if spread.empty:
         return f"{said} With one seed, the interval knows the chance of the reviews only."
     widest = str(spread.idxmax())
@@ -298,7 +338,7 @@ def cautions(comparison: Comparison) -> list[str]:
     lost = runs[~runs.compared & (runs.status != "finished")]
     for status, group in lost.groupby(lost.status.astype(str)):
         names = listed([f"{row.architecture} seed {row.seed}" for row in rows_of(group)])
-        said.append(f"{len(group)} run{'s' * (len(group) > 1)} {status}: {names}.")
+        said.append(f"{_counted(len(group), 'run')} {status}: {names}.")
     if len(lost) and not comparison.summary.empty:
         said.append("Accuracies are those of the finished runs alone.")
     single = comparison.summary[~comparison.summary.seeds_counted.astype(bool)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import shutil
 import sqlite3
 import time
@@ -50,7 +51,7 @@ class Store:
                 self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
                 self.experiment_id = self._experiment_id()
         except (MlflowException, OSError) as error:
-            reason = str(error).strip().splitlines()[0][:300]
+            reason = _without_credentials(str(error).strip().splitlines()[0])[:300]
             raise TrackingError(
                 f"the tracking store {self.shown_uri} does not answer: {reason}"
             ) from error
@@ -62,8 +63,7 @@ class Store:
     @property
     def shown_uri(self) -> str:
         """The address without credentials, fit for logs and pages."""
-        scheme, separator, rest = self.uri.partition("://")
-        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+        return _without_credentials(self.uri)
 
     def runs(self, condition: str = "") -> list[Run]:
         """The runs of the experiment that MLflow's filter admits, newest first."""
@@ -111,6 +111,10 @@ class Store:
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / ".cache").mkdir(exist_ok=True)
         return FileLock(self.root / ".cache" / "mlflow.lock")
+
+
+def _without_credentials(text: str) -> str:
+    return re.sub(r"://[^/@\s]*@", "://", text)
 
 
 def _make_usable(database: Path) -> None:

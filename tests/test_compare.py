@@ -1,0 +1,164 @@
+"""Whole programs on generated text: one run, a sweep, its failures, its report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from pipeline.tracking import Store
+
+SMALL = (
+    "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "
+    "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 name=small"
+).split()
+
+
+def _run(root: Path, *arguments: str, program: str = "compare") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"experiments.{program}", *arguments, f"root={root}"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A sweep of which one run diverges and the others finish."""
+    root = tmp_path_factory.mktemp("swept")
+    rates = "train.learning_rate=1e-3,1e30"
+    return root, _run(root, "-m", *SMALL, "architecture=lstm,bi_gru", rates)
+
+
+def test_a_sweep_goes_on_past_a_run_that_diverges_and_says_so_at_its_end(swept):
+    root, done = swept
+    assert done.returncode == 1
+    runs = Store(None, root, "small").runs("tags.kind = 'run'")
+    outcomes = sorted(run.data.tags["outcome"] for run in runs)
+    assert outcomes == ["diverged", "diverged", "finished", "finished"]
+    last = done.stdout.strip().splitlines()[-2:]
+    assert all("Not finished" in line and "diverged" in line for line in last)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_runs_of_a_sweep_are_nested_under_one_parent_with_the_aggregates(swept):
+    root, _ = swept
+    store = Store(None, root, "small")
+    (parent,) = store.runs("tags.kind = 'sweep'")
+    children = store.runs(f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    assert len(children) == 4
+    assert parent.info.status == "FAILED"
+    assert {"mean/lstm", "best/bi_gru"} <= set(parent.data.metrics)
+
+
+def test_a_finished_run_holds_all_that_was_promised(swept):
+    root, _ = swept
+    store = Store(None, root, "small")
+    run = next(run for run in store.runs() if run.data.tags.get("outcome") == "finished")
+    artifacts = {entry.path for entry in store.client.list_artifacts(run.info.run_id)}
+    assert artifacts >= {
+        "config.yaml",
+        "model",
+        "model_summary.txt",
+        "predictions.parquet",
+        "tokenizer.json",
+    }
+    for tag in ("git_commit", "versions", "device", "threads", "data_fingerprint", "fingerprint"):
+        assert run.data.tags[tag]
+    for metric in ("test/accuracy", "test/accuracy/subject", "best/val_accuracy", "memory/peak_mb"):
+        assert metric in run.data.metrics
+    path = store.client.download_artifacts(run.info.run_id, "predictions.parquet")
+    predictions = pd.read_parquet(path)
+    assert len(predictions) == 120
+    assert predictions.correct.mean() == pytest.approx(run.data.metrics["test/accuracy"])
+
+
+def test_the_device_is_the_first_thing_said(swept):
+    _, done = swept
+    said = [line.split("  ")[-1].strip() for line in done.stdout.splitlines() if "seed 0" in line]
+    assert said[0].startswith("Computing on ")
+
+
+def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
+    root, done = swept
+    folder = root / "reports" / "small"
+    assert f"Report: {folder / 'index.html'}" in done.stdout
+    runs = pd.read_csv(folder / "runs.csv")
+    assert len(runs) == 4
+    assert runs.status.value_counts().to_dict() == {"finished": 2, "diverged": 2}
+    by_length = pd.read_csv(folder / "by_length.csv")
+    columns = "architecture length_low length_high reviews accuracy ci_low ci_high".split()
+    assert set(columns) <= set(by_length)
+    assert (folder / "pairwise.csv").exists()
+    assert "diverged" in (folder / "index.html").read_text()
+
+
+def test_a_second_launch_runs_nothing_that_is_done_and_says_so(swept):
+    root, _ = swept
+    again = _run(root, *SMALL, "architecture=lstm")
+    assert again.returncode == 0
+    assert "finished before" in again.stdout
+    assert "Epoch" not in again.stdout
+
+
+def test_the_report_is_made_again_without_training(swept):
+    root, _ = swept
+    page = root / "reports" / "small" / "index.html"
+    page.unlink()
+    done = _run(root, "name=small", program="report")
+    assert done.returncode == 0, done.stderr
+    assert page.exists()
+
+
+def test_a_report_of_nothing_says_what_to_do(tmp_path):
+    done = _run(tmp_path, "name=nothing", program="report")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Failed: nothing is tracked under 'nothing'")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_persons_own_table_goes_all_the_way(tmp_path):
+    rows = [f'"a {word} evening, number {n}",{word}' for n in range(60) for word in ("fine", "dull")]
+    (tmp_path / "my.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    done = _run(
+        tmp_path,
+        "data=csv",
+        f"data.path={tmp_path / 'my.csv'}",
+        "name=mine",
+        "architecture.units=8",
+        "train.epochs=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Test accuracy" in done.stdout
+
+
+def test_data_that_cannot_be_used_ends_with_one_line_and_status_1(tmp_path):
+    (tmp_path / "my.csv").write_text("words,label\na,b\n")
+    done = _run(tmp_path, "data=csv", f"data.path={tmp_path / 'my.csv'}", "name=mine")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("Failed: ")
+    assert "no column 'text'" in done.stderr
+    assert "Traceback" not in done.stderr
+    (run,) = Store(None, tmp_path, "mine").runs()
+    assert run.info.status == "FAILED"
+
+
+def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, monkeypatch):
+    from conftest import small_run
+
+    from experiments import sweep
+
+    job = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        sweep.subprocess, "Popen", lambda command, **rest: real([sys.executable, "-c", job], **rest)
+    )
+    config = small_run(tmp_path)
+    word = {"parent_run_id": None, "concurrent_runs": 1}
+    (tmp_path / "sweep.json").write_text(json.dumps(word))
+    sweep.run_job(config, tmp_path, tmp_path / "0")
+    (run,) = Store.of(config).runs()
+    assert run.info.status == "FAILED"
+    assert "SIGKILL" in run.data.tags["failure"]

@@ -1,0 +1,241 @@
+"""The store: opened over versions and by many at once, written whole, and read back typed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import small_run
+
+from pipeline.config import Cell, RunConfig, fingerprint
+from pipeline.tracking import (
+    RunRecorder,
+    Store,
+    SweepPlan,
+    TrackingError,
+    fail_running,
+    load_runs,
+    open_sweep,
+    track_run,
+)
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory) -> Path:
+    """A store with its tables made: that takes MLflow seconds, so tests copy the file."""
+    folder = tmp_path_factory.mktemp("store")
+    Store(None, folder, "small")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(empty_store, tmp_path) -> Store:
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        location = (tmp_path / "mlartifacts" / "small").as_uri()
+        connection.execute("UPDATE experiments SET artifact_location = ?", [location])
+    return Store(None, tmp_path, "small")
+
+
+def _finish(store: Store, config: RunConfig, accuracy: float, parent: str | None = None) -> str:
+    with track_run(store, config, parent) as recorder:
+        recorder.data_set("clauses", "abc123", {"train": 200}, "generated")
+        for epoch in (1, 2):
+            losses = {"train/loss": 1 / epoch, "val/accuracy": accuracy}
+            recorder.metrics(losses | {"time/epoch_seconds": 2.5}, epoch)
+        recorder.metrics({"best/epoch": 2, "test/accuracy": accuracy, "model/parameters": 10})
+        recorder.table(pd.DataFrame({"review_id": ["a"], "correct": [True]}), "predictions.parquet")
+    return recorder.run_id
+
+
+def test_a_run_is_read_back_with_its_types(store, tmp_path):
+    config = small_run(tmp_path, seed=3)
+    run_id = _finish(store, config, 0.75)
+    tracked = load_runs(store)
+    row = tracked.runs.iloc[0]
+    assert row.run_id == run_id
+    assert row.status == "finished"
+    assert row.architecture == "lstm"
+    assert (row.seed, row.units, row.best_epoch) == (3, 8, 2)
+    assert row.test_accuracy == 0.75
+    assert row.learning_rate == 1e-3
+    assert row.fingerprint == fingerprint(config)
+    assert row.data_fingerprint == "abc123"
+    assert tracked.predictions.run_id.tolist() == [run_id]
+    assert tracked.history.epoch.tolist() == [1, 2]
+    assert tracked.history.train_loss.tolist() == [1.0, 0.5]
+
+
+def test_nothing_that_is_not_finite_is_logged(store, tmp_path):
+    with track_run(store, small_run(tmp_path), None) as recorder:
+        recorder.metrics({"train/loss": float("nan"), "val/loss": float("inf"), "val/accuracy": 0.5})
+    assert set(store.client.get_run(recorder.run_id).data.metrics) == {"val/accuracy"}
+
+
+def test_parameters_are_few_flat_and_what_the_compare_page_needs(store, tmp_path):
+    run_id = _finish(store, small_run(tmp_path), 0.5)
+    params = store.client.get_run(run_id).data.params
+    assert {"architecture", "cell", "units", "seed", "learning_rate", "max_length"} <= set(params)
+    assert len(params) < 25
+    assert not any("." in key or "/" in key for key in params)
+
+
+def test_the_data_set_stands_with_its_counts(store, tmp_path):
+    run_id = _finish(store, small_run(tmp_path), 0.5)
+    (entry,) = store.client.get_run(run_id).inputs.dataset_inputs
+    assert entry.dataset.name == "clauses"
+    assert "200" in entry.dataset.profile
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "outcome"),
+    [(ValueError("too\nbad"), "FAILED", "failed"), (KeyboardInterrupt(), "KILLED", "stopped")],
+)
+def test_a_run_that_breaks_off_never_stays_running(store, tmp_path, error, status, outcome):
+    with (
+        pytest.raises(type(error)),
+        track_run(store, small_run(tmp_path), None) as recorder,
+    ):
+        raise error
+    run = store.client.get_run(recorder.run_id)
+    assert run.info.status == status
+    assert run.data.tags["outcome"] == outcome
+    assert "\n" not in run.data.tags["failure"]
+
+
+def test_what_a_dead_process_left_running_is_ended_with_its_reason(store, tmp_path):
+    config = small_run(tmp_path)
+    tags = {"kind": "run", "fingerprint": fingerprint(config)}
+    left = store.client.create_run(store.experiment_id, tags=tags)
+    fail_running(store, config, None, "ended by SIGKILL")
+    run = store.client.get_run(left.info.run_id)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["failure"] == "ended by SIGKILL"
+    fail_running(store, small_run(tmp_path, seed=9), None, "never began")
+    assert len(store.runs("attributes.status = 'FAILED'")) == 2
+
+
+def test_a_result_is_found_by_its_fingerprint(store, tmp_path):
+    config = small_run(tmp_path)
+    assert store.find_done(fingerprint(config)) is None
+    with pytest.raises(ValueError, match="oops"), track_run(store, config, None):
+        raise ValueError("oops")
+    assert store.find_done(fingerprint(config)) is None
+    run_id = _finish(store, config, 0.5)
+    found = store.find_done(fingerprint(config))
+    assert found is not None
+    assert found.info.run_id == run_id
+
+
+def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp_path):
+    configs = [small_run(tmp_path, seed=seed) for seed in (0, 1, 2)]
+    parent = open_sweep(store, SweepPlan.of(configs))
+    _finish(store, small_run(tmp_path, seed=9), 0.1)  # not of this sweep
+    first = _finish(store, configs[0], 0.5, parent.run_id)
+    with pytest.raises(ValueError, match="oops"), track_run(store, configs[0], parent.run_id):
+        raise ValueError("oops")  # later than the one that finished
+    with track_run(store, configs[1], parent.run_id) as recorder:
+        recorder.end("diverged", "the loss was no longer finite")
+    tracked = load_runs(store)
+    assert tracked.runs.status.tolist() == ["finished", "diverged", "missing"]
+    assert tracked.runs.run_id[0] == first
+    assert tracked.runs.seed.tolist() == [0, 1, 2]
+    child = store.client.get_run(first)
+    assert child.data.tags["mlflow.parentRunId"] == parent.run_id
+    assert tracked.sweep.length_edges == (50, 100, 150, 200)
+
+
+def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, tmp_path):
+    from pipeline.architectures import build_model
+    from pipeline.reviews import Head
+
+    config = small_run(tmp_path, architecture__cell=Cell.gru)
+    model = build_model(config.architecture, 20, (Head("label", ("a", "b")),), 0)
+    with track_run(store, config, None) as recorder:
+        recorder.model(model)
+    folder = Path(store.client.download_artifacts(recorder.run_id, "model"))
+    loaded = keras.saving.load_model(folder / "data" / "model.keras", safe_mode=True)
+    ids = np.array([[3, 4, 0]], dtype=np.int32)
+    np.testing.assert_array_equal(model(ids), loaded(ids))
+    requirements = (folder / "requirements.txt").read_text().split()
+    assert [name.split("==")[0] for name in requirements] == ["mlflow", "tensorflow", "keras"]
+
+
+def test_an_experiment_without_runs_says_what_to_do(store):
+    with pytest.raises(TrackingError, match="nothing is tracked under 'small'"):
+        load_runs(store)
+
+
+def test_a_deleted_experiment_says_what_to_do(store, tmp_path):
+    store.client.delete_experiment(store.experiment_id)
+    with pytest.raises(TrackingError, match=r"deleted in MLflow.*name="):
+        Store(None, tmp_path, "small")
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TrackingError) as error:
+        Store("http://somebody:secret@127.0.0.1:9", tmp_path, "small")
+    assert "http://127.0.0.1:9 does not answer" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("left", [b"not a database at all", b""])
+def test_a_store_that_cannot_be_read_is_set_aside_and_a_new_one_begins(tmp_path, left, caplog):
+    (tmp_path / "mlflow.db").write_bytes(left)
+    store = Store(None, tmp_path, "small")
+    assert store.runs() == []
+    (kept,) = tmp_path.glob("mlflow.db.*.unreadable")
+    assert kept.read_bytes() == left
+    assert kept.name in caplog.text
+
+
+def test_a_store_of_another_version_is_kept_and_does_not_break_the_start(
+    empty_store, tmp_path, caplog
+):
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
+    assert Store(None, tmp_path, "small").runs() == []
+    assert list(tmp_path.glob("mlflow.db.*.unreadable"))
+
+
+def test_a_leftover_mlruns_folder_and_an_active_run_elsewhere_change_nothing(
+    store, tmp_path, monkeypatch
+):
+    (tmp_path / "mlruns" / "0").mkdir(parents=True)
+    (tmp_path / "mlruns" / "0" / "meta.yaml").write_text("artifact_location: elsewhere")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    run_id = _finish(store, small_run(tmp_path), 0.5)
+    assert run_id != "0" * 32
+    assert Store(None, tmp_path, "small").runs()[0].info.run_id == run_id
+
+
+def _write(folder: Path, seed: int, start) -> None:
+    start.wait()
+    store = Store(None, folder, "small")
+    with track_run(store, small_run(folder, seed=seed), None) as recorder:
+        for step in range(40):
+            RunRecorder(store, recorder.run_id).metrics({"val/accuracy": 0.5}, step)
+
+
+def test_workers_that_start_at_once_on_no_store_lose_nothing(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(3)
+    workers = [context.Process(target=_write, args=(tmp_path, seed, start)) for seed in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    store = Store(None, tmp_path, "small")
+    runs = store.runs()
+    assert len(runs) == 3
+    for run in runs:
+        assert len(store.client.get_metric_history(run.info.run_id, "val/accuracy")) == 40
