@@ -196,14 +196,15 @@ def compare(
 
 def _choose_runs(runs: pd.DataFrame, predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The planned runs, each architecture named by what it is, and which of them to compare."""
-    runs = runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *runs.columns]))).copy()
+    runs = runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *runs.columns])))
+    runs = runs.reset_index(drop=True)
     runs["architecture"] = _unique_names(runs)
     finished = runs.status == "finished"
     known = predictions.run_id.unique() if len(predictions) else []
     predicted = runs.run_id.isin(known)
-    latest = ~runs[finished].sort_values("started", na_position="first").duplicated(
-        ["architecture", "seed"], keep="last"
-    ).reindex(runs.index, fill_value=True)
+    in_time = runs[finished].sort_values("started", na_position="first", kind="stable")
+    older = in_time[in_time.duplicated(["architecture", "seed"], keep="last")].index
+    latest = ~runs.index.isin(older)
     runs["compared"] = finished & predicted & latest
     notes = []
     if (finished & ~predicted).any():

@@ -42,7 +42,10 @@ def test_epochs_differ():
 
 def test_a_batch_is_right_padded_with_its_own_rows_and_labels():
     split = _split(np.array([3, 1, 2]))
-    for batches in (shuffled_batches(split, 2, np.random.default_rng(0)), ordered_batches(split, 2)):
+    for batches in (
+        shuffled_batches(split, 2, np.random.default_rng(0)),
+        ordered_batches(split, 2),
+    ):
         for batch in batches:
             for place, row in enumerate(batch.rows):
                 ids = split.row(row)

@@ -120,7 +120,9 @@ def test_a_report_of_nothing_says_what_to_do(tmp_path):
 
 
 def test_a_persons_own_table_goes_all_the_way(tmp_path):
-    rows = [f'"a {word} evening, number {n}",{word}' for n in range(60) for word in ("fine", "dull")]
+    rows = [
+        f'"a {word} evening, number {n}",{word}' for n in range(60) for word in ("fine", "dull")
+    ]
     (tmp_path / "my.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
     done = _run(
         tmp_path,

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from pipeline.comparison import Comparison, ReportError, TrackedRuns, compare
-from pipeline.report import look, wording, write_report
+from pipeline.report import figures, look, wording, write_report
 from pipeline.report.tables import rows_of
 from tests.test_comparison import ARCHITECTURES, make_tracked
 
@@ -170,6 +170,17 @@ def test_words_are_careful_with_few_seeds(seeds: int, tmp_path: Path) -> None:
     assert "is better than lstm" not in page.text
 
 
+def test_a_small_budget_does_not_buy_what_merely_could_not_be_judged() -> None:
+    comparison = compare(make_tracked(seeds=1), np.random.default_rng(0), replicates=50)
+    quickest = comparison.cost.train_seconds.where(
+        comparison.cost.architecture != "simple_rnn", 1.0
+    )
+    comparison = replace(comparison, cost=comparison.cost.assign(train_seconds=quickest))
+    budget = wording.readers(comparison)[-1]
+    assert budget.asks == "The smallest budget"
+    assert "simple_rnn" not in budget.take
+
+
 def test_one_architecture_has_nobody_to_beat(tmp_path: Path) -> None:
     _, page = report(make_tracked(("lstm",), 1, 200), tmp_path / "report")
     assert "no other architecture" in page.text
@@ -184,6 +195,7 @@ def test_nothing_finished_gives_a_page_that_says_why(tmp_path: Path) -> None:
     )
     assert "nothing to compare yet" in page.text
     assert page.text.count("no memory left") >= 4
+    assert "Run again" not in page.text
     assert page.count("figure") == 0
 
 
@@ -231,9 +243,37 @@ def test_published_results_stand_beside_imdb_only(
     tmp_path: Path, quickstart: tuple[Path, Comparison, Page]
 ) -> None:
     _, page = report(make_tracked(("lstm",), 1, 100), tmp_path / "report")
+    assert page.count("a") == 1
     assert "Skip RNN" in page.text
     assert "secondary" in page.text
     assert "Skip RNN" not in quickstart[2].text
+
+
+def test_leagues_stand_side_by_side(tmp_path: Path) -> None:
+    tracked = make_tracked(("lstm", "gru"), 2, 200)
+    other = replace(tracked, experiment="equal_parameters")
+    league = compare(other, np.random.default_rng(0), replicates=50)
+    comparison = compare(tracked, np.random.default_rng(0), replicates=50)
+    path = write_report(comparison, tracked, tmp_path / "report", leagues=[league])
+    assert "equal_parameters" in Page(path.read_text(encoding="utf-8")).text
+    strange = replace(league, runs=league.runs.assign(data_fingerprint="another"))
+    with pytest.raises(ReportError, match="imdb and equal_parameters were trained on different"):
+        write_report(comparison, tracked, tmp_path / "report", leagues=[strange])
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)//", None])
+def test_only_web_addresses_become_links(address: str | None, tmp_path: Path) -> None:
+    tracked = make_tracked(("lstm",), 1, 100)
+    tracked = replace(tracked, sweep=replace(tracked.sweep, run_url=address))
+    _, page = report(tracked, tmp_path / "report")
+    assert page.count("a") == 0
+
+
+def test_charts_are_valid_vega_lite() -> None:
+    tracked = make_tracked(two_heads=True, reviews=200)
+    comparison = compare(tracked, np.random.default_rng(0), replicates=50)
+    for figure in figures.draw(comparison, tracked.history):
+        figure.chart.to_dict(validate=True)
 
 
 # Machado, Oliveira and Fernandes 2009, IEEE TVCG 15:1291, severity 1, on linear RGB.

@@ -65,7 +65,9 @@ def test_cutting_keeps_the_tokens_of_the_end_that_is_asked_for(lengths, max_leng
         expected = {
             Keep.tail: row[-max_length:],
             Keep.head: row[:max_length],
-            Keep.both: row if len(row) <= max_length else row[:half] + row[len(row) - max_length + half :],
+            Keep.both: row
+            if len(row) <= max_length
+            else row[:half] + row[len(row) - max_length + half :],
         }[keep]
         assert cut.row(number).tolist() == expected
 

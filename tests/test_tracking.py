@@ -73,7 +73,9 @@ def test_a_run_is_read_back_with_its_types(store, tmp_path):
 
 def test_nothing_that_is_not_finite_is_logged(store, tmp_path):
     with track_run(store, small_run(tmp_path), None) as recorder:
-        recorder.metrics({"train/loss": float("nan"), "val/loss": float("inf"), "val/accuracy": 0.5})
+        recorder.metrics(
+            {"train/loss": float("nan"), "val/loss": float("inf"), "val/accuracy": 0.5}
+        )
     assert set(store.client.get_run(recorder.run_id).data.metrics) == {"val/accuracy"}
 
 

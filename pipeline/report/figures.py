@@ -327,7 +327,12 @@ def _verdicts(comparison: Comparison) -> Figure:
     base = alt.Chart(
         _values(both[["architecture", "against", "verdict", "shown", "points"]])
     ).encode(
-        x=alt.X("against:N", sort=names, title="against", axis=alt.Axis(labelAngle=-40)),
+        x=alt.X(
+            "against:N",
+            sort=names,
+            title="against",
+            axis=alt.Axis(labelAngle=-40, labelOverlap=False),
+        ),
         y=alt.Y("architecture:N", sort=names, title=None),
         opacity=alt.when(_LIT).then(alt.value(1)).otherwise(alt.value(0.25)),
         tooltip=_hover(
@@ -341,11 +346,13 @@ def _verdicts(comparison: Comparison) -> Figure:
         color=alt.Color(
             "verdict:N",
             scale=alt.Scale(domain=list(kinds), range=list(kinds.values())),
-            title=None,
+            legend=alt.Legend(title=None, orient="bottom", columns=2),
         )
     )
     dark_text = alt.FieldOneOfPredicate("verdict", ["not enough runs", "tied"])
-    number = base.mark_text(fontSize=11).encode(
+    # On a telephone the squares are too narrow for numbers; the table has them.
+    size = alt.expr(f"width < {34 * len(names)} ? 0 : 11")
+    number = base.mark_text(fontSize=size).encode(
         text="points:N",
         color=alt.when(dark_text).then(alt.value(look.INK)).otherwise(alt.value(look.PAPER)),
     )
@@ -465,7 +472,12 @@ def _config(*, legend: bool) -> dict[str, Any]:
             "labelLimit": 150,
             "labelOverlap": True,
         },
-        "legend": {"labelColor": look.INK, "labelFontSize": 12, "symbolSize": 90}
+        "legend": {
+            "labelColor": look.INK,
+            "labelFontSize": 12,
+            "symbolSize": 90,
+            "symbolOpacity": 1,
+        }
         | ({"orient": "bottom", "columns": 4, "labelLimit": 180} if legend else {"disable": True}),
         "view": {"stroke": None},
     }

@@ -202,9 +202,13 @@ def _reader_of_group(
     group = accuracy[(accuracy.question == comparison.questions[0]) & (accuracy.low == low)]
     found = find_standing(group, breakdown.pairwise[breakdown.pairwise.low == low])
     place = shown_range(low, group.high.iloc[0])
-    leads = f"{found.leader} scores {shown_share(found.accuracy)}, the most of all."
-    because = f"{leads} {_against(found, comparison)}" if _several_seeds(comparison) else leads
-    return Reader(f"{texts}: {place} {unit}", _take(found, comparison), because)
+    asks = f"{texts}: {place} {unit}"
+    leads = f"{found.leader} scores {shown_share(found.accuracy)}, the most of all"
+    if _several_seeds(comparison):
+        return Reader(asks, _take(found, comparison), f"{leads}. {_against(found, comparison)}")
+    least = next(rows_of(group.sort_values("accuracy")))
+    because = f"{leads}; {least.architecture} scores {shown_share(least.accuracy)}, the least."
+    return Reader(asks, f"{found.leader}, as far as one seed goes", because)
 
 
 def _several_seeds(comparison: Comparison) -> bool:
@@ -212,8 +216,6 @@ def _several_seeds(comparison: Comparison) -> bool:
 
 
 def _take(found: Standing, comparison: Comparison) -> str:
-    if not _several_seeds(comparison):
-        return "One seed cannot tell"
     if len(found.candidates) == 1:
         return found.leader
     if not found.worse:
@@ -224,14 +226,16 @@ def _take(found: Standing, comparison: Comparison) -> str:
 
 
 def _cheapest(comparison: Comparison) -> Reader | None:
-    """The least training time among those that may be the best."""
+    """The least training time among those that may be the best and score about as much."""
     cost = comparison.cost.set_index("architecture")
     if cost.train_seconds.isna().any():
         return None
     found = find_standing(comparison.summary, comparison.pairwise)
-    seconds = cost.train_seconds.loc[list(found.candidates)]
+    accuracies = comparison.summary.set_index("architecture").accuracy
+    close = accuracies[accuracies >= found.accuracy - comparison.tie_margin].index
+    seconds = cost.train_seconds.loc[[name for name in found.candidates if name in close]]
     name = str(seconds.idxmin())
-    accuracy = comparison.summary.set_index("architecture").accuracy[name]
+    accuracy = accuracies[name]
     because = (
         f"{name} trains in {shown_seconds(seconds[name])}, has "
         f"{shown_count(cost.parameters[name])} parameters and scores {shown_share(accuracy)}"
@@ -240,10 +244,11 @@ def _cheapest(comparison: Comparison) -> Reader | None:
         because += ", the most of all."
     else:
         leader = f"{shown_share(found.accuracy)} in {shown_seconds(seconds[found.leader])}"
-        because += f". {found.leader} is not shown to be better: {leader}."
+        verb = "is not shown to be better" if _several_seeds(comparison) else "scores more"
+        because += f". {found.leader} {verb}: {leader}."
     if not cost.alone.all():
         because += " Other work ran at the same time, so read the times with care."
-    take = name if _several_seeds(comparison) else "One seed cannot tell"
+    take = name if _several_seeds(comparison) else f"{name}, as far as one seed goes"
     return Reader("The smallest budget", take, because)
 
 
@@ -280,6 +285,8 @@ def describe_gaps(breakdown: Breakdown, unit: str) -> str:
     gaps = breakdown.gaps
     if gaps.empty:
         return ""
+    if gaps.p_holm.isna().all():
+        return "Whether a gap changes with the architecture or with the seed, one seed cannot tell."
     moved = (gaps.change_low > 0) | (gaps.change_high < 0)
     shown = gaps[(gaps.p_holm < SIGNIFICANCE) & moved]
     if shown.empty:
