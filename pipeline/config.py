@@ -396,7 +396,9 @@ def fingerprint(config: RunConfig) -> str:
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([determining, data], sort_keys=True).encode())
     for stage in _STAGES:
-        digest.update((Path(__file__).parent / f"{stage}.py").read_bytes())
+        folder = Path(__file__).parent
+        for file in sorted([*folder.glob(f"{stage}.py"), *folder.glob(f"{stage}/*.py")]):
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

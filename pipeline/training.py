@@ -21,6 +21,7 @@ import tensorflow as tf
 from pipeline.architectures import forward_of
 from pipeline.batches import ordered_batches, shuffled_batches
 from pipeline.config import TrainConfig
+from pipeline.kernels import FusedAdam
 from pipeline.reviews import Head
 from pipeline.tokens import EncodedSplit, EncodedSplits
 
@@ -129,7 +130,7 @@ class _Fitting:
     best_weights: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        optimizer = keras.optimizers.Adam(
+        optimizer = FusedAdam(
             self.config.learning_rate, global_clipnorm=self.config.global_clipnorm
         )
         optimizer.build(self.model.trainable_variables)

@@ -31,9 +31,12 @@ def _ids(rows: int = 4, length: int = 7, vocab_size: int = 50) -> np.ndarray:
 
 
 def test_the_presets_are_the_nine_of_the_comparison():
-    assert PRESETS == sorted(
-        "simple_rnn lstm gru bi_simple_rnn bi_lstm bi_gru "
-        "stacked_simple_rnn stacked_lstm stacked_bi_lstm".split()
+    assert (
+        sorted(
+            "simple_rnn lstm gru bi_simple_rnn bi_lstm bi_gru "
+            "stacked_simple_rnn stacked_lstm stacked_bi_lstm".split()
+        )
+        == PRESETS
     )
 
 

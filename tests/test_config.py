@@ -75,6 +75,19 @@ def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp
         assert fingerprint(small_run(tmp_path, **change)) == base
 
 
+def test_the_fingerprint_follows_the_code_of_every_stage(tmp_path, monkeypatch):
+    base = fingerprint(small_run(tmp_path))
+    real, read = Path.read_bytes, set()
+
+    def noted(path: Path) -> bytes:
+        read.add(f"{path.parent.name}/{path.name}")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
+    assert fingerprint(small_run(tmp_path)) == base
+    assert {"pipeline/training.py", "pipeline/tokens.py", "kernels/scan.py"} <= read
+
+
 def test_a_table_counts_by_its_content_not_by_its_place(tmp_path):
     def with_table(name: str, content: str) -> str:
         (tmp_path / name).write_text(content)

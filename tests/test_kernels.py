@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-
-keras = pytest.importorskip("keras")
-tf = pytest.importorskip("tensorflow")
+import tensorflow as tf
 
 from pipeline.architectures import build_model
 from pipeline.config import ArchitectureConfig, Cell, Readout
-from pipeline.kernels import fuse
+from pipeline.kernels import FusedAdam, fuse
 from pipeline.reviews import Head
 
 VOCAB_SIZE = 40
@@ -24,7 +23,6 @@ LENGTHS = {
     "mixed": [7, 1, 12, 5, 12],
     "equal": [6, 6, 6],
     "single_tokens": [1, 1],
-    "single_row": [9],
 }
 
 
@@ -107,11 +105,10 @@ def test_three_layers_and_long_rows(cell: Cell) -> None:
     assert_same(model, config, draw_tokens([330, 301, 2]))
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
-def test_the_units_of_a_real_run(cell: Cell, bidirectional: bool) -> None:
+def test_the_units_of_a_real_run(cell: Cell) -> None:
     model, config = make_model(
-        cell=cell, bidirectional=bidirectional, units=64, embedding_dim=64, num_layers=2
+        cell=cell, bidirectional=True, units=64, embedding_dim=64, num_layers=2
     )
     model.set_weights([weight * 0.5 for weight in model.get_weights()])
     assert_same(model, config, draw_tokens([40, 33, 40, 12]))
@@ -166,3 +163,28 @@ def test_the_gradient_of_the_embedding_names_each_token_once() -> None:
         logits = fuse(model, config)(tf.constant(token_ids), training=True)
     gradient = tape.gradient(logits[0], model.get_layer("embedding").embeddings.value)
     assert sorted(gradient.indices.numpy()) == sorted(np.unique(token_ids))
+
+
+def test_fused_adam_is_adam() -> None:
+    weights = []
+    for optimizer_class in (FusedAdam, keras.optimizers.Adam):
+        model, config = make_model(cell=Cell.lstm, readout=Readout.max)
+        forward = fuse(model, config)
+        optimizer = optimizer_class(0.01, global_clipnorm=0.1)
+        optimizer.build(model.trainable_variables)
+
+        @tf.function
+        def step(token_ids: Any, model=model, forward=forward, optimizer=optimizer) -> None:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(
+                    tf.add_n([tf.reduce_sum(a**2, 1) for a in forward(token_ids)])
+                )
+            optimizer.apply(
+                tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+            )
+
+        for number in range(10):
+            step(tf.constant(draw_tokens([8, 5, 8], seed=number)))
+        weights.append(model.get_weights())
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-6, rtol=0)

@@ -1,0 +1,302 @@
+"""How fast the project trains: beside its peers, and beside what the machine can do.
+
+python -m experiments.benchmark --seconds 3 --rounds 5
+
+Each arrangement trains in a worker process of its own, of one thread. Workers have turns of a few
+seconds, A B C A B C ..., and sleep in between, so that what disturbs the machine disturbs all alike;
+tracing and first steps are over before the first turn. Before anything is timed, equal weights must
+give equal logits. Throughput is in useful tokens a second, those that are not padding, of whole
+training steps: batching, forward, backward, clipping and Adam.
+
+The share of the machine's limit is throughput times `arrangements.flops_per_token` (for each layer
+and direction 6 G U (F + U), with G gates, U units, F inputs) over the rate at which one thread does
+the matrix products of a recurrent step of that cell.
+
+Writes `reports/benchmark/benchmark.csv`, `.md` and `.svg`. Exit status 1: the arrangements disagree,
+or one of them failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.util
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.arrangements import (
+    ON_THE_CPU,
+    ONE_THREAD,
+    Arrangement,
+    Turn,
+    flops_per_token,
+    work,
+)
+from experiments.benchmark_report import (
+    ARCHITECTURES,
+    ARRANGEMENTS,
+    BY_EPOCH,
+    BY_LENGTH,
+    BY_REVIEWS,
+    LIMITS,
+    describe_run,
+    show,
+    write,
+)
+from experiments.program import CONF, Failure, report_error
+from experiments.workload import prepare_texts
+from pipeline.config import (
+    ROOT,
+    ArchitectureConfig,
+    Cell,
+    available_cores,
+    build,
+    register_schemas,
+)
+
+TOLERANCE = 1e-4  # between the logits of arrangements with equal weights
+REVIEWS = (1_000, 5_000, 25_000)
+LENGTHS = (100, 200, 400, 800, 1_600)
+_EPOCH_REVIEWS = 5_000
+_SPAWN = multiprocessing.get_context("spawn")  # never a fork of what has imported TensorFlow
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.benchmark", description="Measures how fast training is."
+    )
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each arrangement")
+    parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "benchmark")
+    options = parser.parse_args()
+    os.environ.update(ONE_THREAD | ON_THE_CPU)
+    try:
+        benchmark(options.seconds, options.rounds, options.folder)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        sys.exit(report_error(error))
+
+
+def benchmark(seconds: float, rounds: int, folder: Path) -> None:
+    """Measures, prints and writes everything.
+
+    Raises:
+      Failure: arrangements disagree, or a worker ended early.
+    """
+    started, load = time.perf_counter(), os.getloadavg()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as prepared:
+        with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
+            facts = pool.submit(prepare_texts, Path(prepared)).result()
+        facts += describe_run(seconds, rounds, load, has_torch())
+        print(*facts, sep="\n", flush=True)
+        table = summarise(measure_everything(Path(prepared), seconds, rounds))
+    facts.append(f"Took {time.perf_counter() - started:,.0f} s")
+    show(table)
+    print(f"Written to {write(table, facts, folder)}")
+
+
+def measure_everything(prepared: Path, seconds: float, rounds: int) -> pd.DataFrame:
+    """A row for each turn: part, name, architecture, processes, round, rate (1/s)."""
+    architectures = load_architectures()
+    fewer = min(rounds, 3)
+    parts = []
+    for part, arrangements, turn, times in plan(architectures, seconds, rounds):
+        print(f"Measuring by {part}: {len(arrangements)} workers", flush=True)
+        processes = (1, 2) if part == ARRANGEMENTS and available_cores() > 1 else (1,)
+        times = fewer if part in (BY_REVIEWS, BY_LENGTH) else times
+        parts.append(measure(arrangements, prepared, turn, times, processes).assign(part=part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def plan(
+    architectures: dict[str, ArchitectureConfig], seconds: float, rounds: int
+) -> Iterator[tuple[str, list[Arrangement], Turn, int]]:
+    """Part, what is measured in turn, how long a turn is, and how many there are."""
+    bi_lstm = architectures["bi_lstm"]
+    dropped = dataclasses.replace(bi_lstm, dropout=0.5)
+    compared = [
+        Arrangement("this project", "project", bi_lstm),
+        Arrangement("this project, dropout 0.5", "project", dropped),
+        Arrangement("Keras with masks", "masked", bi_lstm),
+        Arrangement("TensorFlow tutorial", "tutorial", bi_lstm),
+        Arrangement("TensorFlow tutorial, 400 tokens", "tutorial", bi_lstm, max_length=400),
+    ]
+    if has_torch():
+        compared.append(Arrangement("PyTorch", "torch", bi_lstm))
+    turn = Turn(seconds=seconds)
+    yield ARRANGEMENTS, compared, turn, rounds
+    named = architectures.items()
+    yield ARCHITECTURES, [Arrangement(name, "project", a) for name, a in named], turn, rounds
+    cells = {cell: next(a for a in architectures.values() if a.cell == cell) for cell in Cell}
+    products = [Arrangement(cell.name, "product", a) for cell, a in cells.items()]
+    yield LIMITS, products, Turn(seconds=seconds / 3), rounds
+    sizes = [Arrangement(f"{size:,}", "project", bi_lstm, reviews=size) for size in REVIEWS]
+    yield BY_REVIEWS, sizes, turn, rounds
+    lengths = [Arrangement(f"{n:,}", "project", bi_lstm, row_length=n) for n in LENGTHS]
+    yield BY_LENGTH, lengths, turn, rounds
+    epoch = Arrangement(f"of {_EPOCH_REVIEWS:,}", "project", bi_lstm, reviews=_EPOCH_REVIEWS)
+    yield BY_EPOCH, [epoch], Turn(epochs=1), 2
+
+
+def load_architectures() -> dict[str, ArchitectureConfig]:
+    """Every preset of `conf/architecture`."""
+    from hydra import compose, initialize_config_dir
+
+    register_schemas()
+    names = sorted(path.stem for path in (CONF / "architecture").glob("*.yaml"))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        trees = [compose("config", overrides=[f"architecture={name}"]) for name in names]
+    return {name: build(tree).architecture for name, tree in zip(names, trees, strict=True)}
+
+
+def has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+# The workers --------------------------------------------------------------------------------------
+
+
+class Worker:
+    """A process that trains in one arrangement when it is told to."""
+
+    def __init__(self, arrangement: Arrangement, prepared: Path, barrier: Any) -> None:
+        self.arrangement = arrangement
+        self.pipe, theirs = _SPAWN.Pipe()
+        arguments = (arrangement, prepared, theirs, barrier)
+        self.process = _SPAWN.Process(target=work, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def receive(self) -> Any:
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            status = self.process.exitcode
+            raise Failure(f"{self.arrangement.name}: its worker ended, status {status}") from None
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.join()
+
+
+@contextmanager
+def start_workers(
+    arrangements: Sequence[Arrangement], prepared: Path, copies: int
+) -> Iterator[list[list[Worker]]]:
+    """`copies` of each arrangement, warmed up and of one mind about the logits."""
+    with ExitStack() as stack:
+
+        def start(arrangement: Arrangement) -> tuple[list[Worker], list[Any]]:
+            barrier = _SPAWN.Barrier(copies)
+            workers = [Worker(arrangement, prepared, barrier) for _ in range(copies)]
+            for worker in workers:
+                stack.callback(worker.end)
+            logits = [worker.receive() for worker in workers]
+            for worker in workers:
+                worker.receive()  # the turn that warms it up
+            return workers, logits
+
+        with ThreadPoolExecutor(max(1, available_cores() // copies)) as pool:
+            started = list(pool.map(start, arrangements))
+        check_logits(arrangements, [logits[0] for _, logits in started])
+        yield [workers for workers, _ in started]
+
+
+def check_logits(arrangements: Sequence[Arrangement], computed: Sequence[tuple[Any, Any]]) -> None:
+    """Raises `Failure` unless each arrangement computes what plain Keras layers compute.
+
+    computed: for each arrangement its logits and, where it has TensorFlow, those of plain layers.
+    """
+    keys = [(one.architecture.name, one.row_length) for one in arrangements]
+    plain = {
+        key: expected
+        for key, (_, expected) in zip(keys, computed, strict=True)
+        if expected is not None
+    }
+    for arrangement, key, (logits, _) in zip(arrangements, keys, computed, strict=True):
+        if logits is None:
+            continue
+        furthest = float(np.abs(logits - plain[key]).max())
+        if not furthest <= TOLERANCE:
+            raise Failure(
+                f"{arrangement.name}, {arrangement.architecture.name}: with equal weights its logits "
+                f"are {furthest:.2g} from those of plain Keras layers; allowed are {TOLERANCE:g}"
+            )
+
+
+def measure(
+    arrangements: Sequence[Arrangement],
+    prepared: Path,
+    turn: Turn,
+    rounds: int,
+    processes: Sequence[int],
+) -> pd.DataFrame:
+    """A row for each turn: name, architecture, processes, round, rate (1/s)."""
+    rows = []
+    with start_workers(arrangements, prepared, max(processes)) as started:
+        for number in range(1, rounds + 1):
+            for count in processes:
+                for arrangement, workers in zip(arrangements, started, strict=True):
+                    rate = run_turn(workers[:count], turn)
+                    name, architecture = arrangement.name, arrangement.architecture
+                    flops = flops_per_token(architecture)
+                    rows.append((name, architecture.cell.name, flops, count, number, rate))
+    return pd.DataFrame(rows, columns=["name", "cell", "flops", "processes", "round", "rate"])
+
+
+def run_turn(workers: Sequence[Worker], turn: Turn) -> float:
+    """Useful tokens a second of workers at the same time, added up."""
+    together = len(workers) > 1
+    for worker in workers:
+        worker.pipe.send(dataclasses.replace(turn, together=together))
+    counted = [worker.receive() for worker in workers]
+    if together:  # they have gone on, so that none was measured alone
+        for worker in workers:
+            worker.pipe.send("rest")
+        for worker in workers:
+            worker.receive()
+    return sum(tokens / seconds for tokens, seconds in counted)
+
+
+def summarise(turns: pd.DataFrame) -> pd.DataFrame:
+    """A row for each thing measured: the median of its turns with their lowest and highest.
+
+    against_tutorial and against_torch: ratios of medians for the same number of processes;
+    limit_share: of the machine's rate of matrix products, for one process; nanoseconds: of one
+    process and one useful token. The epochs are one turn each.
+    """
+    by_epoch = (turns.part == BY_EPOCH).to_numpy(bool)
+    ordinals = turns["round"].map({1: "first epoch ", 2: "second epoch "})
+    named = turns.assign(name=(ordinals + turns.name).where(by_epoch, turns.name))
+    keys = ["part", "name", "cell", "flops", "processes"]
+    table = named.groupby(keys, sort=False).rate.agg(
+        median="median", low="min", high="max", rounds="count"
+    )
+    table = table.reset_index()
+    compared = table[table.part == ARRANGEMENTS].set_index(["name", "processes"])["median"]
+    limits = table[table.part == LIMITS].set_index("cell")["median"]
+    for column, name in (("tutorial", "TensorFlow tutorial"), ("torch", "PyTorch")):
+        table[f"against_{column}"] = [
+            row.median / compared.get((name, row.processes), np.nan)
+            if row.part == ARRANGEMENTS
+            else np.nan
+            for row in table.itertuples(index=False)
+        ]
+    share = table["median"] * table.flops / table.cell.map(limits)
+    alone = (table.processes == 1) & (table.part != LIMITS)
+    table["limit_share"] = share.where(alone)
+    table["nanoseconds"] = (1e9 / table["median"]).where(alone)
+    return table

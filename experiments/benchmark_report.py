@@ -1,0 +1,199 @@
+"""The benchmark's numbers as a table on the terminal, and as CSV, Markdown and SVG."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.report import look
+from pipeline.report.tables import rows_of
+
+ARRANGEMENTS, ARCHITECTURES, LIMITS = "arrangement", "architecture", "limit"
+BY_REVIEWS, BY_LENGTH, BY_EPOCH = "reviews", "length", "epoch"
+
+TITLES = {
+    ARRANGEMENTS: "The same bi_lstm in several arrangements, useful tokens a second",
+    ARCHITECTURES: "Every architecture in this project, useful tokens a second",
+    LIMITS: "Matrix products of a recurrent step in one thread, GFLOP/s",
+    BY_REVIEWS: "bi_lstm by the number of reviews trained on, useful tokens a second",
+    BY_LENGTH: "bi_lstm by the tokens of each row, useful tokens a second",
+    BY_EPOCH: "bi_lstm, first epoch against second, useful tokens a second",
+}
+HEADER = (
+    "what",
+    "processes",
+    "median",
+    "lowest to highest",
+    "× tutorial",
+    "× PyTorch",
+    "of the limit",
+    "µs a token",
+)
+_WIDTH = 420
+
+
+def describe_run(
+    seconds: float, rounds: int, load: tuple[float, ...], with_torch: bool
+) -> list[str]:
+    """Lines on how it is measured, and what with."""
+    packages = ["tensorflow", "keras", "numpy"] + ["torch"] * with_torch
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
+    lines = [
+        f"Load before the start (1, 5, 15 minutes): {', '.join(f'{part:.2f}' for part in load)}",
+        f"Versions: Python {platform.python_version()}, {', '.join(versions)}",
+        f"Each process has one thread; {rounds} rounds in turn, {seconds:g} s each",
+    ]
+    if not with_torch:
+        lines.append("PyTorch is left out: it is not installed (make bench TORCH=1 installs it)")
+    return lines
+
+
+def table_rows(table: pd.DataFrame, part: str) -> list[tuple[str, ...]]:
+    """A part of what `benchmark.summarise` gives, in words: a cell for each of `HEADER`."""
+    unit = 1e9 if part == LIMITS else 1e3
+    digits = 1 if part == LIMITS else 0
+
+    def shown(value: float, form: str, scale: float = 1.0) -> str:
+        return "" if pd.isna(value) else format(value / scale, form)
+
+    return [
+        (
+            row.name,
+            str(row.processes),
+            f"{row.median / unit:,.{digits}f}" + ("" if part == LIMITS else " k"),
+            f"{row.low / unit:,.{digits}f} to {row.high / unit:,.{digits}f}",
+            shown(row.against_tutorial, ".2f"),
+            shown(row.against_torch, ".2f"),
+            shown(row.limit_share, ".0%"),
+            shown(row.nanoseconds, ".1f", 1e3),
+        )
+        for row in rows_of(table[table.part == part])
+    ]
+
+
+def show(table: pd.DataFrame) -> None:
+    console = Console(width=None if Console().is_terminal else 110)
+    for part in table.part.unique():
+        shown = Table(title=TITLES[part], title_justify="left")
+        for place, name in enumerate(HEADER):
+            shown.add_column(name, justify="right" if place else "left", no_wrap=place > 0)
+        for cells in table_rows(table, part):
+            shown.add_row(*cells)
+        console.print(shown)
+
+
+def write(table: pd.DataFrame, facts: Sequence[str], folder: Path) -> Path:
+    """Writes `benchmark.csv`, `.md` and `.svg`, each beside its place and then renamed -> folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "benchmark.csv": table.to_csv(index=False, float_format="%.6g"),
+        "benchmark.md": as_markdown(table, facts),
+        "benchmark.svg": as_svg(table),
+    }
+    for name, text in contents.items():
+        with tempfile.NamedTemporaryFile(
+            "w", dir=folder, prefix=f".{name}-", delete=False, encoding="utf-8"
+        ) as beside:
+            beside.write(text)
+        os.chmod(beside.name, 0o644)
+        os.replace(beside.name, folder / name)
+    return folder
+
+
+def as_markdown(table: pd.DataFrame, facts: Sequence[str]) -> str:
+    lines = ["# Benchmark", "", *(f"- {fact}" for fact in facts)]
+    for part in table.part.unique():
+        lines += ["", f"## {TITLES[part]}", "", _line(HEADER), _line(["---"] * len(HEADER))]
+        lines += [_line(cells) for cells in table_rows(table, part)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+# The figure ---------------------------------------------------------------------------------------
+
+
+def as_svg(table: pd.DataFrame) -> str:
+    spec = draw(table).to_dict(validate=False)
+    return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+
+
+def draw(table: pd.DataFrame) -> alt.VConcatChart:
+    """Bars of throughput with the range of the turns, and the cost of a token by what it depends on."""
+    charts = [
+        _bars(table[table.part == part], TITLES[part]) for part in (ARRANGEMENTS, ARCHITECTURES)
+    ]
+    costs = [
+        _costs(table[table.part == part], title)
+        for part, title in ((BY_LENGTH, "Tokens of each row"), (BY_REVIEWS, "Reviews trained on"))
+    ]
+    return (
+        alt.vconcat(*charts, alt.hconcat(*costs))
+        .configure(
+            font="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", background=look.PAPER
+        )
+        .configure_view(stroke=None)
+        .configure_axis(labelColor=look.MUTED, titleColor=look.INK, titleFontWeight="normal")
+        .configure_axis(gridColor=look.RULE, domainColor=look.RULE, tickColor=look.RULE)
+        .configure_title(color=look.INK, anchor="start", fontSize=13)
+    )
+
+
+def _bars(table: pd.DataFrame, title: str) -> alt.LayerChart:
+    labels = {1: "1 process", 2: "2 processes"}
+    values = table.assign(processes=table.processes.map(labels))
+    values = values[["name", "processes", "median", "low", "high"]]
+    base = alt.Chart(_values(values)).encode(
+        y=alt.Y("name:N", sort=list(table.name.unique()), title=None, axis=_labels()),
+        yOffset=alt.YOffset("processes:N"),
+    )
+    colour = alt.Color(
+        "processes:N",
+        scale=alt.Scale(domain=list(labels.values()), range=[look.TIED, look.BETTER]),
+        legend=alt.Legend(title=None, orient="bottom"),
+    )
+    x = alt.X("median:Q", axis=alt.Axis(title="Useful tokens a second", format="~s", tickCount=6))
+    bar = base.mark_bar().encode(x=x, color=colour)
+    spread = base.mark_rule(color=look.INK).encode(x="low:Q", x2="high:Q")
+    rows = int(table.groupby("name").size().max()) * table.name.nunique()
+    return alt.layer(bar, spread).properties(title=title, width=_WIDTH, height=17 * rows)
+
+
+def _costs(table: pd.DataFrame, title: str) -> alt.LayerChart:
+    values = pd.DataFrame(
+        {
+            "size": table.name.str.replace(",", "").astype(int),
+            "cost": 1e6 / table["median"],
+            "low": 1e6 / table.high,
+            "high": 1e6 / table.low,
+        }
+    )
+    axis = alt.Axis(title=title, values=list(values["size"]), format=",d", grid=False)
+    base = alt.Chart(_values(values)).encode(
+        x=alt.X("size:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
+    )
+    y = alt.Y("cost:Q", scale=alt.Scale(zero=True), axis=alt.Axis(title="µs a token", tickCount=5))
+    line = base.mark_line(color=look.BETTER, point={"color": look.BETTER}).encode(y=y)
+    spread = base.mark_rule(color=look.INK).encode(y="low:Q", y2="high:Q")
+    return alt.layer(line, spread).properties(width=_WIDTH / 2, height=150)
+
+
+def _labels() -> alt.Axis:
+    return alt.Axis(labelLimit=220, ticks=False, domain=False)
+
+
+def _values(frame: pd.DataFrame) -> Any:
+    return alt.Data(values=frame.to_dict(orient="records"))
