@@ -4,6 +4,7 @@
 #   make compare EXPERIMENT=imdb    a named experiment (see conf/experiment/)
 #   make report EXPERIMENT=imdb     its report again, without training
 #   make ui                         MLflow on the local store, on this machine only
+#   make bench                      how fast training is, on an idle machine; TORCH=1 adds PyTorch
 #   make test, make lint            what continuous integration runs
 #   make lock                       pin every version anew, after a change of pyproject.toml
 
@@ -20,7 +21,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	&& { command -v $$name; break; }; done)
 UV = $(or $(shell command -v uv 2>/dev/null),.bootstrap/bin/uv)
 
-.PHONY: setup compare report ui test lint lock clean
+.PHONY: setup compare report ui bench test lint lock clean
 .DEFAULT_GOAL := compare
 
 setup: $(INSTALLED)
@@ -34,8 +35,12 @@ report: $(INSTALLED)
 ui: $(INSTALLED)
 	@$(BIN)/python -m experiments.ui --port $(PORT) $(ARGS)
 
+bench: $(INSTALLED) $(if $(filter 1,$(TORCH)),$(filter .bootstrap/%,$(UV)))
+	@$(if $(filter 1,$(TORCH)),$(UV) pip install --quiet --python $(BIN)/python "torch==2.13.0")
+	@$(BIN)/python -m experiments.benchmark $(ARGS)
+
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

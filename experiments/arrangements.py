@@ -2,7 +2,7 @@
 
 An arrangement computes logits with given weights, so that the parent can see that all compute the
 same thing, and then trains without end. `Turns` stands between its steps: it counts useful tokens
-(those that are not padding) while the worker has its turn and holds it back while it has not.
+while the worker has its turn, and holds it back while it has not.
 
 TensorFlow and PyTorch are imported by the arrangement that needs them, in its own process.
 """
@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import math
-import sys
-import time
+import logging
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.turns import Turns
 from experiments.workload import MOST_REVIEWS, Workload, as_split, load_workload
 from pipeline.batches import shuffled_batches
 from pipeline.config import ArchitectureConfig, Cell, Device, DeviceConfig, TrainConfig
@@ -30,14 +30,10 @@ from pipeline.tokens import EncodedSplit, EncodedSplits
 HEADS = (Head("sentiment", ("negative", "positive")),)
 # What a worker finds in its environment, before anything that counts cores is imported.
 _THREADS = "TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS OMP_NUM_THREADS OPENBLAS_NUM_THREADS"
-ONE_THREAD = dict.fromkeys(_THREADS.split(), "1")
-ON_THE_CPU = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "KERAS_BACKEND": "tensorflow",
-    "CUDA_VISIBLE_DEVICES": "",
-}
+ENVIRONMENT: dict[str, str] = dict.fromkeys(_THREADS.split(), "1")
+ENVIRONMENT |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+ENVIRONMENT["CUDA_VISIBLE_DEVICES"] = ""
 GATES = {Cell.simple_rnn: 1, Cell.gru: 3, Cell.lstm: 4}
-_WARM_UP = 4  # steps: the traces, the first allocations
 _PRODUCTS = 300  # between two looks at the clock, some 20 ms
 
 
@@ -45,7 +41,7 @@ _PRODUCTS = 300  # between two looks at the clock, some 20 ms
 class Arrangement:
     """kind: one of `ARRANGERS`; reviews: how many of them it trains on; row_length: of the text cut
     anew into rows of so many tokens, or None for the reviews as they are; max_length: the most tokens
-    that the tutorial's recipe reads.
+    that the tutorial's recipe reads; processes: how many at the same time are measured, after one.
     """
 
     name: str
@@ -54,68 +50,7 @@ class Arrangement:
     reviews: int = MOST_REVIEWS
     row_length: int | None = None
     max_length: int | None = None
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What a worker does before it answers: the first limit that it reaches ends the turn.
-
-    together: begin when the partner begins, and go on, uncounted, until both have been counted.
-    """
-
-    seconds: float = math.inf
-    steps: float = math.inf
-    epochs: float = math.inf
-    together: bool = False
-
-
-class Turns:
-    """The worker's end of the pipe: counts the steps of a turn, and sleeps between turns."""
-
-    def __init__(self, pipe: Any, barrier: Any = None) -> None:
-        self.pipe, self.barrier = pipe, barrier
-        self._begin(Turn(steps=_WARM_UP))
-
-    def on_step(self, tokens: int) -> None:
-        self.seconds += time.perf_counter() - self.since
-        self.tokens += tokens
-        self.steps += 1
-        self._go_on_or_answer()
-
-    def on_epoch(self) -> None:
-        """Between epochs: what has passed since the last step, validation, does not count."""
-        self.epochs += 1
-        self._go_on_or_answer()
-
-    def _begin(self, turn: Turn) -> None:
-        self.turn, self.answered = turn, False
-        self.seconds, self.tokens, self.steps, self.epochs = 0.0, 0, 0, 0
-        self.since = time.perf_counter()
-
-    def _go_on_or_answer(self) -> None:
-        turn = self.turn
-        over = self.seconds >= turn.seconds or self.steps >= turn.steps
-        if (over or self.epochs >= turn.epochs) and not self.answered:
-            self.pipe.send((self.tokens, self.seconds))
-            self.answered = True
-        if self.answered and not (turn.together and not self.pipe.poll()):
-            self._rest()
-        self.since = time.perf_counter()
-
-    def _rest(self) -> None:
-        """Waits for a turn; the parent's None, or its end, ends the worker."""
-        try:
-            if self.turn.together:
-                self.pipe.recv()
-                self.pipe.send("resting")
-            turn = self.pipe.recv()
-        except (EOFError, OSError):
-            turn = None
-        if turn is None:
-            sys.exit(0)
-        if turn.together:
-            self.barrier.wait(timeout=60)
-        self._begin(turn)
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -126,11 +61,14 @@ class Arranged:
 
     logits: np.ndarray | None
     plain: np.ndarray | None
-    train: Callable[[Any], None]
+    train: Callable[[Turns], Any]
 
 
 def work(arrangement: Arrangement, folder: Path, pipe: Any, barrier: Any) -> None:
     """The worker: sends its logits, then trains in turns."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    # Epochs of a second or two, each with a validation, make TensorFlow warn of its traces.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if arrangement.kind == "project":
         from pipeline.device import prepare_device
 
@@ -147,10 +85,13 @@ def sample_of(split: EncodedSplit, rows: int = 32) -> EncodedSplit:
 
 
 def draw_weights(shapes: Iterable[tuple[int, ...]]) -> list[np.ndarray]:
-    """Weights <float32> of the given shapes, in Keras's order: fresh biases are zero, and would hide
-    mistakes."""
+    """Weights <float32> of the given shapes, in Keras's order.
+
+    Fresh biases are zero, and would hide mistakes; larger weights would make a SimpleRNN chaotic, so
+    that rounding alone would drive two executions of it apart.
+    """
     rng = np.random.default_rng(0)
-    return [rng.normal(0, 0.2, shape).astype(np.float32) for shape in shapes]
+    return [(0.8 * rng.normal(0, min(s) ** -0.5, s)).astype(np.float32) for s in shapes]
 
 
 # TensorFlow ---------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib.util
+import itertools
 import multiprocessing
 import os
 import sys
@@ -36,10 +37,8 @@ import numpy as np
 import pandas as pd
 
 from experiments.arrangements import (
-    ON_THE_CPU,
-    ONE_THREAD,
+    ENVIRONMENT,
     Arrangement,
-    Turn,
     flops_per_token,
     work,
 )
@@ -52,9 +51,11 @@ from experiments.benchmark_report import (
     LIMITS,
     describe_run,
     show,
+    summarise,
     write,
 )
 from experiments.program import CONF, Failure, report_error
+from experiments.turns import Turn
 from experiments.workload import prepare_texts
 from pipeline.config import (
     ROOT,
@@ -69,6 +70,7 @@ TOLERANCE = 1e-4  # between the logits of arrangements with equal weights
 REVIEWS = (1_000, 5_000, 25_000)
 LENGTHS = (100, 200, 400, 800, 1_600)
 _EPOCH_REVIEWS = 5_000
+COLUMNS = ("name", "cell", "flops", "logits_apart", "processes", "round", "rate")
 _SPAWN = multiprocessing.get_context("spawn")  # never a fork of what has imported TensorFlow
 
 
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each arrangement")
     parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "benchmark")
     options = parser.parse_args()
-    os.environ.update(ONE_THREAD | ON_THE_CPU)
+    os.environ.update(ENVIRONMENT)
     try:
         benchmark(options.seconds, options.rounds, options.folder)
     except KeyboardInterrupt:
@@ -108,46 +110,53 @@ def benchmark(seconds: float, rounds: int, folder: Path) -> None:
 
 
 def measure_everything(prepared: Path, seconds: float, rounds: int) -> pd.DataFrame:
-    """A row for each turn: part, name, architecture, processes, round, rate (1/s)."""
-    architectures = load_architectures()
-    fewer = min(rounds, 3)
+    """A row for each turn: part and `COLUMNS`; rates are in tokens (for limits, operations) a second."""
     parts = []
-    for part, arrangements, turn, times in plan(architectures, seconds, rounds):
-        print(f"Measuring by {part}: {len(arrangements)} workers", flush=True)
-        processes = (1, 2) if part == ARRANGEMENTS and available_cores() > 1 else (1,)
-        times = fewer if part in (BY_REVIEWS, BY_LENGTH) else times
-        parts.append(measure(arrangements, prepared, turn, times, processes).assign(part=part))
+    for part, arrangements, turn, times in plan(load_architectures(), seconds, rounds):
+        print(f"Measuring by {part}: {', '.join(one.name for one in arrangements)}", flush=True)
+        parts.append(measure(arrangements, prepared, turn, times).assign(part=part))
     return pd.concat(parts, ignore_index=True)
 
 
 def plan(
     architectures: dict[str, ArchitectureConfig], seconds: float, rounds: int
 ) -> Iterator[tuple[str, list[Arrangement], Turn, int]]:
-    """Part, what is measured in turn, how long a turn is, and how many there are."""
+    """Part, what is measured in turn, how long a turn is, and how many there are.
+
+    What is compared with others has the longest turns: a step of the tutorial's takes a second.
+    """
     bi_lstm = architectures["bi_lstm"]
-    dropped = dataclasses.replace(bi_lstm, dropout=0.5)
-    compared = [
-        Arrangement("this project", "project", bi_lstm),
-        Arrangement("this project, dropout 0.5", "project", dropped),
-        Arrangement("Keras with masks", "masked", bi_lstm),
-        Arrangement("TensorFlow tutorial", "tutorial", bi_lstm),
-        Arrangement("TensorFlow tutorial, 400 tokens", "tutorial", bi_lstm, max_length=400),
-    ]
-    if has_torch():
-        compared.append(Arrangement("PyTorch", "torch", bi_lstm))
-    turn = Turn(seconds=seconds)
-    yield ARRANGEMENTS, compared, turn, rounds
+    shorter, fewer = Turn(seconds=seconds * 2 / 3), min(rounds, 3)
+    yield ARRANGEMENTS, arrange(bi_lstm), Turn(seconds=seconds), rounds
     named = architectures.items()
-    yield ARCHITECTURES, [Arrangement(name, "project", a) for name, a in named], turn, rounds
+    yield ARCHITECTURES, [Arrangement(name, "project", a) for name, a in named], shorter, rounds
     cells = {cell: next(a for a in architectures.values() if a.cell == cell) for cell in Cell}
     products = [Arrangement(cell.name, "product", a) for cell, a in cells.items()]
     yield LIMITS, products, Turn(seconds=seconds / 3), rounds
     sizes = [Arrangement(f"{size:,}", "project", bi_lstm, reviews=size) for size in REVIEWS]
-    yield BY_REVIEWS, sizes, turn, rounds
+    yield BY_REVIEWS, sizes, shorter, fewer
     lengths = [Arrangement(f"{n:,}", "project", bi_lstm, row_length=n) for n in LENGTHS]
-    yield BY_LENGTH, lengths, turn, rounds
+    yield BY_LENGTH, lengths, shorter, fewer
     epoch = Arrangement(f"of {_EPOCH_REVIEWS:,}", "project", bi_lstm, reviews=_EPOCH_REVIEWS)
     yield BY_EPOCH, [epoch], Turn(epochs=1), 2
+
+
+def arrange(bi_lstm: ArchitectureConfig) -> list[Arrangement]:
+    """What is compared: each alone and, the four that matter, on two cores at the same time."""
+    both = min(2, available_cores())
+    dropped = dataclasses.replace(bi_lstm, dropout=0.5)
+    compared = [
+        Arrangement("this project", "project", bi_lstm, processes=both),
+        Arrangement("Keras with masks", "masked", bi_lstm, processes=both),
+        Arrangement("TensorFlow tutorial", "tutorial", bi_lstm, processes=both),
+    ]
+    if has_torch():
+        compared.append(Arrangement("PyTorch", "torch", bi_lstm, processes=both))
+    return [
+        *compared,
+        Arrangement("this project, dropout 0.5", "project", dropped),
+        Arrangement("tutorial, cut to 400 tokens", "tutorial", bi_lstm, max_length=400),
+    ]
 
 
 def load_architectures() -> dict[str, ArchitectureConfig]:
@@ -194,31 +203,35 @@ class Worker:
 
 @contextmanager
 def start_workers(
-    arrangements: Sequence[Arrangement], prepared: Path, copies: int
-) -> Iterator[list[list[Worker]]]:
-    """`copies` of each arrangement, warmed up and of one mind about the logits."""
+    arrangements: Sequence[Arrangement], prepared: Path
+) -> Iterator[list[tuple[Arrangement, float, list[Worker]]]]:
+    """Each arrangement, how far its logits are from plain Keras, and its processes, warmed up."""
     with ExitStack() as stack:
 
-        def start(arrangement: Arrangement) -> tuple[list[Worker], list[Any]]:
-            barrier = _SPAWN.Barrier(copies)
-            workers = [Worker(arrangement, prepared, barrier) for _ in range(copies)]
-            for worker in workers:
-                stack.callback(worker.end)
+        def start(arrangement: Arrangement) -> tuple[list[Worker], Any]:
+            barrier = _SPAWN.Barrier(arrangement.processes)
+            workers = []
+            for _ in range(arrangement.processes):
+                workers.append(Worker(arrangement, prepared, barrier))
+                stack.callback(workers[-1].end)
             logits = [worker.receive() for worker in workers]
             for worker in workers:
                 worker.receive()  # the turn that warms it up
-            return workers, logits
+            return workers, logits[0]
 
-        with ThreadPoolExecutor(max(1, available_cores() // copies)) as pool:
+        with ThreadPoolExecutor(available_cores()) as pool:
             started = list(pool.map(start, arrangements))
-        check_logits(arrangements, [logits[0] for _, logits in started])
-        yield [workers for workers, _ in started]
+        apart = check_logits(arrangements, [logits for _, logits in started])
+        yield list(zip(arrangements, apart, [workers for workers, _ in started], strict=True))
 
 
-def check_logits(arrangements: Sequence[Arrangement], computed: Sequence[tuple[Any, Any]]) -> None:
-    """Raises `Failure` unless each arrangement computes what plain Keras layers compute.
+def check_logits(
+    arrangements: Sequence[Arrangement], computed: Sequence[tuple[Any, Any]]
+) -> list[float]:
+    """How far the logits of each arrangement are, with equal weights, from those of plain Keras layers.
 
-    computed: for each arrangement its logits and, where it has TensorFlow, those of plain layers.
+    computed: for each arrangement its logits (None: it has none) and, where it has TensorFlow, those
+    of plain layers. Raises `Failure` where they are further apart than `TOLERANCE`.
     """
     keys = [(one.architecture.name, one.row_length) for one in arrangements]
     plain = {
@@ -226,35 +239,29 @@ def check_logits(arrangements: Sequence[Arrangement], computed: Sequence[tuple[A
         for key, (_, expected) in zip(keys, computed, strict=True)
         if expected is not None
     }
+    apart = []
     for arrangement, key, (logits, _) in zip(arrangements, keys, computed, strict=True):
-        if logits is None:
-            continue
-        furthest = float(np.abs(logits - plain[key]).max())
-        if not furthest <= TOLERANCE:
+        apart.append(np.nan if logits is None else float(np.abs(logits - plain[key]).max()))
+        if logits is not None and not apart[-1] <= TOLERANCE:
             raise Failure(
                 f"{arrangement.name}, {arrangement.architecture.name}: with equal weights its logits "
-                f"are {furthest:.2g} from those of plain Keras layers; allowed are {TOLERANCE:g}"
+                f"are {apart[-1]:.2g} from those of plain Keras layers; allowed are {TOLERANCE:g}"
             )
+    return apart
 
 
 def measure(
-    arrangements: Sequence[Arrangement],
-    prepared: Path,
-    turn: Turn,
-    rounds: int,
-    processes: Sequence[int],
+    arrangements: Sequence[Arrangement], prepared: Path, turn: Turn, rounds: int
 ) -> pd.DataFrame:
-    """A row for each turn: name, architecture, processes, round, rate (1/s)."""
+    """A row for each turn, with `COLUMNS`."""
     rows = []
-    with start_workers(arrangements, prepared, max(processes)) as started:
-        for number in range(1, rounds + 1):
-            for count in processes:
-                for arrangement, workers in zip(arrangements, started, strict=True):
-                    rate = run_turn(workers[:count], turn)
-                    name, architecture = arrangement.name, arrangement.architecture
-                    flops = flops_per_token(architecture)
-                    rows.append((name, architecture.cell.name, flops, count, number, rate))
-    return pd.DataFrame(rows, columns=["name", "cell", "flops", "processes", "round", "rate"])
+    with start_workers(arrangements, prepared) as started:
+        several = [entry for entry in started if entry[0].processes > 1]
+        turns = [(one, apart, workers[:1]) for one, apart, workers in started] + several
+        for number, (one, apart, workers) in itertools.product(range(1, rounds + 1), turns):
+            known = (one.name, one.architecture.cell.name, flops_per_token(one.architecture))
+            rows.append((*known, apart, len(workers), number, run_turn(workers, turn)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def run_turn(workers: Sequence[Worker], turn: Turn) -> float:
@@ -269,34 +276,3 @@ def run_turn(workers: Sequence[Worker], turn: Turn) -> float:
         for worker in workers:
             worker.receive()
     return sum(tokens / seconds for tokens, seconds in counted)
-
-
-def summarise(turns: pd.DataFrame) -> pd.DataFrame:
-    """A row for each thing measured: the median of its turns with their lowest and highest.
-
-    against_tutorial and against_torch: ratios of medians for the same number of processes;
-    limit_share: of the machine's rate of matrix products, for one process; nanoseconds: of one
-    process and one useful token. The epochs are one turn each.
-    """
-    by_epoch = (turns.part == BY_EPOCH).to_numpy(bool)
-    ordinals = turns["round"].map({1: "first epoch ", 2: "second epoch "})
-    named = turns.assign(name=(ordinals + turns.name).where(by_epoch, turns.name))
-    keys = ["part", "name", "cell", "flops", "processes"]
-    table = named.groupby(keys, sort=False).rate.agg(
-        median="median", low="min", high="max", rounds="count"
-    )
-    table = table.reset_index()
-    compared = table[table.part == ARRANGEMENTS].set_index(["name", "processes"])["median"]
-    limits = table[table.part == LIMITS].set_index("cell")["median"]
-    for column, name in (("tutorial", "TensorFlow tutorial"), ("torch", "PyTorch")):
-        table[f"against_{column}"] = [
-            row.median / compared.get((name, row.processes), np.nan)
-            if row.part == ARRANGEMENTS
-            else np.nan
-            for row in table.itertuples(index=False)
-        ]
-    share = table["median"] * table.flops / table.cell.map(limits)
-    alone = (table.processes == 1) & (table.part != LIMITS)
-    table["limit_share"] = share.where(alone)
-    table["nanoseconds"] = (1e9 / table["median"]).where(alone)
-    return table

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import vl_convert
 from rich.console import Console
@@ -34,11 +35,12 @@ HEADER = (
     "what",
     "processes",
     "median",
-    "lowest to highest",
+    "range of turns",
     "× tutorial",
     "× PyTorch",
-    "of the limit",
-    "µs a token",
+    "of limit",
+    "µs/token",
+    "logits off by",
 )
 _WIDTH = 420
 
@@ -52,20 +54,52 @@ def describe_run(
     lines = [
         f"Load before the start (1, 5, 15 minutes): {', '.join(f'{part:.2f}' for part in load)}",
         f"Versions: Python {platform.python_version()}, {', '.join(versions)}",
-        f"Each process has one thread; {rounds} rounds in turn, {seconds:g} s each",
+        f"Each process has one thread; {rounds} rounds in turn, up to {seconds:g} s each",
+        "The tutorial's recipe reads whole reviews as they come, padded to the longest of each batch; "
+        "all others the cut ones, in batches of like length",
     ]
     if not with_torch:
         lines.append("PyTorch is left out: it is not installed (make bench TORCH=1 installs it)")
     return lines
 
 
+def summarise(turns: pd.DataFrame) -> pd.DataFrame:
+    """A row for each thing measured: the median of its turns with their lowest and highest.
+
+    against_tutorial and against_torch: ratios of medians for the same number of processes;
+    limit_share: of the machine's rate of matrix products, for one process; microseconds: of one
+    process and one useful token. The epochs are one turn each.
+    """
+    by_epoch = (turns.part == BY_EPOCH).to_numpy(bool)
+    ordinals = turns["round"].map({1: "first epoch ", 2: "second epoch "})
+    named = turns.assign(name=(ordinals + turns.name).where(by_epoch, turns.name))
+    keys = ["part", "name", "cell", "flops", "logits_apart", "processes"]
+    rates = named.groupby(keys, sort=False, dropna=False).rate
+    table = rates.agg(median="median", low="min", high="max", rounds="count")
+    table = table.reset_index()
+    compared = table[table.part == ARRANGEMENTS].set_index(["name", "processes"])["median"]
+    limits = table[table.part == LIMITS].set_index("cell")["median"]
+    for column, name in (("tutorial", "TensorFlow tutorial"), ("torch", "PyTorch")):
+        table[f"against_{column}"] = [
+            row.median / compared.get((name, row.processes), np.nan)
+            if row.part == ARRANGEMENTS
+            else np.nan
+            for row in rows_of(table)
+        ]
+    share = table["median"] * table.flops / table.cell.map(limits)
+    alone = (table.processes == 1) & (table.part != LIMITS)
+    table["limit_share"] = share.where(alone)
+    table["microseconds"] = (1e6 / table["median"]).where(alone)
+    return table
+
+
 def table_rows(table: pd.DataFrame, part: str) -> list[tuple[str, ...]]:
-    """A part of what `benchmark.summarise` gives, in words: a cell for each of `HEADER`."""
+    """A part of what `summarise` gives, in words: a cell for each of `HEADER`."""
     unit = 1e9 if part == LIMITS else 1e3
     digits = 1 if part == LIMITS else 0
 
-    def shown(value: float, form: str, scale: float = 1.0) -> str:
-        return "" if pd.isna(value) else format(value / scale, form)
+    def shown(value: float, form: str) -> str:
+        return "" if pd.isna(value) else format(value, form)
 
     return [
         (
@@ -76,19 +110,27 @@ def table_rows(table: pd.DataFrame, part: str) -> list[tuple[str, ...]]:
             shown(row.against_tutorial, ".2f"),
             shown(row.against_torch, ".2f"),
             shown(row.limit_share, ".0%"),
-            shown(row.nanoseconds, ".1f", 1e3),
+            shown(row.microseconds, ".1f"),
+            shown(row.logits_apart, ".0e"),
         )
         for row in rows_of(table[table.part == part])
     ]
 
 
+def columns_of(table: pd.DataFrame, part: str) -> list[tuple[str, ...]]:
+    """The columns of a part that hold anything, each with its name first."""
+    columns = zip(HEADER, *table_rows(table, part), strict=True)
+    return [column for column in columns if any(column[1:])]
+
+
 def show(table: pd.DataFrame) -> None:
-    console = Console(width=None if Console().is_terminal else 110)
+    console = Console(width=None if Console().is_terminal else 120)
     for part in table.part.unique():
+        columns = columns_of(table, part)
         shown = Table(title=TITLES[part], title_justify="left")
-        for place, name in enumerate(HEADER):
-            shown.add_column(name, justify="right" if place else "left", no_wrap=place > 0)
-        for cells in table_rows(table, part):
+        for place, (name, *_) in enumerate(columns):
+            shown.add_column(name, justify="right" if place else "left", no_wrap=True)
+        for cells in zip(*(column[1:] for column in columns), strict=True):
             shown.add_row(*cells)
         console.print(shown)
 
@@ -114,8 +156,9 @@ def write(table: pd.DataFrame, facts: Sequence[str], folder: Path) -> Path:
 def as_markdown(table: pd.DataFrame, facts: Sequence[str]) -> str:
     lines = ["# Benchmark", "", *(f"- {fact}" for fact in facts)]
     for part in table.part.unique():
-        lines += ["", f"## {TITLES[part]}", "", _line(HEADER), _line(["---"] * len(HEADER))]
-        lines += [_line(cells) for cells in table_rows(table, part)]
+        names, *rows = zip(*columns_of(table, part), strict=True)
+        lines += ["", f"## {TITLES[part]}", "", _line(names), _line(["---"] * len(names))]
+        lines += [_line(cells) for cells in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -146,13 +189,19 @@ def draw(table: pd.DataFrame) -> alt.VConcatChart:
             font="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", background=look.PAPER
         )
         .configure_view(stroke=None)
-        .configure_axis(labelColor=look.MUTED, titleColor=look.INK, titleFontWeight="normal")
-        .configure_axis(gridColor=look.RULE, domainColor=look.RULE, tickColor=look.RULE)
+        .configure_axis(
+            labelColor=look.MUTED,
+            titleColor=look.INK,
+            titleFontWeight="normal",
+            gridColor=look.RULE,
+            domainColor=look.RULE,
+            tickColor=look.RULE,
+        )
         .configure_title(color=look.INK, anchor="start", fontSize=13)
     )
 
 
-def _bars(table: pd.DataFrame, title: str) -> alt.LayerChart:
+def _bars(table: pd.DataFrame, title: str) -> Any:
     labels = {1: "1 process", 2: "2 processes"}
     values = table.assign(processes=table.processes.map(labels))
     values = values[["name", "processes", "median", "low", "high"]]
@@ -172,7 +221,7 @@ def _bars(table: pd.DataFrame, title: str) -> alt.LayerChart:
     return alt.layer(bar, spread).properties(title=title, width=_WIDTH, height=17 * rows)
 
 
-def _costs(table: pd.DataFrame, title: str) -> alt.LayerChart:
+def _costs(table: pd.DataFrame, title: str) -> Any:
     values = pd.DataFrame(
         {
             "size": table.name.str.replace(",", "").astype(int),

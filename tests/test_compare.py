@@ -28,7 +28,7 @@ def _run(root: Path, *arguments: str, program: str = "compare") -> subprocess.Co
 def swept(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A sweep of which one run diverges and the others finish."""
     root = tmp_path_factory.mktemp("swept")
-    rates = "train.learning_rate=1e-3,1e30"
+    rates = "train.learning_rate=1e-3,3e38"
     return root, _run(root, "-m", *SMALL, "architecture=lstm,bi_gru", rates)
 
 

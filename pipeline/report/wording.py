@@ -221,7 +221,8 @@ def _take(found: Standing, comparison: Comparison) -> str:
     if not found.worse:
         return f"{_seeds(comparison)} cannot tell" if found.unclear else "Any: all are tied"
     if len(found.candidates) <= 3:
-        return listed(found.candidates, "or")
+        named = listed([found.leader, *found.tied], "or")
+        return f"{named}, as far as {_seeds(comparison)} tell" if found.unclear else named
     return f"Anything but {_grouped(found.worse, comparison)}"
 
 

@@ -97,7 +97,9 @@ class Store:
             # A server keeps artifacts where it is told to; the local store keeps them beside itself.
             folder = self.root / "mlartifacts" / self.name
             location = folder.as_uri() if self.is_local else None
-            return self.client.create_experiment(self.name, artifact_location=location)
+            # The kind by which MLflow's pages open at the runs, and not at traces of language models.
+            tags = {"mlflow.experimentKind": "custom_model_development"}
+            return self.client.create_experiment(self.name, location, tags)
         if known.lifecycle_stage != "active":
             raise TrackingError(
                 f"the experiment {self.name!r} was deleted in MLflow: restore it there, or choose "
