@@ -133,11 +133,13 @@ def plan(
     cells = {cell: next(a for a in architectures.values() if a.cell == cell) for cell in Cell}
     products = [Arrangement(cell.name, "product", a) for cell, a in cells.items()]
     yield LIMITS, products, Turn(seconds=seconds / 3), rounds
-    sizes = [Arrangement(f"{size:,}", "project", bi_lstm, reviews=size) for size in REVIEWS]
+    again = Arrangement("", "project", bi_lstm, checked=False)
+    sizes = [dataclasses.replace(again, name=f"{size:,}", reviews=size) for size in REVIEWS]
     yield BY_REVIEWS, sizes, shorter, fewer
-    lengths = [Arrangement(f"{n:,}", "project", bi_lstm, row_length=n) for n in LENGTHS]
+    lengths = [dataclasses.replace(again, name=f"{n:,}", row_length=n) for n in LENGTHS]
     yield BY_LENGTH, lengths, shorter, fewer
-    epoch = Arrangement(f"of {_EPOCH_REVIEWS:,}", "project", bi_lstm, reviews=_EPOCH_REVIEWS)
+    size = _EPOCH_REVIEWS
+    epoch = dataclasses.replace(again, name=f"of {size:,}", reviews=size)
     yield BY_EPOCH, [epoch], Turn(epochs=1), 2
 
 
@@ -276,3 +278,7 @@ def run_turn(workers: Sequence[Worker], turn: Turn) -> float:
         for worker in workers:
             worker.receive()
     return sum(tokens / seconds for tokens, seconds in counted)
+
+
+if __name__ == "__main__":
+    main()

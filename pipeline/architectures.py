@@ -41,7 +41,7 @@ class MaskedMaxPooling1D(keras.layers.Layer):
             inputs = ops.where(ops.expand_dims(mask, -1), inputs, lowest)
         return ops.max(inputs, axis=1)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         return None  # the steps are gone
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -324,7 +324,9 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
                 f"unknown key {prefix}{name}; {schema.__name__} has {', '.join(sorted(known))}"
             )
         if not OmegaConf.is_missing(tree, name) and isinstance(tree[name], DictConfig):
-            _refuse_unknown(OmegaConf.get_type(tree, name), tree[name], f"{prefix}{name}.")
+            section = OmegaConf.get_type(tree, name)
+            assert section is not None
+            _refuse_unknown(section, tree[name], f"{prefix}{name}.")
 
 
 def check(config: RunConfig) -> None:
@@ -378,7 +380,9 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
     """The config that `as_plain` gave."""
     sections = {name: section() for name, section in _SECTIONS.items()}
     schema = RunConfig(data=_DATA[plain["data"]["kind"]](), **sections)
-    return build(OmegaConf.merge(OmegaConf.structured(schema), plain))
+    tree = OmegaConf.merge(OmegaConf.structured(schema), plain)
+    assert isinstance(tree, DictConfig)
+    return build(tree)
 
 
 def fingerprint(config: RunConfig) -> str:

@@ -51,7 +51,7 @@ def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if config.kind == Device.cpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    with _native_noise_held_back():
+    with native_noise_held_back():
         import tensorflow as tf
 
         cards = tf.config.list_physical_devices("GPU")
@@ -78,7 +78,7 @@ def peak_memory_mb() -> float:
 
 
 @contextmanager
-def _native_noise_held_back() -> Iterator[None]:
+def native_noise_held_back() -> Iterator[None]:
     """Holds back what native code writes to standard error while TensorFlow loads.
 
     Its first lines ignore every log level. They are shown when loading fails.

@@ -243,10 +243,11 @@ def _remove_new(root: Path, before: set[Path], missing: list[Path]) -> None:
 
 def _load_table(config: CsvConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
     table = _read_table(Path(config.path), config)
-    head = Head(config.label_column, tuple(sorted(set(table.label))))
+    classes: list[str] = sorted(set(table.label))
+    head = Head(config.label_column, tuple(classes))
     if len(head.classes) < 2:
         raise DataError(
-            f"{config.path}, column {config.label_column!r}: every row holds {head.classes[0]!r}; "
+            f"{config.path}, column {config.label_column!r}: every row holds {classes[0]!r}; "
             "at least two label values are needed"
         )
     if config.test_path is None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any, Protocol
 
 import keras
@@ -214,6 +215,7 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
     return step
 
 
+@cache  # a trace takes a second, and every epoch reads the validation split
 def _reader(forward: Forward) -> Callable[..., Any]:
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], jit_compile=False)
     def read(token_ids: tf.Tensor) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -93,7 +94,7 @@ def test_more_padding_moves_no_logit(name, readout):
 def test_a_saved_model_opens_in_safe_mode_with_the_same_logits(tmp_path: Path, readout):
     model = build_model(_preset("bi_gru", units=6, readout=readout), 50, HEADS, 0)
     model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    loaded: Any = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     for a, b in zip(
         forward_of(model)(_ids(), training=False),
         forward_of(loaded)(_ids(), training=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -161,7 +162,7 @@ def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, t
     with track_run(store, config, None) as recorder:
         recorder.model(model)
     folder = Path(store.client.download_artifacts(recorder.run_id, "model"))
-    loaded = keras.saving.load_model(folder / "data" / "model.keras", safe_mode=True)
+    loaded: Any = keras.saving.load_model(folder / "data" / "model.keras", safe_mode=True)
     ids = np.array([[3, 4, 0]], dtype=np.int32)
     np.testing.assert_array_equal(model(ids), loaded(ids))
     requirements = (folder / "requirements.txt").read_text().split()

@@ -92,8 +92,8 @@ class RunRecorder:
 
     def model(self, model: Any) -> None:
         """The model as a `.keras` file in MLflow's Keras flavour, its requirements given."""
-        import mlflow.keras
         import numpy as np
+        from mlflow.keras import save_model
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
@@ -101,7 +101,7 @@ class RunRecorder:
         requirements = [f"{name}=={version(name)}" for name in ("tensorflow", "keras")]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
-            mlflow.keras.save_model(
+            save_model(
                 model, str(path), signature=ModelSignature(inputs), pip_requirements=requirements
             )
             self.store.client.log_artifacts(self.run_id, str(path), "model")
