@@ -74,9 +74,11 @@ class _Bar(_Tracker):
         )
 
     def on_epoch(self, record: EpochRecord) -> None:
+        self.bar.stop()  # the line of the epoch takes the place of the bar
         super().on_epoch(record)
         self.done = 0
         self.bar.reset(self.task, total=self.tokens)
+        self.bar.start()
 
 
 @contextmanager

@@ -13,6 +13,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -188,10 +190,9 @@ def _without_hydra(config: DictConfig) -> DictConfig:
     return copy
 
 
-class _leaving_on_error:
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception):
-            sys.exit(report_error(error))
+@contextmanager
+def _leaving_on_error() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        sys.exit(report_error(error))
