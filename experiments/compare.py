@@ -35,26 +35,28 @@ def compare(tree: DictConfig) -> int:
             from experiments.sweep import run_job
 
             return run_job(config, Path(hydra.sweep.dir), Path(hydra.runtime.output_dir))
-        if is_done(config):
-            return 0
+        done = find_done(config)
+        if done is not None:
+            return 0 if done == "finished" else 1
         return 0 if run(config) == "finished" else 1
     except Exception as error:
         return report_error(error)
 
 
-def is_done(config: RunConfig) -> bool:
-    """Whether the store already holds this run; says so. `rerun=true` asks for it anew."""
+def find_done(config: RunConfig) -> str | None:
+    """The outcome of this run where the store already holds it; says so. `rerun=true` asks anew."""
     from pipeline.tracking import Store
 
     done = None if config.rerun else Store.of(config).find_done(fingerprint(config))
-    if done is not None:
-        log.info(
-            "%s: %s before, as run %s (rerun=true runs it again)",
-            done.info.run_name,
-            done.data.tags["outcome"],
-            done.info.run_id,
-        )
-    return done is not None
+    if done is None:
+        return None
+    log.info(
+        "%s: %s before, as run %s (rerun=true runs it again)",
+        done.info.run_name,
+        done.data.tags["outcome"],
+        done.info.run_id,
+    )
+    return done.data.tags["outcome"]
 
 
 def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None = None) -> str:

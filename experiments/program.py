@@ -12,6 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config import ConfigError, DataError, known_keys, may_hold, register_schemas
+from pipeline.config import DATA, ConfigError, DataError, known_keys, may_hold, register_schemas
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -54,6 +55,8 @@ def run_program(task: Callable[[DictConfig], int], mode: str | None = None) -> N
     except Exception as error:
         if wants_traceback:
             raise
+        if "Config group override" in str(error):  # a group set to null
+            error = ConfigError(f"{as_one_line(error)} Choose one of the group, or leave it out")
         sys.exit(report_error(error))
     sys.exit(max(statuses, default=0))
 
@@ -117,6 +120,9 @@ def _unreadable(found: re.Match[str]) -> str:
 
 def _unknown_key(found: re.Match[str]) -> str:
     key = found[1]
+    if key in known_keys():
+        kinds = [kind for kind in DATA if any(f.name == key[5:] for f in fields(DATA[kind]))]
+        return f"{key} belongs to data={' or data='.join(kinds)}; choose that too"
     leaves = {known.split(".")[-1]: known for known in known_keys()}
     close = difflib.get_close_matches(key, known_keys(), 1, 0.7) or [
         leaves[leaf] for leaf in difflib.get_close_matches(key.split(".")[-1], list(leaves), 1, 0.7)

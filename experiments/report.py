@@ -11,7 +11,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
-from pipeline.comparison import TrackedRuns, compare
+from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.config import build
 from pipeline.report import write_report
 
@@ -25,17 +25,19 @@ def report(tree: DictConfig) -> int:
 
     config = build(tree)
     try:
-        page = make_report(load_runs(Store.of(config)), Path(config.root))
+        _, page = make_report(load_runs(Store.of(config)), Path(config.root))
     except Exception as error:
         return report_error(error)
     print(f"Report: {page}")
     return 0
 
 
-def make_report(tracked: TrackedRuns, root: Path) -> Path:
-    """Writes `reports/<experiment>/` and gives the page; the same runs give the same intervals."""
+def make_report(tracked: TrackedRuns, root: Path) -> tuple[Comparison, Path]:
+    """Writes `reports/<experiment>/`; the comparison and its page. The same runs give the same
+    intervals.
+    """
     comparison = compare(tracked, np.random.default_rng(0))
-    return write_report(comparison, tracked, root / "reports" / tracked.experiment)
+    return comparison, write_report(comparison, tracked, root / "reports" / tracked.experiment)
 
 
 if __name__ == "__main__":

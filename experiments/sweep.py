@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,10 +26,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from experiments.compare import is_done
+from experiments.compare import find_done
 from experiments.job import DIVERGED, FAILED, FINISHED
 from experiments.program import report_error
-from pipeline.config import ROOT, RunConfig, as_plain, build
+from pipeline.config import ConfigError, RunConfig, as_plain, available_cores, build
 
 log = logging.getLogger(__name__)
 
@@ -57,25 +58,26 @@ class SweepCallback(Callback):
         first = self.configs[0]
         self.store = Store.of(first)
         self.parent = open_sweep(self.store, SweepPlan.of(self.configs))
-        word = {"parent_run_id": self.parent.run_id, "concurrent_runs": first.device.workers}
+        at_a_time = min(first.device.workers, len(self.configs))
+        word = {"parent_run_id": self.parent.run_id, "concurrent_runs": at_a_time}
         folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "sweep.json").write_text(json.dumps(word))
         log.warning(
             "Sweep %s: %d runs, %d at a time, into %s",
-            *(first.name, len(self.configs), first.device.workers, self.store.shown_uri),
+            *(first.name, len(self.configs), at_a_time, self.store.shown_uri),
         )
-        _warn_of_crowding(first)
+        _warn_of_crowding(first, at_a_time)
 
     def _close(self) -> int:
         from experiments.report import make_report
         from pipeline.tracking import load_runs
 
-        tracked = load_runs(self.store)
+        tracked = load_runs(self.store, self.parent.run_id)
         failed = tracked.runs[tracked.runs.status != "finished"]
-        self.parent.metrics(_aggregate(tracked.runs))
         self.parent.end("finished" if failed.empty else "failed", _counted(failed))
-        page = make_report(tracked, Path(self.configs[0].root))
+        comparison, page = make_report(tracked, Path(self.configs[0].root))
+        self.parent.metrics(_aggregate(comparison.runs))
         print(f"\nReport: {page}\nCompare the runs in MLflow: make ui")
         for run in failed.itertuples():
             print(f"Not finished: {run.architecture} seed {run.seed}: {run.status}, {run.failure}")
@@ -86,7 +88,8 @@ def plan_jobs(config: DictConfig) -> list[RunConfig]:
     """The checked configuration of every job that Hydra's basic sweeper will launch.
 
     Raises:
-      ConfigError: the first value, of the first job, that its key may not hold.
+      ConfigError: the first value, of the first job, that its key may not hold, or that differs
+        between jobs where all must share it.
     """
     loader = GlobalHydra.instance().config_loader()
     params = OmegaConf.to_container(config.hydra.sweeper.get("params") or OmegaConf.create({}))
@@ -95,7 +98,13 @@ def plan_jobs(config: DictConfig) -> list[RunConfig]:
     arguments += list(config.hydra.overrides.task)
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
     jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
-    return [build(compose("config", overrides=job)) for job in jobs]
+    configs = [build(compose("config", overrides=job)) for job in jobs]
+    for key in ("name", "root", "tracking", "device", "data"):
+        if any(getattr(config, key) != getattr(configs[0], key) for config in configs):
+            raise ConfigError(
+                f"{key} holds several values; one sweep, which is one report, has one"
+            )
+    return configs
 
 
 def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
@@ -103,19 +112,20 @@ def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
 
     A job that dies without a word is recorded as failed, with what the system says of its end.
     """
-    if is_done(config):
+    if find_done(config) is not None:
         return 0
     word = json.loads((sweep_dir / "sweep.json").read_text())
     job_dir.mkdir(parents=True, exist_ok=True)
     description = job_dir / "job.json"
     description.write_text(json.dumps({"config": as_plain(config)} | word, indent=1))
-    status = _run_process(description, job_dir / "output.log", _name(config))
-    if status not in (FINISHED, DIVERGED, FAILED):
-        from pipeline.tracking import Store, fail_running
+    output = job_dir / "output.log"
+    status = _run_process(description, output, _name(config))
+    if status not in (FINISHED, DIVERGED):
+        from pipeline.tracking import Store, ensure_failed
 
-        reason = _reason(status)
-        fail_running(Store.of(config), config, word["parent_run_id"], reason)
-        print(f"{_name(config)}  {reason}; see {job_dir / 'output.log'}", flush=True)
+        reason = _last_line(output) if status == FAILED else _reason(status)
+        ensure_failed(Store.of(config), config, word["parent_run_id"], reason)
+        print(f"{_name(config)}  {reason}; see {output}", flush=True)
     # The sweep goes on; its end finds in the store what failed.
     return 0
 
@@ -127,7 +137,6 @@ def _run_process(description: Path, output: Path, name: str) -> int:
         output.open("w") as kept,
         subprocess.Popen(
             command,
-            cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -143,6 +152,11 @@ def _run_process(description: Path, output: Path, name: str) -> int:
     return process.returncode
 
 
+def _last_line(output: Path) -> str:
+    lines = output.read_text().strip().splitlines()
+    return lines[-1][:500] if lines else "failed without a word"
+
+
 def _reason(status: int) -> str:
     if status >= 0:
         return f"its process ended with status {status}"
@@ -155,27 +169,29 @@ def _name(config: RunConfig) -> str:
     return f"{config.architecture.name} seed {config.seed}".ljust(26)
 
 
-def _warn_of_crowding(config: RunConfig) -> None:
-    from pipeline.config import available_cores
-
-    threads = config.device.threads or max(1, available_cores() // config.device.workers)
-    if config.device.workers * threads > available_cores():
+def _warn_of_crowding(config: RunConfig, at_a_time: int) -> None:
+    threads = config.device.threads or max(1, available_cores() // at_a_time)
+    if at_a_time * threads > available_cores():
         log.warning(
             "%d runs at a time with %d threads each are more than the %d cores: they will be slower",
-            *(config.device.workers, threads, available_cores()),
+            *(at_a_time, threads, available_cores()),
         )
 
 
 def _aggregate(runs: Any) -> dict[str, float]:
-    """Mean, spread and best test accuracy of each architecture, for the compare page."""
+    """Mean, spread and best test accuracy of each architecture and setting, for the compare page.
+
+    `runs`: those of a comparison, which names architectures by the settings they differ in.
+    """
     metrics = {}
     finished = runs[runs.status == "finished"]
     for architecture, group in finished.groupby("architecture"):
         accuracies = group.test_accuracy.astype(float)
-        metrics[f"mean/{architecture}"] = accuracies.mean()
-        metrics[f"best/{architecture}"] = accuracies.max()
+        name = re.sub(r"[^\w./ -]", "", str(architecture))  # what MLflow takes in a name
+        metrics[f"mean/{name}"] = accuracies.mean()
+        metrics[f"best/{name}"] = accuracies.max()
         if len(accuracies) > 1:
-            metrics[f"spread/{architecture}"] = accuracies.std(ddof=1)
+            metrics[f"spread/{name}"] = accuracies.std(ddof=1)
     return metrics
 
 

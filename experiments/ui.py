@@ -21,12 +21,20 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=ROOT, help="the folder that holds mlflow.db")
     options = parser.parse_args()
 
-    from pipeline.tracking import Store
-
-    store = Store(None, options.root, "quickstart")
-    artifacts = options.root / "mlartifacts"
+    root = options.root.resolve()
+    database, artifacts = root / "mlflow.db", root / "mlartifacts"
+    if not database.exists():
+        print(f"Failed: no store at {database}: run a comparison first", file=sys.stderr)
+        sys.exit(1)
     print(f"MLflow: http://127.0.0.1:{options.port}  (Ctrl-C ends it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.uri]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        f"sqlite:///{database}",
+    ]
     command += ["--artifacts-destination", artifacts.as_uri(), "--host", "127.0.0.1"]
     command += ["--port", str(options.port), "--workers", "1"]
     os.execv(sys.executable, command)

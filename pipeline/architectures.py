@@ -70,7 +70,11 @@ def build_model(
         )(features)
     features = _read_out(config, features)
     features = _dropout(config, features, f"dropout_{config.num_layers}")
-    logits = [keras.layers.Dense(head.outputs, name=head.name)(features) for head in heads]
+    logits = [
+        # By number: a head is named by a column of somebody's table, which may be any text.
+        keras.layers.Dense(head.outputs, name=f"head_{number}")(features)
+        for number, head in enumerate(heads, start=1)
+    ]
     return keras.Model(token_ids, logits, name=config.name)
 
 

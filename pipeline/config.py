@@ -133,7 +133,7 @@ class DataConfig:
 
 @dataclass
 class ImdbConfig(DataConfig):
-    """`data_dir`: as TFDS takes it; null leaves it to `TFDS_DATA_DIR` and then to TFDS's default."""
+    """`data_dir`: as TFDS takes it; null leaves it to `TFDSDATA_DIR` and then to TFDS's default."""
 
     kind: str = "imdb"
     data_dir: str | None = None
@@ -263,7 +263,7 @@ class RunConfig:
     root: str = str(ROOT)
 
 
-_DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig}
+DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig}
 _SECTIONS = {
     "tokenizer": TokenizerConfig,
     "architecture": ArchitectureConfig,
@@ -278,13 +278,14 @@ def register_schemas() -> None:
     OmegaConf.register_new_resolver("default_workers", default_workers, replace=True)
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
-    for name, node in (_DATA | _SECTIONS).items():
+    for name, node in (DATA | _SECTIONS).items():
         store.store(group="schema", name=name, node=node)
 
 
-def default_workers(device: str) -> int:
+def default_workers(device: Device | str) -> int:
     """Runs at a time: one for each core this process may use, and one alone on a GPU."""
-    on_gpu = device == "gpu" or (device == "auto" and has_gpu())
+    kind = getattr(device, "name", device)  # OmegaConf hands over the member of the enum
+    on_gpu = kind == "gpu" or (kind == "auto" and has_gpu())
     return 1 if on_gpu else available_cores()
 
 
@@ -312,6 +313,7 @@ def build(tree: DictConfig) -> RunConfig:
         raise ConfigError(f"{key} is not set; give it as {key}=...") from None
     assert isinstance(config, RunConfig)
     check(config)
+    _resolve_paths(config)
     return config
 
 
@@ -327,6 +329,15 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
             section = OmegaConf.get_type(tree, name)
             assert section is not None
             _refuse_unknown(section, tree[name], f"{prefix}{name}.")
+
+
+def _resolve_paths(config: RunConfig) -> None:
+    """Paths as seen from where the program was started: jobs run elsewhere."""
+    config.root = str(Path(config.root).expanduser().resolve())
+    for name in ("path", "test_path", "data_dir"):
+        value = getattr(config.data, name, None)
+        if value and "://" not in value:
+            setattr(config.data, name, str(Path(value).expanduser().resolve()))
 
 
 def check(config: RunConfig) -> None:
@@ -350,7 +361,7 @@ def known_keys() -> set[str]:
 
 
 def _fields() -> Iterator[tuple[str, dataclasses.Field[Any]]]:
-    sections = [*_SECTIONS.items(), *(("data", node) for node in _DATA.values())]
+    sections = [*_SECTIONS.items(), *(("data", node) for node in DATA.values())]
     for name, section in sections:
         for entry in dataclasses.fields(section):
             yield f"{name}.{entry.name}", entry
@@ -379,7 +390,7 @@ def as_plain(config: Any) -> dict[str, Any]:
 def from_plain(plain: dict[str, Any]) -> RunConfig:
     """The config that `as_plain` gave."""
     sections = {name: section() for name, section in _SECTIONS.items()}
-    schema = RunConfig(data=_DATA[plain["data"]["kind"]](), **sections)
+    schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
     tree = OmegaConf.merge(OmegaConf.structured(schema), plain)
     assert isinstance(tree, DictConfig)
     return build(tree)

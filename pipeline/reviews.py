@@ -10,6 +10,7 @@ import hashlib
 import html
 import logging
 import re
+import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import requests
+from filelock import FileLock
 
 from pipeline import clauses
 from pipeline.config import ClausesConfig, CsvConfig, DataConfig, DataError, ImdbConfig
@@ -192,8 +194,12 @@ def _load_imdb(config: ImdbConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
 
     tfds.display_progress_bar(enable=False)
     builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
-    if not builder.is_prepared():
-        _prepare(builder)
+    # Workers that start at once prepare it once; the lock lies outside of what a failure removes.
+    place = hashlib.blake2b(str(builder.data_dir).encode(), digest_size=8).hexdigest()
+    with FileLock(Path(tempfile.gettempdir()) / f"imdb-reviews-{place}.lock"):
+        builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
+        if not builder.is_prepared():
+            _prepare(builder)
     parts = [_read_imdb_split(builder, name) for name in ("train", "test")]
     return parts[0], parts[1], (Head("sentiment", ("negative", "positive")),)
 
@@ -219,8 +225,10 @@ def _prepare(builder: Any) -> None:
         for url in builder.url_infos:
             requests.head(url, timeout=10, allow_redirects=True).raise_for_status()
         builder.download_and_prepare()
-    except Exception as error:
+    except BaseException as error:
         _remove_new(root, before, missing)
+        if not isinstance(error, Exception):  # stopped by hand
+            raise
         raise DataError(
             f"IMDB is not prepared at {folder}, and its download failed "
             f"({type(error).__name__}: {' '.join(str(error).split())[:160]}). Ways out: connect this "
@@ -232,7 +240,7 @@ def _prepare(builder: Any) -> None:
 def _remove_new(root: Path, before: set[Path], missing: list[Path]) -> None:
     new = set(root.rglob("*")) - before if root.exists() else set()
     for path in sorted(new, reverse=True):  # what a folder holds, before the folder
-        path.rmdir() if path.is_dir() else path.unlink()
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
     for path in missing:
         if path.exists():
             path.rmdir()
@@ -280,7 +288,7 @@ def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
                 f"{path}, row 1: no column {column!r}; it has {', '.join(map(repr, raw.columns))} "
                 "(name them with data.text_column and data.label_column)"
             )
-    table = pd.DataFrame({"row": np.arange(2, len(raw) + 2)})
+    table = pd.DataFrame({"row": raw.index + 2}, index=raw.index)
     for name, column in (("text", config.text_column), ("label", config.label_column)):
         values = raw[column]
         table[name] = values.where(values.notna(), "").astype(str).map(clean_text)
@@ -297,7 +305,7 @@ def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path).reset_index(drop=True)
     except Exception as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}") from error
 
@@ -305,8 +313,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
         return _parse_csv(path, "utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(_locate_bad_encoding(path)) from None
+    except UnicodeDecodeError as error:
+        raise DataError(_locate_bad_encoding(path, error.start)) from None
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
 
@@ -316,14 +324,23 @@ def _parse_csv(path: Path, encoding: str) -> pd.DataFrame:
     with warnings.catch_warnings():
         # Rows longer than the header (an unquoted comma) would lose cells with no more than a warning.
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(
-            path, encoding=encoding, dtype=str, keep_default_na=False, index_col=False
+        table = pd.read_csv(
+            path,
+            encoding=encoding,
+            dtype=str,
+            keep_default_na=False,
+            index_col=False,
+            skip_blank_lines=False,  # or the rows that an error names would not be those of the file
         )
+    return table[~(table.isna() | (table == "")).all(axis=1)]
 
 
-def _locate_bad_encoding(path: Path) -> str:
+def _locate_bad_encoding(path: Path, byte: int) -> str:
     """Which cell is not UTF-8. Latin-1 reads every byte as itself, so that the cell can be found."""
-    raw = _parse_csv(path, "latin-1")
+    try:
+        raw = _parse_csv(path, "latin-1")
+    except (pd.errors.ParserError, pd.errors.ParserWarning):  # such as UTF-16
+        return f"{path}, byte {byte}: not UTF-8; save the file as UTF-8"
     for number, row in enumerate(raw.itertuples(index=False), start=2):
         for column, cell in zip(raw.columns, row, strict=True):
             try:

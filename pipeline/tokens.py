@@ -26,7 +26,7 @@ from pipeline.reviews import Head, Reviews, ReviewSplits
 log = logging.getLogger(__name__)
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
-_FORMAT = 1  # of the cache; a change of what is written makes older caches invisible
+_FORMAT = 2  # of the cache; a change of what is written makes older caches invisible
 
 # Words with their inner apostrophes, and every other mark by itself.
 _WORDS = r"\w+(?:['’]\w+)*|[^\w\s]"
@@ -101,7 +101,10 @@ def train_tokenizer(texts: list[str], config: TokenizerConfig) -> Tokenizer:
     else:
         tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
         trainer = trainers.BpeTrainer(
-            vocab_size=config.vocab_size, special_tokens=special, show_progress=False
+            vocab_size=config.vocab_size,
+            limit_alphabet=config.vocab_size - len(special),
+            special_tokens=special,
+            show_progress=False,
         )
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True)
@@ -114,6 +117,8 @@ def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np
 
     A text in which the tokenizer sees nothing at all is one unknown token: no row is ever empty.
     """
+    # A text may hold "[PAD]" by its spelling: to a reader that is a bracket, a word and a bracket.
+    tokenizer.encode_special_tokens = True
     unknown = [tokenizer.token_to_id(UNKNOWN)]
     rows = [encoding.ids or unknown for encoding in tokenizer.encode_batch_fast(texts)]
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
@@ -186,12 +191,21 @@ def _is_whole(folder: Path) -> bool:
         return False
     try:
         digests = json.loads((folder / "manifest.json").read_text())
-        if all(_digest(folder / name) == digest for name, digest in digests.items()):
+        if digests.keys() == _files() and all(
+            _digest(folder / name) == digest for name, digest in digests.items()
+        ):
             return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         pass
     log.warning("The cached encoding %s is damaged; rebuilding it", folder.name)
     return False
+
+
+def _files() -> set[str]:
+    parts = ("token_ids.npy", "offsets.npy")
+    return {f"{name}.{part}" for name in ("train", "validation", "test") for part in parts} | {
+        "tokenizer.json"
+    }
 
 
 def _digest(path: Path) -> str:

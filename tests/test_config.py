@@ -121,6 +121,9 @@ def _compare(*overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
         (["data=csv"], ["data.path", "not set"]),
         (["data=csv", "data.path=no-such.csv"], ["data.path", "no-such.csv", "CSV or Parquet"]),
         (["data.length_edges=[3,2]"], ["data.length_edges", "[3, 2]", "rise"]),
+        (["data.path=my.csv"], ["data.path", "data=csv"]),
+        (["data=null"], ["data", "leave it out"]),
+        (["-m", "name=a,b"], ["name", "several values"]),
         (["nonsense"], ["nonsense", "name=value"]),
         (["-m", "architecture=lstm,gru", "seed=0,-1"], ["seed", "-1"]),
         (["experiment=quickstart", "train.epochs=0"], ["train.epochs", "0", "at least 1"]),
@@ -137,6 +140,20 @@ def test_a_wrong_configuration_ends_with_one_line_and_status_2_before_tensorflow
     # What takes seconds to import is not touched: that is what keeps the answer quick.
     for module in ("tensorflow", "keras", "mlflow", "pandas"):
         assert f" {module}\n" not in done.stderr
+
+
+@pytest.mark.parametrize(("kind", "on_gpu"), [("cpu", False), ("gpu", True), ("auto", False)])
+def test_runs_are_one_at_a_time_on_a_gpu_and_one_on_each_core_elsewhere(kind, on_gpu, monkeypatch):
+    from hydra import compose, initialize_config_dir
+
+    from pipeline import config
+
+    monkeypatch.setattr(config, "available_cores", lambda: 7)
+    monkeypatch.setattr(config, "has_gpu", lambda: False)
+    config.register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        tree = compose("config", overrides=[f"device.kind={kind}"])
+    assert config.build(tree).device.workers == (1 if on_gpu else 7)
 
 
 def test_help_shows_the_choices_and_how_it_ends():

@@ -97,6 +97,8 @@ def test_words_that_look_like_missing_values_are_texts(tmp_path):
         ("text,label\n", ["no rows"]),
         (b"text,label\nfine,a\ncaf\xe9,b\n", ["row 3", "'text'", "UTF-8"]),
         (b"text,label\nfine,\xff\n", ["row 2", "'label'", "UTF-8"]),
+        ("text,label\nfine,a\n\n\n,b\n", ["row 5", "'text'", "empty"]),
+        ("text,label\nfine,a\n".encode("utf-16"), ["UTF-8"]),
         ("text,label\na,x\nb,y\nc,x\n", ["cannot cut a test split", "more texts"]),
     ],
 )

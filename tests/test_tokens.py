@@ -48,6 +48,13 @@ def test_a_text_of_nothing_that_is_known_is_one_unknown_token_and_never_empty():
     assert token_ids[:2].tolist() == [1, 1]
 
 
+def test_a_text_that_spells_the_padding_token_holds_no_padding():
+    tokenizer = train_tokenizer(["a film [PAD]"], TokenizerConfig())
+    token_ids, offsets = encode_texts(tokenizer, ["[PAD]", "a [PAD] film [UNK]"])
+    assert 0 not in token_ids
+    assert np.diff(offsets).tolist() == [3, 8]
+
+
 @given(
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=6),
     max_length=st.integers(1, 14),

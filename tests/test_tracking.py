@@ -19,7 +19,7 @@ from pipeline.tracking import (
     Store,
     SweepPlan,
     TrackingError,
-    fail_running,
+    ensure_failed,
     load_runs,
     open_sweep,
     track_run,
@@ -115,11 +115,11 @@ def test_what_a_dead_process_left_running_is_ended_with_its_reason(store, tmp_pa
     config = small_run(tmp_path)
     tags = {"kind": "run", "fingerprint": fingerprint(config)}
     left = store.client.create_run(store.experiment_id, tags=tags)
-    fail_running(store, config, None, "ended by SIGKILL")
+    ensure_failed(store, config, None, "ended by SIGKILL")
     run = store.client.get_run(left.info.run_id)
     assert run.info.status == "FAILED"
     assert run.data.tags["failure"] == "ended by SIGKILL"
-    fail_running(store, small_run(tmp_path, seed=9), None, "never began")
+    ensure_failed(store, small_run(tmp_path, seed=9), None, "never began")
     assert len(store.runs("attributes.status = 'FAILED'")) == 2
 
 
@@ -186,6 +186,16 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path, m
         Store("http://somebody:secret@127.0.0.1:9", tmp_path, "small")
     assert "http://127.0.0.1:9 does not answer" in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_a_store_that_is_only_busy_is_left_where_it_is(store, tmp_path, monkeypatch):
+    def busy(*_, **__):
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(sqlite3, "connect", busy)
+    with pytest.raises(TrackingError, match="cannot be used now: database is locked"):
+        Store(None, tmp_path, "small")
+    assert list(tmp_path.glob("mlflow.db*")) == [tmp_path / "mlflow.db"]
 
 
 @pytest.mark.parametrize("left", [b"not a database at all", b""])

@@ -8,7 +8,7 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from pipeline.tracking.load import load_runs
-from pipeline.tracking.record import RunRecorder, SweepPlan, fail_running, open_sweep, track_run
+from pipeline.tracking.record import RunRecorder, SweepPlan, ensure_failed, open_sweep, track_run
 from pipeline.tracking.store import Store, TrackingError
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Store",
     "SweepPlan",
     "TrackingError",
-    "fail_running",
+    "ensure_failed",
     "load_runs",
     "open_sweep",
     "track_run",

@@ -42,8 +42,9 @@ _METRICS = {
 _TAGS = "fingerprint data_fingerprint device git_commit git_dirty versions".split()
 
 
-def load_runs(store: Store) -> TrackedRuns:
-    """The runs of the newest sweep of an experiment; without a sweep, all its runs.
+def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
+    """The runs of one sweep of an experiment, the newest unless `sweep_id` names another; without a
+    sweep, all runs.
 
     Of several runs with one fingerprint the newest that finished counts, or the newest that diverged,
     or the newest. A planned run that never began has a row with status `missing`.
@@ -54,10 +55,11 @@ def load_runs(store: Store) -> TrackedRuns:
     tracked = store.runs()
     runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
     sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
-    if not runs:
+    sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
+    if not runs and not sweeps:
         raise TrackingError(
-            f"nothing is tracked under {store.name!r} in {store.shown_uri}: run "
-            f"`python -m experiments.compare experiment={store.name}` first"
+            f"nothing is tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
+            f"name={store.name} first"
         )
     plan = _load_json(store, sweeps[0], "plan.json") if sweeps else None
     chosen = _choose(runs, plan)
@@ -119,6 +121,7 @@ def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
     return {
         "run_id": None,
         "status": "missing",
+        "failure": "it never began; its lines above say why",
         "fingerprint": fingerprint,
         "architecture": plan["architectures"][place],
         "seed": plan["seeds"][place],

@@ -192,9 +192,16 @@ def open_sweep(store: Store, plan: SweepPlan) -> RunRecorder:
     return recorder
 
 
-def fail_running(store: Store, config: RunConfig, parent_run_id: str | None, reason: str) -> None:
-    """Ends what a process that died has left RUNNING, or records that it never began."""
-    condition = f"tags.fingerprint = '{fingerprint(config)}' and attributes.status = 'RUNNING'"
-    recorders = [RunRecorder(store, run.info.run_id) for run in store.runs(condition)]
-    for recorder in recorders or [_begin(store, config, parent_run_id)]:
+def ensure_failed(store: Store, config: RunConfig, parent_run_id: str | None, reason: str) -> None:
+    """Makes sure that the failure of a job stands in the store.
+
+    Ends what a process that died has left RUNNING; a job that failed before its run began gets one.
+    """
+    runs = [
+        run
+        for run in store.runs(f"tags.fingerprint = '{fingerprint(config)}'")
+        if run.data.tags.get("mlflow.parentRunId") == parent_run_id
+    ]
+    left = [RunRecorder(store, run.info.run_id) for run in runs if run.info.status == "RUNNING"]
+    for recorder in left if runs else [_begin(store, config, parent_run_id)]:
         recorder.end("failed", reason)

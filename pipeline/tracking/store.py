@@ -119,6 +119,10 @@ def _without_credentials(text: str) -> str:
     return re.sub(r"://[^/@\s]*@", "://", text)
 
 
+# What SQLite says when the file is sound and only cannot be used at the moment.
+_PASSING = ("locked", "unable to open", "readonly", "disk I/O", "is full")
+
+
 def _make_usable(database: Path) -> None:
     """Brings a store of an older MLflow up to date; sets one aside that this MLflow cannot read.
 
@@ -131,7 +135,7 @@ def _make_usable(database: Path) -> None:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     url = f"sqlite:///{database}"
     try:
-        with contextlib.closing(sqlite3.connect(database)) as connection:
+        with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
         if found == utils._get_latest_schema_revision():
             return
@@ -139,10 +143,15 @@ def _make_usable(database: Path) -> None:
         shutil.copy2(database, kept)
         utils._upgrade_db(utils.create_sqlalchemy_engine(url))
         log.info("Upgraded the store %s to this MLflow; as it was: %s", database.name, kept.name)
+    except OSError:  # a full disk, a missing permission: nothing is wrong with the store
+        raise
     except Exception as error:  # whatever is wrong with the file, runs must be able to start
+        reason = str(error).splitlines()[0][:200]
+        if any(word in reason for word in _PASSING):
+            raise TrackingError(f"the store {database} cannot be used now: {reason}") from error
         kept = database.with_name(f"{database.name}.{stamp}.unreadable")
         database.rename(kept)
         log.warning(
             "This MLflow cannot read the store %s (%s); it is kept as %s and a new one begins",
-            *(database.name, str(error).splitlines()[0][:200], kept.name),
+            *(database.name, reason, kept.name),
         )
