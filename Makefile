@@ -50,7 +50,7 @@ lint: $(INSTALLED)
 
 lock: .bootstrap/bin/uv
 	.bootstrap/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean:
 	rm -rf .venv .bootstrap

@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.errors import HydraException
@@ -56,7 +55,9 @@ def run_program(task: Callable[[DictConfig], int], mode: str | None = None) -> N
         if wants_traceback:
             raise
         if "Config group override" in str(error):  # a group set to null
-            error = ConfigError(f"{as_one_line(error)} Choose one of the group, or leave it out")
+            groups = [word.split("=")[0] for word in sys.argv if word.endswith("=null")]
+            which = " or ".join(groups)
+            error = ConfigError(f"{which} is null; choose one of its options, or leave it out")
         sys.exit(report_error(error))
     sys.exit(max(statuses, default=0))
 
@@ -148,7 +149,3 @@ def _wrong_value(cause: str, found: re.Match[str]) -> str:
 
 def _missing(found: re.Match[str]) -> str:
     return f"{found[1]} is not set; give it as {found[1]}=..."
-
-
-def as_one_line(value: Any) -> str:
-    return " ".join(str(value).split())
