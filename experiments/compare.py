@@ -11,6 +11,7 @@ import io
 import logging
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -19,11 +20,16 @@ from omegaconf import DictConfig
 from experiments.program import report_error, run_program
 from pipeline.config import RunConfig, build, fingerprint
 
+if TYPE_CHECKING:
+    from pipeline.tracking import Store
+
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    run_program(compare)
+    from experiments.sweep import stop_sweep
+
+    run_program(compare, stopped=stop_sweep)
 
 
 def compare(tree: DictConfig) -> int:
@@ -35,36 +41,52 @@ def compare(tree: DictConfig) -> int:
             from experiments.sweep import run_job
 
             return run_job(config, Path(hydra.sweep.dir), Path(hydra.runtime.output_dir))
-        done = find_done(config)
-        if done is not None:
-            return 0 if done == "finished" else 1
+        from pipeline.tracking import Store, settle
+
+        settle(Store.of(config))
         return 0 if run(config) == "finished" else 1
     except Exception as error:
         return report_error(error)
 
 
-def find_done(config: RunConfig) -> str | None:
+def find_done(store: Store, config: RunConfig) -> str | None:
     """The outcome of this run where the store already holds it; says so. `rerun=true` asks anew."""
-    from pipeline.tracking import Store
+    from pipeline.tracking import is_done
 
-    done = None if config.rerun else Store.of(config).find_done(fingerprint(config))
-    if done is None:
+    newest = None if config.rerun else store.newest(fingerprint(config))
+    if newest is None or not is_done(newest):
         return None
+    outcome = newest.data.tags["outcome"]
     log.info(
         "%s: %s before, as run %s (rerun=true runs it again)",
-        done.info.run_name,
-        done.data.tags["outcome"],
-        done.info.run_id,
+        *(newest.info.run_name, outcome, newest.info.run_id),
     )
-    return done.data.tags["outcome"]
+    return outcome
 
 
 def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None = None) -> str:
     """From text to tracked predictions; the outcome, finished or diverged.
 
+    What is in the store already is not run again. What another process is working on is waited for.
+
     Raises:
       DataError: the data cannot be used. TrackingError: the store cannot be.
     """
+    from pipeline.tracking import Store
+
+    store = Store.of(config)
+    key = fingerprint(config)
+    with store.claim(key, patience=0) as ours:
+        if ours:
+            done = find_done(store, config)
+            return done or _run(store, config, concurrent_runs, parent_run_id)
+    log.warning("Another process is working on this run: waiting for it")
+    with store.claim(key):
+        done = find_done(store, config)
+        return done or _run(store, config, concurrent_runs, parent_run_id)
+
+
+def _run(store: Store, config: RunConfig, concurrent_runs: int, parent_run_id: str | None) -> str:
     # TensorFlow is imported here, after its threads are set, and by nothing before.
     from pipeline.device import peak_memory_mb, prepare_device
 
@@ -77,10 +99,13 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
     from pipeline.predictions import evaluate
     from pipeline.reviews import load_reviews
     from pipeline.tokens import encode_splits
-    from pipeline.tracking import Store, track_run
+    from pipeline.tracking import track_run
     from pipeline.training import Outcome, train
 
-    store = Store.of(config)
+    cache = Path(config.root) / ".cache"
+    checkpoint = cache / "checkpoints" / f"{fingerprint(config)}.npz"
+    if config.rerun:
+        checkpoint.unlink(missing_ok=True)
     with track_run(store, config, parent_run_id) as recorder:
         recorder.tags(
             {
@@ -91,7 +116,7 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
             }
         )
         reviews = load_reviews(config.data)
-        encoded = encode_splits(reviews, config.tokenizer, Path(config.root) / ".cache")
+        encoded = encode_splits(reviews, config.tokenizer, cache)
         counts = {name: len(split) for name, split in reviews.named()}
         recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
 
@@ -107,26 +132,26 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
             }
         )
         with watch_training(recorder, encoded.train, config) as watcher:
-            result = train(model, encoded, config.train, config.seed, watcher, forward)
+            result = train(model, encoded, config.train, config.seed, watcher, forward, checkpoint)
         recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
         if result.outcome == Outcome.diverged:
             epoch = len(result.history) + 1
             reason = f"diverged: the loss was no longer finite in epoch {epoch}"
             log.warning("%s", reason.capitalize())
             recorder.end("diverged", reason)
-            return "diverged"
-
-        batch_size, edges = config.train.batch_size, config.data.length_edges
-        test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
-        recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
-        recorder.table(test.predictions, "predictions.parquet")
-        recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
-        recorder.model(model)
-        log.info(
-            "Test accuracy %.4f over %s reviews, weights of epoch %d",
-            *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),
-        )
-    return "finished"
+        else:
+            batch_size, edges = config.train.batch_size, config.data.length_edges
+            test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
+            recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
+            recorder.table(test.predictions, "predictions.parquet")
+            recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
+            recorder.model(model)
+            log.info(
+                "Test accuracy %.4f over %s reviews, weights of epoch %d",
+                *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),
+            )
+    checkpoint.unlink(missing_ok=True)  # the run holds its model now
+    return result.outcome.name
 
 
 def _training_metrics(result) -> dict[str, float]:

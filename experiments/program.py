@@ -9,6 +9,7 @@ import difflib
 import functools
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -29,11 +30,17 @@ class Failure(RuntimeError):
     """What was asked for could not be done; the message says so to a person."""
 
 
-def run_program(task: Callable[[DictConfig], int], mode: str | None = None) -> None:
+def run_program(
+    task: Callable[[DictConfig], int],
+    mode: str | None = None,
+    stopped: Callable[[], None] = lambda: None,
+) -> None:
     """Composes the configuration for `task`, calls it and leaves with its exit status.
 
-    `mode`: RUN where a program never sweeps, whatever the experiment says.
+    `mode`: RUN where a program never sweeps, whatever the experiment says. `stopped` is called when a
+    person, or the system by SIGTERM, stops the program.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Hydra would end every error itself, with status 1; a person who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -49,6 +56,7 @@ def run_program(task: Callable[[DictConfig], int], mode: str | None = None) -> N
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
     except KeyboardInterrupt:
+        stopped()
         print("Stopped; the next launch goes on from here", file=sys.stderr)
         sys.exit(130)
     except Exception as error:

@@ -30,10 +30,15 @@ class _Tracker:
         self.recorder = recorder
         self.epochs = epochs
 
+    def on_resume(self, records: list[EpochRecord]) -> None:
+        for record in records:  # the store may lack the last, if the cut came before it was told
+            self._record(record)
+        log.info("Going on after epoch %d, where this run was cut off", len(records))
+
     def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
         pass
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def _record(self, record: EpochRecord) -> None:
         self.recorder.metrics(
             {
                 "train/loss": record.train_loss,
@@ -44,6 +49,9 @@ class _Tracker:
             },
             step=record.epoch,
         )
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        self._record(record)
         log.info(
             "Epoch %d/%d  loss %.4f  accuracy %.4f  val_loss %.4f  val_accuracy %.4f  "
             "%s tokens/s  %.1f s",

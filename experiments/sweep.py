@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from experiments.compare import find_done
-from experiments.job import DIVERGED, FAILED, FINISHED
+from experiments.job import ABANDONED, DIVERGED, FAILED, FINISHED, is_gone, launcher
 from experiments.program import report_error
 from pipeline.config import ConfigError, RunConfig, as_plain, available_cores, build
 
@@ -52,14 +52,25 @@ class SweepCallback(Callback):
         with _leaving_on_error():
             sys.exit(self._close())
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Hydra hands callbacks on to the jobs, where this one has nothing to do
+
     def _open(self, config: DictConfig) -> None:
-        from pipeline.tracking import Store, SweepPlan, open_sweep
+        from pipeline.tracking import Store, SweepPlan, track_sweep
 
         first = self.configs[0]
         self.store = Store.of(first)
-        self.parent = open_sweep(self.store, SweepPlan.of(self.configs))
+        self.tracking = ExitStack()
+        self.parent = self.tracking.enter_context(
+            track_sweep(self.store, SweepPlan.of(self.configs))
+        )
+        _open_sweeps.append(self)
         at_a_time = min(first.device.workers, len(self.configs))
-        word = {"parent_run_id": self.parent.run_id, "concurrent_runs": at_a_time}
+        word = {
+            "parent_run_id": self.parent.run_id,
+            "concurrent_runs": at_a_time,
+            "launcher": launcher(),
+        }
         folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "sweep.json").write_text(json.dumps(word))
@@ -69,9 +80,18 @@ class SweepCallback(Callback):
         )
         _warn_of_crowding(first, at_a_time)
 
+    def stop(self) -> None:
+        """Leaves the store without a run that only seems to be running."""
+        from pipeline.tracking import settle
+
+        self.parent.end("stopped", "stopped by hand")
+        settle(self.store, patience=3)  # the jobs end themselves, within a second
+
     def _close(self) -> int:
         from experiments.report import make_report
         from pipeline.tracking import load_runs
+
+        _open_sweeps.remove(self)
 
         tracked = load_runs(self.store, self.parent.run_id)
         failed = tracked.runs[tracked.runs.status != "finished"]
@@ -82,6 +102,15 @@ class SweepCallback(Callback):
         for run in failed.itertuples():
             print(f"Not finished: {run.architecture} seed {run.seed}: {run.status}, {run.failure}")
         return 0 if failed.empty else 1
+
+
+_open_sweeps: list[SweepCallback] = []
+
+
+def stop_sweep() -> None:
+    """Ends the sweep of this process, if it is in one, after its jobs were told to stop."""
+    while _open_sweeps:
+        _open_sweeps.pop().stop()
 
 
 def plan_jobs(config: DictConfig) -> list[RunConfig]:
@@ -112,19 +141,24 @@ def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
 
     A job that dies without a word is recorded as failed, with what the system says of its end.
     """
-    if find_done(config) is not None:
-        return 0
+    from pipeline.tracking import Store, ensure_failed
+
     word = json.loads((sweep_dir / "sweep.json").read_text())
+    store = Store.of(config)
+    if find_done(store, config) is not None:
+        return 0
+    if os.getpid() != word["launcher"]["pid"]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process of the sweep ends this one
     job_dir.mkdir(parents=True, exist_ok=True)
     description = job_dir / "job.json"
     description.write_text(json.dumps({"config": as_plain(config)} | word, indent=1))
     output = job_dir / "output.log"
     status = _run_process(description, output, _name(config))
+    if is_gone(word["launcher"]):
+        os._exit(ABANDONED)  # nobody waits for this process, and what was cut off is gone on with
     if status not in (FINISHED, DIVERGED):
-        from pipeline.tracking import Store, ensure_failed
-
         reason = _last_line(output) if status == FAILED else _reason(status)
-        ensure_failed(Store.of(config), config, word["parent_run_id"], reason)
+        ensure_failed(store, config, word["parent_run_id"], reason)
         print(f"{_name(config)}  {reason}; see {output}", flush=True)
     # The sweep goes on; its end finds in the store what failed.
     return 0
@@ -134,7 +168,7 @@ def _run_process(description: Path, output: Path, name: str) -> int:
     command = [sys.executable, "-m", "experiments.job", str(description)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
     with (
-        output.open("w") as kept,
+        output.open("a") as kept,
         subprocess.Popen(
             command,
             env=environment,
@@ -145,10 +179,14 @@ def _run_process(description: Path, output: Path, name: str) -> int:
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            kept.write(line)
-            kept.flush()
-            print(f"{name}  {line}", end="", flush=True)
+        try:
+            for line in process.stdout:
+                kept.write(line)
+                kept.flush()
+                print(f"{name}  {line}", end="", flush=True)
+        except BaseException:  # this process is stopped: the job loses nothing but its epoch
+            process.kill()
+            raise
     return process.returncode
 
 

@@ -1,7 +1,7 @@
 """A model and encoded splits -> the weights of the best epoch, and how it got there.
 
-Owns the loss, the training step, stopping early and noticing divergence. Validation decides which epoch
-is kept; the test split is never seen here.
+Owns the loss, the training step, stopping early, noticing divergence and going on after a cut.
+Validation decides which epoch is kept; the test split is never seen here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import keras
@@ -21,6 +22,7 @@ import tensorflow as tf
 
 from pipeline.architectures import forward_of
 from pipeline.batches import ordered_batches, shuffled_batches
+from pipeline.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from pipeline.config import TrainConfig
 from pipeline.kernels import FusedAdam
 from pipeline.reviews import Head
@@ -62,7 +64,9 @@ class TrainResult:
 
 
 class Watcher(Protocol):
-    """Is told how training goes."""
+    """Is told how training goes. After a cut it is first told the epochs that were done before."""
+
+    def on_resume(self, records: list[EpochRecord]) -> None: ...
 
     def on_batch(self, epoch: int, tokens: int, loss: float) -> None: ...
 
@@ -79,17 +83,23 @@ def train(
     seed: int,
     watcher: Watcher,
     forward: Forward | None = None,
+    checkpoint: Path | None = None,
 ) -> TrainResult:
     """Fits `model`, until validation accuracy has not risen for `patience` epochs.
 
     The model ends with the weights of its best epoch. `forward` computes the model's logits, and is the
-    model itself unless a faster way is given.
+    model itself unless a faster way is given. `checkpoint`: a file that holds where training stands
+    after each epoch; where it is there at the start, training goes on from it, to the same numbers.
     """
     fitting = _Fitting(model, forward or forward_of(model), splits, config, seed)
+    if checkpoint and fitting.restore(checkpoint):
+        watcher.on_resume(fitting.records)
     while not fitting.is_over(config):
         record = fitting.run_epoch(watcher)
         if record is None:
             return fitting.result(Outcome.diverged)
+        if checkpoint:
+            fitting.save(checkpoint)
         watcher.on_epoch(record)
     return fitting.result(Outcome.finished)
 
@@ -131,11 +141,11 @@ class _Fitting:
     best_weights: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        optimizer = FusedAdam(
+        self.optimizer = FusedAdam(
             self.config.learning_rate, global_clipnorm=self.config.global_clipnorm
         )
-        optimizer.build(self.model.trainable_variables)
-        self.step = _training_step(self.model, self.forward, optimizer)
+        self.optimizer.build(self.model.trainable_variables)
+        self.step = _training_step(self.model, self.forward, self.optimizer)
 
     def is_over(self, config: TrainConfig) -> bool:
         done = len(self.records)
@@ -181,6 +191,33 @@ class _Fitting:
         if record.val_accuracy > self.best_accuracy:
             self.best_epoch, self.best_accuracy = record.epoch, record.val_accuracy
             self.best_weights = self.model.get_weights()
+
+    def _state(self) -> list[Any]:
+        """Every variable that a step changes: weights, where dropout stands in its random numbers, and
+        the optimizer's."""
+        return [*self.model.variables, *self.optimizer.variables]
+
+    def save(self, path: Path) -> None:
+        state = [np.asarray(variable) for variable in self._state()]
+        facts = {
+            "records": [asdict(record) for record in self.records],
+            "best_epoch": self.best_epoch,
+            "best_accuracy": self.best_accuracy,
+        }
+        save_checkpoint(Checkpoint({"state": state, "best": self.best_weights}, facts), path)
+
+    def restore(self, path: Path) -> bool:
+        """Whether there was a checkpoint to go on from."""
+        checkpoint = load_checkpoint(path)
+        if checkpoint is None:
+            return False
+        for variable, value in zip(self._state(), checkpoint.arrays["state"], strict=True):
+            variable.assign(value)
+        self.best_weights = checkpoint.arrays.get("best", [])
+        self.best_epoch = checkpoint.facts["best_epoch"]
+        self.best_accuracy = checkpoint.facts["best_accuracy"]
+        self.records = [EpochRecord(**record) for record in checkpoint.facts["records"]]
+        return True
 
     def result(self, outcome: Outcome) -> TrainResult:
         if self.best_weights:

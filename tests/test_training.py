@@ -19,6 +19,9 @@ HEADS = (Head("first", ("a", "b")), Head("second", ("x", "y", "z")))
 
 
 class Silent:
+    def on_resume(self, records: list[EpochRecord]) -> None:
+        pass
+
     def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
         pass
 
@@ -123,3 +126,57 @@ def test_gated_cells_learn_both_answers_over_a_short_distance(cell):
     splits = _splits(rows=512)
     result = train(model, splits, train_config, 0, Silent(), fuse(model, config))
     assert result.history.val_accuracy.max() > 0.5
+
+
+class _Cut(Exception):
+    """A process that dies."""
+
+
+class _CutAfter(Silent):
+    """Dies as soon as an epoch is told of, and remembers what it was told after that."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch, self.resumed, self.told = epoch, [], []
+
+    def on_resume(self, records: list[EpochRecord]) -> None:
+        self.resumed = [record.epoch for record in records]
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        self.told.append(record.epoch)
+        if record.epoch == self.epoch:
+            raise _Cut
+
+
+def _fit(watcher: Silent, checkpoint: Path | None):
+    architecture = _architecture(dropout=0.3)  # whose random numbers have to go on too
+    model = build_model(architecture, 30, HEADS, seed=1)
+    config = TrainConfig(epochs=4, learning_rate=1e-2, patience=9)
+    forward = fuse(model, architecture)
+    return model, train(model, _splits(), config, 1, watcher, forward, checkpoint)
+
+
+def test_training_that_was_cut_off_goes_on_to_the_same_numbers(tmp_path):
+    whole, expected = _fit(Silent(), None)
+    path = tmp_path / "deep" / "run.npz"
+    for epoch in (1, 3):
+        with pytest.raises(_Cut):
+            _fit(_CutAfter(epoch), path)
+    last = _CutAfter(99)
+    model, result = _fit(last, path)
+    assert (last.resumed, last.told) == ([1, 2, 3], [4])
+    columns = [column for column in result.history if column != "seconds"]
+    assert result.history[columns].equals(expected.history[columns])
+    assert result.best_epoch == expected.best_epoch
+    for ours, theirs in zip(model.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short"])
+def test_a_checkpoint_that_cannot_be_read_is_said_and_training_begins_anew(
+    tmp_path, content, caplog
+):
+    (tmp_path / "run.npz").write_bytes(content)
+    watcher = _CutAfter(99)
+    _fit(watcher, tmp_path / "run.npz")
+    assert (watcher.resumed, watcher.told) == ([], [1, 2, 3, 4])
+    assert "run.npz cannot be read" in caplog.text

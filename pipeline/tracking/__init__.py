@@ -8,8 +8,9 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from pipeline.tracking.load import load_runs
-from pipeline.tracking.record import RunRecorder, SweepPlan, ensure_failed, open_sweep, track_run
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.tracking.record import RunRecorder
+from pipeline.tracking.runs import SweepPlan, ensure_failed, settle, track_run, track_sweep
+from pipeline.tracking.store import Store, TrackingError, is_done
 
 __all__ = [
     "RunRecorder",
@@ -17,7 +18,9 @@ __all__ = [
     "SweepPlan",
     "TrackingError",
     "ensure_failed",
+    "is_done",
     "load_runs",
-    "open_sweep",
+    "settle",
     "track_run",
+    "track_sweep",
 ]

@@ -13,9 +13,12 @@ import re
 import shutil
 import sqlite3
 import time
+import uuid
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
@@ -82,14 +85,44 @@ class Store:
             if not token:
                 return found
 
-    def find_done(self, fingerprint: str) -> Run | None:
-        """The run that already holds the result of a fingerprint: finished, or known to diverge."""
-        done = [
-            run
-            for run in self.runs(f"tags.fingerprint = '{fingerprint}'")
-            if run.data.tags.get("outcome") in ("finished", "diverged")
-        ]
-        return done[0] if done else None
+    def newest(self, fingerprint: str) -> Run | None:
+        """The run that stands for a fingerprint: the newest that came to its end anywhere, or was begun
+        here."""
+        runs = self.runs(f"tags.fingerprint = '{fingerprint}'")
+        return next((run for run in runs if is_done(run) or self.is_ours(run)), None)
+
+    def is_ours(self, run: Run) -> bool:
+        """Whether a run was begun by a process whose claims can be seen from here."""
+        return self.is_local or run.data.tags.get("place") == self.place
+
+    @cached_property
+    def place(self) -> str:
+        """Names this root on a server that other machines write to as well."""
+        file = self.root / ".cache" / "place"
+        with FileLock(file.with_suffix(".lock")):
+            if not file.exists():
+                file.write_text(uuid.uuid4().hex)
+            return file.read_text()
+
+    @contextlib.contextmanager
+    def claim(self, key: str, patience: float = -1) -> Iterator[bool]:
+        """Work on `key` is for one process at a time: yields whether this is the one.
+
+        patience: seconds to wait for the other; below 0, for as long as it takes. A process that dies
+        loses its claims at once.
+        """
+        folder = self.root / ".cache" / "claims"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{key}.lock", timeout=patience)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def _experiment_id(self) -> str:
         known = self.client.get_experiment_by_name(self.name)
@@ -108,11 +141,15 @@ class Store:
         return known.experiment_id
 
     def _only_one(self) -> contextlib.AbstractContextManager[object]:
+        (self.root / ".cache").mkdir(parents=True, exist_ok=True)
         if not self.is_local:
             return contextlib.nullcontext()
-        self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / ".cache").mkdir(exist_ok=True)
         return FileLock(self.root / ".cache" / "mlflow.lock")
+
+
+def is_done(run: Run | None) -> bool:
+    """Whether a run holds its result: it finished, or is known to diverge."""
+    return run is not None and run.data.tags.get("outcome") in ("finished", "diverged")
 
 
 def _without_credentials(text: str) -> str:
