@@ -24,18 +24,22 @@ import pandas as pd
 import yaml
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from pipeline.config import ROOT, RunConfig, as_plain, fingerprint
+from pipeline.config import ROOT, Cell, RunConfig, as_plain, fingerprint
 from pipeline.tracking.store import Store
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut."""
+    """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut.
+
+    tuned: each tuned setting with its value in every run.
+    """
 
     fingerprints: list[str]
     architectures: list[str]
     seeds: list[int]
     length_edges: list[int]
+    tuned: dict[str, list[float]]
 
     @classmethod
     def of(cls, configs: list[RunConfig]) -> SweepPlan:
@@ -44,6 +48,10 @@ class SweepPlan:
             [config.architecture.name for config in configs],
             [config.seed for config in configs],
             list(configs[0].data.length_edges),
+            {
+                name: [config.tuned_values()[name] for config in configs]
+                for name in configs[0].tuned
+            },
         )
 
 
@@ -137,8 +145,9 @@ def _begin(store: Store, config: RunConfig, parent_run_id: str | None) -> RunRec
     }
     if parent_run_id:
         tags["mlflow.parentRunId"] = parent_run_id
-    name = f"{config.architecture.name} seed {config.seed}"
-    run = store.client.create_run(store.experiment_id, tags=tags | provenance(), run_name=name)
+    run = store.client.create_run(
+        store.experiment_id, tags=tags | provenance(), run_name=config.title
+    )
     recorder = RunRecorder(store, run.info.run_id)
     params = [Param(key, str(value)) for key, value in _params(config).items()]
     store.client.log_batch(recorder.run_id, params=params)
@@ -149,7 +158,9 @@ def _begin(store: Store, config: RunConfig, parent_run_id: str | None) -> RunRec
 def _params(config: RunConfig) -> dict[str, Any]:
     plain = as_plain(config)
     architecture = plain["architecture"]
-    return {
+    if config.architecture.cell != Cell.lstm:
+        del architecture["forget_bias"]  # there is none
+    params = {
         "architecture": architecture.pop("name"),
         "seed": config.seed,
         "data": config.data.kind,
@@ -158,6 +169,7 @@ def _params(config: RunConfig) -> dict[str, Any]:
         **plain["tokenizer"],
         **plain["train"],
     }
+    return {name: value for name, value in params.items() if value is not None}
 
 
 @cache
