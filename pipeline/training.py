@@ -222,6 +222,7 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
         right = tf.reduce_all(_answers(logits) == labels, axis=1)
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
+    step.get_concrete_function()  # traces it: seconds, the more the larger, that are no training
     return step
 
 
