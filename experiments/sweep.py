@@ -89,6 +89,7 @@ class SweepCallback(Callback):
 
     def _close(self) -> int:
         from experiments.report import make_report
+        from pipeline.selection import describe_run
         from pipeline.tracking import load_runs
 
         _open_sweeps.remove(self)
@@ -96,11 +97,12 @@ class SweepCallback(Callback):
         tracked = load_runs(self.store, self.parent.run_id)
         failed = tracked.runs[tracked.runs.status != "finished"]
         self.parent.end("finished" if failed.empty else "failed", _counted(failed))
-        comparison, page = make_report(tracked, Path(self.configs[0].root))
+        comparison, page = make_report(tracked, self.store)
         self.parent.metrics(_aggregate(comparison.runs))
         print(f"\nReport: {page}\nCompare the runs in MLflow: make ui")
         for run in failed.itertuples():
-            print(f"Not finished: {run.architecture} seed {run.seed}: {run.status}, {run.failure}")
+            name = describe_run(run, tracked.sweep.tuned)
+            print(f"Not finished: {name}: {run.status}, {run.failure}")
         return 0 if failed.empty else 1
 
 
@@ -128,7 +130,7 @@ def plan_jobs(config: DictConfig) -> list[RunConfig]:
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
     jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
     configs = [build(compose("config", overrides=job)) for job in jobs]
-    for key in ("name", "root", "tracking", "device", "data"):
+    for key in ("name", "root", "tracking", "device", "data", "tuned"):
         if any(getattr(config, key) != getattr(configs[0], key) for config in configs):
             raise ConfigError(
                 f"{key} holds several values; one sweep, which is one report, has one"
@@ -204,7 +206,7 @@ def _reason(status: int) -> str:
 
 
 def _name(config: RunConfig) -> str:
-    return f"{config.architecture.name} seed {config.seed}".ljust(26)
+    return config.title.ljust(26)
 
 
 def _warn_of_crowding(config: RunConfig, at_a_time: int) -> None:
@@ -222,7 +224,7 @@ def _aggregate(runs: Any) -> dict[str, float]:
     `runs`: those of a comparison, which names architectures by the settings they differ in.
     """
     metrics = {}
-    finished = runs[runs.status == "finished"]
+    finished = runs[(runs.status == "finished") & runs.chosen]
     for architecture, group in finished.groupby("architecture"):
         accuracies = group.test_accuracy.astype(float)
         name = re.sub(r"[^\w./ -]", "", str(architecture))  # what MLflow takes in a name
