@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import os
@@ -24,6 +25,9 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config import DATA, ConfigError, DataError, known_keys, may_hold, register_schemas
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
+
+# What has to be put right, whatever ends the program, before its last lines: the terminal, for one.
+at_end = contextlib.ExitStack()
 
 
 class Failure(RuntimeError):
@@ -54,7 +58,8 @@ def run_program(
         statuses.append(task(tree))
 
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
+        with at_end:
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
     except KeyboardInterrupt:
         stopped()
         print("Stopped; the next launch goes on from here", file=sys.stderr)
