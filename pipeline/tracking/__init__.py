@@ -6,10 +6,14 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# Who waits for a server, and how long, is decided in `server`.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
 from pipeline.tracking.load import load_runs
 from pipeline.tracking.record import RunRecorder, SweepPlan, ensure_failed, open_sweep, track_run
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.tracking.server import TrackingError
+from pipeline.tracking.store import Store
 
 __all__ = [
     "RunRecorder",

@@ -48,24 +48,35 @@ class SweepPlan:
 
 
 class RunRecorder:
-    """Writes one run. Values that are not finite are left out: they break the page of the run."""
+    """Writes one run. Values that are not finite are left out: they break the page of the run.
+
+    On a server nothing written here waits for it, but for `end`; see `Outbox`.
+    """
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.store = store
         self.run_id = run_id
+        self.has_ended = False
 
     def metrics(self, values: dict[str, float], step: int = 0) -> None:
         now = int(time.time() * 1000)
         finite = {key: float(value) for key, value in values.items() if math.isfinite(value)}
         batch = [Metric(key, value, now, step) for key, value in finite.items()]
-        self.store.client.log_batch(self.run_id, metrics=batch)
+        self.store.writer.log_batch(self.run_id, metrics=batch)
+
+    def params(self, values: dict[str, Any]) -> None:
+        params = [Param(key, str(value)) for key, value in values.items()]
+        self.store.writer.log_batch(self.run_id, params=params)
 
     def tags(self, values: dict[str, Any]) -> None:
         tags = [RunTag(key, str(value)) for key, value in values.items()]
-        self.store.client.log_batch(self.run_id, tags=tags)
+        self.store.writer.log_batch(self.run_id, tags=tags)
 
     def text(self, text: str, path: str) -> None:
-        self.store.client.log_text(self.run_id, text, path)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / Path(path).name
+            file.write_text(text, encoding="utf-8")
+            self.file(file, str(Path(path).parent))
 
     def table(self, table: pd.DataFrame, path: str) -> None:
         """A table as Parquet, at an artifact path that ends in `.parquet`."""
@@ -75,7 +86,7 @@ class RunRecorder:
             self.file(file, str(Path(path).parent))
 
     def file(self, file: Path, folder: str = "") -> None:
-        self.store.client.log_artifact(self.run_id, str(file), folder.strip(".") or None)
+        self.store.writer.log_artifact(self.run_id, str(file), folder.strip(".") or None)
 
     def data_set(self, name: str, digest: str, counts: dict[str, int], source: str) -> None:
         """The data a run was made of, with the number of reviews in each split."""
@@ -87,7 +98,7 @@ class RunRecorder:
             profile=json.dumps(counts),
         )
         entry = DatasetInput(data_set, [InputTag("mlflow.data.context", "training")])
-        self.store.client.log_inputs(self.run_id, datasets=[entry])
+        self.store.writer.log_inputs(self.run_id, datasets=[entry])
         self.tags({"data_fingerprint": digest})
 
     def model(self, model: Any) -> None:
@@ -104,13 +115,14 @@ class RunRecorder:
             save_model(
                 model, str(path), signature=ModelSignature(inputs), pip_requirements=requirements
             )
-            self.store.client.log_artifacts(self.run_id, str(path), "model")
+            self.store.writer.log_artifacts(self.run_id, str(path), "model")
 
     def end(self, outcome: str, failure: str = "") -> None:
         """`outcome`: finished, diverged, failed or stopped; `failure`: the reason, in a line."""
         self.tags({"outcome": outcome} | ({"failure": failure} if failure else {}))
         status = {"finished": "FINISHED", "stopped": "KILLED"}.get(outcome, "FAILED")
-        self.store.client.set_terminated(self.run_id, status)
+        self.has_ended = True
+        self.store.writer.set_terminated(self.run_id, status)
 
 
 @contextmanager
@@ -125,7 +137,7 @@ def track_run(store: Store, config: RunConfig, parent_run_id: str | None) -> Ite
     except BaseException as error:
         recorder.end("failed", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
         raise
-    if store.client.get_run(recorder.run_id).info.status == "RUNNING":
+    if not recorder.has_ended:
         recorder.end("finished")
 
 
@@ -138,10 +150,9 @@ def _begin(store: Store, config: RunConfig, parent_run_id: str | None) -> RunRec
     if parent_run_id:
         tags["mlflow.parentRunId"] = parent_run_id
     name = f"{config.architecture.name} seed {config.seed}"
-    run = store.client.create_run(store.experiment_id, tags=tags | provenance(), run_name=name)
+    run = store.create_run(tags | provenance(), name)
     recorder = RunRecorder(store, run.info.run_id)
-    params = [Param(key, str(value)) for key, value in _params(config).items()]
-    store.client.log_batch(recorder.run_id, params=params)
+    recorder.params(_params(config))
     recorder.text(yaml.safe_dump(as_plain(config), sort_keys=False), "config.yaml")
     return recorder
 
@@ -186,7 +197,7 @@ def open_sweep(store: Store, plan: SweepPlan) -> RunRecorder:
     """The parent run of a sweep, with its plan."""
     tags = {"kind": "sweep"} | provenance()
     name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
-    run = store.client.create_run(store.experiment_id, tags=tags, run_name=name)
+    run = store.create_run(tags, name)
     recorder = RunRecorder(store, run.info.run_id)
     recorder.text(json.dumps(asdict(plan), indent=1), "plan.json")
     return recorder
