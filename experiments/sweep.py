@@ -71,14 +71,18 @@ class SweepCallback(Callback):
 
     def _close(self) -> int:
         from experiments.report import make_report
-        from pipeline.tracking import load_runs
+        from pipeline.tracking import TrackingError, load_runs
 
-        tracked = load_runs(self.store, self.parent.run_id)
+        try:
+            tracked = load_runs(self.store, self.parent.run_id)
+        except TrackingError as error:
+            self.parent.end("failed", str(error))
+            raise
         failed = tracked.runs[tracked.runs.status != "finished"]
         self.parent.end("finished" if failed.empty else "failed", _counted(failed))
         comparison, page = make_report(tracked, Path(self.configs[0].root))
         self.parent.metrics(_aggregate(comparison.runs))
-        print(f"\nReport: {page}\nCompare the runs in MLflow: make ui")
+        print(f"\nReport: {page}\nCompare the runs in MLflow: {_pages(self.store)}")
         for run in failed.itertuples():
             print(f"Not finished: {run.architecture} seed {run.seed}: {run.status}, {run.failure}")
         return 0 if failed.empty else 1
@@ -193,6 +197,10 @@ def _aggregate(runs: Any) -> dict[str, float]:
         if len(accuracies) > 1:
             metrics[f"spread/{name}"] = accuracies.std(ddof=1)
     return metrics
+
+
+def _pages(store: Any) -> str:
+    return "make ui" if store.is_local else store.shown_uri
 
 
 def _counted(failed: Any) -> str:
