@@ -87,7 +87,7 @@ def _epochs(postgres: Postgres, name: str) -> list[tuple[int, int]]:
     return postgres.rows(
         "SELECT step, count(*) FROM metrics JOIN runs USING (run_uuid) "
         "JOIN experiments ON runs.experiment_id = experiments.experiment_id "
-        f"WHERE key = 'val/accuracy' AND name = '{name}' GROUP BY step ORDER BY step"
+        f"WHERE key = 'val/accuracy' AND experiments.name = '{name}' GROUP BY step ORDER BY step"
     )
 
 
@@ -110,7 +110,7 @@ def test_four_writers_at_once_lose_and_double_nothing(server, postgres, tmp_path
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(600)
+        writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0, 0]
 
     assert _epochs(postgres, "crowded") == [(step, 4) for step in range(200)]
