@@ -105,16 +105,19 @@ class SweepCallback(Callback):
     def _close(self) -> int:
         from experiments.report import make_report
         from pipeline.selection import describe_run
-        from pipeline.tracking import load_runs
+        from pipeline.tracking import TrackingError, load_runs
 
         _open_sweeps.remove(self)
-
-        tracked = load_runs(self.store, self.parent.run_id)
+        try:
+            tracked = load_runs(self.store, self.parent.run_id)
+        except TrackingError as error:
+            self.parent.end("failed", str(error))
+            raise
         failed = tracked.runs[tracked.runs.status != "finished"]
         self.parent.end("finished" if failed.empty else "failed", _counted(failed))
         comparison, page = make_report(tracked, self.store)
         self.parent.metrics(_aggregate(comparison.runs))
-        print(f"\nReport: {page}\nCompare the runs in MLflow: make ui")
+        print(f"\nReport: {page}\nCompare the runs in MLflow: {_pages(self.store)}")
         for run in failed.itertuples():
             name = describe_run(run, tracked.sweep.tuned)
             print(f"Not finished: {name}: {run.status}, {run.failure}")
@@ -286,6 +289,10 @@ def _aggregate(runs: Any) -> dict[str, float]:
         if len(accuracies) > 1:
             metrics[f"spread/{name}"] = accuracies.std(ddof=1)
     return metrics
+
+
+def _pages(store: Any) -> str:
+    return "make ui" if store.is_local else store.shown_uri
 
 
 def _counted(failed: Any) -> str:

@@ -272,9 +272,16 @@ class DeviceConfig:
 
 @dataclass
 class TrackingConfig:
-    """`uri`: an MLflow tracking address; null is the SQLite store `mlflow.db` at `root`."""
+    """`uri`: the address of an MLflow server; null is the SQLite store `mlflow.db` at `root`.
+    `wait_seconds`: how long the beginning and the end of a run wait for a server that is away.
+    """
 
-    uri: str | None = None
+    uri: str | None = _field(
+        None,
+        lambda value: value is None or re.match(r"https?://\w", value) is not None,
+        "null or the address of an MLflow server, such as http://127.0.0.1:5000",
+    )
+    wait_seconds: int = _count(60, 0)
 
 
 # What may be tuned, and the section it stands in: how a network is trained. What changes the network
@@ -434,6 +441,13 @@ def _resolve_paths(config: RunConfig) -> None:
 
 def check(config: RunConfig) -> None:
     """Raises `ConfigError` for the first value that its field may not hold."""
+    if "@" in (config.tracking.uri or ""):
+        # Not shown: the configuration is kept with every run, and so would be what is secret in it.
+        raise ConfigError(
+            "tracking.uri holds a user or a password; take them out of the address, and set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the "
+            "environment"
+        )
     for key, value, metadata in _walk(config):
         if "check" in metadata and not metadata["check"](value):
             raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")

@@ -14,7 +14,8 @@ import pandas as pd
 from mlflow.entities import Run
 
 from pipeline.comparison import SweepFacts, TrackedRuns
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.tracking.server import TrackingError
+from pipeline.tracking.store import Store
 
 _HISTORY = {
     "train/loss": "train_loss",
@@ -53,6 +54,7 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     Raises:
       TrackingError: the experiment holds no run.
     """
+    store.deliver()
     tracked = store.runs()
     runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
     sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]

@@ -21,11 +21,12 @@ from importlib.metadata import version
 from typing import Any
 
 import yaml
-from mlflow.entities import Param, Run
+from mlflow.entities import Run
 
 from pipeline.config import ROOT, Cell, RunConfig, as_plain, fingerprint
 from pipeline.tracking.record import RunRecorder
-from pipeline.tracking.store import Store, TrackingError, is_done
+from pipeline.tracking.server import TrackingError
+from pipeline.tracking.store import Store, is_done
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def track_run(store: Store, config: RunConfig, parent_run_id: str | None) -> Ite
     except BaseException as error:
         recorder.end("failed", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
         raise
-    if store.client.get_run(recorder.run_id).info.status == "RUNNING":
+    if not recorder.has_ended:
         recorder.end("finished")
 
 
@@ -145,8 +146,7 @@ def _begin(
     if parent_run_id:
         tags["mlflow.parentRunId"] = parent_run_id
     recorder = _open(store, config.title, tags, cut_off)
-    params = [Param(key, str(value)) for key, value in _params(config).items()]
-    store.client.log_batch(recorder.run_id, params=params)
+    recorder.params(_params(config))
     recorder.text(yaml.safe_dump(as_plain(config), sort_keys=False), "config.yaml")
     return recorder
 
@@ -155,20 +155,24 @@ def _open(store: Store, name: str, tags: dict[str, str], cut_off: Run | None) ->
     """A new run, or the one that was cut off, RUNNING again and knowing what it holds."""
     tags = tags | provenance() | {"place": store.place}
     if cut_off is None:
-        run = store.client.create_run(store.experiment_id, tags=tags, run_name=name)
-        return RunRecorder(store, run.info.run_id)
+        return RunRecorder(store, store.create_run(tags, name).info.run_id)
     run_id = cut_off.info.run_id
-    known = {
-        (key, metric.step)
-        for key in cut_off.data.metrics
-        for metric in store.client.get_metric_history(run_id, key)
-    }
     store.client.update_run(run_id, status="RUNNING")
     for key in {"outcome", "failure"} & set(cut_off.data.tags):
         store.client.delete_tag(run_id, key)
-    recorder = RunRecorder(store, run_id, frozenset(known))
+    recorder = RunRecorder(store, run_id, _known_metrics(store, cut_off))
     recorder.tags(tags | {"continued": int(cut_off.data.tags.get("continued", 0)) + 1})
     return recorder
+
+
+def _known_metrics(store: Store, run: Run) -> frozenset[tuple[str, int]]:
+    """What a run need not be told again; the means of a sweep change with every launch."""
+    keys = [] if run.data.tags.get("kind") == "sweep" else run.data.metrics
+    return frozenset(
+        (key, metric.step)
+        for key in keys
+        for metric in store.client.get_metric_history(run.info.run_id, key)
+    )
 
 
 def _take_over(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: str) -> None:
