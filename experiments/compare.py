@@ -37,10 +37,11 @@ def compare(tree: DictConfig) -> int:
     hydra = HydraConfig.get()
     config = build(tree)
     try:
-        if hydra.mode == RunMode.MULTIRUN:
-            from experiments.sweep import run_job
+        from experiments.sweep import refuse_slurm, run_job
 
+        if hydra.mode == RunMode.MULTIRUN:
             return run_job(config, Path(hydra.sweep.dir), Path(hydra.runtime.output_dir))
+        refuse_slurm(hydra.launcher)
         from pipeline.tracking import Store, settle
 
         settle(Store.of(config))

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,8 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _leaving_on_error():
             self.configs = plan_jobs(config)
+            if uses_slurm(config.hydra.launcher):
+                _need_sbatch()
             self._open(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -65,10 +68,12 @@ class SweepCallback(Callback):
             track_sweep(self.store, SweepPlan.of(self.configs))
         )
         _open_sweeps.append(self)
-        at_a_time = min(first.device.workers, len(self.configs))
+        on_cluster = uses_slurm(config.hydra.launcher)
+        most = config.hydra.launcher.array_parallelism if on_cluster else first.device.workers
+        at_a_time = min(most, len(self.configs))
         word = {
             "parent_run_id": self.parent.run_id,
-            "concurrent_runs": at_a_time,
+            "concurrent_runs": 1 if on_cluster else at_a_time,
             "launcher": launcher(),
         }
         folder = Path(config.hydra.sweep.dir)
@@ -78,13 +83,19 @@ class SweepCallback(Callback):
             "Sweep %s: %d runs, %d at a time, into %s",
             *(first.name, len(self.configs), at_a_time, self.store.shown_uri),
         )
-        _warn_of_crowding(first, at_a_time)
+        if not on_cluster:
+            _warn_of_crowding(first, at_a_time)
+        elif self.store.is_local:
+            log.warning(
+                "The runs of all machines write into one SQLite file: unless they are this machine's, "
+                "launch with tracking.uri=http://..., the address of an MLflow server"
+            )
 
-    def stop(self) -> None:
+    def stop(self, reason: str) -> None:
         """Leaves the store without a run that only seems to be running."""
         from pipeline.tracking import settle
 
-        self.parent.end("stopped", "stopped by hand")
+        self.parent.end("stopped", reason)
         settle(self.store, patience=3)  # the jobs end themselves, within a second
 
     def _close(self) -> int:
@@ -107,10 +118,39 @@ class SweepCallback(Callback):
 _open_sweeps: list[SweepCallback] = []
 
 
-def stop_sweep() -> None:
+def stop_sweep(reason: str) -> None:
     """Ends the sweep of this process, if it is in one, after its jobs were told to stop."""
     while _open_sweeps:
-        _open_sweeps.pop().stop()
+        _open_sweeps.pop().stop(reason)
+
+
+def fail_job(number: int, reason: str) -> None:
+    """Records the failure of a job that could not do so itself, for a launcher that saw it die."""
+    from pipeline.tracking import ensure_failed
+
+    for sweep in _open_sweeps:
+        config = sweep.configs[number]
+        ensure_failed(sweep.store, config, sweep.parent.run_id, reason)
+        print(f"{_name(config)}  {reason}", flush=True)
+
+
+def uses_slurm(launcher: DictConfig) -> bool:
+    """Whether a launcher hands its jobs to Slurm, where each has its own cores."""
+    return "submitit_folder" in launcher
+
+
+def refuse_slurm(launcher: DictConfig) -> None:
+    """For one run, which Hydra would not launch but compute here, and be it on a login node."""
+    if uses_slurm(launcher):
+        raise ConfigError("hydra/launcher is slurm, which is for sweeps; add -m, or leave it out")
+
+
+def _need_sbatch() -> None:
+    if shutil.which("sbatch") is None:
+        raise ConfigError(
+            "hydra/launcher is slurm, and this machine has no sbatch; launch on a machine of the "
+            "cluster, or leave the launcher out"
+        )
 
 
 def plan_jobs(config: DictConfig) -> list[RunConfig]:
@@ -153,11 +193,14 @@ def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
     description = job_dir / "job.json"
     description.write_text(json.dumps({"config": as_plain(config)} | word, indent=1))
     output = job_dir / "output.log"
-    status = _run_process(description, output, _name(config))
+    try:
+        status = _run_process(description, output, _name(config))
+        reason = _last_line(output) if status == FAILED else _reason(status)
+    except Exception as error:  # as of Slurm's time limit, when it comes once too often
+        status, reason = FAILED, " ".join(str(error).split())
     if is_gone(word["launcher"]):
         os._exit(ABANDONED)  # nobody waits for this process, and what was cut off is gone on with
     if status not in (FINISHED, DIVERGED):
-        reason = _last_line(output) if status == FAILED else _reason(status)
         ensure_failed(store, config, word["parent_run_id"], reason)
         print(f"{_name(config)}  {reason}; see {output}", flush=True)
     # The sweep goes on; its end finds in the store what failed.
@@ -167,17 +210,16 @@ def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
 def _run_process(description: Path, output: Path, name: str) -> int:
     command = [sys.executable, "-m", "experiments.job", str(description)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
-    with (
-        output.open("a") as kept,
-        subprocess.Popen(
+    with _signals_of_slurm_held():
+        process = subprocess.Popen(
             command,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-        ) as process,
-    ):
+        )
+    with output.open("a") as kept, process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -188,6 +230,22 @@ def _run_process(description: Path, output: Path, name: str) -> int:
             process.kill()
             raise
     return process.returncode
+
+
+@contextmanager
+def _signals_of_slurm_held() -> Iterator[None]:
+    """A process begun in here never hears Slurm's warnings.
+
+    Slurm sends them to every process of a job. They are for submitit, in this one: it puts the job into
+    the queue again, or lets it go on until Slurm kills it. A process that they ended would look failed.
+    """
+    warnings = {signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
+    in_job = os.environ.get("SUBMITIT_EXECUTOR") == "slurm"
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, warnings if in_job else ())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _last_line(output: Path) -> str:
