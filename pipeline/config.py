@@ -402,12 +402,14 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
 def fingerprint(config: RunConfig) -> str:
     """What determines the result of a run: its configuration, its data and the code of the stages.
 
-    Where a run is computed, tracked and compared does not count, nor does where its data lies: a
-    person's own table counts with its content.
+    Where a run is computed, tracked and compared does not count, nor does where its data lies or how
+    its answers are grouped by length: a person's own table counts with its content.
     """
     plain = as_plain(config)
     determining = {name: plain[name] for name in ("tokenizer", "architecture", "train", "seed")}
-    data = {name: value for name, value in plain["data"].items() if name != "data_dir"}
+    data = plain["data"]
+    for name in ("data_dir", "length_edges"):
+        data.pop(name, None)
     for name in ("path", "test_path"):
         if data.get(name):
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()

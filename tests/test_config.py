@@ -71,6 +71,7 @@ def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp
         {"device__workers": 2},
         {"tracking__uri": "http://127.0.0.1:1"},
         {"root": "elsewhere"},
+        {"data__length_edges": [7]},
     ):
         assert fingerprint(small_run(tmp_path, **change)) == base
 
