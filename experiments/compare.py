@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
+from experiments.slurm import refuse_single_run
 from pipeline.config import RunConfig, build, fingerprint
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ def compare(tree: DictConfig) -> int:
     hydra = HydraConfig.get()
     config = build(tree)
     try:
-        from experiments.sweep import refuse_slurm, run_job
-
         if hydra.mode == RunMode.MULTIRUN:
+            from experiments.sweep import run_job
+
             return run_job(config, Path(hydra.sweep.dir), Path(hydra.runtime.output_dir))
-        refuse_slurm(hydra.launcher)
+        refuse_single_run(hydra.launcher)
         from pipeline.tracking import Store, settle
 
         settle(Store.of(config))

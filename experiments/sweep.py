@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from experiments.compare import find_done
 from experiments.job import ABANDONED, DIVERGED, FAILED, FINISHED, is_gone, launcher
 from experiments.program import report_error
+from experiments.slurm import need_sbatch, uses_slurm, warnings_held
 from pipeline.config import ConfigError, RunConfig, as_plain, available_cores, build
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _leaving_on_error():
             self.configs = plan_jobs(config)
-            if uses_slurm(config.hydra.launcher):
-                _need_sbatch()
+            need_sbatch(config.hydra.launcher)
             self._open(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -134,25 +133,6 @@ def fail_job(number: int, reason: str) -> None:
         print(f"{_name(config)}  {reason}", flush=True)
 
 
-def uses_slurm(launcher: DictConfig) -> bool:
-    """Whether a launcher hands its jobs to Slurm, where each has its own cores."""
-    return "submitit_folder" in launcher
-
-
-def refuse_slurm(launcher: DictConfig) -> None:
-    """For one run, which Hydra would not launch but compute here, and be it on a login node."""
-    if uses_slurm(launcher):
-        raise ConfigError("hydra/launcher is slurm, which is for sweeps; add -m, or leave it out")
-
-
-def _need_sbatch() -> None:
-    if shutil.which("sbatch") is None:
-        raise ConfigError(
-            "hydra/launcher is slurm, and this machine has no sbatch; launch on a machine of the "
-            "cluster, or leave the launcher out"
-        )
-
-
 def plan_jobs(config: DictConfig) -> list[RunConfig]:
     """The checked configuration of every job that Hydra's basic sweeper will launch.
 
@@ -194,13 +174,13 @@ def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
     description.write_text(json.dumps({"config": as_plain(config)} | word, indent=1))
     output = job_dir / "output.log"
     try:
-        status = _run_process(description, output, _name(config))
-        reason = _last_line(output) if status == FAILED else _reason(status)
+        status, reason = _run_process(description, output, _name(config)), ""
     except Exception as error:  # as of Slurm's time limit, when it comes once too often
         status, reason = FAILED, " ".join(str(error).split())
     if is_gone(word["launcher"]):
         os._exit(ABANDONED)  # nobody waits for this process, and what was cut off is gone on with
     if status not in (FINISHED, DIVERGED):
+        reason = reason or (_last_line(output) if status == FAILED else _reason(status))
         ensure_failed(store, config, word["parent_run_id"], reason)
         print(f"{_name(config)}  {reason}; see {output}", flush=True)
     # The sweep goes on; its end finds in the store what failed.
@@ -208,18 +188,7 @@ def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
 
 
 def _run_process(description: Path, output: Path, name: str) -> int:
-    command = [sys.executable, "-m", "experiments.job", str(description)]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
-    with _signals_of_slurm_held():
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    with output.open("a") as kept, process:
+    with output.open("a") as kept, _begin(description) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -232,20 +201,18 @@ def _run_process(description: Path, output: Path, name: str) -> int:
     return process.returncode
 
 
-@contextmanager
-def _signals_of_slurm_held() -> Iterator[None]:
-    """A process begun in here never hears Slurm's warnings.
-
-    Slurm sends them to every process of a job. They are for submitit, in this one: it puts the job into
-    the queue again, or lets it go on until Slurm kills it. A process that they ended would look failed.
-    """
-    warnings = {signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
-    in_job = os.environ.get("SUBMITIT_EXECUTOR") == "slurm"
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, warnings if in_job else ())
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _begin(description: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "experiments.job", str(description)]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
+    with warnings_held():
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
 
 
 def _last_line(output: Path) -> str:

@@ -290,7 +290,7 @@ def default_workers(device: Device | str) -> int:
 
 
 def available_cores() -> int:
-    """The cores that this process may use; in a job of Slurm's those it was given, bound to them or not."""
+    """The cores this process may use; in a job of Slurm's those it was given, bound to them or not."""
     bound = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
     return min(cores, int(os.environ.get("SLURM_CPUS_ON_NODE", cores)))
