@@ -141,7 +141,8 @@ def _unknown_key(found: re.Match[str]) -> str:
     close = difflib.get_close_matches(key, known_keys(), 1, 0.7) or [
         leaves[leaf] for leaf in difflib.get_close_matches(key.split(".")[-1], list(leaves), 1, 0.7)
     ]
-    hint = f"did you mean {close[0]}?" if close else "see --cfg job for those there are"
+    shown = "hydra" if key.startswith("hydra.") else "job"
+    hint = f"did you mean {close[0]}?" if close else f"see --cfg {shown} for those there are"
     return f"unknown key {key}; {hint}"
 
 
