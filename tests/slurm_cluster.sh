@@ -67,8 +67,9 @@ start() {
     mkdir -p state spool munge
     chmod 755 munge
     (umask 077 && head -c 1024 /dev/urandom >munge/key)
-    munged --key-file="$PWD/munge/key" --socket="$PWD/munge/socket" --pid-file="$PWD/munge/pid" \
-        --log-file="$PWD/munge/log" --seed-file="$PWD/munge/seed" --num-threads=2
+    # --force: the folder may be for its owner alone, as the cluster is.
+    munged --force --key-file="$PWD/munge/key" --socket="$PWD/munge/socket" --pid-file="$PWD/munge/pid" \
+        --log-file="$PWD/munge/log" --seed-file="$PWD/munge/seed" --num-threads=2 2>/dev/null
     write_configuration
     export SLURM_CONF=$PWD/slurm.conf
     slurmctld -c -f "$SLURM_CONF"
