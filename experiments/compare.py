@@ -23,6 +23,7 @@ from pipeline.config import RunConfig, build, fingerprint
 
 if TYPE_CHECKING:
     from pipeline.tracking import Store
+    from pipeline.tracking.store import Run
 
 log = logging.getLogger(__name__)
 
@@ -51,25 +52,34 @@ def compare(tree: DictConfig) -> int:
         return report_error(error)
 
 
-def find_done(store: Store, config: RunConfig) -> str | None:
-    """The outcome of this run where the store already holds it; says so. `rerun=true` asks anew."""
+def find_done(store: Store, config: RunConfig) -> Run | None:
+    """This run where the store already holds its result. `rerun=true` asks anew."""
     from pipeline.tracking import is_done
 
     newest = None if config.rerun else store.newest(fingerprint(config))
-    if newest is None or not is_done(newest):
-        return None
-    outcome = newest.data.tags["outcome"]
+    return newest if is_done(newest) else None
+
+
+def say_done(done: Run) -> str:
+    """Says that a run was done before; its outcome."""
+    outcome = done.data.tags["outcome"]
     log.info(
         "%s: %s before, as run %s (rerun=true runs it again)",
-        *(newest.info.run_name, outcome, newest.info.run_id),
+        *(done.info.run_name, outcome, done.info.run_id),
     )
     return outcome
 
 
-def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None = None) -> str:
+def run(
+    config: RunConfig,
+    concurrent_runs: int = 1,
+    parent_run_id: str | None = None,
+    job_dir: Path | None = None,
+) -> str:
     """From text to tracked predictions; the outcome, finished or diverged.
 
     What is in the store already is not run again. What another process is working on is waited for.
+    `job_dir`: of a job of a sweep, where its progress is left for the sweep's table.
 
     Raises:
       DataError: the data cannot be used. TrackingError: the store cannot be.
@@ -80,15 +90,23 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
     key = fingerprint(config)
     with store.claim(key, patience=0) as ours:
         if ours:
-            done = find_done(store, config)
-            return done or _run(store, config, concurrent_runs, parent_run_id)
+            return _run(store, config, concurrent_runs, parent_run_id, job_dir)
     log.warning("Another process is working on this run: waiting for it")
     with store.claim(key):
-        done = find_done(store, config)
-        return done or _run(store, config, concurrent_runs, parent_run_id)
+        return _run(store, config, concurrent_runs, parent_run_id, job_dir)
 
 
-def _run(store: Store, config: RunConfig, concurrent_runs: int, parent_run_id: str | None) -> str:
+def _run(
+    store: Store,
+    config: RunConfig,
+    concurrent_runs: int,
+    parent_run_id: str | None,
+    job_dir: Path | None,
+) -> str:
+    done = find_done(store, config)
+    if done is not None:
+        return say_done(done)
+
     # TensorFlow is imported here, after its threads are set, and by nothing before.
     from pipeline.device import peak_memory_mb, prepare_device
 
@@ -133,7 +151,7 @@ def _run(store: Store, config: RunConfig, concurrent_runs: int, parent_run_id: s
                 "model/recurrent_parameters": count_recurrent_parameters(model),
             }
         )
-        with watch_training(recorder, encoded.train, config) as watcher:
+        with watch_training(recorder, encoded.train, config, job_dir) as watcher:
             result = train(model, encoded, config.train, config.seed, watcher, forward, checkpoint)
         recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
         if result.outcome == Outcome.diverged:
@@ -145,6 +163,7 @@ def _run(store: Store, config: RunConfig, concurrent_runs: int, parent_run_id: s
             batch_size, edges = config.train.batch_size, config.data.length_edges
             test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
             recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
+            watcher.on_test(result.history.val_accuracy.max(), test.metrics["accuracy"])
             recorder.table(test.predictions, "predictions.parquet")
             recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
             recorder.model(model)

@@ -29,11 +29,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     for name in ("absl", "alembic", "mlflow"):  # their INFO is about themselves
         logging.getLogger(name).setLevel(logging.WARNING)
-    job = json.loads(Path(sys.argv[1]).read_text())
+    description = Path(sys.argv[1])
+    job = json.loads(description.read_text())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the sweep, which ends its jobs
     threading.Thread(target=_follow, args=(job["launcher"], os.getppid()), daemon=True).start()
+    config = from_plain(job["config"])
     try:
-        outcome = run(from_plain(job["config"]), job["concurrent_runs"], job["parent_run_id"])
+        outcome = run(config, job["concurrent_runs"], job["parent_run_id"], description.parent)
     except Exception as error:
         report_error(error)
         sys.exit(FAILED)

@@ -26,6 +26,9 @@ from pipeline.config import DATA, ConfigError, DataError, known_keys, may_hold, 
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
+# What has to be put right, whatever ends the program, before its last lines: the terminal, for one.
+at_end = contextlib.ExitStack()
+
 
 class Failure(RuntimeError):
     """What was asked for could not be done; the message says so to a person."""
@@ -55,7 +58,8 @@ def run_program(
         statuses.append(task(tree))
 
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
+        with at_end:
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
     except KeyboardInterrupt:
         stopped("stopped by hand")
         print("Stopped; the next launch goes on from here", file=sys.stderr)

@@ -6,14 +6,21 @@ python -m experiments.report experiment=imdb
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
-from pipeline.comparison import Comparison, TrackedRuns, compare
+from pipeline.comparison import Comparison, ReportError, TrackedRuns, compare
 from pipeline.config import build
 from pipeline.report import write_report
+
+if TYPE_CHECKING:
+    from pipeline.tracking import Store
+
+# Experiments that compare the same architectures, each with something else held equal.
+LEAGUES = ("equal_units", "equal_parameters", "equal_time")
 
 
 def main() -> None:
@@ -25,19 +32,43 @@ def report(tree: DictConfig) -> int:
 
     config = build(tree)
     try:
-        _, page = make_report(load_runs(Store.of(config)), Path(config.root))
+        store = Store.of(config)
+        _, page = make_report(load_runs(store), store)
     except Exception as error:
         return report_error(error)
     print(f"Report: {page}")
     return 0
 
 
-def make_report(tracked: TrackedRuns, root: Path) -> tuple[Comparison, Path]:
+def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Path]:
     """Writes `reports/<experiment>/`; the comparison and its page. The same runs give the same
-    intervals.
+    intervals. Beside a league stand the others that were run on the same data.
     """
     comparison = compare(tracked, np.random.default_rng(0))
-    return comparison, write_report(comparison, tracked, root / "reports" / tracked.experiment)
+    folder = store.root / "reports" / tracked.experiment
+    leagues = find_leagues(comparison, store) if tracked.experiment in LEAGUES else []
+    return comparison, write_report(comparison, tracked, folder, leagues)
+
+
+def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
+    """The other leagues, each in its newest sweep over the data of `comparison`."""
+    from pipeline.tracking import find_sweep, load_runs
+
+    data = comparison.runs.data_fingerprint.dropna().unique()
+    found = []
+    for name in LEAGUES:
+        other = store.beside(name) if name != comparison.experiment and len(data) == 1 else None
+        sweep = find_sweep(other, data[0]) if other else None
+        if other is None or sweep is None:
+            continue
+        try:
+            league = compare(load_runs(other, sweep), np.random.default_rng(0))
+        except ReportError as error:
+            print(f"{name} does not stand beside it: {error}")
+            continue
+        if not league.summary.empty:
+            found.append(league)
+    return found
 
 
 if __name__ == "__main__":

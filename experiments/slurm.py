@@ -27,6 +27,8 @@ from pipeline.config import ConfigError
 if TYPE_CHECKING:
     from submitit import Job
 
+    from pipeline.tracking import Store
+
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2.0  # between looks at the files of the jobs
@@ -57,6 +59,14 @@ def refuse_single_run(launcher: DictConfig) -> None:
     """Raises `ConfigError` for one run, which Hydra would compute here, and be it on a login node."""
     if uses_slurm(launcher):
         raise ConfigError("hydra/launcher is slurm, which is for sweeps; add -m, or leave it out")
+
+
+def warn_of_one_file(store: Store) -> None:
+    if store.is_local:
+        log.warning(
+            "All runs write into one SQLite file: where they run on several machines, launch with "
+            "tracking.uri=http://..., the address of an MLflow server"
+        )
 
 
 @contextmanager

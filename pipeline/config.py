@@ -29,6 +29,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
+from pipeline import sizes
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -52,6 +54,14 @@ class Readout(Enum):
     last = "last"  # the state when reading ends: each direction's own last step
     mean = "mean"
     max = "max"
+
+
+class ForgetBias(Enum):
+    """How the bias of an LSTM's forget gate begins."""
+
+    unit = "unit"  # at 1, as Keras has it: Jozefowicz et al. 2015
+    zero = "zero"
+    chrono = "chrono"  # by how long to remember: Tallec & Ollivier 2018
 
 
 class Keep(Enum):
@@ -196,27 +206,55 @@ class TokenizerConfig:
 
 @dataclass
 class ArchitectureConfig:
-    """What varies. `dropout` stands between the embedding, the recurrent layers and the heads."""
+    """What varies. `dropout` stands between the embedding, the recurrent layers and the heads.
+
+    `recurrent_parameters`: trainable weights that the recurrent layers are to have together; `build`
+    then solves `units` from it, whatever they were. `forget_bias` is an LSTM's. `chrono_steps`: the
+    longest memory that `forget_bias` chrono provides for, null is all that is read (`max_length`);
+    without chrono it does nothing.
+    """
 
     name: str = MISSING
     cell: Cell = MISSING
     units: int = _count(64)
+    recurrent_parameters: int | None = _field(
+        None, lambda value: value is None or value >= 1, "null or a whole number of at least 1"
+    )
     num_layers: int = _count(1)
     bidirectional: bool = False
     embedding_dim: int = _count(64)
     dropout: float = _fraction(0.0, with_zero=True)
     readout: Readout = Readout.last
+    forget_bias: ForgetBias = ForgetBias.unit
+    chrono_steps: int | None = _field(
+        None, lambda value: value is None or value >= 2, "null or a whole number of at least 2"
+    )
+
+    @property
+    def recurrent_layers(self) -> sizes.RecurrentLayers:
+        """What the recurrent layers are, but for their units."""
+        return sizes.RecurrentLayers(
+            self.cell.name, self.embedding_dim, self.num_layers, self.bidirectional
+        )
 
 
 @dataclass
 class TrainConfig:
-    """`patience`: epochs without a better validation accuracy before training stops."""
+    """Training ends at whichever comes first: `epochs`; `patience` epochs without a better validation
+    accuracy; `max_seconds` of training, validation not counted, within an epoch if need be. Whichever
+    it is, the weights of the best epoch are kept.
+    """
 
     epochs: int = _count(10)
     batch_size: int = _count(64)
     learning_rate: float = _positive(1e-3)
     global_clipnorm: float = _positive(1.0)
     patience: int = _count(2)
+    max_seconds: float | None = _field(
+        None,
+        lambda value: value is None or (value > 0 and math.isfinite(value)),
+        "null or a positive finite number",
+    )
 
 
 @dataclass
@@ -239,12 +277,24 @@ class TrackingConfig:
     uri: str | None = None
 
 
+# What may be tuned, and the section it stands in: how a network is trained. What changes the network
+# itself makes another architecture of it.
+TUNABLE = {
+    "learning_rate": "train",
+    "batch_size": "train",
+    "global_clipnorm": "train",
+    "dropout": "architecture",
+}
+
+
 @dataclass
 class RunConfig:
     """One run: one architecture, its settings and one seed.
 
     `name` is the experiment: its runs are compared with each other, and its report is written to
-    `reports/<name>`. `root` is the folder of the store, the reports and the caches.
+    `reports/<name>`. `tuned`: settings that a sweep varies only to find, on validation, the best value
+    for each architecture; alone the chosen values are compared. `root` is the folder of the store, the
+    reports and the caches.
     """
 
     data: DataConfig = MISSING
@@ -259,8 +309,23 @@ class RunConfig:
         "letters, digits, '_', '-' and '.', for it names a folder",
     )
     seed: int = _field(0, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
+    tuned: list[str] = _field(
+        [],
+        lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
+        f"some of {', '.join(TUNABLE)}, each once",
+    )
     rerun: bool = False
     root: str = str(ROOT)
+
+    def tuned_values(self) -> dict[str, float]:
+        """Each tuned setting with its value in this run."""
+        return {name: getattr(getattr(self, TUNABLE[name]), name) for name in self.tuned}
+
+    @property
+    def title(self) -> str:
+        """What tells this run from the others of its sweep, for a person."""
+        values = [f"{name} {value:g}" for name, value in self.tuned_values().items()]
+        return ", ".join([f"{self.architecture.name} seed {self.seed}", *values])
 
 
 DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig}
@@ -316,6 +381,7 @@ def build(tree: DictConfig) -> RunConfig:
         raise ConfigError(f"{key} is not set; give it as {key}=...") from None
     assert isinstance(config, RunConfig)
     check(config)
+    _resolve_architecture(config)
     _resolve_paths(config)
     return config
 
@@ -332,6 +398,32 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
             section = OmegaConf.get_type(tree, name)
             assert section is not None
             _refuse_unknown(section, tree[name], f"{prefix}{name}.")
+
+
+def _resolve_architecture(config: RunConfig) -> None:
+    """What follows from other settings, so that it stands with the run: units, and steps to remember."""
+    architecture = config.architecture
+    if architecture.forget_bias != ForgetBias.unit and architecture.cell != Cell.lstm:
+        raise ConfigError(
+            f"architecture.forget_bias is {architecture.forget_bias.name}, but only an lstm has a "
+            f"forget gate: with architecture.cell {architecture.cell.name} it may hold unit"
+        )
+    if architecture.forget_bias == ForgetBias.chrono and architecture.chrono_steps is None:
+        architecture.chrono_steps = max(2, config.tokenizer.max_length)
+    if architecture.recurrent_parameters is not None:
+        architecture.units = _solve_units(architecture, architecture.recurrent_parameters)
+
+
+def _solve_units(architecture: ArchitectureConfig, weights: int) -> int:
+    layers = architecture.recurrent_layers
+    units = layers.solve_units(weights)
+    found = layers.count_weights(units)
+    if abs(found - weights) > sizes.TOLERANCE * weights:
+        raise ConfigError(
+            f"architecture.recurrent_parameters is {weights}; no whole number of units of "
+            f"{architecture.name} comes within {sizes.TOLERANCE:.0%}: {units} would have {found}"
+        )
+    return units
 
 
 def _resolve_paths(config: RunConfig) -> None:

@@ -36,8 +36,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch: mean losses per review (natural logarithm, summed over heads), shares of reviews with
-    every head right, and seconds of training alone, without validation.
+    """One epoch, or as much of it as `max_seconds` allowed: mean losses per review (natural logarithm,
+    summed over heads), shares of reviews with every head right, and seconds of training alone, without
+    validation.
     """
 
     epoch: int
@@ -51,7 +52,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """history: a row for each whole epoch, the columns of `EpochRecord`; best_epoch: the one whose
+    """history: a row for each validated epoch, the columns of `EpochRecord`; best_epoch: the one whose
     weights the model holds now, 0 when there is none; seconds: of training; tokens_per_second: tokens
     that are not padding.
     """
@@ -85,7 +86,7 @@ def train(
     forward: Forward | None = None,
     checkpoint: Path | None = None,
 ) -> TrainResult:
-    """Fits `model`, until validation accuracy has not risen for `patience` epochs.
+    """Fits `model` until its epochs, its patience or its seconds are at an end.
 
     The model ends with the weights of its best epoch. `forward` computes the model's logits, and is the
     model itself unless a faster way is given. `checkpoint`: a file that holds where training stands
@@ -149,9 +150,16 @@ class _Fitting:
 
     def is_over(self, config: TrainConfig) -> bool:
         done = len(self.records)
-        return done >= config.epochs or (
-            self.best_epoch > 0 and done - self.best_epoch >= config.patience
+        return (
+            done >= config.epochs
+            or (self.best_epoch > 0 and done - self.best_epoch >= config.patience)
+            or self._is_spent()
         )
+
+    def _is_spent(self, seconds: float = 0.0) -> bool:
+        """Whether `max_seconds` went into training; `seconds`: into the epoch that has not ended."""
+        before = sum(record.seconds for record in self.records)
+        return before + seconds >= (self.config.max_seconds or math.inf)
 
     def run_epoch(self, watcher: Watcher) -> EpochRecord | None:
         """One pass over train and validation; None when the loss is no longer finite."""
@@ -170,6 +178,8 @@ class _Fitting:
             seen += len(batch.rows)
             tokens += batch.tokens
             watcher.on_batch(epoch, batch.tokens, total_loss / seen)
+            if self._is_spent(time.perf_counter() - started):
+                break  # what there is of the epoch is validated and recorded like a whole one
         seconds = time.perf_counter() - started
         val_loss, val_accuracy = self._validate()
         if not math.isfinite(val_loss):
@@ -249,6 +259,7 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
         right = tf.reduce_all(_answers(logits) == labels, axis=1)
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
+    step.get_concrete_function()  # traces it: seconds, the more the larger, that are no training
     return step
 
 

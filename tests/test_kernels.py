@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.architectures import build_model
-from pipeline.config import ArchitectureConfig, Cell, Readout
+from pipeline.config import ArchitectureConfig, Cell, ForgetBias, Readout
 from pipeline.kernels import FusedAdam, fuse
 from pipeline.reviews import Head
 
@@ -112,6 +112,22 @@ def test_the_units_of_a_real_run(cell: Cell) -> None:
     )
     model.set_weights([weight * 0.5 for weight in model.get_weights()])
     assert_same(model, config, draw_tokens([40, 33, 40, 12]))
+
+
+@pytest.mark.parametrize("kind", ForgetBias, ids=lambda kind: kind.name)
+def test_the_biases_that_training_begins_with(kind: ForgetBias) -> None:
+    config = ArchitectureConfig(
+        name="tiny",
+        cell=Cell.lstm,
+        units=8,
+        num_layers=2,
+        bidirectional=True,
+        embedding_dim=6,
+        forget_bias=kind,
+        chrono_steps=300,
+    )
+    model = build_model(config, VOCAB_SIZE, HEADS, 0)
+    assert_same(model, config, draw_tokens([60, 3, 41]))
 
 
 @pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import small_run
 
+from pipeline import training
 from pipeline.architectures import build_model, forward_of
 from pipeline.config import Cell, TrainConfig
 from pipeline.kernels import fuse
@@ -99,6 +101,55 @@ def test_it_stops_after_patience_and_holds_the_best_weights():
     assert len(accuracy) < 60
     for kept, now in zip(held[result.best_epoch], model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, now)
+
+
+class Clock:
+    """Time passes in training, a second for each batch, and much of it in validation."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        validate = training._Fitting._validate
+
+        def slowly(fitting: training._Fitting) -> tuple[float, float]:
+            self.now += 1000
+            return validate(fitting)
+
+        monkeypatch.setattr(training._Fitting, "_validate", slowly)
+        monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
+        self.now += 1
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        self.now += 1000
+
+
+@pytest.mark.parametrize(
+    ("max_seconds", "epochs"),
+    [(10.0, [4, 4, 2]), (8.0, [4, 4]), (9.5, [4, 4, 2]), (2.0, [2]), (0.1, [1]), (None, [4] * 4)],
+)
+def test_the_seconds_end_training_within_an_epoch_and_validation_costs_none(
+    max_seconds, epochs, monkeypatch
+):
+    clock = Clock(monkeypatch)
+    model = build_model(_architecture(), 20, HEADS, 0)
+    config = TrainConfig(epochs=4, patience=99, batch_size=64, max_seconds=max_seconds)
+    result = train(model, _splits(rows=256), config, 0, clock)
+    assert result.outcome == Outcome.finished
+    assert result.history.seconds.tolist() == epochs
+    assert result.seconds == sum(epochs)
+    assert result.history.val_accuracy.notna().all()
+    assert result.best_epoch == result.history.set_index("epoch").val_accuracy.idxmax()
+    tokens = result.history.tokens
+    assert (tokens[result.history.seconds < 4] < tokens[0]).all() or len(epochs) == 1
+
+
+def test_patience_still_ends_training_before_its_seconds(monkeypatch):
+    clock = Clock(monkeypatch)
+    model = build_model(_architecture(), 20, HEADS, 0)
+    config = TrainConfig(epochs=50, patience=1, learning_rate=1e-9, max_seconds=1e6)
+    result = train(model, _splits(rows=64), config, 0, clock)
+    assert len(result.history) == 2
 
 
 def test_a_loss_that_is_not_finite_ends_training_as_diverged_with_what_was_before():

@@ -23,9 +23,10 @@ _HISTORY = {
     "val/accuracy": "val_accuracy",
     "time/epoch_seconds": "seconds",
 }
-_TEXTS = "architecture data cell tokenizer keep readout".split()
+_TEXTS = "architecture data cell tokenizer keep readout forget_bias".split()
 _WHOLE = "seed units num_layers embedding_dim max_length vocab_size batch_size epochs".split()
-_NUMBERS = "learning_rate dropout global_clipnorm".split()
+_WHOLE += ["chrono_steps"]
+_NUMBERS = "learning_rate dropout global_clipnorm max_seconds".split()
 _METRICS = {
     "best/epoch": "best_epoch",
     "best/val_accuracy": "val_accuracy",
@@ -67,14 +68,25 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     rows = [
         _row(run) if run else _missing(plan, fingerprint) for fingerprint, run in chosen.items()
     ]
+    history = _concat([_history(store, run) for run in chosen.values() if run])
     facts = _facts(store, sweeps, runs, plan, finished)
     return TrackedRuns(
         store.name,
-        pd.DataFrame(rows).convert_dtypes(),
+        _with_whole_epochs(pd.DataFrame(rows), history).convert_dtypes(),
         _concat([_predictions(store, run) for run in finished]),
-        _concat([_history(store, run) for run in chosen.values() if run]),
+        history,
         facts,
     )
+
+
+def find_sweep(store: Store, data_fingerprint: str) -> str | None:
+    """The newest sweep of an experiment of which a run was trained on these data."""
+    trained = store.runs(f"tags.data_fingerprint = '{data_fingerprint}'")
+    fingerprints = {run.data.tags.get("fingerprint") for run in trained}
+    for sweep in store.runs("tags.kind = 'sweep'"):
+        if fingerprints & set(_load_json(store, sweep, "plan.json")["fingerprints"]):
+            return sweep.info.run_id
+    return None
 
 
 def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
@@ -125,6 +137,7 @@ def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "architecture": plan["architectures"][place],
         "seed": plan["seeds"][place],
+        **{name: values[place] for name, values in plan.get("tuned", {}).items()},
     }
 
 
@@ -146,6 +159,16 @@ def _history(store: Store, run: Run) -> pd.DataFrame:
     }
     table = pd.DataFrame(columns).rename_axis("epoch").sort_index().reset_index()
     return table.assign(run_id=run.info.run_id)
+
+
+def _with_whole_epochs(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """The last epoch of a run with a budget of seconds was cut short: the mean of those before it."""
+    budgeted = runs.max_seconds.notna() if "max_seconds" in runs else pd.Series(False, runs.index)
+    if history.empty or not budgeted.any():
+        return runs
+    whole = history[history.duplicated("run_id", keep="last")]
+    seconds = runs.run_id.map(whole.groupby("run_id").seconds.mean())
+    return runs.assign(epoch_seconds=runs.epoch_seconds.where(~budgeted, seconds))
 
 
 def _facts(
@@ -174,6 +197,7 @@ def _facts(
         started.strftime("%Y-%m-%d %H:%M UTC"),
         tuple(edges),
         store.shown_uri if store.uri.startswith("http") else Path(store.uri).name,
+        tuple(plan.get("tuned", ())) if plan else (),
         url,
         tuple(provenance.items()),
     )

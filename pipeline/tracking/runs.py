@@ -23,19 +23,23 @@ from typing import Any
 import yaml
 from mlflow.entities import Param, Run
 
-from pipeline.config import ROOT, RunConfig, as_plain, fingerprint
+from pipeline.config import ROOT, Cell, RunConfig, as_plain, fingerprint
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.store import Store, TrackingError, is_done
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut."""
+    """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut.
+
+    tuned: each tuned setting with its value in every run.
+    """
 
     fingerprints: list[str]
     architectures: list[str]
     seeds: list[int]
     length_edges: list[int]
+    tuned: dict[str, list[float]]
 
     @classmethod
     def of(cls, configs: list[RunConfig]) -> SweepPlan:
@@ -44,6 +48,10 @@ class SweepPlan:
             [config.architecture.name for config in configs],
             [config.seed for config in configs],
             list(configs[0].data.length_edges),
+            {
+                name: [config.tuned_values()[name] for config in configs]
+                for name in configs[0].tuned
+            },
         )
 
     @property
@@ -136,8 +144,7 @@ def _begin(
     }
     if parent_run_id:
         tags["mlflow.parentRunId"] = parent_run_id
-    name = f"{config.architecture.name} seed {config.seed}"
-    recorder = _open(store, name, tags, cut_off)
+    recorder = _open(store, config.title, tags, cut_off)
     params = [Param(key, str(value)) for key, value in _params(config).items()]
     store.client.log_batch(recorder.run_id, params=params)
     recorder.text(yaml.safe_dump(as_plain(config), sort_keys=False), "config.yaml")
@@ -177,7 +184,9 @@ def _take_over(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: 
 def _params(config: RunConfig) -> dict[str, Any]:
     plain = as_plain(config)
     architecture = plain["architecture"]
-    return {
+    if config.architecture.cell != Cell.lstm:
+        del architecture["forget_bias"]  # there is none
+    params = {
         "architecture": architecture.pop("name"),
         "seed": config.seed,
         "data": config.data.kind,
@@ -186,6 +195,7 @@ def _params(config: RunConfig) -> dict[str, Any]:
         **plain["tokenizer"],
         **plain["train"],
     }
+    return {name: value for name, value in params.items() if value is not None}
 
 
 @cache

@@ -63,6 +63,13 @@ class Store:
     def of(cls, config: RunConfig) -> Store:
         return cls(config.tracking.uri, Path(config.root), config.name)
 
+    def beside(self, name: str) -> Store | None:
+        """Another experiment of the same store; None where there is none, and none is made."""
+        known = self.client.get_experiment_by_name(name)
+        if known is None or known.lifecycle_stage != "active":
+            return None
+        return Store(None if self.is_local else self.uri, self.root, name)
+
     @property
     def shown_uri(self) -> str:
         """The address without credentials, fit for logs and pages."""
