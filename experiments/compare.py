@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
+from experiments.slurm import refuse_single_run
 from pipeline.config import RunConfig, build, fingerprint
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def compare(tree: DictConfig) -> int:
             from experiments.sweep import run_job
 
             return run_job(config, Path(hydra.sweep.dir), Path(hydra.runtime.output_dir))
+        refuse_single_run(hydra.launcher)
         from pipeline.tracking import Store, settle
 
         settle(Store.of(config))

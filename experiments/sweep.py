@@ -31,6 +31,7 @@ from experiments.board import Board, can_show_board, list_jobs
 from experiments.compare import find_done, say_done
 from experiments.job import ABANDONED, DIVERGED, FAILED, FINISHED, is_gone, launcher
 from experiments.program import at_end, report_error
+from experiments.slurm import need_sbatch, uses_slurm, warn_of_one_file, warnings_held
 from experiments.standing import State, update_standing
 from pipeline.config import ConfigError, RunConfig, as_plain, available_cores, build
 
@@ -55,6 +56,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _leaving_on_error():
             self.configs = plan_jobs(config)
+            need_sbatch(config.hydra.launcher)
             self._open(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -75,31 +77,36 @@ class SweepCallback(Callback):
             track_sweep(self.store, SweepPlan.of(self.configs))
         )
         _open_sweeps.append(self)
-        at_a_time = min(first.device.workers, len(self.configs))
+        on_cluster = uses_slurm(config.hydra.launcher)
+        most = config.hydra.launcher.array_parallelism if on_cluster else first.device.workers
+        at_a_time = min(most, len(self.configs))
         with_board = can_show_board()
         word = {
             "parent_run_id": self.parent.run_id,
-            "concurrent_runs": at_a_time,
+            "concurrent_runs": 1 if on_cluster else at_a_time,
             "launcher": launcher(),
             "lines": not with_board,
         }
-        folder = Path(config.hydra.sweep.dir)
+        self.folder = folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "sweep.json").write_text(json.dumps(word))
         log.warning(
             "Sweep %s: %d runs, %d at a time, into %s",
             *(first.name, len(self.configs), at_a_time, self.store.shown_uri),
         )
-        _warn_of_crowding(first, at_a_time)
+        if on_cluster:
+            warn_of_one_file(self.store)
+        else:
+            _warn_of_crowding(first, at_a_time)
         if with_board:
             print(f"The lines of each run: {folder}/*/output.log")
             at_end.enter_context(Board(*list_jobs(self.configs, folder), at_a_time))
 
-    def stop(self) -> None:
+    def stop(self, reason: str) -> None:
         """Leaves the store without a run that only seems to be running."""
         from pipeline.tracking import settle
 
-        self.parent.end("stopped", "stopped by hand")
+        self.parent.end("stopped", reason)
         settle(self.store, patience=3)  # the jobs end themselves, within a second
 
     def _close(self) -> int:
@@ -127,10 +134,22 @@ class SweepCallback(Callback):
 _open_sweeps: list[SweepCallback] = []
 
 
-def stop_sweep() -> None:
+def stop_sweep(reason: str) -> None:
     """Ends the sweep of this process, if it is in one, after its jobs were told to stop."""
     while _open_sweeps:
-        _open_sweeps.pop().stop()
+        _open_sweeps.pop().stop(reason)
+
+
+def fail_job(number: int, reason: str) -> None:
+    """Records the failure of a job that could not do so itself, for a launcher that saw it die."""
+    from pipeline.tracking import ensure_failed
+
+    for sweep in _open_sweeps:
+        config = sweep.configs[number]
+        ensure_failed(sweep.store, config, sweep.parent.run_id, reason)
+        job_dir = sweep.folder / str(number)
+        update_standing(job_dir, state=State.failed, reason=reason, ended=time.time())
+        print(f"{_name(config)}  {reason}", flush=True)
 
 
 def plan_jobs(config: DictConfig) -> list[RunConfig]:
@@ -197,12 +216,15 @@ def _run_in_process(store: Store, config: RunConfig, word: dict[str, Any], job_d
     description = job_dir / "job.json"
     description.write_text(json.dumps({"config": as_plain(config)} | word, indent=1))
     output = job_dir / "output.log"
-    status = _run_process(description, output, _name(config) if word["lines"] else None)
+    reason = ""
+    try:
+        status = _run_process(description, output, _name(config) if word["lines"] else None)
+    except Exception as error:  # as of Slurm's time limit, when it comes once too often
+        status, reason = FAILED, " ".join(str(error).split())
     if is_gone(word["launcher"]):
         os._exit(ABANDONED)  # nobody waits for this process, and what was cut off is gone on with
-    reason = ""
     if status not in _STATES:
-        reason = _last_line(output) if status == FAILED else _reason(status)
+        reason = reason or (_last_line(output) if status == FAILED else _reason(status))
         ensure_failed(store, config, word["parent_run_id"], reason)
         if word["lines"]:
             print(f"{_name(config)}  {reason}; see {output}", flush=True)
@@ -222,19 +244,7 @@ def _failure_left_in(job_dir: Path) -> Iterator[None]:
 
 
 def _run_process(description: Path, output: Path, name: str | None) -> int:
-    command = [sys.executable, "-m", "experiments.job", str(description)]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
-    with (
-        output.open("a") as kept,
-        subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process,
-    ):
+    with output.open("a") as kept, _begin(description) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -246,6 +256,20 @@ def _run_process(description: Path, output: Path, name: str | None) -> int:
             process.kill()
             raise
     return process.returncode
+
+
+def _begin(description: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "experiments.job", str(description)]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
+    with warnings_held():
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
 
 
 def _last_line(output: Path) -> str:

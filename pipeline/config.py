@@ -362,7 +362,10 @@ def default_workers(device: Device | str) -> int:
 
 
 def available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores this process may use; in a job of Slurm's those it was given, bound to them or not."""
+    bound = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
+    return min(cores, int(os.environ.get("SLURM_CPUS_ON_NODE", cores)))
 
 
 def has_gpu() -> bool:
