@@ -427,8 +427,8 @@ def _solve_units(architecture: ArchitectureConfig, weights: int) -> int:
     found = layers.count_weights(units)
     if abs(found - weights) > sizes.TOLERANCE * weights:
         raise ConfigError(
-            f"architecture.recurrent_parameters is {weights}; no whole number of units of "
-            f"{architecture.name} comes within {sizes.TOLERANCE:.0%}: {units} would have {found}"
+            f"architecture.recurrent_parameters is {weights}, and no units of {architecture.name} come "
+            f"within {sizes.TOLERANCE:.0%} of it; it may hold {found}, the weights of {units} units"
         )
     return units
 

@@ -84,8 +84,8 @@ def test_weights_that_no_units_have_are_refused_with_those_that_come_closest(tmp
     with pytest.raises(ConfigError) as error:
         _built(tmp_path, architecture__recurrent_parameters=100)
     assert str(error.value) == (
-        "architecture.recurrent_parameters is 100; no whole number of units of lstm comes within 2%: "
-        "2 would have 88"
+        "architecture.recurrent_parameters is 100, and no units of lstm come within 2% of it; it may "
+        "hold 88, the weights of 2 units"
     )
 
 
