@@ -11,13 +11,17 @@ import io
 import logging
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
-from pipeline.config import RunConfig, build, fingerprint
+from pipeline.config import AddingConfig, RunConfig, build, fingerprint
+
+if TYPE_CHECKING:
+    from pipeline.tracking import RunRecorder
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +76,7 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
     log.info("Computing on %s", device)
 
     from experiments.progress import watch_training
-    from pipeline.architectures import build_model, count_recurrent_parameters, forward_of
+    from pipeline.architectures import build_model, forward_of
     from pipeline.kernels import fuse
     from pipeline.predictions import evaluate
     from pipeline.reviews import load_reviews
@@ -90,6 +94,10 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
                 "concurrent_runs": device.concurrent_runs,
             }
         )
+        if isinstance(config.data, AddingConfig):
+            from experiments.adding import run_adding
+
+            return run_adding(config, recorder, device.kind)
         reviews = load_reviews(config.data)
         encoded = encode_splits(reviews, config.tokenizer, Path(config.root) / ".cache")
         counts = {name: len(split) for name, split in reviews.named()}
@@ -99,13 +107,7 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
         model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
         # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
         forward = fuse(model, config.architecture) if device.kind == "cpu" else forward_of(model)
-        recorder.text(_summary(model), "model_summary.txt")
-        recorder.metrics(
-            {
-                "model/parameters": model.count_params(),
-                "model/recurrent_parameters": count_recurrent_parameters(model),
-            }
-        )
+        summarise_model(model, recorder)
         with watch_training(recorder, encoded.train, config) as watcher:
             result = train(model, encoded, config.train, config.seed, watcher, forward)
         recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
@@ -144,11 +146,20 @@ def _training_metrics(result) -> dict[str, float]:
     return metrics
 
 
-def _summary(model) -> str:
+def summarise_model(model, recorder: RunRecorder) -> None:
+    """Tracks what a model is made of, and how large it is."""
+    from pipeline.architectures import count_recurrent_parameters
+
     text = io.StringIO()
     with redirect_stdout(text):
         model.summary(line_length=100, print_fn=lambda line, **_: text.write(line + "\n"))
-    return text.getvalue()
+    recorder.text(text.getvalue(), "model_summary.txt")
+    recorder.metrics(
+        {
+            "model/parameters": model.count_params(),
+            "model/recurrent_parameters": count_recurrent_parameters(model),
+        }
+    )
 
 
 if __name__ == "__main__":

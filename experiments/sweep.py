@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from experiments.compare import find_done
 from experiments.job import DIVERGED, FAILED, FINISHED
 from experiments.program import report_error
-from pipeline.config import ConfigError, RunConfig, as_plain, available_cores, build
+from pipeline.config import (
+    AddingConfig,
+    ConfigError,
+    RunConfig,
+    as_plain,
+    available_cores,
+    build,
+)
 
 log = logging.getLogger(__name__)
 
@@ -70,17 +78,25 @@ class SweepCallback(Callback):
         _warn_of_crowding(first, at_a_time)
 
     def _close(self) -> int:
-        from experiments.report import make_report
-        from pipeline.tracking import load_runs
+        from experiments import adding
+        from experiments.report import load_tracked, make_report
+        from pipeline.yardstick import AddingRuns
 
-        tracked = load_runs(self.store, self.parent.run_id)
+        tracked = load_tracked(self.store, self.parent.run_id)
         failed = tracked.runs[tracked.runs.status != "finished"]
         self.parent.end("finished" if failed.empty else "failed", _counted(failed))
-        comparison, page = make_report(tracked, Path(self.configs[0].root))
-        self.parent.metrics(_aggregate(comparison.runs))
+        root = Path(self.configs[0].root)
+        if isinstance(tracked, AddingRuns):
+            yardstick, page = adding.make_yardstick(tracked, root)
+            self.parent.metrics(adding.aggregate(yardstick))
+        else:
+            comparison, page = make_report(tracked, root)
+            self.parent.metrics(_aggregate(comparison.runs))
         print(f"\nReport: {page}\nCompare the runs in MLflow: make ui")
         for run in failed.itertuples():
-            print(f"Not finished: {run.architecture} seed {run.seed}: {run.status}, {run.failure}")
+            length = f" length {run.length}" if isinstance(tracked, AddingRuns) else ""
+            name = f"{run.architecture}{length} seed {run.seed}"
+            print(f"Not finished: {name}: {run.status}, {run.failure}")
         return 0 if failed.empty else 1
 
 
@@ -100,11 +116,17 @@ def plan_jobs(config: DictConfig) -> list[RunConfig]:
     jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
     configs = [build(compose("config", overrides=job)) for job in jobs]
     for key in ("name", "root", "tracking", "device", "data"):
-        if any(getattr(config, key) != getattr(configs[0], key) for config in configs):
+        if any(_shared(config, key) != _shared(configs[0], key) for config in configs):
             raise ConfigError(
                 f"{key} holds several values; one sweep, which is one report, has one"
             )
     return configs
+
+
+def _shared(config: RunConfig, key: str) -> Any:
+    """What the runs of a sweep have in common, which the length of the adding problem need not be."""
+    value = getattr(config, key)
+    return replace(value, length=2) if isinstance(value, AddingConfig) else value
 
 
 def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
@@ -166,7 +188,7 @@ def _reason(status: int) -> str:
 
 
 def _name(config: RunConfig) -> str:
-    return f"{config.architecture.name} seed {config.seed}".ljust(26)
+    return config.title.ljust(26)
 
 
 def _warn_of_crowding(config: RunConfig, at_a_time: int) -> None:

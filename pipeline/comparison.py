@@ -7,7 +7,7 @@ knows of MLflow, of figures or of the page. Accuracies and differences are share
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -198,7 +198,7 @@ def _choose_runs(runs: pd.DataFrame, predictions: pd.DataFrame) -> tuple[pd.Data
     """The planned runs, each architecture named by what it is, and which of them to compare."""
     runs = runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *runs.columns])))
     runs = runs.reset_index(drop=True)
-    runs["architecture"] = _unique_names(runs)
+    runs["architecture"] = name_by_settings(runs, SETTINGS)
     finished = runs.status == "finished"
     known = predictions.run_id.unique() if len(predictions) else []
     predicted = runs.run_id.isin(known)
@@ -216,12 +216,12 @@ def _choose_runs(runs: pd.DataFrame, predictions: pd.DataFrame) -> tuple[pd.Data
     return runs.sort_values(["architecture", "seed"], kind="stable", ignore_index=True), notes
 
 
-def _unique_names(runs: pd.DataFrame) -> pd.Series:
+def name_by_settings(runs: pd.DataFrame, settings: Sequence[str]) -> pd.Series:
     """Architectures, with the settings added in which runs of one architecture differ."""
     names = runs.architecture.astype("string").fillna("unnamed").astype(object)
     unique = names.copy()
     for _, group in runs.groupby(names, sort=False):
-        for column in SETTINGS:
+        for column in settings:
             if group[column].nunique() > 1:
                 shown = group[column].astype("string").fillna("unknown")
                 unique[group.index] += f", {column} " + shown

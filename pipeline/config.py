@@ -130,6 +130,11 @@ class DataConfig:
         """Where the texts come from, in words for a page."""
         raise NotImplementedError
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Dotted keys, of sections or of values, that do nothing with this data."""
+        return ()
+
 
 @dataclass
 class ImdbConfig(DataConfig):
@@ -184,6 +189,33 @@ class ClausesConfig(DataConfig):
     @property
     def source(self) -> str:
         return f"generated with seed {self.seed}"
+
+
+@dataclass
+class AddingConfig(DataConfig):
+    """The adding problem: sequences of numbers in place of texts (see `pipeline.adding`).
+
+    `length`: steps of a sequence. Training sequences are drawn anew for every step of training, by the
+    seed of the run; `seed` draws those that are held out. Training ends when the problem is solved, as
+    found every `steps_per_validation` steps, or after `max_steps`.
+    """
+
+    kind: str = "adding"
+    length: int = _count(50, 2)
+    max_steps: int = _count(5_000)
+    steps_per_validation: int = _count(100)
+    validation_size: int = _count(1_000, 100)
+    test_size: int = _count(5_000, 100)
+
+    @property
+    def source(self) -> str:
+        return f"generated with seed {self.seed}"
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """What is about texts, and about epochs of a training split that ends."""
+        data = ("data.validation_fraction", "data.length_edges")
+        return (*data, "tokenizer", "architecture.embedding_dim", "train.epochs", "train.patience")
 
 
 @dataclass
@@ -262,8 +294,14 @@ class RunConfig:
     rerun: bool = False
     root: str = str(ROOT)
 
+    @property
+    def title(self) -> str:
+        """What tells this run from the others of its sweep, for a person."""
+        length = f" length {self.data.length}" if isinstance(self.data, AddingConfig) else ""
+        return f"{self.architecture.name}{length} seed {self.seed}"
 
-DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig}
+
+DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig, "adding": AddingConfig}
 _SECTIONS = {
     "tokenizer": TokenizerConfig,
     "architecture": ArchitectureConfig,
@@ -387,6 +425,28 @@ def as_plain(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config), default=lambda value: value.name))
 
 
+def as_used(config: RunConfig) -> dict[str, Any]:
+    """`as_plain` without what does nothing with the data of this run."""
+    plain = as_plain(config)
+    for key in config.data.unused:
+        *sections, name = key.split(".")
+        del (plain[sections[0]] if sections else plain)[name]
+    return plain
+
+
+def without_effect(config: RunConfig) -> list[str]:
+    """The dotted keys that hold other than their default and do nothing with the data of this run."""
+    sections = {name: section() for name, section in _SECTIONS.items()}
+    standard = dataclasses.replace(config, data=type(config.data)(), **sections)
+    defaults = {key: value for key, value, _ in _walk(standard)}
+    unused = tuple(f"{key}." for key in config.data.unused)
+    return [
+        key
+        for key, value, _ in _walk(config)
+        if f"{key}.".startswith(unused) and value != defaults[key]
+    ]
+
+
 def from_plain(plain: dict[str, Any]) -> RunConfig:
     """The config that `as_plain` gave."""
     sections = {name: section() for name, section in _SECTIONS.items()}
@@ -402,15 +462,16 @@ def fingerprint(config: RunConfig) -> str:
     Where a run is computed, tracked and compared does not count, nor does where its data lies: a
     person's own table counts with its content.
     """
-    plain = as_plain(config)
-    determining = {name: plain[name] for name in ("tokenizer", "architecture", "train", "seed")}
+    plain = as_used(config)
+    sections = ("tokenizer", "architecture", "train", "seed")
+    determining = {name: plain[name] for name in sections if name in plain}
     data = {name: value for name, value in plain["data"].items() if name != "data_dir"}
     for name in ("path", "test_path"):
         if data.get(name):
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([determining, data], sort_keys=True).encode())
-    for stage in _STAGES:
+    for stage in _ADDING_STAGES if isinstance(config.data, AddingConfig) else _STAGES:
         folder = Path(__file__).parent
         for file in sorted([*folder.glob(f"{stage}.py"), *folder.glob(f"{stage}/*.py")]):
             digest.update(file.read_bytes())
@@ -419,3 +480,4 @@ def fingerprint(config: RunConfig) -> str:
 
 # The stages whose code decides what numbers come out.
 _STAGES = "clauses reviews tokens batches architectures kernels training predictions".split()
+_ADDING_STAGES = "adding architectures kernels solving".split()

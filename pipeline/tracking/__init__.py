@@ -7,7 +7,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-from pipeline.tracking.load import load_runs
+from pipeline.tracking.load import holds_adding, load_adding, load_runs
 from pipeline.tracking.record import RunRecorder, SweepPlan, ensure_failed, open_sweep, track_run
 from pipeline.tracking.store import Store, TrackingError
 
@@ -17,6 +17,8 @@ __all__ = [
     "SweepPlan",
     "TrackingError",
     "ensure_failed",
+    "holds_adding",
+    "load_adding",
     "load_runs",
     "open_sweep",
     "track_run",

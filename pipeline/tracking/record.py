@@ -24,26 +24,33 @@ import pandas as pd
 import yaml
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from pipeline.config import ROOT, RunConfig, as_plain, fingerprint
+from pipeline.config import ROOT, AddingConfig, RunConfig, as_plain, as_used, fingerprint
 from pipeline.tracking.store import Store
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut."""
+    """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut. `lengths`:
+    of the sequences, where the data is the adding problem.
+    """
 
+    data: str
     fingerprints: list[str]
     architectures: list[str]
     seeds: list[int]
     length_edges: list[int]
+    lengths: list[int] | None
 
     @classmethod
     def of(cls, configs: list[RunConfig]) -> SweepPlan:
+        lengths = [c.data.length for c in configs if isinstance(c.data, AddingConfig)]
         return cls(
+            configs[0].data.kind,
             [fingerprint(config) for config in configs],
             [config.architecture.name for config in configs],
             [config.seed for config in configs],
             list(configs[0].data.length_edges),
+            lengths or None,
         )
 
 
@@ -97,7 +104,9 @@ class RunRecorder:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        inputs = Schema([TensorSpec(np.dtype("int32"), (-1, -1), "token_ids")])
+        (given,) = model.inputs
+        shape = tuple(-1 if size is None else size for size in given.shape)
+        inputs = Schema([TensorSpec(np.dtype(given.dtype), shape, given.name)])
         requirements = [f"{name}=={version(name)}" for name in ("tensorflow", "keras")]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
@@ -132,13 +141,15 @@ def track_run(store: Store, config: RunConfig, parent_run_id: str | None) -> Ite
 def _begin(store: Store, config: RunConfig, parent_run_id: str | None) -> RunRecorder:
     tags = {
         "kind": "run",
+        "data": config.data.kind,
         "fingerprint": fingerprint(config),
         "architecture": config.architecture.name,
     }
     if parent_run_id:
         tags["mlflow.parentRunId"] = parent_run_id
-    name = f"{config.architecture.name} seed {config.seed}"
-    run = store.client.create_run(store.experiment_id, tags=tags | provenance(), run_name=name)
+    run = store.client.create_run(
+        store.experiment_id, tags=tags | provenance(), run_name=config.title
+    )
     recorder = RunRecorder(store, run.info.run_id)
     params = [Param(key, str(value)) for key, value in _params(config).items()]
     store.client.log_batch(recorder.run_id, params=params)
@@ -147,17 +158,19 @@ def _begin(store: Store, config: RunConfig, parent_run_id: str | None) -> RunRec
 
 
 def _params(config: RunConfig) -> dict[str, Any]:
-    plain = as_plain(config)
+    plain = as_used(config)
     architecture = plain["architecture"]
-    return {
+    params = {
         "architecture": architecture.pop("name"),
         "seed": config.seed,
         "data": config.data.kind,
         **architecture,
-        "tokenizer": plain["tokenizer"].pop("kind"),
-        **plain["tokenizer"],
-        **plain["train"],
     }
+    if "tokenizer" in plain:
+        params |= {"tokenizer": plain["tokenizer"].pop("kind"), **plain["tokenizer"]}
+    if isinstance(config.data, AddingConfig):
+        params |= {"length": config.data.length, "max_steps": config.data.max_steps}
+    return params | plain["train"]
 
 
 @cache
@@ -184,7 +197,7 @@ def provenance() -> dict[str, str]:
 
 def open_sweep(store: Store, plan: SweepPlan) -> RunRecorder:
     """The parent run of a sweep, with its plan."""
-    tags = {"kind": "sweep"} | provenance()
+    tags = {"kind": "sweep", "data": plan.data} | provenance()
     name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
     run = store.client.create_run(store.experiment_id, tags=tags, run_name=name)
     recorder = RunRecorder(store, run.info.run_id)
