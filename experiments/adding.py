@@ -118,8 +118,8 @@ def make_yardstick(tracked: AddingRuns, root: Path) -> tuple[Yardstick, Path]:
     """Writes `reports/<experiment>/` and shows the steps on the terminal."""
     yardstick = summarise(tracked)
     page = write_yardstick(yardstick, tracked, root / "reports" / tracked.experiment)
-    table = Table(title="Steps to solve the adding problem, by length", title_justify="left")
-    table.add_column("", no_wrap=True)
+    table = Table(title="Steps to solve each length", title_justify="left")
+    table.add_column("length", no_wrap=True)
     for length in yardstick.lengths:
         table.add_column(f"{length:,}", justify="right")
     for name, *cells in describe_steps(yardstick):

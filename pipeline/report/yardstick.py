@@ -84,28 +84,22 @@ def headline(yardstick: Yardstick) -> str:
         own = summary[summary.architecture == name]
         solved = own[own.solved == own.ended].length
         if len(own):
-            by_lengths.setdefault(tuple(sorted(solved.astype(int))), []).append(name)
+            by_lengths.setdefault(tuple(sorted(solved)), []).append(name)
     parts = [
-        f"{listed(names)} {_verb(names)} the adding problem at {_lengths(lengths, summary)}"
-        for lengths, names in by_lengths.items()
+        f"{listed(names)} {'solves' if len(names) == 1 else 'solve'} {_lengths(solved, summary)}"
+        for solved, names in by_lengths.items()
     ]
     budget = listed([shown_count(steps) for steps in sorted(summary.max_steps.unique())], "or")
-    each = ", with every seed" if (summary.ended > 1).any() else ""
-    return f"Within {budget} steps{each}: {'; '.join(parts)}."
-
-
-def _verb(names: list[str]) -> str:
-    return "solves" if len(names) == 1 else "solve"
+    every = ", with every seed," if (summary.ended > 1).any() else ""
+    return f"In at most {budget} steps{every} {'; '.join(parts)}."
 
 
 def _lengths(solved: tuple[int, ...], summary: pd.DataFrame) -> str:
     if not solved:
         return "no length"
-    tried = summary.length.nunique()
-    words = f"length {listed([str(length) for length in solved])}"
-    return (
-        f"every length ({listed([str(n) for n in solved])})" if 1 < tried == len(solved) else words
-    )
+    words = listed([f"{length:,}" for length in solved])
+    whole = 1 < summary.length.nunique() == len(solved)
+    return f"every length ({words})" if whole else f"length{'s' * (len(solved) > 1)} {words}"
 
 
 def _cautions(yardstick: Yardstick) -> list[str]:
@@ -113,8 +107,8 @@ def _cautions(yardstick: Yardstick) -> list[str]:
     said = []
     if (summary.ended == 1).any():
         said.append(
-            "With one seed nothing is known of another: when a network stops always answering the mean "
-            "is largely luck, and the steps may well be half or twice as many."
+            "With one seed nothing is known of another: when a network comes away from always "
+            "answering the mean is in part luck, and with it the number of steps."
         )
     lost = yardstick.runs[~yardstick.runs.status.isin(["finished", "diverged"])]
     if len(lost):
@@ -122,8 +116,8 @@ def _cautions(yardstick: Yardstick) -> list[str]:
         said.append(f"Not counted, because they did not come to their end: {listed(names)}.")
     if (summary.solved < summary.ended).any():
         said.append(
-            "Not solved means: not in these steps, with this learning rate, the same for all. It does "
-            "not mean that it cannot be learnt."
+            "Not solved means: not in these steps with this learning rate, which are the same for all. "
+            "It does not mean that it cannot be learnt."
         )
     return said
 
@@ -170,6 +164,21 @@ def _steps_table(yardstick: Yardstick) -> Table:
         headings,
         describe_steps(yardstick),
     )
+
+
+def _steps_by_run_table(ended: pd.DataFrame) -> Table:
+    rows = [
+        [
+            run.architecture,
+            shown_count(run.length),
+            shown_text(run.seed),
+            shown_count(run.steps_to_solve),
+            shown_count(run.steps),
+        ]
+        for run in rows_of(ended)
+    ]
+    headings = ["<architecture", "length", "seed", "steps to solve", "steps"]
+    return _table("Each run that came to its end", headings, rows)
 
 
 def _runs_table(runs: pd.DataFrame, run_url: str | None) -> Table:
@@ -290,7 +299,7 @@ def _by_length(yardstick: Yardstick, style: _Style) -> Figure:
         title="Steps to solve it, by length",
         sentence="A mark is a run; a hollow one had used its steps up without having solved it.",
         alternative="Steps of training until the adding problem is solved, by length.",
-        table=_steps_table(yardstick),
+        table=_steps_by_run_table(ended),
         chart=alt.LayerChart(layer=[_rule(budget, "not solved", "steps"), line, filled, hollow]),
         height=300,
     )
@@ -299,13 +308,17 @@ def _by_length(yardstick: Yardstick, style: _Style) -> Figure:
 def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: _Style) -> Figure:
     shown = history.assign(shown=history.val_mse.map(_shown_error))
     columns = ["run_id", "architecture", "seed", "step", "val_mse", "shown"]
-    top = max(float(history.val_mse.max()), VARIANCE) * 1.3
+    top = max(float(history.val_mse.max()), VARIANCE) * 1.6
     low = min(float(history.val_mse.min()), SOLVED_BELOW) / 1.3
     line = (
         alt.Chart(_values(shown[columns].sort_values(["run_id", "step"])))
         .mark_line(strokeWidth=1.8)
         .encode(
-            x=alt.X("step:Q", axis=alt.Axis(title="Step", format="~s", grid=False, tickCount=6)),
+            x=alt.X(
+                "step:Q",
+                scale=alt.Scale(zero=True),
+                axis=alt.Axis(title="Step", format=",d", grid=False, tickCount=6),
+            ),
             y=alt.Y(
                 "val_mse:Q",
                 scale=alt.Scale(type="log", domain=[low, top], nice=False),
