@@ -49,8 +49,8 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 lock: .bootstrap/bin/uv
-	.bootstrap/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
+	.bootstrap/bin/uv pip compile pyproject.toml --extra dev --extra server --extra slurm --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean:
 	rm -rf .venv .bootstrap

@@ -126,6 +126,9 @@ def _arrange_project(arrangement: Arrangement, load: Workload) -> Arranged:
         def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
             self.turns.on_step(tokens)
 
+        def on_resume(self, records: Any) -> None:
+            pass
+
         def on_epoch(self, record: Any) -> None:
             self.turns.on_epoch()
 

@@ -18,16 +18,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
+from experiments.slurm import refuse_single_run
 from pipeline.config import AddingConfig, RunConfig, build, fingerprint
 
 if TYPE_CHECKING:
-    from pipeline.tracking import RunRecorder
+    from pipeline.tracking import RunRecorder, Store
+    from pipeline.tracking.store import Run
 
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    run_program(compare)
+    from experiments.sweep import stop_sweep
+
+    run_program(compare, stopped=stop_sweep)
 
 
 def compare(tree: DictConfig) -> int:
@@ -39,36 +43,70 @@ def compare(tree: DictConfig) -> int:
             from experiments.sweep import run_job
 
             return run_job(config, Path(hydra.sweep.dir), Path(hydra.runtime.output_dir))
-        done = find_done(config)
-        if done is not None:
-            return 0 if done == "finished" else 1
+        refuse_single_run(hydra.launcher)
+        from pipeline.tracking import Store, settle
+
+        settle(Store.of(config))
         return 0 if run(config) == "finished" else 1
     except Exception as error:
         return report_error(error)
 
 
-def find_done(config: RunConfig) -> str | None:
-    """The outcome of this run where the store already holds it; says so. `rerun=true` asks anew."""
-    from pipeline.tracking import Store
+def find_done(store: Store, config: RunConfig) -> Run | None:
+    """This run where the store already holds its result. `rerun=true` asks anew."""
+    from pipeline.tracking import is_done
 
-    done = None if config.rerun else Store.of(config).find_done(fingerprint(config))
-    if done is None:
-        return None
+    newest = None if config.rerun else store.newest(fingerprint(config))
+    return newest if is_done(newest) else None
+
+
+def say_done(done: Run) -> str:
+    """Says that a run was done before; its outcome."""
+    outcome = done.data.tags["outcome"]
     log.info(
         "%s: %s before, as run %s (rerun=true runs it again)",
-        done.info.run_name,
-        done.data.tags["outcome"],
-        done.info.run_id,
+        *(done.info.run_name, outcome, done.info.run_id),
     )
-    return done.data.tags["outcome"]
+    return outcome
 
 
-def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None = None) -> str:
+def run(
+    config: RunConfig,
+    concurrent_runs: int = 1,
+    parent_run_id: str | None = None,
+    job_dir: Path | None = None,
+) -> str:
     """From text to tracked predictions; the outcome, finished or diverged.
+
+    What is in the store already is not run again. What another process is working on is waited for.
+    `job_dir`: of a job of a sweep, where its progress is left for the sweep's table.
 
     Raises:
       DataError: the data cannot be used. TrackingError: the store cannot be.
     """
+    from pipeline.tracking import Store
+
+    store = Store.of(config)
+    key = fingerprint(config)
+    with store.claim(key, patience=0) as ours:
+        if ours:
+            return _run(store, config, concurrent_runs, parent_run_id, job_dir)
+    log.warning("Another process is working on this run: waiting for it")
+    with store.claim(key):
+        return _run(store, config, concurrent_runs, parent_run_id, job_dir)
+
+
+def _run(
+    store: Store,
+    config: RunConfig,
+    concurrent_runs: int,
+    parent_run_id: str | None,
+    job_dir: Path | None,
+) -> str:
+    done = find_done(store, config)
+    if done is not None:
+        return say_done(done)
+
     # TensorFlow is imported here, after its threads are set, and by nothing before.
     from pipeline.device import peak_memory_mb, prepare_device
 
@@ -81,10 +119,13 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
     from pipeline.predictions import evaluate
     from pipeline.reviews import load_reviews
     from pipeline.tokens import encode_splits
-    from pipeline.tracking import Store, track_run
+    from pipeline.tracking import track_run
     from pipeline.training import Outcome, train
 
-    store = Store.of(config)
+    cache = Path(config.root) / ".cache"
+    checkpoint = cache / "checkpoints" / f"{fingerprint(config)}.npz"
+    if config.rerun:
+        checkpoint.unlink(missing_ok=True)
     with track_run(store, config, parent_run_id) as recorder:
         recorder.tags(
             {
@@ -97,9 +138,9 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
         if isinstance(config.data, AddingConfig):
             from experiments.adding import run_adding
 
-            return run_adding(config, recorder, device.kind)
+            return run_adding(config, recorder, device.kind, checkpoint, job_dir)
         reviews = load_reviews(config.data)
-        encoded = encode_splits(reviews, config.tokenizer, Path(config.root) / ".cache")
+        encoded = encode_splits(reviews, config.tokenizer, cache)
         counts = {name: len(split) for name, split in reviews.named()}
         recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
 
@@ -108,27 +149,28 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
         # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
         forward = fuse(model, config.architecture) if device.kind == "cpu" else forward_of(model)
         summarise_model(model, recorder)
-        with watch_training(recorder, encoded.train, config) as watcher:
-            result = train(model, encoded, config.train, config.seed, watcher, forward)
+        with watch_training(recorder, encoded.train, config, job_dir) as watcher:
+            result = train(model, encoded, config.train, config.seed, watcher, forward, checkpoint)
         recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
         if result.outcome == Outcome.diverged:
             epoch = len(result.history) + 1
             reason = f"diverged: the loss was no longer finite in epoch {epoch}"
             log.warning("%s", reason.capitalize())
             recorder.end("diverged", reason)
-            return "diverged"
-
-        batch_size, edges = config.train.batch_size, config.data.length_edges
-        test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
-        recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
-        recorder.table(test.predictions, "predictions.parquet")
-        recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
-        recorder.model(model)
-        log.info(
-            "Test accuracy %.4f over %s reviews, weights of epoch %d",
-            *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),
-        )
-    return "finished"
+        else:
+            batch_size, edges = config.train.batch_size, config.data.length_edges
+            test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
+            recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
+            watcher.on_test(result.history.val_accuracy.max(), test.metrics["accuracy"])
+            recorder.table(test.predictions, "predictions.parquet")
+            recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
+            recorder.model(model)
+            log.info(
+                "Test accuracy %.4f over %s reviews, weights of epoch %d",
+                *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),
+            )
+    checkpoint.unlink(missing_ok=True)  # the run holds its model now
+    return result.outcome.name
 
 
 def _training_metrics(result) -> dict[str, float]:

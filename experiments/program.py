@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -24,16 +26,25 @@ from pipeline.config import DATA, ConfigError, DataError, known_keys, may_hold, 
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
+# What has to be put right, whatever ends the program, before its last lines: the terminal, for one.
+at_end = contextlib.ExitStack()
+
 
 class Failure(RuntimeError):
     """What was asked for could not be done; the message says so to a person."""
 
 
-def run_program(task: Callable[[DictConfig], int], mode: str | None = None) -> None:
+def run_program(
+    task: Callable[[DictConfig], int],
+    mode: str | None = None,
+    stopped: Callable[[str], None] = lambda reason: None,
+) -> None:
     """Composes the configuration for `task`, calls it and leaves with its exit status.
 
-    `mode`: RUN where a program never sweeps, whatever the experiment says.
+    `mode`: RUN where a program never sweeps, whatever the experiment says. `stopped` is called, with
+    the reason, when a person, or the system by SIGTERM, or an error stops the program.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Hydra would end every error itself, with status 1; a person who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -47,11 +58,15 @@ def run_program(task: Callable[[DictConfig], int], mode: str | None = None) -> N
         statuses.append(task(tree))
 
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
+        with at_end:
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
     except KeyboardInterrupt:
+        stopped("stopped by hand")
         print("Stopped; the next launch goes on from here", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
+        with contextlib.suppress(Exception):  # as when it is the store that does not answer
+            stopped(" ".join(str(error).split())[:500])
         if wants_traceback:
             raise
         if "Config group override" in str(error):  # a group set to null
@@ -112,6 +127,8 @@ def explain_composition(error: BaseException) -> str:
 
 def _no_option(found: re.Match[str]) -> str:
     group, value, options = found.groups()
+    if value == "submitit_slurm":
+        return "hydra/launcher is slurm, whose packages are missing; pip install -e '.[slurm]'"
     return f"{group} is {value!r}; it may hold {', '.join(options.split())}"
 
 
@@ -128,7 +145,8 @@ def _unknown_key(found: re.Match[str]) -> str:
     close = difflib.get_close_matches(key, known_keys(), 1, 0.7) or [
         leaves[leaf] for leaf in difflib.get_close_matches(key.split(".")[-1], list(leaves), 1, 0.7)
     ]
-    hint = f"did you mean {close[0]}?" if close else "see --cfg job for those there are"
+    shown = "hydra" if key.startswith("hydra.") else "job"
+    hint = f"did you mean {close[0]}?" if close else f"see --cfg {shown} for those there are"
     return f"unknown key {key}; {hint}"
 
 

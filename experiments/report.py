@@ -13,13 +13,16 @@ from omegaconf import DictConfig
 
 from experiments.adding import make_yardstick
 from experiments.program import report_error, run_program
-from pipeline.comparison import Comparison, TrackedRuns, compare
+from pipeline.comparison import Comparison, ReportError, TrackedRuns, compare
 from pipeline.config import build
 from pipeline.report import write_report
 from pipeline.yardstick import AddingRuns
 
 if TYPE_CHECKING:
     from pipeline.tracking import Store
+
+# Experiments that compare the same architectures, each with something else held equal.
+LEAGUES = ("equal_units", "equal_parameters", "equal_time")
 
 
 def main() -> None:
@@ -31,11 +34,12 @@ def report(tree: DictConfig) -> int:
 
     config = build(tree)
     try:
-        tracked, root = load_tracked(Store.of(config)), Path(config.root)
+        store = Store.of(config)
+        tracked = load_tracked(store)
         if isinstance(tracked, AddingRuns):
-            _, page = make_yardstick(tracked, root)
+            _, page = make_yardstick(tracked, store)
         else:
-            _, page = make_report(tracked, root)
+            _, page = make_report(tracked, store)
     except Exception as error:
         return report_error(error)
     print(f"Report: {page}")
@@ -50,12 +54,35 @@ def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | Add
     return load(store, sweep_id)
 
 
-def make_report(tracked: TrackedRuns, root: Path) -> tuple[Comparison, Path]:
+def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Path]:
     """Writes `reports/<experiment>/`; the comparison and its page. The same runs give the same
-    intervals.
+    intervals. Beside a league stand the others that were run on the same data.
     """
     comparison = compare(tracked, np.random.default_rng(0))
-    return comparison, write_report(comparison, tracked, root / "reports" / tracked.experiment)
+    folder = store.root / "reports" / tracked.experiment
+    leagues = find_leagues(comparison, store) if tracked.experiment in LEAGUES else []
+    return comparison, write_report(comparison, tracked, folder, leagues)
+
+
+def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
+    """The other leagues, each in its newest sweep over the data of `comparison`."""
+    from pipeline.tracking import find_sweep, load_runs
+
+    data = comparison.runs.data_fingerprint.dropna().unique()
+    found = []
+    for name in LEAGUES:
+        other = store.beside(name) if name != comparison.experiment and len(data) == 1 else None
+        sweep = find_sweep(other, data[0]) if other else None
+        if other is None or sweep is None:
+            continue
+        try:
+            league = compare(load_runs(other, sweep), np.random.default_rng(0))
+        except ReportError as error:
+            print(f"{name} does not stand beside it: {error}")
+            continue
+        if not league.summary.empty:
+            found.append(league)
+    return found
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -27,9 +28,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from experiments.compare import find_done
-from experiments.job import DIVERGED, FAILED, FINISHED
-from experiments.program import report_error
+from experiments.board import Board, can_show_board, list_jobs
+from experiments.compare import find_done, say_done
+from experiments.job import ABANDONED, DIVERGED, FAILED, FINISHED, is_gone, launcher
+from experiments.program import at_end, report_error
+from experiments.slurm import need_sbatch, uses_slurm, warn_of_one_file, warnings_held
+from experiments.standing import State, update_standing
 from pipeline.config import (
     AddingConfig,
     ConfigError,
@@ -39,7 +43,13 @@ from pipeline.config import (
     build,
 )
 
+if TYPE_CHECKING:
+    from pipeline.tracking import Store
+    from pipeline.tracking.store import Run
+
 log = logging.getLogger(__name__)
+
+_STATES = {FINISHED: State.done, DIVERGED: State.diverged}
 
 
 class SweepCallback(Callback):
@@ -54,50 +64,108 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _leaving_on_error():
             self.configs = plan_jobs(config)
+            need_sbatch(config.hydra.launcher)
             self._open(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        at_end.close()
         with _leaving_on_error():
             sys.exit(self._close())
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Hydra hands callbacks on to the jobs, where this one has nothing to do
+
     def _open(self, config: DictConfig) -> None:
-        from pipeline.tracking import Store, SweepPlan, open_sweep
+        from pipeline.tracking import Store, SweepPlan, track_sweep
 
         first = self.configs[0]
         self.store = Store.of(first)
-        self.parent = open_sweep(self.store, SweepPlan.of(self.configs))
-        at_a_time = min(first.device.workers, len(self.configs))
-        word = {"parent_run_id": self.parent.run_id, "concurrent_runs": at_a_time}
-        folder = Path(config.hydra.sweep.dir)
+        self.tracking = ExitStack()
+        self.parent = self.tracking.enter_context(
+            track_sweep(self.store, SweepPlan.of(self.configs))
+        )
+        _open_sweeps.append(self)
+        on_cluster = uses_slurm(config.hydra.launcher)
+        most = config.hydra.launcher.array_parallelism if on_cluster else first.device.workers
+        at_a_time = min(most, len(self.configs))
+        with_board = can_show_board()
+        word = {
+            "parent_run_id": self.parent.run_id,
+            "concurrent_runs": 1 if on_cluster else at_a_time,
+            "launcher": launcher(),
+            "lines": not with_board,
+        }
+        self.folder = folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "sweep.json").write_text(json.dumps(word))
         log.warning(
             "Sweep %s: %d runs, %d at a time, into %s",
             *(first.name, len(self.configs), at_a_time, self.store.shown_uri),
         )
-        _warn_of_crowding(first, at_a_time)
+        if on_cluster:
+            warn_of_one_file(self.store)
+        else:
+            _warn_of_crowding(first, at_a_time)
+        if with_board:
+            print(f"The lines of each run: {folder}/*/output.log")
+            at_end.enter_context(Board(*list_jobs(self.configs, folder), at_a_time))
+
+    def stop(self, reason: str) -> None:
+        """Leaves the store without a run that only seems to be running."""
+        from pipeline.tracking import settle
+
+        self.parent.end("stopped", reason)
+        settle(self.store, patience=3)  # the jobs end themselves, within a second
 
     def _close(self) -> int:
-        from experiments import adding
+        from experiments.adding import aggregate_steps, make_yardstick
         from experiments.report import load_tracked, make_report
+        from pipeline.selection import describe_run
+        from pipeline.tracking import TrackingError
         from pipeline.yardstick import AddingRuns
 
-        tracked = load_tracked(self.store, self.parent.run_id)
+        _open_sweeps.remove(self)
+        try:
+            tracked = load_tracked(self.store, self.parent.run_id)
+        except TrackingError as error:
+            self.parent.end("failed", str(error))
+            raise
         failed = tracked.runs[tracked.runs.status != "finished"]
         self.parent.end("finished" if failed.empty else "failed", _counted(failed))
-        root = Path(self.configs[0].root)
         if isinstance(tracked, AddingRuns):
-            yardstick, page = adding.make_yardstick(tracked, root)
-            self.parent.metrics(adding.aggregate(yardstick))
+            settings = ("length",)
+            yardstick, page = make_yardstick(tracked, self.store)
+            self.parent.metrics(aggregate_steps(yardstick))
         else:
-            comparison, page = make_report(tracked, root)
+            settings = tracked.sweep.tuned
+            comparison, page = make_report(tracked, self.store)
             self.parent.metrics(_aggregate(comparison.runs))
-        print(f"\nReport: {page}\nCompare the runs in MLflow: make ui")
+        print(f"\nReport: {page}\nCompare the runs in MLflow: {_pages(self.store)}")
         for run in failed.itertuples():
-            length = f" length {run.length}" if isinstance(tracked, AddingRuns) else ""
-            name = f"{run.architecture}{length} seed {run.seed}"
+            name = describe_run(run, settings)
             print(f"Not finished: {name}: {run.status}, {run.failure}")
         return 0 if failed.empty else 1
+
+
+_open_sweeps: list[SweepCallback] = []
+
+
+def stop_sweep(reason: str) -> None:
+    """Ends the sweep of this process, if it is in one, after its jobs were told to stop."""
+    while _open_sweeps:
+        _open_sweeps.pop().stop(reason)
+
+
+def fail_job(number: int, reason: str) -> None:
+    """Records the failure of a job that could not do so itself, for a launcher that saw it die."""
+    from pipeline.tracking import ensure_failed
+
+    for sweep in _open_sweeps:
+        config = sweep.configs[number]
+        ensure_failed(sweep.store, config, sweep.parent.run_id, reason)
+        job_dir = sweep.folder / str(number)
+        update_standing(job_dir, state=State.failed, reason=reason, ended=time.time())
+        print(f"{_name(config)}  {reason}", flush=True)
 
 
 def plan_jobs(config: DictConfig) -> list[RunConfig]:
@@ -115,7 +183,7 @@ def plan_jobs(config: DictConfig) -> list[RunConfig]:
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
     jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
     configs = [build(compose("config", overrides=job)) for job in jobs]
-    for key in ("name", "root", "tracking", "device", "data"):
+    for key in ("name", "root", "tracking", "device", "data", "tuned"):
         if any(_shared(config, key) != _shared(configs[0], key) for config in configs):
             raise ConfigError(
                 f"{key} holds several values; one sweep, which is one report, has one"
@@ -130,48 +198,100 @@ def _shared(config: RunConfig, key: str) -> Any:
 
 
 def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
-    """Runs one job in a process of its own and repeats its lines behind its name; the exit status.
-
-    A job that dies without a word is recorded as failed, with what the system says of its end.
+    """Runs one job in a process of its own; the exit status. Its lines are kept in `output.log` and
+    repeated behind its name, unless a table shows how the sweep goes.
     """
-    if find_done(config) is not None:
-        return 0
-    word = json.loads((sweep_dir / "sweep.json").read_text())
-    job_dir.mkdir(parents=True, exist_ok=True)
-    description = job_dir / "job.json"
-    description.write_text(json.dumps({"config": as_plain(config)} | word, indent=1))
-    output = job_dir / "output.log"
-    status = _run_process(description, output, _name(config))
-    if status not in (FINISHED, DIVERGED):
-        from pipeline.tracking import Store, ensure_failed
+    from pipeline.tracking import Store
 
-        reason = _last_line(output) if status == FAILED else _reason(status)
-        ensure_failed(Store.of(config), config, word["parent_run_id"], reason)
-        print(f"{_name(config)}  {reason}; see {output}", flush=True)
+    word = json.loads((sweep_dir / "sweep.json").read_text())
+    if os.getpid() != word["launcher"]["pid"]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process of the sweep ends this one
+    with _failure_left_in(job_dir):
+        store = Store.of(config)
+        done = find_done(store, config)
+        if done is None:
+            _run_in_process(store, config, word, job_dir)
+        else:
+            _leave_out(done, word, job_dir)
     # The sweep goes on; its end finds in the store what failed.
     return 0
 
 
-def _run_process(description: Path, output: Path, name: str) -> int:
+def _leave_out(done: Run, word: dict[str, Any], job_dir: Path) -> None:
+    """Leaves word of a job whose result the store holds."""
+    finished, metrics = done.data.tags["outcome"] == "finished", done.data.metrics
+    update_standing(
+        job_dir,
+        state=State.done_before if finished else State.diverged,
+        val_accuracy=metrics.get("best/val_accuracy"),
+        test_accuracy=metrics.get("test/accuracy"),
+    )
+    if word["lines"]:
+        say_done(done)
+
+
+def _run_in_process(store: Store, config: RunConfig, word: dict[str, Any], job_dir: Path) -> None:
+    """A job that dies without a word is recorded as failed, with what the system says of its end."""
+    from pipeline.tracking import ensure_failed
+
+    update_standing(job_dir, state=State.running, epochs=config.train.epochs, started=time.time())
+    description = job_dir / "job.json"
+    description.write_text(json.dumps({"config": as_plain(config)} | word, indent=1))
+    output = job_dir / "output.log"
+    reason = ""
+    try:
+        status = _run_process(description, output, _name(config) if word["lines"] else None)
+    except Exception as error:  # as of Slurm's time limit, when it comes once too often
+        status, reason = FAILED, " ".join(str(error).split())
+    if is_gone(word["launcher"]):
+        os._exit(ABANDONED)  # nobody waits for this process, and what was cut off is gone on with
+    if status not in _STATES:
+        reason = reason or (_last_line(output) if status == FAILED else _reason(status))
+        ensure_failed(store, config, word["parent_run_id"], reason)
+        if word["lines"]:
+            print(f"{_name(config)}  {reason}; see {output}", flush=True)
+    state = _STATES.get(status, State.failed)
+    update_standing(job_dir, state=state, reason=reason, ended=time.time())
+
+
+@contextmanager
+def _failure_left_in(job_dir: Path) -> Iterator[None]:
+    """Lets the table know of what keeps a job from running at all, such as a store without an answer."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split())[:500] or type(error).__name__
+        update_standing(job_dir, state=State.failed, reason=reason, ended=time.time())
+        raise
+
+
+def _run_process(description: Path, output: Path, name: str | None) -> int:
+    with output.open("a") as kept, _begin(description) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                kept.write(line)
+                kept.flush()
+                if name is not None:
+                    print(f"{name}  {line}", end="", flush=True)
+        except BaseException:  # this process is stopped: the job loses nothing but its epoch
+            process.kill()
+            raise
+    return process.returncode
+
+
+def _begin(description: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "experiments.job", str(description)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
-    with (
-        output.open("w") as kept,
-        subprocess.Popen(
+    with warnings_held():
+        return subprocess.Popen(
             command,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-        ) as process,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            kept.write(line)
-            kept.flush()
-            print(f"{name}  {line}", end="", flush=True)
-    return process.returncode
+        )
 
 
 def _last_line(output: Path) -> str:
@@ -206,7 +326,7 @@ def _aggregate(runs: Any) -> dict[str, float]:
     `runs`: those of a comparison, which names architectures by the settings they differ in.
     """
     metrics = {}
-    finished = runs[runs.status == "finished"]
+    finished = runs[(runs.status == "finished") & runs.chosen]
     for architecture, group in finished.groupby("architecture"):
         accuracies = group.test_accuracy.astype(float)
         name = re.sub(r"[^\w./ -]", "", str(architecture))  # what MLflow takes in a name
@@ -215,6 +335,10 @@ def _aggregate(runs: Any) -> dict[str, float]:
         if len(accuracies) > 1:
             metrics[f"spread/{name}"] = accuracies.std(ddof=1)
     return metrics
+
+
+def _pages(store: Any) -> str:
+    return "make ui" if store.is_local else store.shown_uri
 
 
 def _counted(failed: Any) -> str:

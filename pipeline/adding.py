@@ -26,7 +26,7 @@ from pipeline.config import AddingConfig
 # errs by.
 VARIANCE = 1 / 6
 SOLVED_BELOW = VARIANCE / 100
-FEATURES = 2  # the value and the mark
+FEATURES = AddingConfig().features
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from pipeline.config import ArchitectureConfig, Cell, Readout
+from pipeline.config import ArchitectureConfig, Cell, ForgetBias, Readout
 from pipeline.reviews import Head
 
 _LAYERS: dict[Cell, Any] = {
@@ -69,7 +70,7 @@ def build_model(
         keras.layers.Dense(head.outputs, name=f"head_{number}")(features)
         for number, head in enumerate(heads, start=1)
     ]
-    return keras.Model(token_ids, logits, name=config.name)
+    return _begin(keras.Model(token_ids, logits, name=config.name), config, seed)
 
 
 def build_regressor(config: ArchitectureConfig, features: int, seed: int) -> keras.Model:
@@ -82,7 +83,7 @@ def build_regressor(config: ArchitectureConfig, features: int, seed: int) -> ker
     keras.utils.set_random_seed(seed)
     sequence = keras.Input(shape=(None, features), dtype="float32", name="features")
     value = keras.layers.Dense(1, name="value")(_read(config, sequence))
-    return keras.Model(sequence, value, name=config.name)
+    return _begin(keras.Model(sequence, value, name=config.name), config, seed)
 
 
 def _read(config: ArchitectureConfig, features: Any) -> Any:
@@ -97,10 +98,36 @@ def _read(config: ArchitectureConfig, features: Any) -> Any:
     return _dropout(config, features, f"dropout_{config.num_layers}")
 
 
+def _begin(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.Model:
+    if config.forget_bias == ForgetBias.chrono:
+        _remember(model, config, np.random.default_rng(seed))
+    return model
+
+
 def _recurrent(config: ArchitectureConfig, number: int, *, sequences: bool) -> keras.layers.Layer:
     name = f"recurrent_{number}"
-    layer = _LAYERS[config.cell](config.units, return_sequences=sequences, name=name)
+    options: dict[str, Any] = {"return_sequences": sequences, "name": name}
+    if config.cell == Cell.lstm:
+        options["unit_forget_bias"] = config.forget_bias == ForgetBias.unit
+    layer = _LAYERS[config.cell](config.units, **options)
     return keras.layers.Bidirectional(layer, name=name) if config.bidirectional else layer
+
+
+def _remember(model: Any, config: ArchitectureConfig, rng: np.random.Generator) -> None:
+    """Biases of the gates by which each unit begins with a memory of its own length.
+
+    The chrono initialisation of Tallec & Ollivier (2018, "Can recurrent neural networks warp time?",
+    ICLR): the forget gate at log(U(1, T - 1)), T being `chrono_steps`, the input gate at its negative.
+    Written into the biases: a file that names an initializer of ours would not open without this code.
+    """
+    assert config.chrono_steps is not None
+    for number in range(1, config.num_layers + 1):
+        layer = model.get_layer(f"recurrent_{number}")
+        both = isinstance(layer, keras.layers.Bidirectional)
+        for direction in (layer.forward_layer, layer.backward_layer) if both else (layer,):
+            forget = np.log(rng.uniform(1, config.chrono_steps - 1, config.units))
+            candidate_and_output = np.zeros(2 * config.units)
+            direction.cell.bias.assign(np.concatenate([-forget, forget, candidate_and_output]))
 
 
 def _read_out(config: ArchitectureConfig, features: Any) -> Any:
@@ -126,7 +153,7 @@ def forward_of(model: keras.Model) -> Callable[..., list[Any]]:
 
 
 def count_recurrent_parameters(model: keras.Model) -> int:
-    """Trainable weights of the recurrent layers alone: what a fair comparison equalises."""
+    """Trainable weights of the recurrent layers alone; `RecurrentLayers.count_weights` foresees them."""
     return sum(
         layer.count_params() for layer in model.layers if layer.name.startswith("recurrent_")
     )

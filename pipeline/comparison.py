@@ -7,7 +7,7 @@ knows of MLflow, of figures or of the page. Accuracies and differences are share
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,16 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import statistics
+from pipeline.selection import SETTINGS, Tuning, describe_run, select_runs
 
 
 def _columns(names: str) -> tuple[str, ...]:
     return tuple(names.split())
 
 
-# What two runs of one architecture must share to count as two seeds of the same thing.
-SETTINGS = _columns(
-    "units num_layers bidirectional embedding_dim max_length vocab_size learning_rate batch_size"
-)
 COSTS = _columns(
     "parameters recurrent_parameters train_seconds epoch_seconds tokens_per_second peak_memory_mb"
 )
@@ -33,7 +30,7 @@ RUN_COLUMNS = (
     _columns("run_id architecture seed status failure fingerprint data data_fingerprint cell")
     + SETTINGS
     + COSTS
-    + _columns("test_accuracy test_loss test_roc_auc val_accuracy best_epoch epochs")
+    + _columns("test_accuracy test_loss test_roc_auc val_accuracy best_epoch")
     + _columns("device threads concurrent_runs git_commit git_dirty versions started")
 )
 SUMMARY_COLUMNS = _columns(
@@ -60,6 +57,7 @@ class SweepFacts:
     """What is known of a sweep beside its runs.
 
     length_edges: where accuracy by length is cut, in words of the uncut text, rising.
+    tuned: the settings that it varied to choose their best value on validation.
     run_url: an address that a run id is appended to, or None where the tracking UI is not known.
     provenance: (what, value) pairs that the page shows as they are.
     """
@@ -68,6 +66,7 @@ class SweepFacts:
     started: str
     length_edges: tuple[int, ...]
     tracking_uri: str
+    tuned: tuple[str, ...] = ()
     run_url: str | None = None
     provenance: tuple[tuple[str, str], ...] = ()
 
@@ -119,8 +118,9 @@ class Breakdown:
 class Comparison:
     """What the page shows and the tables hold.
 
-    runs: the planned runs with `architecture` made unique to its settings; `compared` says which
-      of them the statistics rest on.
+    runs: the planned runs as `select_runs` gives them: `compared` says which of them the statistics
+      rest on.
+    tuning: what was tried for each architecture before, None where nothing was tuned.
     summary: `SUMMARY_COLUMNS`, the most accurate first; tier 1 is what nothing is better than; an
       accuracy with its interval for each further question.
     pairwise: `PAIR_COLUMNS`; the verdict is that of a against b.
@@ -135,6 +135,7 @@ class Comparison:
     chance: tuple[float, ...]
     tie_margin: float
     runs: pd.DataFrame
+    tuning: Tuning | None
     summary: pd.DataFrame
     by_length: Breakdown | None
     by_distance: Breakdown | None
@@ -168,11 +169,12 @@ def compare(
         raise ReportError(
             f"{tracked.experiment}: no runs are tracked, so there is nothing to report"
         )
-    runs, notes = _choose_runs(tracked.runs, tracked.predictions)
+    known = tracked.runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *tracked.runs.columns])))
+    runs, tuning, notes = select_runs(known, tracked.predictions, tracked.sweep.tuned)
     notes += _check_data(runs[runs.compared], allow_different_data)
     chosen = runs[runs.compared]
     if chosen.empty:
-        return _without_results(tracked.experiment, runs, tie_margin, notes)
+        return _without_results(tracked.experiment, runs, tuning, tie_margin, notes)
     answers = _lay_out(tracked.predictions, chosen, shared_only=allow_different_data)
     main = answers.questions[0]
     judge = _Judge(chosen, answers, rng, replicates, tie_margin)
@@ -185,7 +187,8 @@ def compare(
         chance=answers.chance,
         tie_margin=tie_margin,
         runs=runs,
-        summary=judge.summary(runs, pairwise),
+        tuning=tuning,
+        summary=judge.summary(runs[runs.chosen], pairwise),
         by_length=judge.break_down(answers.traits.length, lengths, (main,)),
         by_distance=_by_distance(judge, answers),
         pairwise=pairwise,
@@ -194,54 +197,19 @@ def compare(
     )
 
 
-def _choose_runs(runs: pd.DataFrame, predictions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The planned runs, each architecture named by what it is, and which of them to compare."""
-    runs = runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *runs.columns])))
-    runs = runs.reset_index(drop=True)
-    runs["architecture"] = name_by_settings(runs, SETTINGS)
-    finished = runs.status == "finished"
-    known = predictions.run_id.unique() if len(predictions) else []
-    predicted = runs.run_id.isin(known)
-    in_time = runs[finished].sort_values("started", na_position="first", kind="stable")
-    older = in_time[in_time.duplicated(["architecture", "seed"], keep="last")].index
-    latest = ~runs.index.isin(older)
-    runs["compared"] = finished & predicted & latest
-    notes = []
-    if (finished & ~predicted).any():
-        which = _named(runs[finished & ~predicted])
-        notes.append(f"Finished, but without predictions, and so not compared: {which}.")
-    if not latest.all():
-        which = _named(runs[~latest])
-        notes.append(f"Run again later with the same settings and seed, and so set aside: {which}.")
-    return runs.sort_values(["architecture", "seed"], kind="stable", ignore_index=True), notes
-
-
-def name_by_settings(runs: pd.DataFrame, settings: Sequence[str]) -> pd.Series:
-    """Architectures, with the settings added in which runs of one architecture differ."""
-    names = runs.architecture.astype("string").fillna("unnamed").astype(object)
-    unique = names.copy()
-    for _, group in runs.groupby(names, sort=False):
-        for column in settings:
-            if group[column].nunique() > 1:
-                shown = group[column].astype("string").fillna("unknown")
-                unique[group.index] += f", {column} " + shown
-    return unique
-
-
 def _name(run) -> str:
-    """A row of runs, for a person."""
-    return f"{run.architecture} seed {run.seed} ({run.run_id})"
-
-
-def _named(runs: pd.DataFrame) -> str:
-    return ", ".join(_name(run) for run in runs.itertuples())
+    """A row of runs, for a person who must find it."""
+    return f"{describe_run(run)} ({run.run_id})"
 
 
 def _check_data(chosen: pd.DataFrame, allow_different: bool) -> list[str]:
     groups = chosen.groupby(chosen.data_fingerprint.astype("string").fillna("unknown"))
     if groups.ngroups < 2:
         return []
-    which = "; ".join(f"data {str(key)[:12]}: {_named(group)}" for key, group in groups)
+    which = "; ".join(
+        f"data {str(key)[:12]}: {', '.join(_name(run) for run in group.itertuples())}"
+        for key, group in groups
+    )
     if not allow_different:
         raise ReportError(f"runs trained on different data are not compared: {which}")
     return [f"Compared because it was asked for, though trained on different data: {which}."]
@@ -545,7 +513,11 @@ def _cost(chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_results(
-    experiment: str, runs: pd.DataFrame, tie_margin: float, notes: list[str]
+    experiment: str,
+    runs: pd.DataFrame,
+    tuning: Tuning | None,
+    tie_margin: float,
+    notes: list[str],
 ) -> Comparison:
     """A sweep of which no run can be compared is still shown, with what became of each run."""
     return Comparison(
@@ -555,6 +527,7 @@ def _without_results(
         chance=(),
         tie_margin=tie_margin,
         runs=runs,
+        tuning=tuning,
         summary=pd.DataFrame(columns=SUMMARY_COLUMNS),
         by_length=None,
         by_distance=None,

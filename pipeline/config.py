@@ -29,6 +29,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
+from pipeline import sizes
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -52,6 +54,14 @@ class Readout(Enum):
     last = "last"  # the state when reading ends: each direction's own last step
     mean = "mean"
     max = "max"
+
+
+class ForgetBias(Enum):
+    """How the bias of an LSTM's forget gate begins."""
+
+    unit = "unit"  # at 1, as Keras has it: Jozefowicz et al. 2015
+    zero = "zero"
+    chrono = "chrono"  # by how long to remember: Tallec & Ollivier 2018
 
 
 class Keep(Enum):
@@ -129,6 +139,11 @@ class DataConfig:
     def source(self) -> str:
         """Where the texts come from, in words for a page."""
         raise NotImplementedError
+
+    @property
+    def features(self) -> int | None:
+        """Numbers at each step of what is read, where it is not texts."""
+        return None
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -212,10 +227,15 @@ class AddingConfig(DataConfig):
         return f"generated with seed {self.seed}"
 
     @property
+    def features(self) -> int:
+        return 2  # a value and a mark
+
+    @property
     def unused(self) -> tuple[str, ...]:
-        """What is about texts, and about epochs of a training split that ends."""
+        """What is about texts, about epochs of a training split that ends, and about choosing."""
         data = ("data.validation_fraction", "data.length_edges")
-        return (*data, "tokenizer", "architecture.embedding_dim", "train.epochs", "train.patience")
+        train = ("train.epochs", "train.patience", "train.max_seconds", "tuned")
+        return (*data, "tokenizer", "architecture.embedding_dim", *train)
 
 
 @dataclass
@@ -228,27 +248,55 @@ class TokenizerConfig:
 
 @dataclass
 class ArchitectureConfig:
-    """What varies. `dropout` stands between the embedding, the recurrent layers and the heads."""
+    """What varies. `dropout` stands between the embedding, the recurrent layers and the heads.
+
+    `recurrent_parameters`: trainable weights that the recurrent layers are to have together; `build`
+    then solves `units` from it, whatever they were. `forget_bias` is an LSTM's. `chrono_steps`: the
+    longest memory that `forget_bias` chrono provides for, null is all that is read (`max_length`);
+    without chrono it does nothing.
+    """
 
     name: str = MISSING
     cell: Cell = MISSING
     units: int = _count(64)
+    recurrent_parameters: int | None = _field(
+        None, lambda value: value is None or value >= 1, "null or a whole number of at least 1"
+    )
     num_layers: int = _count(1)
     bidirectional: bool = False
     embedding_dim: int = _count(64)
     dropout: float = _fraction(0.0, with_zero=True)
     readout: Readout = Readout.last
+    forget_bias: ForgetBias = ForgetBias.unit
+    chrono_steps: int | None = _field(
+        None, lambda value: value is None or value >= 2, "null or a whole number of at least 2"
+    )
+
+    @property
+    def recurrent_layers(self) -> sizes.RecurrentLayers:
+        """What the recurrent layers are, but for their units."""
+        return sizes.RecurrentLayers(
+            self.cell.name, self.embedding_dim, self.num_layers, self.bidirectional
+        )
 
 
 @dataclass
 class TrainConfig:
-    """`patience`: epochs without a better validation accuracy before training stops."""
+    """Training ends at whichever comes first: `epochs`; `patience` epochs without a better validation
+    accuracy; `max_seconds` of training, validation not counted, within an epoch if need be. Whichever
+    it is, the weights of the best epoch are kept.
+    """
 
     epochs: int = _count(10)
     batch_size: int = _count(64)
     learning_rate: float = _positive(1e-3)
     global_clipnorm: float = _positive(1.0)
     patience: int = _count(2)
+    max_seconds: float | None = _field(
+        None,
+        lambda value: value is None or (value > 0 and math.isfinite(value)),
+        "null or a positive finite number",
+    )
 
 
 @dataclass
@@ -266,9 +314,26 @@ class DeviceConfig:
 
 @dataclass
 class TrackingConfig:
-    """`uri`: an MLflow tracking address; null is the SQLite store `mlflow.db` at `root`."""
+    """`uri`: the address of an MLflow server; null is the SQLite store `mlflow.db` at `root`.
+    `wait_seconds`: how long the beginning and the end of a run wait for a server that is away.
+    """
 
-    uri: str | None = None
+    uri: str | None = _field(
+        None,
+        lambda value: value is None or re.match(r"https?://\w", value) is not None,
+        "null or the address of an MLflow server, such as http://127.0.0.1:5000",
+    )
+    wait_seconds: int = _count(60, 0)
+
+
+# What may be tuned, and the section it stands in: how a network is trained. What changes the network
+# itself makes another architecture of it.
+TUNABLE = {
+    "learning_rate": "train",
+    "batch_size": "train",
+    "global_clipnorm": "train",
+    "dropout": "architecture",
+}
 
 
 @dataclass
@@ -276,7 +341,9 @@ class RunConfig:
     """One run: one architecture, its settings and one seed.
 
     `name` is the experiment: its runs are compared with each other, and its report is written to
-    `reports/<name>`. `root` is the folder of the store, the reports and the caches.
+    `reports/<name>`. `tuned`: settings that a sweep varies only to find, on validation, the best value
+    for each architecture; alone the chosen values are compared. `root` is the folder of the store, the
+    reports and the caches.
     """
 
     data: DataConfig = MISSING
@@ -291,14 +358,25 @@ class RunConfig:
         "letters, digits, '_', '-' and '.', for it names a folder",
     )
     seed: int = _field(0, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
+    tuned: list[str] = _field(
+        [],
+        lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
+        f"some of {', '.join(TUNABLE)}, each once",
+    )
     rerun: bool = False
     root: str = str(ROOT)
+
+    def tuned_values(self) -> dict[str, float]:
+        """Each tuned setting with its value in this run."""
+        return {name: getattr(getattr(self, TUNABLE[name]), name) for name in self.tuned}
 
     @property
     def title(self) -> str:
         """What tells this run from the others of its sweep, for a person."""
-        length = f" length {self.data.length}" if isinstance(self.data, AddingConfig) else ""
-        return f"{self.architecture.name}{length} seed {self.seed}"
+        values = [f"{name} {value:g}" for name, value in self.tuned_values().items()]
+        if isinstance(self.data, AddingConfig):
+            values = [f"length {self.data.length}", *values]
+        return ", ".join([f"{self.architecture.name} seed {self.seed}", *values])
 
 
 DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig, "adding": AddingConfig}
@@ -328,7 +406,10 @@ def default_workers(device: Device | str) -> int:
 
 
 def available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores this process may use; in a job of Slurm's those it was given, bound to them or not."""
+    bound = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
+    return min(cores, int(os.environ.get("SLURM_CPUS_ON_NODE", cores)))
 
 
 def has_gpu() -> bool:
@@ -351,6 +432,7 @@ def build(tree: DictConfig) -> RunConfig:
         raise ConfigError(f"{key} is not set; give it as {key}=...") from None
     assert isinstance(config, RunConfig)
     check(config)
+    _resolve_architecture(config)
     _resolve_paths(config)
     return config
 
@@ -369,6 +451,38 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
             _refuse_unknown(section, tree[name], f"{prefix}{name}.")
 
 
+def _resolve_architecture(config: RunConfig) -> None:
+    """What follows from other settings, so that it stands with the run: units, and steps to remember."""
+    architecture = config.architecture
+    if architecture.forget_bias != ForgetBias.unit and architecture.cell != Cell.lstm:
+        raise ConfigError(
+            f"architecture.forget_bias is {architecture.forget_bias.name}, but only an lstm has a "
+            f"forget gate: with architecture.cell {architecture.cell.name} it may hold unit"
+        )
+    if architecture.forget_bias == ForgetBias.chrono and architecture.chrono_steps is None:
+        read = config.tokenizer.max_length
+        read = config.data.length if isinstance(config.data, AddingConfig) else read
+        architecture.chrono_steps = max(2, read)
+    if architecture.recurrent_parameters is not None:
+        layers = architecture.recurrent_layers
+        if config.data.features is not None:
+            layers = dataclasses.replace(layers, features=config.data.features)
+        architecture.units = _solve_units(architecture, layers)
+
+
+def _solve_units(architecture: ArchitectureConfig, layers: sizes.RecurrentLayers) -> int:
+    weights = architecture.recurrent_parameters
+    assert weights is not None
+    units = layers.solve_units(weights)
+    found = layers.count_weights(units)
+    if abs(found - weights) > sizes.TOLERANCE * weights:
+        raise ConfigError(
+            f"architecture.recurrent_parameters is {weights}; no whole number of units of "
+            f"{architecture.name} comes within {sizes.TOLERANCE:.0%}: {units} would have {found}"
+        )
+    return units
+
+
 def _resolve_paths(config: RunConfig) -> None:
     """Paths as seen from where the program was started: jobs run elsewhere."""
     config.root = str(Path(config.root).expanduser().resolve())
@@ -380,6 +494,13 @@ def _resolve_paths(config: RunConfig) -> None:
 
 def check(config: RunConfig) -> None:
     """Raises `ConfigError` for the first value that its field may not hold."""
+    if "@" in (config.tracking.uri or ""):
+        # Not shown: the configuration is kept with every run, and so would be what is secret in it.
+        raise ConfigError(
+            "tracking.uri holds a user or a password; take them out of the address, and set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the "
+            "environment"
+        )
     for key, value, metadata in _walk(config):
         if "check" in metadata and not metadata["check"](value):
             raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
@@ -437,7 +558,7 @@ def as_used(config: RunConfig) -> dict[str, Any]:
 def without_effect(config: RunConfig) -> list[str]:
     """The dotted keys that hold other than their default and do nothing with the data of this run."""
     sections = {name: section() for name, section in _SECTIONS.items()}
-    standard = dataclasses.replace(config, data=type(config.data)(), **sections)
+    standard = dataclasses.replace(config, data=type(config.data)(), tuned=[], **sections)
     defaults = {key: value for key, value, _ in _walk(standard)}
     unused = tuple(f"{key}." for key in config.data.unused)
     return [
@@ -459,13 +580,15 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
 def fingerprint(config: RunConfig) -> str:
     """What determines the result of a run: its configuration, its data and the code of the stages.
 
-    Where a run is computed, tracked and compared does not count, nor does where its data lies: a
-    person's own table counts with its content.
+    Where a run is computed, tracked and compared does not count, nor does where its data lies or how
+    its answers are grouped by length: a person's own table counts with its content.
     """
     plain = as_used(config)
     sections = ("tokenizer", "architecture", "train", "seed")
     determining = {name: plain[name] for name in sections if name in plain}
-    data = {name: value for name, value in plain["data"].items() if name != "data_dir"}
+    data = plain["data"]
+    for name in ("data_dir", "length_edges"):
+        data.pop(name, None)
     for name in ("path", "test_path"):
         if data.get(name):
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import keras
@@ -20,6 +21,7 @@ import pandas as pd
 import tensorflow as tf
 
 from pipeline.adding import FEATURES, SOLVED_BELOW, Sequences, draw_batch
+from pipeline.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from pipeline.config import AddingConfig, TrainConfig
 from pipeline.kernels import FusedAdam
 from pipeline.training import Forward, Outcome
@@ -57,6 +59,8 @@ class SolveResult:
 class Watcher(Protocol):
     """Is told how training goes."""
 
+    def on_resume(self, records: list[Validation]) -> None: ...
+
     def on_validation(self, record: Validation) -> None: ...
 
 
@@ -68,6 +72,7 @@ def solve(
     train: TrainConfig,
     seed: int,
     watcher: Watcher,
+    checkpoint: Path | None = None,
 ) -> SolveResult:
     """Trains `model` until the problem is solved or the steps are used up; it keeps its last weights.
 
@@ -76,11 +81,16 @@ def solve(
         the values <float32>[batch, 1].
       validation: sequences held out, on which solved or not is decided.
       seed: draws the training sequences.
+      checkpoint: a file that holds where training stands after each validation; where it is there at
+        the start, training goes on from it, to the same numbers.
     """
     optimizer = FusedAdam(train.learning_rate, global_clipnorm=train.global_clipnorm)
     optimizer.build(model.trainable_variables)
     learn = _training_step(model, forward, optimizer)
-    records: list[Validation] = []
+    state = [*model.variables, *optimizer.variables]  # dropout's random numbers are among the first
+    records = _restore(checkpoint, state) if checkpoint else []
+    if records:
+        watcher.on_resume(records)
     while not records or not (records[-1].is_solved or records[-1].step >= data.max_steps):
         done = records[-1].step if records else 0
         steps = range(done + 1, min(done + data.steps_per_validation, data.max_steps) + 1)
@@ -92,8 +102,26 @@ def solve(
         if not (math.isfinite(record.train_mse) and math.isfinite(record.val_mse)):
             return _result(records, Outcome.diverged)
         records.append(record)
+        if checkpoint:
+            _save(checkpoint, state, records)
         watcher.on_validation(record)
     return _result(records, Outcome.finished)
+
+
+def _save(path: Path, state: list[Any], records: list[Validation]) -> None:
+    arrays = {"state": [np.asarray(variable) for variable in state]}
+    facts = {"records": [asdict(record) for record in records]}
+    save_checkpoint(Checkpoint(arrays, facts), path)
+
+
+def _restore(path: Path, state: list[Any]) -> list[Validation]:
+    """Puts `state` back to where a checkpoint has it -> what was before; nothing without one."""
+    checkpoint = load_checkpoint(path)
+    if checkpoint is None:
+        return []
+    for variable, value in zip(state, checkpoint.arrays["state"], strict=True):
+        variable.assign(value)
+    return [Validation(**record) for record in checkpoint.facts["records"]]
 
 
 def read_values(forward: Forward, sequences: Sequences, batch_size: int) -> np.ndarray:
@@ -134,7 +162,6 @@ _FEATURES = tf.TensorSpec([None, None, FEATURES], tf.float32)
 def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Callable[..., Any]:
     variables = model.trainable_variables
 
-    @tf.function(input_signature=[_FEATURES, tf.TensorSpec([None], tf.float32)], jit_compile=False)
     def learn(features: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             (values,) = forward(features, training=True)
@@ -142,7 +169,10 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
         optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]))
         return loss
 
-    return learn
+    signature = [_FEATURES, tf.TensorSpec([None], tf.float32)]
+    traced: Any = tf.function(learn, input_signature=signature, jit_compile=False)
+    traced.get_concrete_function()  # now: seconds that are no training
+    return traced
 
 
 @cache  # a trace takes a second, and every validation reads

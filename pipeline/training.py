@@ -1,7 +1,7 @@
 """A model and encoded splits -> the weights of the best epoch, and how it got there.
 
-Owns the loss, the training step, stopping early and noticing divergence. Validation decides which epoch
-is kept; the test split is never seen here.
+Owns the loss, the training step, stopping early, noticing divergence and going on after a cut.
+Validation decides which epoch is kept; the test split is never seen here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import keras
@@ -21,6 +22,7 @@ import tensorflow as tf
 
 from pipeline.architectures import forward_of
 from pipeline.batches import ordered_batches, shuffled_batches
+from pipeline.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from pipeline.config import TrainConfig
 from pipeline.kernels import FusedAdam
 from pipeline.reviews import Head
@@ -34,8 +36,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch: mean losses per review (natural logarithm, summed over heads), shares of reviews with
-    every head right, and seconds of training alone, without validation.
+    """One epoch, or as much of it as `max_seconds` allowed: mean losses per review (natural logarithm,
+    summed over heads), shares of reviews with every head right, and seconds of training alone, without
+    validation.
     """
 
     epoch: int
@@ -49,7 +52,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """history: a row for each whole epoch, the columns of `EpochRecord`; best_epoch: the one whose
+    """history: a row for each validated epoch, the columns of `EpochRecord`; best_epoch: the one whose
     weights the model holds now, 0 when there is none; seconds: of training; tokens_per_second: tokens
     that are not padding.
     """
@@ -62,7 +65,9 @@ class TrainResult:
 
 
 class Watcher(Protocol):
-    """Is told how training goes."""
+    """Is told how training goes. After a cut it is first told the epochs that were done before."""
+
+    def on_resume(self, records: list[EpochRecord]) -> None: ...
 
     def on_batch(self, epoch: int, tokens: int, loss: float) -> None: ...
 
@@ -79,17 +84,23 @@ def train(
     seed: int,
     watcher: Watcher,
     forward: Forward | None = None,
+    checkpoint: Path | None = None,
 ) -> TrainResult:
-    """Fits `model`, until validation accuracy has not risen for `patience` epochs.
+    """Fits `model` until its epochs, its patience or its seconds are at an end.
 
     The model ends with the weights of its best epoch. `forward` computes the model's logits, and is the
-    model itself unless a faster way is given.
+    model itself unless a faster way is given. `checkpoint`: a file that holds where training stands
+    after each epoch; where it is there at the start, training goes on from it, to the same numbers.
     """
     fitting = _Fitting(model, forward or forward_of(model), splits, config, seed)
+    if checkpoint and fitting.restore(checkpoint):
+        watcher.on_resume(fitting.records)
     while not fitting.is_over(config):
         record = fitting.run_epoch(watcher)
         if record is None:
             return fitting.result(Outcome.diverged)
+        if checkpoint:
+            fitting.save(checkpoint)
         watcher.on_epoch(record)
     return fitting.result(Outcome.finished)
 
@@ -131,17 +142,24 @@ class _Fitting:
     best_weights: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        optimizer = FusedAdam(
+        self.optimizer = FusedAdam(
             self.config.learning_rate, global_clipnorm=self.config.global_clipnorm
         )
-        optimizer.build(self.model.trainable_variables)
-        self.step = _training_step(self.model, self.forward, optimizer)
+        self.optimizer.build(self.model.trainable_variables)
+        self.step = _training_step(self.model, self.forward, self.optimizer)
 
     def is_over(self, config: TrainConfig) -> bool:
         done = len(self.records)
-        return done >= config.epochs or (
-            self.best_epoch > 0 and done - self.best_epoch >= config.patience
+        return (
+            done >= config.epochs
+            or (self.best_epoch > 0 and done - self.best_epoch >= config.patience)
+            or self._is_spent()
         )
+
+    def _is_spent(self, seconds: float = 0.0) -> bool:
+        """Whether `max_seconds` went into training; `seconds`: into the epoch that has not ended."""
+        before = sum(record.seconds for record in self.records)
+        return before + seconds >= (self.config.max_seconds or math.inf)
 
     def run_epoch(self, watcher: Watcher) -> EpochRecord | None:
         """One pass over train and validation; None when the loss is no longer finite."""
@@ -160,6 +178,8 @@ class _Fitting:
             seen += len(batch.rows)
             tokens += batch.tokens
             watcher.on_batch(epoch, batch.tokens, total_loss / seen)
+            if self._is_spent(time.perf_counter() - started):
+                break  # what there is of the epoch is validated and recorded like a whole one
         seconds = time.perf_counter() - started
         val_loss, val_accuracy = self._validate()
         if not math.isfinite(val_loss):
@@ -181,6 +201,33 @@ class _Fitting:
         if record.val_accuracy > self.best_accuracy:
             self.best_epoch, self.best_accuracy = record.epoch, record.val_accuracy
             self.best_weights = self.model.get_weights()
+
+    def _state(self) -> list[Any]:
+        """Every variable that a step changes: weights, where dropout stands in its random numbers, and
+        the optimizer's."""
+        return [*self.model.variables, *self.optimizer.variables]
+
+    def save(self, path: Path) -> None:
+        state = [np.asarray(variable) for variable in self._state()]
+        facts = {
+            "records": [asdict(record) for record in self.records],
+            "best_epoch": self.best_epoch,
+            "best_accuracy": self.best_accuracy,
+        }
+        save_checkpoint(Checkpoint({"state": state, "best": self.best_weights}, facts), path)
+
+    def restore(self, path: Path) -> bool:
+        """Whether there was a checkpoint to go on from."""
+        checkpoint = load_checkpoint(path)
+        if checkpoint is None:
+            return False
+        for variable, value in zip(self._state(), checkpoint.arrays["state"], strict=True):
+            variable.assign(value)
+        self.best_weights = checkpoint.arrays.get("best", [])
+        self.best_epoch = checkpoint.facts["best_epoch"]
+        self.best_accuracy = checkpoint.facts["best_accuracy"]
+        self.records = [EpochRecord(**record) for record in checkpoint.facts["records"]]
+        return True
 
     def result(self, outcome: Outcome) -> TrainResult:
         if self.best_weights:
@@ -212,6 +259,7 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
         right = tf.reduce_all(_answers(logits) == labels, axis=1)
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
+    step.get_concrete_function()  # traces it: seconds, the more the larger, that are no training
     return step
 
 

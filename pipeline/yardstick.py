@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison import SweepFacts, name_by_settings
+from pipeline.comparison import SweepFacts
+from pipeline.selection import name_by_settings
 
 # What two runs over one length must share to count as two seeds of the same thing.
 _SETTINGS = tuple(
-    "units num_layers bidirectional dropout readout learning_rate batch_size global_clipnorm"
-    " max_steps".split()
+    "units num_layers bidirectional dropout readout forget_bias chrono_steps learning_rate"
+    " batch_size global_clipnorm max_steps".split()
 )
 RUN_COLUMNS = tuple(
     "run_id architecture length seed status failure solved steps_to_solve steps max_steps best_mse"
-    " test_mse cell units num_layers bidirectional dropout readout batch_size learning_rate"
-    " global_clipnorm parameters recurrent_parameters train_seconds peak_memory_mb fingerprint"
-    " data_fingerprint device threads concurrent_runs git_commit git_dirty versions started".split()
+    " test_mse cell units num_layers bidirectional dropout readout forget_bias chrono_steps"
+    " batch_size learning_rate global_clipnorm parameters recurrent_parameters train_seconds"
+    " peak_memory_mb fingerprint data_fingerprint device threads concurrent_runs git_commit git_dirty versions started".split()
 )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from conftest import small_run
@@ -74,26 +77,31 @@ def test_what_is_held_out_depends_on_the_data_alone_and_is_never_trained_on():
     assert_array_equal(draw_batch(100, 8, 1, 2).features, batches[-1].features)
 
 
-def _problem(**changes) -> AddingConfig:
-    small = {"length": 6, "max_steps": 600, "validation_size": 400, "steps_per_validation": 50}
-    return AddingConfig(**(small | changes))
+def _problem(max_steps: int = 600) -> AddingConfig:
+    return AddingConfig(length=6, max_steps=max_steps, validation_size=400, steps_per_validation=50)
 
 
-def _architecture(**changes) -> ArchitectureConfig:
-    return ArchitectureConfig(**({"name": "tiny", "cell": Cell.gru, "units": 16} | changes))
+def _architecture(**changes: Any) -> ArchitectureConfig:
+    return ArchitectureConfig(**{"name": "tiny", "cell": Cell.gru, "units": 16, **changes})
 
 
 class _Told:
     def __init__(self) -> None:
         self.records: list[Validation] = []
+        self.resumed: list[Validation] = []
+
+    def on_resume(self, records: list[Validation]) -> None:
+        self.resumed = list(records)
 
     def on_validation(self, record: Validation) -> None:
         self.records.append(record)
 
 
-def _solve(architecture: ArchitectureConfig, data: AddingConfig, seed: int = 0, **train):
+def _solve(
+    architecture: ArchitectureConfig, data: AddingConfig, seed: int = 0, learning_rate: float = 1e-2
+):
     model = build_regressor(architecture, FEATURES, seed)
-    config = TrainConfig(**({"learning_rate": 1e-2} | train))
+    config = TrainConfig(learning_rate=learning_rate)
     told, forward = _Told(), fuse(model, architecture)
     held_out = draw_held_out(data)
     result = solve(model, forward, held_out.validation, data, config, seed, told)
@@ -156,6 +164,36 @@ def test_the_same_seed_takes_the_same_steps_to_the_last_digit():
     assert not history(1).equals(history(2))
 
 
+def test_a_run_that_was_cut_off_goes_on_to_the_same_numbers(tmp_path):
+    data, architecture = _problem(max_steps=150), _architecture(dropout=0.1)
+    validation = draw_held_out(data).validation
+
+    class Cut(_Told):
+        def on_validation(self, record: Validation) -> None:
+            super().on_validation(record)
+            if record.step == 100:
+                raise KeyboardInterrupt
+
+    def go(told: _Told, checkpoint: Path | None = None) -> tuple[SolveResult, list[np.ndarray]]:
+        model = build_regressor(architecture, FEATURES, 0)
+        forward, config = fuse(model, architecture), TrainConfig(learning_rate=1e-3)
+        result = solve(model, forward, validation, data, config, 0, told, checkpoint)
+        return result, model.get_weights()
+
+    checkpoint = tmp_path / "cut.npz"
+    with pytest.raises(KeyboardInterrupt):
+        go(Cut(), checkpoint)
+    told = _Told()
+    gone_on, weights = go(told, checkpoint)
+    whole, expected = go(_Told())
+    assert [record.step for record in told.resumed] == [50, 100]
+    assert [record.step for record in told.records] == [150]
+    timed = ["seconds"]
+    assert gone_on.history.drop(columns=timed).equals(whole.history.drop(columns=timed))
+    for ours, theirs in zip(weights, expected, strict=True):
+        assert_array_equal(ours, theirs)
+
+
 def test_the_fingerprint_follows_the_length_and_leaves_out_what_does_nothing(tmp_path):
     def of(**changes: object) -> str:
         return fingerprint(small_run(tmp_path, **{"data": AddingConfig(), **changes}))
@@ -174,6 +212,7 @@ def test_the_fingerprint_follows_the_length_and_leaves_out_what_does_nothing(tmp
         {"architecture__embedding_dim": 9},
         {"train__epochs": 9},
         {"train__patience": 9},
+        {"train__max_seconds": 9.0},
         {"data": AddingConfig(length_edges=[7])},
     ):
         assert of(**change) == base

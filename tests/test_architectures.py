@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 from conftest import ROOT
 
 from pipeline.architectures import build_model, count_recurrent_parameters, forward_of
-from pipeline.config import ArchitectureConfig, Cell, Readout
+from pipeline.config import ArchitectureConfig, Cell, ForgetBias, Readout
 from pipeline.reviews import Head
 
 HEADS = (Head("sentiment", ("negative", "positive")), Head("subject", ("film", "plot", "music")))
@@ -53,6 +54,7 @@ def test_shapes_and_parameters_are_those_of_the_literature(name):
         expected += directions * GATES[config.cell] * 6 * (width + 6 + biases)
         width = directions * 6
     assert count_recurrent_parameters(model) == expected
+    assert config.recurrent_layers.count_weights(6) == expected
     outer = model.get_layer(f"recurrent_{config.num_layers}")
     assert outer.output.shape == (None, directions * 6)
     if config.num_layers > 1:
@@ -109,3 +111,76 @@ def test_the_seed_draws_the_weights():
 
     assert all(np.array_equal(a, b) for a, b in zip(weights(3), weights(3), strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(weights(3), weights(4), strict=True))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_solved_units_give_a_model_of_that_many_weights(name):
+    config = _preset(name, embedding_dim=12)
+    config.units = config.recurrent_layers.solve_units(5000)
+    model = build_model(config, 50, HEADS, 0)
+    assert count_recurrent_parameters(model) == config.recurrent_layers.count_weights(config.units)
+    assert count_recurrent_parameters(model) == pytest.approx(5000, rel=0.05)
+
+
+def _biases(model: Any, units: int) -> list[np.ndarray]:
+    """The bias of each layer and direction as rows input, forget, candidate, output."""
+    cells = []
+    for layer in model.layers:
+        if layer.name.startswith("recurrent_"):
+            both = isinstance(layer, keras.layers.Bidirectional)
+            directions = (layer.forward_layer, layer.backward_layer) if both else (layer,)
+            cells += [direction.cell for direction in directions]
+    return [np.array(cell.bias).reshape(4, units) for cell in cells]
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(ForgetBias.unit, 1), (ForgetBias.zero, 0)])
+def test_the_forget_gate_begins_as_it_is_told(kind, expected):
+    model = build_model(_preset("stacked_bi_lstm", units=6, forget_bias=kind), 50, HEADS, 0)
+    assert len(_biases(model, 6)) == 4
+    for bias in _biases(model, 6):
+        np.testing.assert_array_equal(bias[1], expected)
+        np.testing.assert_array_equal(bias[[0, 2, 3]], 0)
+
+
+def _chrono(seed: int, units: int = 200) -> Any:
+    config = _preset(
+        "stacked_bi_lstm", units=units, forget_bias=ForgetBias.chrono, chrono_steps=101
+    )
+    return build_model(config, 50, HEADS, seed)
+
+
+def test_chrono_spreads_the_memories_of_the_units_over_its_steps():
+    biases = _biases(_chrono(0), 200)
+    assert len(biases) == 4
+    for bias in biases:
+        memories = np.exp(bias[1])  # uniform from 1 to 100: the mean of 200 is 50.5 +- 2
+        assert 1 <= memories.min() < 6
+        assert 95 < memories.max() <= 100
+        assert 42 < memories.mean() < 59
+        np.testing.assert_array_equal(bias[0], -bias[1])
+        np.testing.assert_array_equal(bias[2:], 0)
+    assert not np.array_equal(biases[0], biases[1])
+    assert not np.array_equal(biases[0], biases[2])
+
+
+def test_the_seed_draws_the_memories_and_nothing_but_biases_is_changed():
+    first, again, other = (
+        _biases(_chrono(3, 6), 6),
+        _biases(_chrono(3, 6), 6),
+        _biases(_chrono(4, 6), 6),
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    plain = build_model(_preset("stacked_bi_lstm", units=6), 50, HEADS, 3)
+    for ours, theirs in zip(_chrono(3, 6).weights, plain.weights, strict=True):
+        if not ours.path.endswith("/bias"):
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=ours.path)
+
+
+def test_a_saved_model_with_chrono_biases_names_nothing_of_ours(tmp_path: Path):
+    model = _chrono(0, 6)
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        assert "rnn_vs_lstm" not in file.read("config.json").decode()
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(_biases(model, 6), _biases(loaded, 6))

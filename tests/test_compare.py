@@ -155,6 +155,7 @@ def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, monkeypatch)
     from conftest import small_run
 
     from experiments import sweep
+    from experiments.job import launcher
 
     job = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     real = subprocess.Popen
@@ -162,7 +163,7 @@ def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, monkeypatch)
         sweep.subprocess, "Popen", lambda command, **rest: real([sys.executable, "-c", job], **rest)
     )
     config = small_run(tmp_path)
-    word = {"parent_run_id": None, "concurrent_runs": 1}
+    word = {"parent_run_id": None, "concurrent_runs": 1, "launcher": launcher(), "lines": True}
     (tmp_path / "sweep.json").write_text(json.dumps(word))
     sweep.run_job(config, tmp_path, tmp_path / "0")
     (run,) = Store.of(config).runs()

@@ -14,12 +14,16 @@ from pipeline.config import (
     Cell,
     ConfigError,
     CsvConfig,
+    ForgetBias,
     Keep,
+    RunConfig,
     as_plain,
+    build,
     check,
     fingerprint,
     from_plain,
     may_hold,
+    register_schemas,
     without_effect,
 )
 
@@ -40,6 +44,12 @@ from pipeline.config import (
         ("name", "../elsewhere"),
         ("seed", -1),
         ("device__threads", 0),
+        ("architecture__recurrent_parameters", 0),
+        ("architecture__chrono_steps", 1),
+        ("train__max_seconds", 0.0),
+        ("train__max_seconds", float("inf")),
+        ("tuned", ["units"]),
+        ("tuned", ["learning_rate", "learning_rate"]),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_it_may_hold(tmp_path, path, value):
@@ -70,6 +80,98 @@ def test_a_config_survives_being_written_and_read(tmp_path):
     assert from_plain(as_plain(config)) == config
 
 
+def _built(tmp_path: Path, **changes: object) -> RunConfig:
+    return from_plain(as_plain(small_run(tmp_path, **changes)))
+
+
+def test_units_are_solved_from_the_weights_asked_for(tmp_path):
+    # 4 gates of 16 units that read 16 features, 16 units and a bias.
+    weights = 4 * 16 * (16 + 16 + 1)
+    changes = {"architecture__recurrent_parameters": weights, "architecture__embedding_dim": 16}
+    config = _built(tmp_path, **changes)
+    assert config.architecture.units == 16
+    assert from_plain(as_plain(config)) == config
+    gru = _built(tmp_path, **changes, architecture__cell=Cell.gru)
+    assert gru.architecture.units == 19
+    assert fingerprint(gru) != fingerprint(_built(tmp_path, architecture__cell=Cell.gru))
+
+
+def test_weights_that_no_units_have_are_refused_with_those_that_come_closest(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        _built(tmp_path, architecture__recurrent_parameters=100)
+    assert str(error.value) == (
+        "architecture.recurrent_parameters is 100; no whole number of units of lstm comes within 2%: "
+        "2 would have 88"
+    )
+
+
+def test_the_forget_gate_is_an_lstms(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        _built(tmp_path, architecture__cell=Cell.gru, architecture__forget_bias=ForgetBias.chrono)
+    message = str(error.value)
+    assert message.startswith("architecture.forget_bias is chrono, but only an lstm")
+    assert "cell gru it may hold unit" in message
+    assert _built(tmp_path, architecture__cell=Cell.gru).architecture.chrono_steps is None
+
+
+def test_chrono_provides_for_all_that_is_read_unless_told_otherwise(tmp_path):
+    changes = {"architecture__forget_bias": ForgetBias.chrono, "tokenizer__max_length": 321}
+    assert _built(tmp_path, **changes).architecture.chrono_steps == 321
+    told = _built(tmp_path, **changes, architecture__chrono_steps=50)
+    assert told.architecture.chrono_steps == 50
+
+
+def test_a_run_is_called_by_what_is_tuned_too(tmp_path):
+    assert small_run(tmp_path).title == "lstm seed 0"
+    tuned = small_run(tmp_path, tuned=["learning_rate", "dropout"], seed=2)
+    assert tuned.title == "lstm seed 2, learning_rate 0.001, dropout 0"
+
+
+LEAGUES = ("equal_units", "equal_parameters", "equal_time")
+NINE = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
+
+
+def _league(name: str, *overrides: str) -> tuple[list[RunConfig], dict[str, str]]:
+    """The configuration of every architecture of a league, and what it sweeps over."""
+    from hydra import compose, initialize_config_dir
+
+    register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        chosen = [f"experiment={name}", *overrides]
+        tree = compose("config", overrides=chosen, return_hydra_config=True)
+        params = dict(tree.hydra.sweeper.params)
+        names = params["architecture"].split(",")
+        trees = [compose("config", overrides=[*chosen, f"architecture={one}"]) for one in names]
+    return [build(tree) for tree in trees], params
+
+
+@pytest.mark.parametrize("name", LEAGUES)
+def test_every_league_tunes_the_same_grid_and_differs_in_what_it_holds_equal(name):
+    configs, params = _league(name)
+    _, first = _league(LEAGUES[0])
+    assert params == first
+    assert sorted(config.architecture.name for config in configs) == NINE
+    assert {config.name for config in configs} == {name}
+    assert all(config.tuned == ["learning_rate"] for config in configs)
+    assert {config.data.kind for config in configs} == {"imdb"}
+    assert _league(name, "data=clauses")[0][0].data.kind == "clauses"
+
+
+def test_the_weights_of_equal_parameters_agree_within_two_percent_with_each_other():
+    weights = [
+        config.architecture.recurrent_layers.count_weights(config.architecture.units)
+        for config in _league("equal_parameters")[0]
+    ]
+    assert max(weights) / min(weights) < 1.02
+
+
+def test_equal_time_ends_by_its_seconds_alone_one_run_at_a_time():
+    for config in _league("equal_time")[0]:
+        assert config.train.max_seconds == 240
+        assert min(config.train.epochs, config.train.patience) == 1000
+        assert (config.device.workers, config.device.threads) == (1, 1)
+
+
 def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp_path):
     base = fingerprint(small_run(tmp_path))
     for change in (
@@ -78,6 +180,8 @@ def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp
         {"train__learning_rate": 2e-3},
         {"data__seed": 1},
         {"tokenizer__max_length": 9},
+        {"architecture__forget_bias": ForgetBias.zero},
+        {"train__max_seconds": 5.0},
     ):
         assert fingerprint(small_run(tmp_path, **change)) != base
     for change in (
@@ -87,6 +191,8 @@ def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp
         {"device__workers": 2},
         {"tracking__uri": "http://127.0.0.1:1"},
         {"root": "elsewhere"},
+        {"data__length_edges": [7]},
+        {"tuned": ["learning_rate"]},
     ):
         assert fingerprint(small_run(tmp_path, **change)) == base
 
@@ -144,6 +250,8 @@ def _compare(*overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
         (["data.length=100"], ["data.length", "data=adding"]),
         (["experiment=adding", "data.max_steps=5,6"], ["data", "several values"]),
         (["nonsense"], ["nonsense", "name=value"]),
+        (["tuned=[units]"], ["tuned", "units", "learning_rate"]),
+        (["architecture.recurrent_parameters=5"], ["recurrent_parameters", "5", "2%", "lstm"]),
         (["-m", "architecture=lstm,gru", "seed=0,-1"], ["seed", "-1"]),
         (["experiment=quickstart", "train.epochs=0"], ["train.epochs", "0", "at least 1"]),
     ],

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from pipeline.adding import draw_sequences
 from pipeline.architectures import build_model, build_regressor, forward_of
-from pipeline.config import ArchitectureConfig, Cell, Readout
+from pipeline.config import ArchitectureConfig, Cell, ForgetBias, Readout
 from pipeline.kernels import FusedAdam, fuse
 from pipeline.reviews import Head
 
@@ -115,6 +115,22 @@ def test_the_units_of_a_real_run(cell: Cell) -> None:
     assert_same(model, config, draw_tokens([40, 33, 40, 12]))
 
 
+@pytest.mark.parametrize("kind", ForgetBias, ids=lambda kind: kind.name)
+def test_the_biases_that_training_begins_with(kind: ForgetBias) -> None:
+    config = ArchitectureConfig(
+        name="tiny",
+        cell=Cell.lstm,
+        units=8,
+        num_layers=2,
+        bidirectional=True,
+        embedding_dim=6,
+        forget_bias=kind,
+        chrono_steps=300,
+    )
+    model = build_model(config, VOCAB_SIZE, HEADS, 0)
+    assert_same(model, config, draw_tokens([60, 3, 41]))
+
+
 @pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
 def test_dropout_draws_what_keras_draws(cell: Cell) -> None:
     model, config = make_model(cell=cell, bidirectional=True, num_layers=2, dropout=0.4)
@@ -183,7 +199,7 @@ def test_sequences_of_numbers(
         weights = [weight.value for weight in model.trainable_variables]
         with tf.GradientTape() as tape:
             (values,) = forward(tf.constant(features), training=True)
-            total = tf.reduce_mean(values[:, 0] * np.float32([1, -2, 3, 0.5, 1]))
+            total = tf.reduce_mean(values[:, 0] * np.array([1, -2, 3, 0.5, 1], np.float32))
         results.append([values, *tape.gradient(total, weights)])
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=TOLERANCE, rtol=0)

@@ -20,9 +20,11 @@ from pipeline.tracking import (
     SweepPlan,
     TrackingError,
     ensure_failed,
+    is_done,
     load_runs,
-    open_sweep,
+    settle,
     track_run,
+    track_sweep,
 )
 
 
@@ -125,19 +127,121 @@ def test_what_a_dead_process_left_running_is_ended_with_its_reason(store, tmp_pa
 
 def test_a_result_is_found_by_its_fingerprint(store, tmp_path):
     config = small_run(tmp_path)
-    assert store.find_done(fingerprint(config)) is None
+    assert store.newest(fingerprint(config)) is None
     with pytest.raises(ValueError, match="oops"), track_run(store, config, None):
         raise ValueError("oops")
-    assert store.find_done(fingerprint(config)) is None
+    assert not is_done(store.newest(fingerprint(config)))
     run_id = _finish(store, config, 0.5)
-    found = store.find_done(fingerprint(config))
+    found = store.newest(fingerprint(config))
     assert found is not None
+    assert is_done(found)
     assert found.info.run_id == run_id
+    assert len(store.runs()) == 1  # it went on in the run that had failed
+
+
+def test_a_run_that_was_cut_off_goes_on_in_the_same_run_and_nothing_is_doubled(store, tmp_path):
+    config = small_run(tmp_path)
+    with track_run(store, config, "the first sweep") as recorder:
+        recorder.metrics({"val/accuracy": 0.25}, 1)
+        recorder.end("stopped", "stopped by hand")
+    with track_run(store, config, "the second sweep") as again:
+        again.metrics({"val/accuracy": 0.25, "time/epoch_seconds": 1.0}, 1)
+        again.metrics({"val/accuracy": 0.5}, 2)
+        assert store.client.get_run(again.run_id).info.status == "RUNNING"
+        assert "failure" not in store.client.get_run(again.run_id).data.tags
+    assert again.run_id == recorder.run_id
+    history = store.client.get_metric_history(again.run_id, "val/accuracy")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.25), (2, 0.5)]
+    assert len(store.client.get_metric_history(again.run_id, "time/epoch_seconds")) == 1
+    tags = store.client.get_run(again.run_id).data.tags
+    assert (tags["outcome"], tags["continued"]) == ("finished", "1")
+    assert tags["mlflow.parentRunId"] == "the second sweep"
+
+
+def test_rerun_begins_anew_and_what_it_leaves_decides(store, tmp_path):
+    config = small_run(tmp_path)
+    first = _finish(store, config, 0.5)
+    config.rerun = True
+    with pytest.raises(ValueError, match="oops"), track_run(store, config, None) as recorder:
+        raise ValueError("oops")
+    assert recorder.run_id != first
+    newest = store.newest(fingerprint(config))
+    assert newest is not None
+    assert newest.info.run_id == recorder.run_id
+
+
+def test_what_is_running_without_a_process_is_ended_and_what_has_one_is_left(store, tmp_path):
+    configs = [small_run(tmp_path, seed=seed) for seed in (0, 1)]
+    runs = [
+        store.client.create_run(
+            store.experiment_id, tags={"kind": "run", "fingerprint": fingerprint(config)}
+        )
+        for config in configs
+    ]
+    with store.claim(fingerprint(configs[0])) as ours:
+        assert ours
+        settle(store)
+    found = [store.client.get_run(run.info.run_id) for run in runs]
+    assert [run.info.status for run in found] == ["RUNNING", "KILLED"]
+    assert found[1].data.tags["failure"] == "cut off"
+
+
+def test_on_a_server_only_runs_begun_here_are_ended_and_gone_on_with(store, tmp_path, monkeypatch):
+    config = small_run(tmp_path)
+    tags = {"kind": "run", "fingerprint": fingerprint(config), "place": "another machine"}
+    store.client.create_run(store.experiment_id, tags=tags)
+    monkeypatch.setattr(store, "is_local", False)
+    settle(store)
+    assert store.newest(fingerprint(config)) is None
+    run_id = _finish(store, config, 0.5)
+    statuses = {run.info.run_id: run.info.status for run in store.runs()}
+    assert sorted(statuses.values()) == ["FINISHED", "RUNNING"]
+    assert statuses[run_id] == "FINISHED"
+
+
+def test_a_claim_is_for_one_at_a_time(store):
+    with store.claim("a") as first:
+        assert first
+        with store.claim("a", patience=0) as second, store.claim("b", patience=0) as other:
+            assert not second
+            assert other
+    with store.claim("a", patience=0) as again:
+        assert again
+
+
+def test_a_sweep_launched_again_goes_on_under_the_same_parent(store, tmp_path):
+    plan = SweepPlan.of([small_run(tmp_path, seed=seed) for seed in (0, 1)])
+    with track_sweep(store, plan) as first, pytest.raises(TrackingError, match="another process"):
+        track_sweep(store, plan).__enter__()
+    # Its process dies here; the same sweep, in another order, is the same sweep.
+    with track_sweep(store, SweepPlan.of([small_run(tmp_path, seed=s) for s in (1, 0)])) as second:
+        assert second.run_id == first.run_id
+        second.end("finished")
+    assert [run.info.status for run in store.runs()] == ["FINISHED"]
+
+
+def test_a_wider_sweep_takes_over_the_runs_of_the_narrower_and_leaves_those_of_others(
+    store, tmp_path
+):
+    def sweep(*seeds: int):
+        return track_sweep(store, SweepPlan.of([small_run(tmp_path, seed=seed) for seed in seeds]))
+
+    def parent_of(run_id: str) -> str:
+        return store.client.get_run(run_id).data.tags["mlflow.parentRunId"]
+
+    with sweep(0) as narrow:
+        run = _finish(store, small_run(tmp_path, seed=0), 0.5, narrow.run_id)
+    with sweep(5, 6) as other:
+        not_wanted = _finish(store, small_run(tmp_path, seed=6), 0.5, other.run_id)
+    with sweep(0, 1, 5) as wide:
+        assert parent_of(run) == wide.run_id
+        assert parent_of(not_wanted) == other.run_id
 
 
 def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp_path):
     configs = [small_run(tmp_path, seed=seed) for seed in (0, 1, 2)]
-    parent = open_sweep(store, SweepPlan.of(configs))
+    with track_sweep(store, SweepPlan.of(configs)) as parent:
+        pass
     _finish(store, small_run(tmp_path, seed=9), 0.1)  # not of this sweep
     first = _finish(store, configs[0], 0.5, parent.run_id)
     with pytest.raises(ValueError, match="oops"), track_run(store, configs[0], parent.run_id):
@@ -180,10 +284,9 @@ def test_a_deleted_experiment_says_what_to_do(store, tmp_path):
         Store(None, tmp_path, "small")
 
 
-def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path):
     with pytest.raises(TrackingError) as error:
-        Store("http://somebody:secret@127.0.0.1:9", tmp_path, "small")
+        Store("http://somebody:secret@127.0.0.1:9", tmp_path, "small", wait_seconds=0)
     assert "http://127.0.0.1:9 does not answer" in str(error.value)
     assert "secret" not in str(error.value)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import small_run
 
+from pipeline import training
 from pipeline.architectures import build_model, forward_of
 from pipeline.config import Cell, TrainConfig
 from pipeline.kernels import fuse
@@ -19,6 +21,9 @@ HEADS = (Head("first", ("a", "b")), Head("second", ("x", "y", "z")))
 
 
 class Silent:
+    def on_resume(self, records: list[EpochRecord]) -> None:
+        pass
+
     def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
         pass
 
@@ -98,6 +103,55 @@ def test_it_stops_after_patience_and_holds_the_best_weights():
         np.testing.assert_array_equal(kept, now)
 
 
+class Clock:
+    """Time passes in training, a second for each batch, and much of it in validation."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        validate = training._Fitting._validate
+
+        def slowly(fitting: training._Fitting) -> tuple[float, float]:
+            self.now += 1000
+            return validate(fitting)
+
+        monkeypatch.setattr(training._Fitting, "_validate", slowly)
+        monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
+        self.now += 1
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        self.now += 1000
+
+
+@pytest.mark.parametrize(
+    ("max_seconds", "epochs"),
+    [(10.0, [4, 4, 2]), (8.0, [4, 4]), (9.5, [4, 4, 2]), (2.0, [2]), (0.1, [1]), (None, [4] * 4)],
+)
+def test_the_seconds_end_training_within_an_epoch_and_validation_costs_none(
+    max_seconds, epochs, monkeypatch
+):
+    clock = Clock(monkeypatch)
+    model = build_model(_architecture(), 20, HEADS, 0)
+    config = TrainConfig(epochs=4, patience=99, batch_size=64, max_seconds=max_seconds)
+    result = train(model, _splits(rows=256), config, 0, clock)
+    assert result.outcome == Outcome.finished
+    assert result.history.seconds.tolist() == epochs
+    assert result.seconds == sum(epochs)
+    assert result.history.val_accuracy.notna().all()
+    assert result.best_epoch == result.history.set_index("epoch").val_accuracy.idxmax()
+    tokens = result.history.tokens
+    assert (tokens[result.history.seconds < 4] < tokens[0]).all() or len(epochs) == 1
+
+
+def test_patience_still_ends_training_before_its_seconds(monkeypatch):
+    clock = Clock(monkeypatch)
+    model = build_model(_architecture(), 20, HEADS, 0)
+    config = TrainConfig(epochs=50, patience=1, learning_rate=1e-9, max_seconds=1e6)
+    result = train(model, _splits(rows=64), config, 0, clock)
+    assert len(result.history) == 2
+
+
 def test_a_loss_that_is_not_finite_ends_training_as_diverged_with_what_was_before():
     model = build_model(_architecture(), 20, HEADS, 0)
 
@@ -123,3 +177,57 @@ def test_gated_cells_learn_both_answers_over_a_short_distance(cell):
     splits = _splits(rows=512)
     result = train(model, splits, train_config, 0, Silent(), fuse(model, config))
     assert result.history.val_accuracy.max() > 0.5
+
+
+class _Cut(Exception):
+    """A process that dies."""
+
+
+class _CutAfter(Silent):
+    """Dies as soon as an epoch is told of, and remembers what it was told after that."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch, self.resumed, self.told = epoch, [], []
+
+    def on_resume(self, records: list[EpochRecord]) -> None:
+        self.resumed = [record.epoch for record in records]
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        self.told.append(record.epoch)
+        if record.epoch == self.epoch:
+            raise _Cut
+
+
+def _fit(watcher: Silent, checkpoint: Path | None):
+    architecture = _architecture(dropout=0.3)  # whose random numbers have to go on too
+    model = build_model(architecture, 30, HEADS, seed=1)
+    config = TrainConfig(epochs=4, learning_rate=1e-2, patience=9)
+    forward = fuse(model, architecture)
+    return model, train(model, _splits(), config, 1, watcher, forward, checkpoint)
+
+
+def test_training_that_was_cut_off_goes_on_to_the_same_numbers(tmp_path):
+    whole, expected = _fit(Silent(), None)
+    path = tmp_path / "deep" / "run.npz"
+    for epoch in (1, 3):
+        with pytest.raises(_Cut):
+            _fit(_CutAfter(epoch), path)
+    last = _CutAfter(99)
+    model, result = _fit(last, path)
+    assert (last.resumed, last.told) == ([1, 2, 3], [4])
+    columns = [column for column in result.history if column != "seconds"]
+    assert result.history[columns].equals(expected.history[columns])
+    assert result.best_epoch == expected.best_epoch
+    for ours, theirs in zip(model.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short"])
+def test_a_checkpoint_that_cannot_be_read_is_said_and_training_begins_anew(
+    tmp_path, content, caplog
+):
+    (tmp_path / "run.npz").write_bytes(content)
+    watcher = _CutAfter(99)
+    _fit(watcher, tmp_path / "run.npz")
+    assert (watcher.resumed, watcher.told) == ([], [1, 2, 3, 4])
+    assert "run.npz cannot be read" in caplog.text

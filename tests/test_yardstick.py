@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pytest
 from pipeline.adding import SOLVED_BELOW
 from pipeline.comparison import SweepFacts
 from pipeline.report import describe_steps, write_yardstick
+from pipeline.report.tables import rows_of
 from pipeline.report.yardstick import headline
 from pipeline.yardstick import AddingRuns, summarise
 from tests.test_report import HOSTILE, Page
@@ -71,7 +73,7 @@ def make_runs(
     return AddingRuns("adding", runs, pd.concat(histories, ignore_index=True), facts)
 
 
-def _changed(place: int, **changes: object) -> AddingRuns:
+def _changed(place: int, **changes: Any) -> AddingRuns:
     """The runs, one of them otherwise."""
     tracked = make_runs()
     runs = tracked.runs.astype(object)
@@ -80,13 +82,18 @@ def _changed(place: int, **changes: object) -> AddingRuns:
     return replace(tracked, runs=runs.convert_dtypes())
 
 
+def _row(summary: pd.DataFrame, architecture: str, length: int) -> Any:
+    (row,) = rows_of(summary[(summary.architecture == architecture) & (summary.length == length)])
+    return row
+
+
 def test_steps_are_counted_over_the_seeds_that_solve_it():
-    summary = summarise(make_runs()).summary.set_index(["architecture", "length"])
-    gru = summary.loc[("gru", 200)]
+    summary = summarise(make_runs()).summary
+    gru = _row(summary, "gru", 200)
     assert (gru.planned, gru.ended, gru.solved) == (2, 2, 2)
     assert (gru.steps, gru.steps_low, gru.steps_high) == (2_700, 2_500, 2_900)
-    assert summary.loc[("simple_rnn", 50)].steps == 4_000
-    assert np.isnan(summary.loc[("simple_rnn", 200)].steps)
+    assert _row(summary, "simple_rnn", 50).steps == 4_000
+    assert np.isnan(_row(summary, "simple_rnn", 200).steps)
 
 
 def test_the_table_says_not_solved_in_how_many_steps():
@@ -109,9 +116,10 @@ def test_a_diverged_run_counts_as_not_solved_and_is_called_so():
 
 def test_a_run_that_did_not_come_to_its_end_counts_neither_way():
     tracked = _changed(2, status="failed", failure="stopped", steps_to_solve=None)
-    summary = summarise(tracked).summary.set_index(["architecture", "length"])
-    assert (summary.loc[("gru", 200)].planned, summary.loc[("gru", 200)].ended) == (2, 1)
-    assert dict(row[:2] for row in describe_steps(summarise(tracked)))["gru"].startswith("1,000")
+    yardstick = summarise(tracked)
+    gru = _row(yardstick.summary, "gru", 200)
+    assert (gru.planned, gru.ended) == (2, 1)
+    assert describe_steps(yardstick)[0] == ("gru", "1,000 (900 to 1,100)", "2,500")
 
 
 def test_what_never_began_has_a_row():

@@ -86,16 +86,17 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
     figures.append(_accuracy(comparison, style))
     if not comparison.pairwise.empty:
         figures.append(_verdicts(comparison))
+    equal = wording.held_equal(comparison)
     figures += [
         _against_cost(comparison, style, column, name, unit)
-        for column, name, unit in (
-            ("train_seconds", "training time", "seconds"),
-            ("parameters", "parameters", "parameters"),
+        for column, shared, name, unit in (
+            ("train_seconds", "train_seconds", "training time", "seconds"),
+            ("parameters", "recurrent_parameters", "parameters", "parameters"),
         )
-        if comparison.cost[column].notna().all()
+        if comparison.cost[column].notna().all() and shared not in equal
     ]
     if not history.empty:
-        runs = comparison.runs[["run_id", "architecture", "seed"]]
+        runs = comparison.runs[comparison.runs.chosen][["run_id", "architecture", "seed"]]
         figures.append(_curves(history.merge(runs, on="run_id"), style))
     return figures
 

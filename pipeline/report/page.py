@@ -113,6 +113,8 @@ def _write_tables(comparison: Comparison, folder: Path) -> None:
     """The tables of the contract, with the numbers in full."""
     comparison.runs.to_csv(folder / "runs.csv", index=False)
     comparison.pairwise.to_csv(folder / "pairwise.csv", index=False)
+    if comparison.tuning is not None:
+        comparison.tuning.grid.to_csv(folder / "tuning.csv", index=False)
     for name, breakdown, along in (
         ("by_length", comparison.by_length, "length"),
         ("by_distance", comparison.by_distance, "distance"),
@@ -146,6 +148,8 @@ def _gather(
         "figures": drawn,
         "sections": [name for name in figures.SECTIONS if any(f.section == name for f in drawn)],
         "leagues": tables.league_table(comparison, leagues) if leagues else None,
+        "leagues_said": wording.describe_leagues([comparison, *leagues]),
+        "tuning": tables.tuning_table(comparison.tuning) if comparison.tuning else None,
         "summary": tables.summary_table(comparison) if has_results else None,
         "cost": tables.cost_table(comparison) if has_results else None,
         "pairs": tables.pair_table(comparison.pairwise),
@@ -158,7 +162,7 @@ def _gather(
             if breakdown is not None
         ],
         "published": _published(comparison),
-        "unfinished": tables.unfinished_table(comparison.runs, run_url),
+        "unfinished": tables.unfinished_table(comparison, run_url),
         "runs": tables.runs_table(comparison, run_url),
         "provenance": describe_provenance(comparison.runs, tracked.sweep),
     }

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.comparison import Breakdown, Comparison
+from pipeline.selection import Tuning
 
 MISSING = "–"
 
@@ -50,6 +51,7 @@ shown_megabytes = _unless_missing(lambda megabytes: f"{megabytes:,.0f} MB")
 shown_count = _unless_missing(lambda value: f"{value:,.0f}")
 shown_text = _unless_missing(str)
 shown_p = _unless_missing(lambda value: "< 0.0001" if value < 1e-4 else f"{value:.4f}")
+shown_setting = _unless_missing(lambda value: f"{value:g}")
 shown_number = _unless_missing(lambda value: f"{value:.2f}".replace("-", "−"))
 
 
@@ -88,7 +90,7 @@ def summary_table(comparison: Comparison) -> Table:
     further = comparison.questions[1:]
     headings = ["<architecture", "tier", "test accuracy", "95% interval", "<each seed"]
     headings += [f"{question} alone" for question in further]
-    headings += ["validation", "runs"]
+    headings += ["validation", *_tuned(comparison), "runs"]
     runs = comparison.runs[comparison.runs.compared]
     seeds = runs.groupby("architecture").test_accuracy.agg(
         lambda shares: " ".join(f"{100 * share:.1f}" for share in shares)
@@ -103,6 +105,7 @@ def summary_table(comparison: Comparison) -> Table:
             seeds[row.architecture],
             *(shown_share(share) for share in shares),
             shown_share(row.val_accuracy),
+            *_settings(runs[runs.architecture == row.architecture].iloc[0], comparison),
             f"{row.runs} of {row.planned}",
         ]
         for row, shares in zip(rows_of(comparison.summary), alone.to_numpy(), strict=True)
@@ -110,14 +113,43 @@ def summary_table(comparison: Comparison) -> Table:
     return _table("How right every architecture is on the test reviews", headings, rows)
 
 
-def cost_table(comparison: Comparison) -> Table:
-    """What a run of every architecture costs, as the mean over its runs."""
-    headings = ["<architecture", "parameters", "in the recurrent layers", "training", "an epoch"]
-    headings += ["tokens per second", "peak memory"]
-    ordered = comparison.summary[["architecture"]].merge(comparison.cost, on="architecture")
+def _tuned(comparison: Comparison) -> tuple[str, ...]:
+    return comparison.tuning.settings if comparison.tuning else ()
+
+
+def _settings(run: Any, comparison: Comparison) -> list[str]:
+    """The values of the tuned settings in a run."""
+    return [shown_setting(getattr(run, name)) for name in _tuned(comparison)]
+
+
+def tuning_table(tuning: Tuning) -> Table:
+    """Every value that was tried, what it came to on validation, and which was chosen."""
+    headings = ["<architecture", *tuning.settings, "validation", "runs", "finished", "diverged"]
     rows = [
         [
             row.architecture,
+            *(shown_setting(getattr(row, name)) for name in tuning.settings),
+            shown_share(row.val_accuracy),
+            shown_count(row.runs),
+            shown_count(row.finished),
+            shown_count(row.diverged),
+            "chosen" if row.chosen else "",
+        ]
+        for row in rows_of(tuning.grid)
+    ]
+    caption = f"Tuning of {' and '.join(tuning.settings)}: mean validation accuracy of every value"
+    return _table(caption, [*headings, "<choice"], rows)
+
+
+def cost_table(comparison: Comparison) -> Table:
+    """What a run of every architecture costs, as the mean over its runs."""
+    headings = ["<architecture", "units", "parameters", "in the recurrent layers", "training"]
+    headings += ["an epoch", "tokens per second", "peak memory"]
+    ordered = comparison.summary[["architecture", "units"]].merge(comparison.cost)
+    rows = [
+        [
+            row.architecture,
+            shown_count(row.units),
             shown_count(row.parameters),
             shown_count(row.recurrent_parameters),
             shown_seconds(row.train_seconds) + ("" if row.alone else " *"),
@@ -135,21 +167,23 @@ def league_table(comparison: Comparison, others: Sequence[Comparison]) -> Table:
     leagues = [comparison, *others]
     headings = ["<architecture"]
     for league in leagues:
-        headings += [league.experiment, "95% interval", "parameters"]
+        headings += [league.experiment, "95% interval", "recurrent weights", "training"]
     names = dict.fromkeys(name for league in leagues for name in league.summary.architecture)
-    rows = []
-    for name in names:
-        row = [name]
-        for league in leagues:
-            merged = league.summary.merge(league.cost[["architecture", "parameters"]])
-            found = merged[merged.architecture == name]
-            for one in rows_of(found):
-                row += [shown_share(one.accuracy), shown_interval(one.ci_low, one.ci_high)]
-                row += [shown_count(one.parameters)]
-            if found.empty:
-                row += [MISSING] * 3
-        rows.append(row)
+    rows = [[name, *(cell for one in leagues for cell in _in_league(name, one))] for name in names]
     return _table("Test accuracy in each league", headings, rows)
+
+
+def _in_league(name: str, league: Comparison) -> list[str]:
+    costs = league.cost[["architecture", "recurrent_parameters", "train_seconds", "alone"]]
+    merged = league.summary.merge(costs, on="architecture")
+    for row in rows_of(merged[merged.architecture == name]):
+        return [
+            shown_share(row.accuracy),
+            shown_interval(row.ci_low, row.ci_high) + ("" if row.seeds_counted else " *"),
+            shown_count(row.recurrent_parameters),
+            shown_seconds(row.train_seconds) + ("" if row.alone else " *"),
+        ]
+    return [MISSING] * 4
 
 
 def breakdown_table(breakdown: Breakdown, along: str, question: str) -> Table:
@@ -224,11 +258,13 @@ def trend_table(breakdown: Breakdown, unit: str) -> Table:
 
 def runs_table(comparison: Comparison, run_url: str | None) -> Table:
     """Every planned run, and where to find it."""
-    headings = ["<architecture", "seed", "<status", "test accuracy", "validation", "best epoch"]
-    headings += ["training", "<device", "threads", "at a time", "<commit", "<run"]
+    headings = ["<architecture", *_tuned(comparison), "seed", "<status", "test accuracy"]
+    headings += ["validation", "best epoch", "training", "<device", "threads", "at a time"]
+    headings += ["<commit", "<run"]
     rows = [
         [
             row.architecture,
+            *_settings(row, comparison),
             shown_text(row.seed),
             _status(row),
             shown_share(row.test_accuracy),
@@ -265,18 +301,21 @@ def run_cell(run_id: Any, run_url: str | None) -> Cell:
     return Cell(str(run_id)[:8], str(run_id), f"{run_url}{run_id}" if known else "")
 
 
-def unfinished_table(runs: pd.DataFrame, run_url: str | None) -> Table:
+def unfinished_table(comparison: Comparison, run_url: str | None) -> Table:
+    """What is missing; a run of a value that was tried and not chosen is not."""
+    runs = comparison.runs
     rows = [
         [
             row.architecture,
+            *_settings(row, comparison),
             shown_text(row.seed),
             "finished, not compared" if row.status == "finished" else shown_text(row.status),
             shown_text(row.failure),
             run_cell(row.run_id, run_url),
         ]
-        for row in rows_of(runs[~runs.compared])
+        for row in rows_of(runs[~runs.compared & (runs.chosen | (runs.status != "finished"))])
     ]
-    headings = ["<architecture", "seed", "<status", "<reason", "<run"]
+    headings = ["<architecture", *_tuned(comparison), "seed", "<status", "<reason", "<run"]
     return _table("Runs that no number rests on", headings, rows)
 
 

@@ -22,6 +22,8 @@ from pipeline.report.tables import (
     shown_seconds,
     shown_share,
 )
+from pipeline.selection import describe_run
+from pipeline.sizes import TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ def _take(found: Standing, comparison: Comparison) -> str:
 def _cheapest(comparison: Comparison) -> Reader | None:
     """The least training time among those that may be the best and score about as much."""
     cost = comparison.cost.set_index("architecture")
-    if cost.train_seconds.isna().any():
+    if cost.train_seconds.isna().any() or "train_seconds" in held_equal(comparison):
         return None
     found = find_standing(comparison.summary, comparison.pairwise)
     accuracies = comparison.summary.set_index("architecture").accuracy
@@ -251,6 +253,38 @@ def _cheapest(comparison: Comparison) -> Reader | None:
         because += " Other work ran at the same time, so read the times with care."
     take = name if _several_seeds(comparison) else f"{name}, as far as one seed goes"
     return Reader("The smallest budget", take, because)
+
+
+def held_equal(comparison: Comparison) -> dict[str, str]:
+    """Which of units, recurrent_parameters and train_seconds all architectures share, and how much.
+
+    Nothing, for a single architecture.
+    """
+    runs = comparison.runs[comparison.runs.compared]
+    if len(comparison.summary) < 2:
+        return {}
+    equal = {}
+    weights = comparison.cost.recurrent_parameters
+    if weights.notna().all() and weights.max() <= (1 + 2 * TOLERANCE) * weights.min():
+        both = dict.fromkeys([shown_count(weights.min()), shown_count(weights.max())])
+        equal["recurrent_parameters"] = f"{' to '.join(both)} weights in the recurrent layers"
+    if runs.max_seconds.notna().all() and runs.max_seconds.nunique() == 1:
+        equal["train_seconds"] = f"{shown_seconds(runs.max_seconds.iloc[0])} of training"
+    if runs.units.notna().all() and runs.units.nunique() == 1:
+        equal["units"] = f"{shown_count(runs.units.iloc[0])} units"
+    return equal
+
+
+def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str, str]]:
+    """For each league its name, what it holds equal and what it found."""
+    return [
+        (
+            league.experiment,
+            listed(list(held_equal(league).values()) or ["nothing but the texts"]),
+            headline(league),
+        )
+        for league in leagues
+    ]
 
 
 def describe_accuracy(comparison: Comparison) -> str:
@@ -344,10 +378,11 @@ def cautions(comparison: Comparison) -> list[str]:
     said = list(comparison.notes)
     runs = comparison.runs
     lost = runs[~runs.compared & (runs.status != "finished")]
+    settings = comparison.tuning.settings if comparison.tuning else ()
     for status, group in lost.groupby(lost.status.astype(str)):
-        names = listed([f"{row.architecture} seed {row.seed}" for row in rows_of(group)])
+        names = listed([describe_run(row, settings) for row in rows_of(group)])
         said.append(f"{_counted(len(group), 'run')} {status}: {names}.")
-    if len(lost) and not comparison.summary.empty:
+    if lost.chosen.any() and not comparison.summary.empty:
         said.append("Accuracies are those of the finished runs alone.")
     single = comparison.summary[~comparison.summary.seeds_counted.astype(bool)]
     if len(single):

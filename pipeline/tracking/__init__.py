@@ -6,10 +6,16 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# Who waits for a server, and how long, is decided in `server`.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
-from pipeline.tracking.load import holds_adding, load_adding, load_runs
-from pipeline.tracking.record import RunRecorder, SweepPlan, ensure_failed, open_sweep, track_run
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.tracking.load import find_sweep, holds_adding, load_adding, load_runs
+from pipeline.tracking.record import RunRecorder
+from pipeline.tracking.runs import SweepPlan, ensure_failed, settle, track_run, track_sweep
+from pipeline.tracking.server import TrackingError
+from pipeline.tracking.store import Store, is_done
 
 __all__ = [
     "RunRecorder",
@@ -17,9 +23,12 @@ __all__ = [
     "SweepPlan",
     "TrackingError",
     "ensure_failed",
+    "find_sweep",
     "holds_adding",
+    "is_done",
     "load_adding",
     "load_runs",
-    "open_sweep",
+    "settle",
     "track_run",
+    "track_sweep",
 ]

@@ -15,7 +15,8 @@ import pandas as pd
 from mlflow.entities import Run
 
 from pipeline.comparison import SweepFacts, TrackedRuns
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.tracking.server import TrackingError
+from pipeline.tracking.store import Store
 from pipeline.yardstick import AddingRuns
 
 _HISTORY = {
@@ -25,9 +26,10 @@ _HISTORY = {
     "val/accuracy": "val_accuracy",
     "time/epoch_seconds": "seconds",
 }
-_TEXTS = "architecture data cell tokenizer keep readout".split()
+_TEXTS = "architecture data cell tokenizer keep readout forget_bias".split()
 _WHOLE = "seed units num_layers embedding_dim max_length vocab_size batch_size epochs".split()
-_NUMBERS = "learning_rate dropout global_clipnorm".split()
+_WHOLE += ["chrono_steps"]
+_NUMBERS = "learning_rate dropout global_clipnorm max_seconds".split()
 _METRICS = {
     "best/epoch": "best_epoch",
     "best/val_accuracy": "val_accuracy",
@@ -62,37 +64,35 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     Raises:
       TrackingError: the experiment holds no run.
     """
-    tracked = [run for run in store.runs() if not _is_adding(run)]
-    runs, sweeps, plan, chosen = _find(store, tracked, sweep_id)
+    runs, sweeps, plan, chosen = _find(store, sweep_id, adding=False)
     finished = [run for run in chosen.values() if run is not None and _status(run) == "finished"]
     rows = [
         _row(run) if run else _missing(plan, fingerprint) for fingerprint, run in chosen.items()
     ]
+    history = _concat([_history(store, run) for run in chosen.values() if run])
     facts = _facts(store, sweeps, runs, plan, finished)
     return TrackedRuns(
         store.name,
-        pd.DataFrame(rows).convert_dtypes(),
+        _with_whole_epochs(pd.DataFrame(rows), history).convert_dtypes(),
         _concat([_predictions(store, run) for run in finished]),
-        _concat([_history(store, run) for run in chosen.values() if run]),
+        history,
         facts,
     )
 
 
 def load_adding(store: Store, sweep_id: str | None = None) -> AddingRuns:
     """The same for the adding problem."""
-    tracked = [run for run in store.runs() if _is_adding(run)]
-    runs, sweeps, plan, chosen = _find(store, tracked, sweep_id)
-    ended = [run for run in chosen.values() if run is not None and _status(run) == "finished"]
+    runs, sweeps, plan, chosen = _find(store, sweep_id, adding=True)
+    begun = [run for run in chosen.values() if run is not None]
     rows = [
         _row(run) | _adding_row(run) if run else _missing(plan, fingerprint)
         for fingerprint, run in chosen.items()
     ]
-    begun = [run for run in chosen.values() if run]
     return AddingRuns(
         store.name,
         pd.DataFrame(rows).convert_dtypes(),
         _concat([_history(store, run, _ADDING_HISTORY, "step") for run in begun]),
-        _facts(store, sweeps, runs, plan, ended),
+        _facts(store, sweeps, runs, plan, [run for run in begun if _status(run) == "finished"]),
     )
 
 
@@ -111,11 +111,13 @@ def _is_adding(run: Run) -> bool:
 
 
 def _find(
-    store: Store, tracked: list[Run], sweep_id: str | None
+    store: Store, sweep_id: str | None, *, adding: bool
 ) -> tuple[list[Run], list[Run], dict[str, Any] | None, dict[str, Run | None]]:
     """-> the runs; the sweeps to choose from, newest first; the plan of the first; and, by fingerprint,
     the run that stands for it.
     """
+    store.deliver()
+    tracked = [run for run in store.runs() if _is_adding(run) == adding]
     runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
     sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
     sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
@@ -126,6 +128,16 @@ def _find(
         )
     plan = _load_json(store, sweeps[0], "plan.json") if sweeps else None
     return runs, sweeps, plan, _choose(runs, plan)
+
+
+def find_sweep(store: Store, data_fingerprint: str) -> str | None:
+    """The newest sweep of an experiment of which a run was trained on these data."""
+    trained = store.runs(f"tags.data_fingerprint = '{data_fingerprint}'")
+    fingerprints = {run.data.tags.get("fingerprint") for run in trained}
+    for sweep in store.runs("tags.kind = 'sweep'"):
+        if fingerprints & set(_load_json(store, sweep, "plan.json")["fingerprints"]):
+            return sweep.info.run_id
+    return None
 
 
 def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
@@ -169,8 +181,8 @@ def _row(run: Run) -> dict[str, Any]:
 def _adding_row(run: Run) -> dict[str, Any]:
     params, metrics = run.data.params, run.data.metrics
     row = {column: metrics.get(name) for name, column in _ADDING_METRICS.items()}
-    whole = {name: int(params[name]) for name in ("length", "max_steps")}
-    return row | whole
+    whole = ("length", "max_steps")
+    return row | {name: int(params[name]) if name in params else None for name in whole}
 
 
 def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
@@ -183,6 +195,7 @@ def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "architecture": plan["architectures"][place],
         "seed": plan["seeds"][place],
+        **{name: values[place] for name, values in plan.get("tuned", {}).items()},
         **({"length": plan["lengths"][place]} if plan.get("lengths") else {}),
     }
 
@@ -208,6 +221,16 @@ def _history(
     }
     table = pd.DataFrame(columns).rename_axis(place).sort_index().reset_index()
     return table.assign(run_id=run.info.run_id)
+
+
+def _with_whole_epochs(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """The last epoch of a run with a budget of seconds was cut short: the mean of those before it."""
+    budgeted = runs.max_seconds.notna() if "max_seconds" in runs else pd.Series(False, runs.index)
+    if history.empty or not budgeted.any():
+        return runs
+    whole = history[history.duplicated("run_id", keep="last")]
+    seconds = runs.run_id.map(whole.groupby("run_id").seconds.mean())
+    return runs.assign(epoch_seconds=runs.epoch_seconds.where(~budgeted, seconds))
 
 
 def _facts(
@@ -236,6 +259,7 @@ def _facts(
         started.strftime("%Y-%m-%d %H:%M UTC"),
         tuple(edges),
         store.shown_uri if store.uri.startswith("http") else Path(store.uri).name,
+        tuple(plan.get("tuned", ())) if plan else (),
         url,
         tuple(provenance.items()),
     )

@@ -9,37 +9,45 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import shutil
 import sqlite3
 import time
+import uuid
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
 from pipeline.config import RunConfig
+from pipeline.tracking.outbox import Outbox, Writer
+from pipeline.tracking.server import (
+    Server,
+    TrackingError,
+    reason_of,
+    waiting_client,
+    without_credentials,
+)
 
 log = logging.getLogger(__name__)
-
-
-class TrackingError(RuntimeError):
-    """The tracking store cannot be used; the message says where and the way out."""
 
 
 class Store:
     """One experiment in an MLflow tracking store.
 
     Making one creates the store and the experiment where they are missing, one process at a time:
-    processes that find no store and create it together are a known failure of MLflow.
+    processes that find no store and create it together are a known failure of MLflow. On a server it
+    then delivers what earlier processes could not.
 
     Attributes:
-      uri: the tracking address; client: of MLflow; experiment_id: of the experiment `name`.
+      uri: the tracking address; client: of MLflow, which waits for a server that is away, at most
+      `wait_seconds`; writer: takes what is written into runs; experiment_id: of the experiment `name`.
     """
 
-    def __init__(self, uri: str | None, root: Path, name: str) -> None:
+    def __init__(self, uri: str | None, root: Path, name: str, wait_seconds: float = 60) -> None:
         self.name = name
         self.root = root
         self.is_local = uri is None
@@ -48,22 +56,59 @@ class Store:
             with self._only_one():
                 if uri is None:
                     _make_usable(root / "mlflow.db")
-                self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                self.client: MlflowClient = client
+                self.writer: Writer = client
+                self._outbox: Outbox | None = None
+                if not self.is_local:
+                    server = Server(self.shown_uri, wait_seconds)
+                    self.client = waiting_client(client, server)
+                    self.writer = self._outbox = Outbox(root / "outbox", self.uri, client, server)
                 self.experiment_id = self._experiment_id()
         except (MlflowException, OSError) as error:
-            reason = _without_credentials(str(error).strip().splitlines()[0])[:300]
             raise TrackingError(
-                f"the tracking store {self.shown_uri} does not answer: {reason}"
+                f"the tracking store {self.shown_uri} does not answer: {reason_of(error)}"
             ) from error
+        self.deliver()
 
     @classmethod
     def of(cls, config: RunConfig) -> Store:
-        return cls(config.tracking.uri, Path(config.root), config.name)
+        tracking = config.tracking
+        return cls(tracking.uri, Path(config.root), config.name, tracking.wait_seconds)
+
+    def beside(self, name: str) -> Store | None:
+        """Another experiment of the same store; None where there is none, and none is made."""
+        known = self.client.get_experiment_by_name(name)
+        if known is None or known.lifecycle_stage != "active":
+            return None
+        return Store(None if self.is_local else self.uri, self.root, name)
 
     @property
     def shown_uri(self) -> str:
         """The address without credentials, fit for logs and pages."""
-        return _without_credentials(self.uri)
+        return without_credentials(self.uri)
+
+    def deliver(self) -> None:
+        """Makes sure that all that was written from here stands in the store, and may be read.
+
+        Raises:
+          TrackingError: the server is away for too long.
+        """
+        if self._outbox is not None:
+            self._outbox.deliver_left()
+
+    def create_run(self, tags: dict[str, str], name: str) -> Run:
+        """A new run of the experiment. Once, even where a server did what it then could not answer, and
+        was asked again.
+        """
+        if self.is_local:
+            return self.client.create_run(self.experiment_id, tags=tags, run_name=name)
+        mark = {"creation": uuid.uuid4().hex}
+        self.client.create_run(self.experiment_id, tags=tags | mark, run_name=name)
+        run, *doubled = self.runs(f"tags.creation = '{mark['creation']}'")
+        for other in doubled:
+            self.client.delete_run(other.info.run_id)
+        return run
 
     def runs(self, condition: str = "") -> list[Run]:
         """The runs of the experiment that MLflow's filter admits, newest first."""
@@ -82,14 +127,44 @@ class Store:
             if not token:
                 return found
 
-    def find_done(self, fingerprint: str) -> Run | None:
-        """The run that already holds the result of a fingerprint: finished, or known to diverge."""
-        done = [
-            run
-            for run in self.runs(f"tags.fingerprint = '{fingerprint}'")
-            if run.data.tags.get("outcome") in ("finished", "diverged")
-        ]
-        return done[0] if done else None
+    def newest(self, fingerprint: str) -> Run | None:
+        """The run that stands for a fingerprint: the newest that came to its end anywhere, or was begun
+        here."""
+        runs = self.runs(f"tags.fingerprint = '{fingerprint}'")
+        return next((run for run in runs if is_done(run) or self.is_ours(run)), None)
+
+    def is_ours(self, run: Run) -> bool:
+        """Whether a run was begun by a process whose claims can be seen from here."""
+        return self.is_local or run.data.tags.get("place") == self.place
+
+    @cached_property
+    def place(self) -> str:
+        """Names this root on a server that other machines write to as well."""
+        file = self.root / ".cache" / "place"
+        with FileLock(file.with_suffix(".lock")):
+            if not file.exists():
+                file.write_text(uuid.uuid4().hex)
+            return file.read_text()
+
+    @contextlib.contextmanager
+    def claim(self, key: str, patience: float = -1) -> Iterator[bool]:
+        """Work on `key` is for one process at a time: yields whether this is the one.
+
+        patience: seconds to wait for the other; below 0, for as long as it takes. A process that dies
+        loses its claims at once.
+        """
+        folder = self.root / ".cache" / "claims"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{key}.lock", timeout=patience)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def _experiment_id(self) -> str:
         known = self.client.get_experiment_by_name(self.name)
@@ -99,7 +174,12 @@ class Store:
             location = folder.as_uri() if self.is_local else None
             # The kind by which MLflow's pages open at the runs, and not at traces of language models.
             tags = {"mlflow.experimentKind": "custom_model_development"}
-            return self.client.create_experiment(self.name, location, tags)
+            try:
+                return self.client.create_experiment(self.name, location, tags)
+            except MlflowException as error:  # another process was faster
+                known = self.client.get_experiment_by_name(self.name)
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
+                    raise
         if known.lifecycle_stage != "active":
             raise TrackingError(
                 f"the experiment {self.name!r} was deleted in MLflow: restore it there, or choose "
@@ -108,15 +188,15 @@ class Store:
         return known.experiment_id
 
     def _only_one(self) -> contextlib.AbstractContextManager[object]:
+        (self.root / ".cache").mkdir(parents=True, exist_ok=True)
         if not self.is_local:
             return contextlib.nullcontext()
-        self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / ".cache").mkdir(exist_ok=True)
         return FileLock(self.root / ".cache" / "mlflow.lock")
 
 
-def _without_credentials(text: str) -> str:
-    return re.sub(r"://[^/@\s]*@", "://", text)
+def is_done(run: Run | None) -> bool:
+    """Whether a run holds its result: it finished, or is known to diverge."""
+    return run is not None and run.data.tags.get("outcome") in ("finished", "diverged")
 
 
 # What SQLite says when the file is sound and only cannot be used at the moment.

@@ -1,0 +1,40 @@
+"""How many weights recurrent layers hold, and which units hold a given number of them.
+
+Plain arithmetic on what Keras's layers are made of, so that a configuration can be solved, and
+refused, before TensorFlow is imported.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+# How far, as a share, the weights of solved units may be from those asked for.
+TOLERANCE = 0.02
+
+# Gates, and biases of each gate: Keras's GRU has a second one (reset_after), as cuDNN needs it.
+_GATES = {"simple_rnn": (1, 1), "lstm": (4, 1), "gru": (3, 2)}
+
+
+@dataclass(frozen=True)
+class RecurrentLayers:
+    """Recurrent layers but for their units. features: what the first of them reads at each step."""
+
+    cell: str
+    features: int
+    num_layers: int
+    bidirectional: bool
+
+    def count_weights(self, units: int) -> int:
+        """Trainable weights of all layers and directions; an inner layer feeds both of its own on."""
+        gates, biases = _GATES[self.cell]
+        directions = 2 if self.bidirectional else 1
+        widths = [self.features] + [directions * units] * (self.num_layers - 1)
+        return sum(directions * gates * units * (width + units + biases) for width in widths)
+
+    def solve_units(self, weights: int) -> int:
+        """The units whose weights come closest; of two as close, the fewer."""
+        units = range(1, weights + 1)  # a unit has more than one weight
+        above = bisect_left(units, weights, key=self.count_weights)
+        around = units[max(above - 1, 0) : above + 1]
+        return min(around, key=lambda number: abs(self.count_weights(number) - weights))
