@@ -25,7 +25,8 @@ RUN_COLUMNS = tuple(
     "run_id architecture length seed status failure solved steps_to_solve steps max_steps best_mse"
     " test_mse cell units num_layers bidirectional dropout readout forget_bias chrono_steps"
     " batch_size learning_rate global_clipnorm parameters recurrent_parameters train_seconds"
-    " peak_memory_mb fingerprint data_fingerprint device threads concurrent_runs git_commit git_dirty versions started".split()
+    " peak_memory_mb fingerprint data_fingerprint device threads concurrent_runs git_commit"
+    " git_dirty versions started".split()
 )
 
 
