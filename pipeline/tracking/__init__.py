@@ -11,7 +11,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
-from pipeline.tracking.load import find_sweep, load_runs
+from pipeline.tracking.load import find_sweep, holds_adding, load_adding, load_runs
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.runs import SweepPlan, ensure_failed, settle, track_run, track_sweep
 from pipeline.tracking.server import TrackingError
@@ -24,7 +24,9 @@ __all__ = [
     "TrackingError",
     "ensure_failed",
     "find_sweep",
+    "holds_adding",
     "is_done",
+    "load_adding",
     "load_runs",
     "settle",
     "track_run",

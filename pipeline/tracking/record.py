@@ -88,7 +88,9 @@ class RunRecorder:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        inputs = Schema([TensorSpec(np.dtype("int32"), (-1, -1), "token_ids")])
+        (given,) = model.inputs
+        shape = tuple(-1 if size is None else size for size in given.shape)
+        inputs = Schema([TensorSpec(np.dtype(given.dtype), shape, given.name)])
         requirements = [f"{name}=={version(name)}" for name in ("tensorflow", "keras")]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"

@@ -23,7 +23,15 @@ from typing import Any
 import yaml
 from mlflow.entities import Run
 
-from pipeline.config import ROOT, Cell, RunConfig, as_plain, fingerprint
+from pipeline.config import (
+    ROOT,
+    AddingConfig,
+    Cell,
+    RunConfig,
+    as_plain,
+    as_used,
+    fingerprint,
+)
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.server import TrackingError
 from pipeline.tracking.store import Store, is_done
@@ -33,18 +41,23 @@ from pipeline.tracking.store import Store, is_done
 class SweepPlan:
     """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut.
 
-    tuned: each tuned setting with its value in every run.
+    tuned: each tuned setting with its value in every run. lengths: of the sequences of every run,
+    where the data is the adding problem.
     """
 
+    data: str
     fingerprints: list[str]
     architectures: list[str]
     seeds: list[int]
     length_edges: list[int]
     tuned: dict[str, list[float]]
+    lengths: list[int] | None
 
     @classmethod
     def of(cls, configs: list[RunConfig]) -> SweepPlan:
+        lengths = [c.data.length for c in configs if isinstance(c.data, AddingConfig)]
         return cls(
+            configs[0].data.kind,
             [fingerprint(config) for config in configs],
             [config.architecture.name for config in configs],
             [config.seed for config in configs],
@@ -53,6 +66,7 @@ class SweepPlan:
                 name: [config.tuned_values()[name] for config in configs]
                 for name in configs[0].tuned
             },
+            lengths or None,
         )
 
     @property
@@ -98,7 +112,7 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
         settle(store)
         sweeps = [run for run in store.runs("tags.kind = 'sweep'") if store.is_ours(run)]
         same = [run for run in sweeps if run.data.tags.get("fingerprint") == plan.digest]
-        tags = {"kind": "sweep", "fingerprint": plan.digest}
+        tags = {"kind": "sweep", "data": plan.data, "fingerprint": plan.digest}
         name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
         recorder = _open(store, name, tags, same[0] if same else None)
         recorder.text(json.dumps(asdict(plan), indent=1), "plan.json")
@@ -140,6 +154,7 @@ def _begin(
 ) -> RunRecorder:
     tags = {
         "kind": "run",
+        "data": config.data.kind,
         "fingerprint": fingerprint(config),
         "architecture": config.architecture.name,
     }
@@ -186,7 +201,7 @@ def _take_over(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: 
 
 
 def _params(config: RunConfig) -> dict[str, Any]:
-    plain = as_plain(config)
+    plain = as_used(config)
     architecture = plain["architecture"]
     if config.architecture.cell != Cell.lstm:
         del architecture["forget_bias"]  # there is none
@@ -195,10 +210,12 @@ def _params(config: RunConfig) -> dict[str, Any]:
         "seed": config.seed,
         "data": config.data.kind,
         **architecture,
-        "tokenizer": plain["tokenizer"].pop("kind"),
-        **plain["tokenizer"],
         **plain["train"],
     }
+    if "tokenizer" in plain:
+        params |= {"tokenizer": plain["tokenizer"].pop("kind"), **plain["tokenizer"]}
+    if isinstance(config.data, AddingConfig):
+        params |= {"length": config.data.length, "max_steps": config.data.max_steps}
     return {name: value for name, value in params.items() if value is not None}
 
 
