@@ -57,6 +57,10 @@ class SweepCallback(Callback):
     for Hydra turns any other exception of a callback into a warning.
     """
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: what it holds is of this process, and Hydra sends the callbacks to every worker."""
+        return {}
+
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _leaving_on_error():
             build(_without_hydra(config))

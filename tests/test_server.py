@@ -150,7 +150,8 @@ def test_a_run_goes_on_without_its_server_and_is_whole_when_it_is_back(server, p
 
 
 def test_what_could_not_be_delivered_is_delivered_by_the_next_launch(server, postgres, tmp_path):
-    settings = [*SMALL, "name=abandoned", "train.epochs=6", "tracking.wait_seconds=2"]
+    settings = [*SMALL, "name=abandoned", "train.epochs=6", "train.patience=6"]
+    settings += ["tracking.wait_seconds=2"]
     process = _start(tmp_path, *settings)
     said = _read_to(process, "Epoch 2/6")
     server.kill()
@@ -215,7 +216,7 @@ def test_an_address_with_a_password_is_refused_before_anything_is_written(
     secret = server.uri.replace("://", "://me:pass/word@")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", secret)
     for arguments in (["architecture=lstm"], ["-m", "architecture=lstm,gru"]):
-        process = _start(tmp_path, *SMALL, *arguments)
+        process = _start(tmp_path, *arguments, *SMALL)
         said = process.communicate()[0]
         assert process.returncode == 2, said
         assert said.startswith("Configuration: tracking.uri holds a user or a password")
