@@ -76,9 +76,6 @@ class SweepCallback(Callback):
         with _leaving_on_error():
             sys.exit(self._close())
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Hydra hands callbacks on to the jobs, where this one has nothing to do
-
     def _open(self, config: DictConfig) -> None:
         from pipeline.tracking import Store, SweepPlan, track_sweep
 
