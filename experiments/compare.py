@@ -71,10 +71,12 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
     device = prepare_device(config.device, concurrent_runs)
     log.info("Computing on %s", device)
 
+    from experiments.probe import track_probes
     from experiments.progress import watch_training
     from pipeline.architectures import build_model, count_recurrent_parameters, forward_of
     from pipeline.kernels import fuse
     from pipeline.predictions import evaluate
+    from pipeline.probes import Network, NetworkReader, Subject
     from pipeline.reviews import load_reviews
     from pipeline.tokens import encode_splits
     from pipeline.tracking import Store, track_run
@@ -90,8 +92,9 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
                 "concurrent_runs": device.concurrent_runs,
             }
         )
+        cache = Path(config.root) / ".cache"
         reviews = load_reviews(config.data)
-        encoded = encode_splits(reviews, config.tokenizer, Path(config.root) / ".cache")
+        encoded = encode_splits(reviews, config.tokenizer, cache)
         counts = {name: len(split) for name, split in reviews.named()}
         recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
 
@@ -122,6 +125,10 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
         recorder.table(test.predictions, "predictions.parquet")
         recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
         recorder.model(model)
+        network = Network(model, forward, config.architecture)
+        reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)
+        subject = Subject(reader, encoded.tokenizer, config.data, reviews, cache, network)
+        track_probes(recorder, subject, config.probe)
         log.info(
             "Test accuracy %.4f over %s reviews, weights of epoch %d",
             *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),

@@ -99,7 +99,7 @@ def plan_jobs(config: DictConfig) -> list[RunConfig]:
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
     jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
     configs = [build(compose("config", overrides=job)) for job in jobs]
-    for key in ("name", "root", "tracking", "device", "data"):
+    for key in ("name", "root", "tracking", "device", "data", "probe"):
         if any(getattr(config, key) != getattr(configs[0], key) for config in configs):
             raise ConfigError(
                 f"{key} holds several values; one sweep, which is one report, has one"

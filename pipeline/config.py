@@ -27,7 +27,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,6 +67,14 @@ class TokenizerKind(Enum):
     bpe = "bpe"
 
 
+class ProbeKind(Enum):
+    """What may be measured of a trained network, beside its accuracy."""
+
+    context = "context"  # accuracy where only the last or the first tokens are read
+    distance = "distance"  # answers where neutral words stand around the evidence
+    quiz = "quiz"  # the generated corpus: sentiment and subject by distance
+
+
 class Device(Enum):
     auto = "auto"
     cpu = "cpu"
@@ -99,14 +107,20 @@ def _positive(default: float) -> Any:
     )
 
 
-def _rising(default: list[int]) -> Any:
+def _rising(default: list[int], *, may_be_empty: bool = True) -> Any:
     return _field(
         default,
         lambda edges: (
-            all(edge >= 1 for edge in edges) and all(a < b for a, b in itertools.pairwise(edges))
+            (may_be_empty or len(edges) > 0)
+            and all(edge >= 1 for edge in edges)
+            and all(a < b for a, b in itertools.pairwise(edges))
         ),
         "whole numbers of at least 1 that rise, such as [100,200,400]",
     )
+
+
+def _all_different(kinds: list[ProbeKind]) -> bool:
+    return len(set(kinds)) == len(kinds)
 
 
 def _is_file(path: str) -> bool:
@@ -220,6 +234,28 @@ class TrainConfig:
 
 
 @dataclass
+class ProbeConfig:
+    """What is measured of a trained network by intervening in the texts, and on how many of them.
+
+    The test reviews of a probe are drawn by `seed`, the same for every architecture, with every label
+    in proportion. `context_lengths`: tokens that are read of reviews of at least `context_min_words`
+    words, at their end and at their start. `distances`: neutral words around reviews of at most
+    `distance_max_words`. Nothing here changes a trained network, so that another probe trains nothing.
+    """
+
+    kinds: list[ProbeKind] = _field(
+        list(ProbeKind), _all_different, "kinds of probes, each once, such as [context,distance]"
+    )
+    seed: int = _count(0, 0)
+    context_reviews: int = _count(2_000, 2)
+    context_min_words: int = _count(200)
+    context_lengths: list[int] = _rising([10, 25, 50, 100, 200, 400], may_be_empty=False)
+    distance_reviews: int = _count(300, 2)
+    distance_max_words: int = _count(80)
+    distances: list[int] = _rising([25, 50, 100, 200, 400, 800], may_be_empty=False)
+
+
+@dataclass
 class DeviceConfig:
     """Where a run is computed. `workers`: runs at a time in a sweep; `threads`: of each run, null shares
     the cores among them.
@@ -251,6 +287,7 @@ class RunConfig:
     tokenizer: TokenizerConfig = MISSING
     architecture: ArchitectureConfig = MISSING
     train: TrainConfig = MISSING
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
     device: DeviceConfig = MISSING
     tracking: TrackingConfig = MISSING
     name: str = _field(
@@ -268,6 +305,7 @@ _SECTIONS = {
     "tokenizer": TokenizerConfig,
     "architecture": ArchitectureConfig,
     "train": TrainConfig,
+    "probe": ProbeConfig,
     "device": DeviceConfig,
     "tracking": TrackingConfig,
 }
@@ -379,6 +417,8 @@ def _walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_shown, value))}]"
     return value.name if isinstance(value, Enum) else repr(value)
 
 
@@ -388,10 +428,17 @@ def as_plain(config: Any) -> dict[str, Any]:
 
 
 def from_plain(plain: dict[str, Any]) -> RunConfig:
-    """The config that `as_plain` gave."""
+    """The config that `as_plain` gave.
+
+    Raises:
+      ConfigError: it is of another version, or no longer holds, such as the path of a table.
+    """
     sections = {name: section() for name, section in _SECTIONS.items()}
-    schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
-    tree = OmegaConf.merge(OmegaConf.structured(schema), plain)
+    try:
+        schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
+        tree = OmegaConf.merge(OmegaConf.structured(schema), plain)
+    except (OmegaConfBaseException, KeyError, TypeError) as error:
+        raise ConfigError(f"not a configuration of a run: {str(error).splitlines()[0]}") from error
     assert isinstance(tree, DictConfig)
     return build(tree)
 
@@ -408,14 +455,24 @@ def fingerprint(config: RunConfig) -> str:
     for name in ("path", "test_path"):
         if data.get(name):
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
+    return _digest([determining, data], _STAGES)
+
+
+def probe_fingerprint(config: ProbeConfig) -> str:
+    """What determines the tables of the probes of a trained run: their settings and their code."""
+    return _digest(as_plain(config), _PROBE_STAGES)
+
+
+def _digest(settings: Any, stages: list[str]) -> str:
     digest = hashlib.blake2b(digest_size=8)
-    digest.update(json.dumps([determining, data], sort_keys=True).encode())
-    for stage in _STAGES:
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    for stage in stages:
         folder = Path(__file__).parent
         for file in sorted([*folder.glob(f"{stage}.py"), *folder.glob(f"{stage}/*.py")]):
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-# The stages whose code decides what numbers come out.
+# The stages whose code decides what numbers come out, of a run and of its probes.
 _STAGES = "clauses reviews tokens batches architectures kernels training predictions".split()
+_PROBE_STAGES = ["baseline", "probes"]
