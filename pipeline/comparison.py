@@ -322,8 +322,7 @@ def _by_distance(judge: _Judge, answers: _Answers) -> Breakdown | None:
         return None
     distances = answers.traits.distance
     furthest = int(distances.max())
-    width = next((w for w in (1, 2, 5, 10, 25, 50, 100) if w * 8 >= furthest), furthest // 8 + 1)
-    edges = range(width, furthest + 1 - width // 2, width)
+    edges = [low for low, _ in statistics.even_ranges(furthest)[1:]]
     groups = _rising_groups(distances, edges, furthest)
     return judge.break_down(distances, groups, answers.questions)
 

@@ -455,15 +455,16 @@ def fingerprint(config: RunConfig) -> str:
     for name in ("path", "test_path"):
         if data.get(name):
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
-    return _digest([determining, data], _STAGES)
+    return code_fingerprint([determining, data], _STAGES)
 
 
 def probe_fingerprint(config: ProbeConfig) -> str:
     """What determines the tables of the probes of a trained run: their settings and their code."""
-    return _digest(as_plain(config), _PROBE_STAGES)
+    return code_fingerprint(as_plain(config), _PROBE_STAGES)
 
 
-def _digest(settings: Any, stages: list[str]) -> str:
+def code_fingerprint(settings: Any, stages: list[str]) -> str:
+    """Of settings (JSON values) and the code of modules or packages of the pipeline, by name."""
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps(settings, sort_keys=True).encode())
     for stage in stages:

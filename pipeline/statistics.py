@@ -524,6 +524,43 @@ def effective_context(
     )
 
 
+def even_ranges(furthest: int) -> list[tuple[int, int]]:
+    """About eight ranges of whole numbers with round edges that cover 0 to `furthest`, both ends
+    included; a short rest goes with the last.
+    """
+    width = next((w for w in (1, 2, 5, 10, 25, 50, 100) if w * 8 >= furthest), furthest // 8 + 1)
+    starts = [0, *range(width, furthest + 1 - width // 2, width)]
+    return list(zip(starts, [*(start - 1 for start in starts[1:]), furthest], strict=True))
+
+
+def distance_under(
+    level: float,
+    correct: NDArray[np.bool_],
+    distances: NDArray[np.integer],
+    members: Sequence[Rows],
+    rng: np.random.Generator,
+) -> list[Reach]:
+    """The distance at which accuracy falls under `level`, for each architecture.
+
+    Texts are grouped by distance as in `even_ranges`, and a group stands at its mean distance; the
+    first also at 0, so that 0 is the answer where it is under `level` from the start.
+
+    Args:
+      level: from 0 to 1.
+      correct: <bool>[runs, reviews].
+      distances: <int>[reviews].
+      members: the rows of the runs of each architecture.
+      rng: the reviews are resampled with it.
+    """
+    furthest = int(distances.max())
+    inside = [(distances >= low) & (distances <= high) for low, high in even_ranges(furthest)]
+    groups = np.stack([group for group in inside if group.any()])
+    places = [0.0, *(float(distances[group].mean()) for group in groups)]
+    found = resample_reviews(correct, groups, rng)
+    above = [RunEstimates(one.values - level, one.covariance) for one in (found[0], *found)]
+    return [Reach(*fall_below_zero(places, above, rows), furthest) for rows in members]
+
+
 def describe_reach(reach: Reach, beyond: str) -> str:
     """A reach in words, such as "57 (48 to 66)" or "beyond 800 (520 to beyond 800)".
 

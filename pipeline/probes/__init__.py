@@ -11,6 +11,7 @@ import time
 
 from pipeline.config import ProbeConfig, ProbeKind
 from pipeline.probes.context import measure_context
+from pipeline.probes.distance import measure_distance
 from pipeline.probes.frame import (
     Network,
     NetworkReader,
@@ -20,6 +21,7 @@ from pipeline.probes.frame import (
     Skipped,
     Subject,
 )
+from pipeline.probes.quiz import ask_quiz
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ __all__ = ["Network", "NetworkReader", "ProbeResult", "Reader", "Skipped", "Subj
 
 PROBES: dict[ProbeKind, Probe] = {
     ProbeKind.context: measure_context,
+    ProbeKind.distance: measure_distance,
+    ProbeKind.quiz: ask_quiz,
 }
 
 

@@ -18,10 +18,10 @@ from pipeline.probes.frame import (
     ProbeResult,
     Skipped,
     Subject,
+    answer_columns,
     ask,
     count_words,
     draw_stratified,
-    margin_columns,
 )
 from pipeline.reviews import Reviews
 
@@ -33,8 +33,8 @@ def measure_context(subject: Subject, config: ProbeConfig) -> ProbeResult:
     """Accuracy, margin and agreement of readings of k tokens.
 
     The table has a row for each review and reading: review_id; condition (`tail`, `head`, `whole`);
-    distance (k, NA for the whole); tokens (of the whole review); correct; agrees (the same answers as
-    of the full reading); and the margins. The full reading is of the whole review, beyond the
+    distance (k, NA for the whole); tokens (of the whole review); agrees (the same answers as of the
+    full reading); and `answer_columns`. The full reading is of the whole review, beyond the
     `max_length` that a network was trained with.
 
     Raises:
@@ -56,9 +56,8 @@ def measure_context(subject: Subject, config: ProbeConfig) -> ProbeResult:
             "condition": np.repeat([side for side, _ in readings], len(reviews)),
             "distance": pd.array([k for _, k in readings], dtype="Int64").repeat(len(reviews)),
             "tokens": np.tile([len(span) for span in spans], len(readings)),
-            "correct": answers.correct,
             "agrees": (answers.given == full).all(axis=1),
-            **margin_columns(answers, subject.heads),
+            **answer_columns(answers, subject.heads),
         }
     )
     return _summarize(table, reviews, config)

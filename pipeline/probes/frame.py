@@ -172,10 +172,16 @@ def _given(logits: np.ndarray) -> np.ndarray:
     return logits.argmax(axis=1).astype(np.int32)
 
 
-def margin_columns(answers: Answers, heads: tuple[Head, ...]) -> dict[str, np.ndarray]:
-    """A column of margins for each head: `margin`, and behind their names those of further heads."""
-    names = ["margin", *(f"{head.name}_margin" for head in heads[1:])]
-    return dict(zip(names, answers.margins.T, strict=True))
+def answer_columns(answers: Answers, heads: tuple[Head, ...]) -> dict[str, np.ndarray]:
+    """Columns of a table: correct (every head right), and of the first head predicted (the class) and
+    margin; those of further heads stand behind their names.
+    """
+    columns = {"correct": answers.correct}
+    for number, head in enumerate(heads):
+        prefix = f"{head.name}_" if number else ""
+        columns[f"{prefix}predicted"] = np.array(head.classes)[answers.given[:, number]]
+        columns[f"{prefix}margin"] = answers.margins[:, number]
+    return columns
 
 
 def draw_stratified(
