@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,11 @@ _INTERPOLATIONS = (1.0, 0.5, 0.25)
 
 @dataclass(frozen=True)
 class _Question:
-    """A head with two classes, or one class of a head against the others. weights: <float>[features],
-    the log-count ratios times what was fitted to them.
+    """A head with two classes, or one class of a head against the others. ratios: <float>[features],
+    the log-count ratios; weights: these times what was fitted to them.
     """
 
+    ratios: Floats
     weights: Floats
     intercept: float
 
@@ -66,18 +68,24 @@ class BigramControl:
     def lean(self, texts: list[str]) -> Floats:
         """How far each text is from saying nothing, <float>[n], 0 or above.
 
-        The log-odds that it adds (the largest of any class), and those of its strongest n-gram, in
-        which a text of opposites gives itself away.
+        The log-odds that it adds; those of all its n-grams regardless of sign, because a sentence of
+        opposites adds nothing and says a lot; and the log-count ratio of its least even word, whatever
+        was fitted to that. Of several classes the largest counts.
         """
-        features = self._vectorizer.transform(texts)
-        added = np.zeros(len(texts))
-        strongest = np.zeros(len(texts))
-        for questions in self._questions:
-            for question in questions:
-                each = sparse.csr_matrix(features.multiply(question.weights))
-                added = np.maximum(added, abs(np.asarray(each.sum(axis=1)).ravel()))
-                strongest = np.maximum(strongest, abs(each).max(axis=1).toarray().ravel())
-        return added + strongest
+        features = sparse.csr_matrix(self._vectorizer.transform(texts))
+        said = [
+            abs(features @ one.weights)
+            + features @ abs(one.weights)
+            + features.multiply(abs(one.ratios) * self._is_word).max(axis=1).toarray().ravel()
+            for head in self._questions
+            for one in head
+        ]
+        return np.max(said, axis=0)
+
+    @cached_property
+    def _is_word(self) -> NDArray[np.bool_]:
+        """Which features are words and no pairs, <bool>[features]."""
+        return np.array([" " not in name for name in self._vectorizer.get_feature_names_out()])
 
 
 def fit_control(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -> BigramControl:
@@ -110,7 +118,7 @@ def _fit_head(
 
     def interpolated(share: float) -> tuple[_Question, ...]:
         return tuple(
-            _Question(ratio * ((1 - share) * np.abs(w).mean() + share * w), intercept)
+            _Question(ratio, ratio * ((1 - share) * np.abs(w).mean() + share * w), intercept)
             for ratio, w, intercept in fitted
         )
 

@@ -120,6 +120,7 @@ def _summarize(
             metrics[name] = reach.value
             facts[name] = statistics.describe_reach(reach, f"beyond {furthest}")
     alone = table[(table.condition == ALONE) & (table.distance == furthest)]
+    metrics["filler_alone_accuracy"] = float(alone.correct.mean())
     for name in subject.heads[0].classes:
         metrics[f"filler_alone/{name}"] = float((alone.predicted == name).mean())
     return ProbeResult("distance", table, metrics, facts)

@@ -23,11 +23,12 @@ from pipeline.reviews import Reviews, load_neutral_ground
 
 log = logging.getLogger(__name__)
 
-_WORDS = (4, 25)  # of a neutral sentence
+_WORDS = (4, 20)  # of a neutral sentence
 _OF_EACH_LENGTH = 40  # sentences that are kept of each number of words: enough to be varied
 _FAMILIAR = 0.001  # the share of training texts that every word of a neutral sentence stands in
 _BETWEEN = re.compile(r"(?<=[.!?])\s+")
 _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|['’,; -])*\.")  # letters, and a full stop
+_ABBREVIATED = re.compile(r"\b[A-Z][a-z]{0,2}\.$")  # "that Dr." is no sentence
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ def _find(subject: Subject, config: ProbeConfig) -> Material:
 def find_neutral(texts: list[str], control: BigramControl, train_size: int) -> list[str]:
     """Sentences of plain familiar words that the control makes nothing of.
 
-    Of each number of words those are kept whose log-odds, with those of their strongest n-gram, lie
-    nearest zero. Rare words would lie there too, because nothing is known of them: they are left out.
+    Of each number of words those are kept whose log-odds lie nearest zero, as a whole, n-gram by n-gram
+    and word by word. Rare words would lie there too, because nothing is known of them: they are left
+    out.
     """
     least = max(2, round(_FAMILIAR * train_size))
     split = dict.fromkeys(part for text in texts for part in _BETWEEN.split(text))
@@ -87,6 +89,7 @@ def find_neutral(texts: list[str], control: BigramControl, train_size: int) -> l
         if _WORDS[0] <= count_words(part) <= _WORDS[1]
         and _PLAIN.fullmatch(part)
         and not part[0].islower()
+        and not _ABBREVIATED.search(part)
         and all(control.document_counts.get(word, 0) >= least for word in control.words(part))
     ]
     if not fitting:
