@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import logging
+import time
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -18,6 +20,11 @@ from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
 from pipeline.config import RunConfig, build, fingerprint
+
+if TYPE_CHECKING:  # TensorFlow comes in after its threads are set
+    from pipeline.reviews import ReviewSplits
+    from pipeline.tokens import EncodedSplits
+    from pipeline.tracking import RunRecorder
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +104,9 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
         encoded = encode_splits(reviews, config.tokenizer, cache)
         counts = {name: len(split) for name, split in reviews.named()}
         recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
+        if config.control:
+            _run_control(recorder, config, reviews, encoded)
+            return "finished"
 
         vocab_size = encoded.tokenizer.get_vocab_size()
         model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
@@ -134,6 +144,38 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
             *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),
         )
     return "finished"
+
+
+def _run_control(
+    recorder: RunRecorder, config: RunConfig, reviews: ReviewSplits, encoded: EncodedSplits
+) -> None:
+    """The order-free control, from text to tracked predictions and probes."""
+    from experiments.probe import track_probes
+    from pipeline.baseline import fit_control
+    from pipeline.predictions import evaluate_logits
+    from pipeline.probes import Subject
+
+    started = time.perf_counter()
+    control = fit_control(reviews.train, reviews.validation, reviews.heads)
+    recorder.metrics(
+        {
+            "time/train_seconds": time.perf_counter() - started,
+            "model/parameters": control.parameters,
+            "best/val_accuracy": control.validation_accuracy,
+        }
+    )
+    logits, edges = control.read(reviews.test.texts), config.data.length_edges
+    test = evaluate_logits(logits, encoded.test, encoded.heads, edges, reviews.test)
+    recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
+    recorder.table(test.predictions, "predictions.parquet")
+    recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
+    cache = Path(config.root) / ".cache"
+    subject = Subject(control, encoded.tokenizer, config.data, reviews, cache)
+    track_probes(recorder, subject, config.probe)
+    log.info(
+        "Test accuracy %.4f over %s reviews, without their order",
+        *(test.metrics["accuracy"], f"{len(reviews.test):,}"),
+    )
 
 
 def _training_metrics(result) -> dict[str, float]:

@@ -88,6 +88,7 @@ def _probe_all(
 
 def _open(run: TrainedRun, reviews: ReviewSplits, cache: Path, device: DeviceFacts) -> Subject:
     from pipeline.architectures import forward_of
+    from pipeline.baseline import fit_control
     from pipeline.kernels import fuse
     from pipeline.probes import Network, NetworkReader, Subject
 
@@ -96,7 +97,11 @@ def _open(run: TrainedRun, reviews: ReviewSplits, cache: Path, device: DeviceFac
             f"its texts are no longer what it was trained on ({run.config.data.source}): put them "
             "back, or train it again"
         )
-    model, tokenizer = run.model(), run.tokenizer()
+    tokenizer = run.tokenizer()
+    if run.config.control:
+        control = fit_control(reviews.train, reviews.validation, reviews.heads)
+        return Subject(control, tokenizer, run.config.data, reviews, cache)
+    model = run.model()
     architecture = run.config.architecture
     forward = fuse(model, architecture) if device.kind == "cpu" else forward_of(model)
     reader = NetworkReader(forward, reviews.heads, tokenizer)

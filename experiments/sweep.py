@@ -29,7 +29,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from experiments.compare import find_done
 from experiments.job import DIVERGED, FAILED, FINISHED
 from experiments.program import report_error
-from pipeline.config import ConfigError, RunConfig, as_plain, available_cores, build
+from pipeline.config import (
+    ConfigError,
+    RunConfig,
+    as_plain,
+    available_cores,
+    build,
+    control_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +63,9 @@ class SweepCallback(Callback):
         from pipeline.tracking import Store, SweepPlan, open_sweep
 
         first = self.configs[0]
+        control = control_of(first)
         self.store = Store.of(first)
-        self.parent = open_sweep(self.store, SweepPlan.of(self.configs))
+        self.parent = open_sweep(self.store, SweepPlan.of([*self.configs, control]))
         at_a_time = min(first.device.workers, len(self.configs))
         word = {"parent_run_id": self.parent.run_id, "concurrent_runs": at_a_time}
         folder = Path(config.hydra.sweep.dir)
@@ -68,6 +76,8 @@ class SweepCallback(Callback):
             *(first.name, len(self.configs), at_a_time, self.store.shown_uri),
         )
         _warn_of_crowding(first, at_a_time)
+        # Ahead of the networks: its probes leave behind what theirs need, and nothing is timed yet.
+        run_job(control, folder, folder / "control")
 
     def _close(self) -> int:
         from experiments.report import make_report

@@ -30,6 +30,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 ROOT = Path(__file__).resolve().parents[1]
+CONTROL = "nb_bigrams"  # the order-free control's name among the architectures
 
 
 class ConfigError(ValueError):
@@ -280,7 +281,9 @@ class RunConfig:
     """One run: one architecture, its settings and one seed.
 
     `name` is the experiment: its runs are compared with each other, and its report is written to
-    `reports/<name>`. `root` is the folder of the store, the reports and the caches.
+    `reports/<name>`. `root` is the folder of the store, the reports and the caches. With `control` it
+    is the order-free control in the place of a network: then the architecture, its training and the
+    seed do nothing, and texts are read whole.
     """
 
     data: DataConfig = MISSING
@@ -296,6 +299,7 @@ class RunConfig:
         "letters, digits, '_', '-' and '.', for it names a folder",
     )
     seed: int = _field(0, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
+    control: bool = False
     rerun: bool = False
     root: str = str(ROOT)
 
@@ -352,7 +356,7 @@ def build(tree: DictConfig) -> RunConfig:
     assert isinstance(config, RunConfig)
     check(config)
     _resolve_paths(config)
-    return config
+    return control_of(config) if config.control else config
 
 
 def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
@@ -383,6 +387,19 @@ def check(config: RunConfig) -> None:
     for key, value, metadata in _walk(config):
         if "check" in metadata and not metadata["check"](value):
             raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
+    if config.architecture.name == CONTROL and not config.control:
+        raise ConfigError(f"architecture.name is {CONTROL}, which is the control's (control=true)")
+
+
+def control_of(config: RunConfig) -> RunConfig:
+    """The order-free control that stands beside a run: on the same texts, which it reads whole."""
+    return dataclasses.replace(
+        config,
+        tokenizer=dataclasses.replace(config.tokenizer, max_length=2**31 - 1),
+        architecture=dataclasses.replace(config.architecture, name=CONTROL),
+        seed=0,
+        control=True,
+    )
 
 
 def may_hold(key: str) -> str | None:
@@ -450,12 +467,14 @@ def fingerprint(config: RunConfig) -> str:
     person's own table counts with its content.
     """
     plain = as_plain(config)
-    determining = {name: plain[name] for name in ("tokenizer", "architecture", "train", "seed")}
+    sections = ["control"] if config.control else ["tokenizer", "architecture", "train", "seed"]
+    determining = {name: plain[name] for name in sections}
     data = {name: value for name, value in plain["data"].items() if name != "data_dir"}
     for name in ("path", "test_path"):
         if data.get(name):
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
-    return code_fingerprint([determining, data], _STAGES)
+    stages = _CONTROL_STAGES if config.control else _STAGES
+    return code_fingerprint([determining, data], stages)
 
 
 def probe_fingerprint(config: ProbeConfig) -> str:
@@ -474,6 +493,10 @@ def code_fingerprint(settings: Any, stages: list[str]) -> str:
     return digest.hexdigest()
 
 
-# The stages whose code decides what numbers come out, of a run and of its probes.
-_STAGES = "clauses reviews tokens batches architectures kernels training predictions".split()
+# The stages whose code decides what numbers come out: of a run, of the control, and of probes.
+_STAGES = [
+    *("clauses", "reviews", "tokens", "batches"),
+    *("architectures", "kernels", "training", "predictions"),
+]
+_CONTROL_STAGES = ["clauses", "reviews", "baseline", "predictions"]
 _PROBE_STAGES = ["baseline", "probes"]

@@ -44,7 +44,8 @@ class ProbeResult:
 class Reader(Protocol):
     """Whatever reads texts and answers."""
 
-    heads: tuple[Head, ...]
+    @property
+    def heads(self) -> tuple[Head, ...]: ...
 
     def read(self, texts: list[str]) -> list[np.ndarray]:
         """Logits <float>[n, outputs] for each head. A text is read whole, however long it is."""

@@ -149,6 +149,8 @@ def _begin(store: Store, config: RunConfig, parent_run_id: str | None) -> RunRec
 def _params(config: RunConfig) -> dict[str, Any]:
     plain = as_plain(config)
     architecture = plain["architecture"]
+    if config.control:  # it has neither units nor epochs
+        return {"architecture": architecture["name"], "seed": config.seed, "data": config.data.kind}
     return {
         "architecture": architecture.pop("name"),
         "seed": config.seed,

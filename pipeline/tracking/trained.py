@@ -81,4 +81,6 @@ def _open(store: Store, run: Run) -> TrainedRun:
         raise TrackingError(
             f"the configuration of run {run.info.run_id} cannot be read: {reason}"
         ) from error
-    return TrainedRun(store, run.info.run_id, run.info.run_name, config, dict(run.data.tags))
+    return TrainedRun(
+        store, run.info.run_id, run.info.run_name or run.info.run_id, config, dict(run.data.tags)
+    )
