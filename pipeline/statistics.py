@@ -385,12 +385,20 @@ class Curves:
     values: Floats
     draws: Floats
 
-    def at(self, weights: ArrayLike) -> RunEstimates:
-        """A sum over the conditions, weighted by <float>[conditions]: the curve at one place, or a
-        difference of two.
-        """
-        weights = np.asarray(weights, dtype=np.float64)
-        return RunEstimates(self.values @ weights, _covariance(self.draws @ weights))
+    def only(self, condition: int) -> RunEstimates:
+        """The scores under one condition."""
+        return RunEstimates(self.values[:, condition], _covariance(self.draws[:, :, condition]))
+
+    def difference(self, condition: int, base: int, factor: float = 1.0) -> RunEstimates:
+        """The score under a condition less `factor` of that under `base`."""
+        draws = self.draws[:, :, condition] - factor * self.draws[:, :, base]
+        values = self.values[:, condition] - factor * self.values[:, base]
+        return RunEstimates(values, _covariance(draws))
+
+    def under(self, conditions: Sequence[int]) -> Curves:
+        """The curves under some of the conditions, in that order."""
+        chosen = list(conditions)
+        return Curves(self.values[:, chosen], self.draws[:, :, chosen])
 
     def relative_to(self, base: int, condition: int) -> RunEstimates:
         """The score under a condition as a share of that under `base`."""
@@ -482,13 +490,12 @@ def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
       `value` NaN where the score at distance 0 is not shown to be above zero.
     """
     distances = np.asarray(distances, dtype=np.float64)
-    count, furthest = len(distances), float(distances[-1])
-    one = np.eye(count)
-    if contrast(curves.at(one[0]), [(1.0, members)]).low <= 0:
+    last, furthest = len(distances) - 1, float(distances[-1])
+    if contrast(curves.only(0), [(1.0, members)]).low <= 0:
         return Reach(math.nan, math.nan, math.nan, furthest)
-    halves = [curves.at(one[place] - one[0] / 2) for place in range(count)]
+    halves = [curves.difference(place, 0, 0.5) for place in range(len(distances))]
     value, low, high = fall_below_zero(distances, halves, members)
-    change = contrast(curves.at(one[-1] - one[0]), [(1.0, members)])
+    change = contrast(curves.difference(last, 0), [(1.0, members)])
     return Reach(value, low, high, furthest, rises=math.isinf(value) and change.low > 0)
 
 
@@ -506,9 +513,8 @@ def effective_context(
       members: the rows of the runs of one architecture.
     """
     lengths = np.asarray(lengths, dtype=np.float64)
-    one = np.eye(len(lengths) + 1)
     differences = [
-        contrast(curves.at(one[place] - one[-1]), [(1.0, members)]) for place in range(len(lengths))
+        contrast(curves.difference(place, -1), [(1.0, members)]) for place in range(len(lengths))
     ]
 
     def shortest(of: Sequence[float]) -> float:

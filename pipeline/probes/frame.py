@@ -112,12 +112,23 @@ _LENGTHS = [32, 64, 128, 256, 512, 1024]
 
 
 def encode_rows(tokenizer: Tokenizer, texts: list[str]) -> EncodedSplit:
-    """Texts as token ids, none cut, without labels."""
-    token_ids, offsets = encode_texts(tokenizer, texts)
-    lengths = np.diff(offsets).astype(np.int32)
-    words = np.array([count_words(text) for text in texts], dtype=np.int32)
+    """Texts as token ids, none cut, without labels: the ids that `encode_texts` gives.
+
+    No token spans a space, so every distinct word is encoded once: a probe reads the same words over
+    and over, and to encode them each time would take longer than to read them.
+    """
+    numbers: dict[str, int] = {}
+    rows = [text.split() or [""] for text in texts]  # a text of nothing is one unknown token
+    flat = np.array([numbers.setdefault(word, len(numbers)) for row in rows for word in row])
+    ids, starts = encode_texts(tokenizer, list(numbers))
+    lengths = np.diff(starts)[flat]  # tokens of each word
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    places = np.arange(ends[-1]) + np.repeat(starts[flat] - ends[:-1], lengths)
+    words = np.array([len(row) for row in rows], dtype=np.int32)
+    offsets = ends[np.concatenate([[0], np.cumsum(words)])]
     nothing = np.zeros((len(texts), 0), dtype=np.int32)
-    return EncodedSplit(token_ids, offsets, lengths, words, nothing, np.arange(len(texts)))
+    full_lengths = np.diff(offsets).astype(np.int32)
+    return EncodedSplit(ids[places], offsets, full_lengths, words, nothing, np.arange(len(texts)))
 
 
 def take_rows(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
