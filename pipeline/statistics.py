@@ -410,16 +410,17 @@ def _covariance(draws: Floats) -> Floats:
     return np.atleast_2d(np.cov(draws, rowvar=False))
 
 
-def resample_curves(scores: Floats, rng: np.random.Generator, replicates: int = 1000) -> Curves:
+def resample_curves(scores: ArrayLike, rng: np.random.Generator, replicates: int = 1000) -> Curves:
     """The means of `scores` <float>[runs, conditions, reviews], and these under resampled reviews.
 
     A review keeps its weight under all conditions and for all runs, as in `resample_reviews`, so that
     what is compared is compared review by review.
     """
+    scores = np.asarray(scores, dtype=np.float64)
     runs, conditions, reviews = scores.shape
     weights = rng.standard_exponential((replicates, reviews))
     weights /= weights.sum(axis=1, keepdims=True)
-    flat = scores.reshape(runs * conditions, reviews).astype(np.float64)
+    flat = scores.reshape(runs * conditions, reviews)
     draws = (weights @ flat.T).reshape(replicates, runs, conditions)
     return Curves(scores.mean(axis=2), draws)
 

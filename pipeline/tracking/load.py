@@ -14,6 +14,7 @@ import pandas as pd
 from mlflow.entities import Run
 
 from pipeline.comparison import SweepFacts, TrackedRuns
+from pipeline.config import CONTROL
 from pipeline.tracking.store import Store, TrackingError
 
 _HISTORY = {
@@ -62,7 +63,7 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
             f"name={store.name} first"
         )
     plan = _load_json(store, sweeps[0], "plan.json") if sweeps else None
-    chosen = _choose(runs, plan)
+    chosen = _with_control(_choose(runs, plan), runs)
     finished = [run for run in chosen.values() if run is not None and _status(run) == "finished"]
     rows = [
         _row(run) if run else _missing(plan, fingerprint) for fingerprint, run in chosen.items()
@@ -74,7 +75,23 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
         _concat([_predictions(store, run) for run in finished]),
         _concat([_history(store, run) for run in chosen.values() if run]),
         facts,
+        _probes(store, finished),
     )
+
+
+def _with_control(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, Run | None]:
+    """The runs with the control beside them, where it was trained only after them."""
+    if any(run and run.data.tags.get("architecture") == CONTROL for run in chosen.values()):
+        return chosen
+    data = {run.data.tags.get("data_fingerprint") for run in chosen.values() if run}
+    controls = [
+        run
+        for run in runs
+        if run.data.tags.get("architecture") == CONTROL
+        and _status(run) == "finished"
+        and run.data.tags.get("data_fingerprint") in data
+    ]
+    return chosen | {run.data.tags["fingerprint"]: run for run in controls[:1]}
 
 
 def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
@@ -134,6 +151,17 @@ def _predictions(store: Store, run: Run) -> pd.DataFrame:
         return pd.DataFrame()
     path = store.client.download_artifacts(run.info.run_id, "predictions.parquet")
     return pd.read_parquet(path).assign(run_id=run.info.run_id)
+
+
+def _probes(store: Store, runs: list[Run]) -> dict[str, pd.DataFrame]:
+    """For each probe the tables of all runs that have one."""
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for run in runs:
+        for entry in store.client.list_artifacts(run.info.run_id, "probes"):
+            path = store.client.download_artifacts(run.info.run_id, entry.path)
+            table = pd.read_parquet(path).assign(run_id=run.info.run_id)
+            tables.setdefault(Path(entry.path).stem, []).append(table)
+    return {probe: pd.concat(parts, ignore_index=True) for probe, parts in tables.items()}
 
 
 def _history(store: Store, run: Run) -> pd.DataFrame:
