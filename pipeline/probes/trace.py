@@ -18,8 +18,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import ArchitectureConfig, Cell, Readout
+from pipeline.config import ArchitectureConfig, Cell, ProbeConfig, Readout
 from pipeline.kernels.cells import CELLS, Tensors
+from pipeline.probes.frame import FEWEST_REVIEWS, Skipped, Subject, count_words, draw_stratified
+from pipeline.reviews import Reviews
+from pipeline.tokens import encode_texts
 
 DIRECTIONS = ("forward", "backward")
 
@@ -80,9 +83,7 @@ class LayerTrace:
         for step in reversed(range(len(self.seen))):
             if upstream is not None:
                 gradients = (gradients[0] + upstream[step], *gradients[1:])
-            dx, dm, (direct, *others) = cell.gradient(
-                self.seen[step], self.states[step], gradients
-            )
+            dx, dm, (direct, *others) = cell.gradient(self.seen[step], self.states[step], gradients)
             yield step, gradients, dx
             dh = tf.matmul(dm, self.recurrent, transpose_b=True)
             gradients = (dh if direct is None else dh + direct, *others)
@@ -208,3 +209,53 @@ def _side_by_side(outputs: np.ndarray) -> np.ndarray:
     """Outputs <float64>[T, D, B, U] -> what Keras gives, [T, B, D * U]."""
     length, _, rows, _ = outputs.shape
     return outputs.swapaxes(1, 2).reshape(length, rows, -1)
+
+
+def label(config: ArchitectureConfig, layer: int, direction: str) -> str:
+    """What tells a layer (0: the embedding) and a direction from the others, such as
+    `_layer_2_backward`, behind the name of a metric; nothing where there are no others.
+    """
+    which = f"_layer_{layer}" if layer and config.num_layers > 1 else ""
+    return which + (f"_{direction}" if config.bidirectional else "")
+
+
+def trace_tests(subject: Subject, config: ProbeConfig) -> Iterator[tuple[np.ndarray, Trace]]:
+    """The network of a subject reads test texts: their ids and the trace, batch after batch.
+
+    The texts are drawn by seed with every label in proportion, and cut to the same number of last
+    tokens: `retention_tokens` or, where fewer than `retention_reviews` texts have as many words, as
+    many words as so many texts have.
+
+    Raises:
+      Skipped: there is no network, or there are too few texts or words.
+    """
+    if subject.network is None:
+        raise Skipped("it has no inside")
+    reviews, length = _draw(subject.reviews.test, config)
+    token_ids, offsets = encode_texts(subject.tokenizer, reviews.texts)
+    rows = np.stack([token_ids[end - length : end] for end in offsets[1:]])
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):
+        chosen = slice(start, start + _ROWS_AT_A_TIME)
+        yield (
+            reviews.ids[chosen],
+            trace(subject.network.model, subject.network.architecture, rows[chosen]),
+        )
+
+
+_ROWS_AT_A_TIME = 50  # two layers of a bidirectional LSTM of 64 units keep 600 MB of 400 steps
+
+
+def _draw(test: Reviews, config: ProbeConfig) -> tuple[Reviews, int]:
+    """The texts to read, and how many of the last tokens of each."""
+    if len(test) < FEWEST_REVIEWS:
+        raise Skipped(f"{len(test)} test texts are too few; {FEWEST_REVIEWS} are needed")
+    words = np.array([count_words(text) for text in test.texts])  # each is a token at least
+    nth_longest = np.sort(words)[-min(config.retention_reviews, len(test))]
+    length = min(config.retention_tokens, int(nth_longest))
+    if length < 2:
+        raise Skipped("its test texts are of one word")
+    rng = np.random.default_rng(config.seed)
+    long = np.flatnonzero(words >= length)
+    return test.take(
+        draw_stratified(test.labels[:, 0], long, config.retention_reviews, rng)
+    ), length
