@@ -117,6 +117,7 @@ EVERY_SHAPE = [
     for cell, bidirectional, num_layers, readout in itertools.product(
         Cell, (False, True), (1, 2), Readout
     )
+    if readout == Readout.last or bidirectional != (num_layers == 1)
 ]
 
 
@@ -145,14 +146,13 @@ def test_the_derivative_of_the_logit_is_that_of_finite_differences(shape: dict[s
     pull = pull_of_answer(traced, 0)
     gradients = traced.embedding_gradients(pull)
     assert gradients.shape == (7, directions, 2, config.embedding_dim)
-    for _ in range(3):
-        change = rng.normal(0, 1, embedded.shape)
-        above, below = (
-            trace_embedded(model, config, embedded + step * change) for step in (1e-6, -1e-6)
-        )
-        expected = (above.logits[0] - below.logits[0])[:, 0] / 2e-6
-        found = (gradients.sum(axis=1) * change).sum(axis=(0, 2))
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
+    change = rng.normal(0, 1, embedded.shape)  # of every number at once
+    above, below = (
+        trace_embedded(model, config, embedded + step * change) for step in (1e-6, -1e-6)
+    )
+    expected = (above.logits[0] - below.logits[0])[:, 0] / 2e-6
+    found = (gradients.sum(axis=1) * change).sum(axis=(0, 2))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
 
 
 def test_a_direction_has_what_passes_through_it_alone() -> None:
@@ -211,7 +211,7 @@ def test_state_to_state_is_the_jacobian_of_finite_differences(kind: Cell) -> Non
         difference = last_state(1e-6 * unit) - last_state(-1e-6 * unit)
         columns.append((vectors * difference / 2e-6).sum(axis=-1))
     expected = np.linalg.norm(np.stack(columns), axis=0)
-    found = state_retention(layer, np.random.default_rng(5))
+    found = state_retention(layer, np.arange(length), np.random.default_rng(5))
     np.testing.assert_allclose(found[0], 1)
     np.testing.assert_allclose(found[back], expected, rtol=1e-6)
 
@@ -219,7 +219,7 @@ def test_state_to_state_is_the_jacobian_of_finite_differences(kind: Cell) -> Non
 def test_random_vectors_estimate_the_size_of_the_jacobian() -> None:
     model, config = make_model(cell=Cell.simple_rnn)
     (layer,) = trace(model, config, np.repeat(draw_ids(1), 4000, axis=0)).layers
-    norms = state_retention(layer, np.random.default_rng(0))[1, 0]
+    norms = state_retention(layer, np.array([1]), np.random.default_rng(0))[0, 0]
     h = layer.states[-1][0].numpy()[0, 0]
     jacobian = layer.recurrent.numpy()[0] * (1 - h**2)
     assert np.mean(norms**2) == pytest.approx((jacobian**2).sum() / config.units, rel=0.05)
@@ -238,7 +238,9 @@ def test_a_cell_that_keeps_its_state_retains_all_at_every_distance(
 ) -> None:
     model, config = make_model(cell=kind, **shape)
     keep(model, config, 1.0)
-    curves = fading(trace(model, config, draw_ids(4, 50)), HEADS, np.random.default_rng(0))
+    curves = fading(
+        trace(model, config, draw_ids(4, 50)), HEADS, np.arange(50), np.random.default_rng(0)
+    )
     states = {signal: values for signal, values in curves.items() if signal.kind == "state"}
     assert len(states) == config.num_layers * (1 + config.bidirectional)
     for values in states.values():
@@ -281,7 +283,7 @@ def test_each_direction_counts_from_its_own_end() -> None:
     gradients = np.linalg.norm(traced.embedding_gradients(pull_of_answer(traced, 0)), axis=-1)
     assert (gradients[0, 1] > 0).all()  # the backward direction ends at the first token
     np.testing.assert_array_equal(gradients[1:, 1], 0)
-    curves = fading(traced, HEADS, np.random.default_rng(0))
+    curves = fading(traced, HEADS, np.arange(12), np.random.default_rng(0))
     forward, backward = (
         curves[Signal("logit", "sentiment", 0, name)] for name in ("forward", "backward")
     )
@@ -292,7 +294,9 @@ def test_each_direction_counts_from_its_own_end() -> None:
 def test_with_the_mean_as_readout_the_logit_hears_every_step_alike() -> None:
     model, config = make_model(cell=Cell.simple_rnn, readout=Readout.mean)
     keep(model, config, 0.5)
-    curves = fading(trace(model, config, draw_ids(3, 30)), HEADS, np.random.default_rng(0))
+    curves = fading(
+        trace(model, config, draw_ids(3, 30)), HEADS, np.arange(30), np.random.default_rng(0)
+    )
     logit, state = (
         curves[Signal("logit", "sentiment", 0, "forward")],
         curves[Signal("state", "", 1, "forward")],

@@ -77,18 +77,20 @@ def measure_retention(subject: Subject, config: ProbeConfig) -> ProbeResult:
     rng = np.random.default_rng(config.seed)
     parts: dict[Signal, list[np.ndarray]] = defaultdict(list)
     ids = []
+    distances = np.array([])
     for review_ids, trace in trace_tests(subject, config):
         ids.append(review_ids)
-        for signal, values in fading(trace, subject.heads, rng).items():
+        distances = log_spaced(trace.length)
+        for signal, values in fading(trace, subject.heads, distances, rng).items():
             parts[signal].append(values)
     curves = {signal: np.concatenate(values, axis=1) for signal, values in parts.items()}
-    distances = log_spaced(next(iter(curves.values())).shape[0])
-    curves = {signal: values[distances] for signal, values in curves.items()}
     return _summarize(_as_table(curves, distances, np.concatenate(ids)), curves, subject, config)
 
 
-def fading(trace: Trace, heads: tuple[Head, ...], rng: np.random.Generator) -> Curves:
-    """Every signal at every distance for each review of a batch, <float64>[T, B]."""
+def fading(
+    trace: Trace, heads: tuple[Head, ...], distances: np.ndarray, rng: np.random.Generator
+) -> Curves:
+    """Every signal at `distances` <int>[d] for each review of a batch, <float64>[d, B]."""
     curves: Curves = {}
 
     def add(kind: str, head: str, layer: int, values: np.ndarray) -> None:
@@ -97,11 +99,12 @@ def fading(trace: Trace, heads: tuple[Head, ...], rng: np.random.Generator) -> C
 
     for place, head in enumerate(heads):
         gradients = trace.embedding_gradients(pull_of_answer(trace, place))
-        add("logit", head.name, 0, turn(np.linalg.norm(gradients, axis=-1))[::-1])
+        by_distance = turn(np.linalg.norm(gradients, axis=-1))[::-1]
+        add("logit", head.name, 0, by_distance[distances])
     for number, layer in enumerate(trace.layers, start=1):
-        add("state", "", number, state_retention(layer, rng))
+        add("state", "", number, state_retention(layer, distances, rng))
         if layer.kind in KEEP_GATES:
-            add("gate", "", number, np.exp(log_kept(layer)))
+            add("gate", "", number, np.exp(log_kept(layer)[distances]))
     return curves
 
 
@@ -117,15 +120,21 @@ def pull_of_answer(trace: Trace, head: int) -> np.ndarray:
     return (weights - weights.mean(axis=1, keepdims=True)).T[logits.argmax(axis=1)]
 
 
-def state_retention(layer: LayerTrace, rng: np.random.Generator) -> np.ndarray:
-    """|vᵀ d(last state) / d(state d steps before)| / |v|, <float64>[d, D, B]."""
+def state_retention(
+    layer: LayerTrace, distances: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """|vᵀ d(last state) / d(state d steps before)| / |v| at `distances` <int>[d], <float64>[d, D, B]."""
     *others, carried = layer.zero_gradients()
     vectors = rng.standard_normal(carried.shape)
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    steps = len(layer.seen) - 1 - distances
     walked = layer.walk_back((*others, tf.constant(vectors)))
-    return np.stack(
-        [np.linalg.norm(layer.carried(step, gradients), axis=-1) for step, gradients, _ in walked]
-    )
+    by_step = {
+        step: np.linalg.norm(layer.carried(step, gradients), axis=-1)
+        for step, gradients, _ in walked
+        if step in steps
+    }
+    return np.stack([by_step[step] for step in steps])
 
 
 def _as_table(curves: Curves, distances: np.ndarray, review_ids: np.ndarray) -> pd.DataFrame:

@@ -90,9 +90,8 @@ class LayerTrace:
 
     def input_gradients(self, last: Tensors, upstream: np.ndarray | None) -> np.ndarray:
         """The gradient of the layer's input by step, each direction its own, <float64>[T, D, B, F]."""
-        walked = self.walk_back(last, upstream)
-        by_step = [tf.matmul(dx, self.kernel, transpose_b=True).numpy() for _, _, dx in walked]
-        return np.stack(by_step[::-1])
+        projected = tf.stack([dx for _, _, dx in self.walk_back(last, upstream)][::-1])
+        return tf.matmul(projected, self.kernel, transpose_b=True).numpy()
 
     def zero_gradients(self) -> Tensors:
         return tuple(tf.zeros_like(state) for state in self.states[0])
@@ -111,6 +110,10 @@ class Trace:
     features: np.ndarray
     weights: tuple[np.ndarray, ...]
     logits: tuple[np.ndarray, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.layers[0].seen)
 
     def embedding_gradients(self, pull: np.ndarray) -> np.ndarray:
         """The gradient of `sum(pull * features)` with respect to the embedding at each position.
@@ -144,10 +147,10 @@ class Trace:
         split = pull.reshape(len(pull), len(outer.kernel), -1).swapaxes(0, 1)  # [D, B, U]
         if self.readout == Readout.last:
             return (tf.constant(split), *zero[1:]), None
-        steps = np.arange(len(outer.seen))[:, None, None, None]
         if self.readout == Readout.max:
+            steps = np.arange(self.length)[:, None, None, None]
             return zero, (steps == outer.outputs.argmax(axis=0)) * split
-        return zero, np.repeat(split[None] / len(steps), len(steps), axis=0)
+        return zero, np.repeat(split[None] / self.length, self.length, axis=0)
 
 
 def trace(model: keras.Model, config: ArchitectureConfig, token_ids: np.ndarray) -> Trace:
@@ -187,14 +190,14 @@ def _read(kind: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
         for name in ("kernel", "recurrent_kernel", "bias")
     )
     directions, units, width = recurrent.shape
-    bias = tf.reshape(bias, [directions, -1, 1, width])  # a GRU has a second one, added to m
+    first, *second = tf.unstack(tf.reshape(bias, [directions, -1, 1, width]), axis=1)
     states = (tf.zeros([directions, inputs.shape[2], units], tf.float64),) * cell.states
     seen, all_states = [], [states]
-    for values in inputs:
+    for x in tf.unstack(tf.matmul(inputs, kernel) + first):
         m = tf.matmul(states[0], recurrent)
-        if cell.recurrent_bias:
-            m += bias[:, 1]
-        states, kept = cell.step(tf.matmul(values, kernel) + bias[:, 0], m, states)
+        for more in second:  # a GRU has a bias there too
+            m += more
+        states, kept = cell.step(x, m, states)
         seen.append(kept)
         all_states.append(states)
     return LayerTrace(kind, kernel, recurrent, seen, all_states)
