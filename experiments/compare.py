@@ -134,6 +134,7 @@ def run(config: RunConfig, concurrent_runs: int = 1, parent_run_id: str | None =
         recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
         recorder.table(test.predictions, "predictions.parquet")
         recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
+        recorder.heads(encoded.heads)
         recorder.model(model)
         network = Network(model, forward, config.architecture)
         reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)

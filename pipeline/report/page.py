@@ -145,7 +145,7 @@ def _gather(
     }
 
 
-def _environment(*, autoescape: bool) -> Environment:
+def make_environment(*, autoescape: bool) -> Environment:
     return Environment(
         loader=PackageLoader("pipeline", "report"),
         autoescape=autoescape,
@@ -160,7 +160,7 @@ def _render_page(content: dict[str, Any], svgs: dict[str, str]) -> str:
     drawn = content["figures"]
     results = content["comparison"].summary
     return (
-        _environment(autoescape=True)
+        make_environment(autoescape=True)
         .get_template("page.html.j2")
         .render(
             content,
@@ -176,7 +176,7 @@ def _render_page(content: dict[str, Any], svgs: dict[str, str]) -> str:
 
 
 def _render_markdown(content: dict[str, Any]) -> str:
-    environment = _environment(autoescape=False)
+    environment = make_environment(autoescape=False)
     environment.filters["md"] = _as_markdown
     environment.filters["address"] = functools.partial(quote, safe=":/#?=&%")
     text = environment.get_template("report.md.j2").render(content)

@@ -10,7 +10,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 from pipeline.tracking.load import load_runs
 from pipeline.tracking.record import RunRecorder, SweepPlan, ensure_failed, open_sweep, track_run
 from pipeline.tracking.store import Store, TrackingError
-from pipeline.tracking.trained import TrainedRun, finished_runs
+from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
 
 __all__ = [
     "RunRecorder",
@@ -19,6 +19,7 @@ __all__ = [
     "TrackingError",
     "TrainedRun",
     "ensure_failed",
+    "find_runs",
     "finished_runs",
     "load_runs",
     "open_sweep",

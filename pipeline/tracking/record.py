@@ -25,6 +25,7 @@ import yaml
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from pipeline.config import ROOT, RunConfig, as_plain, fingerprint
+from pipeline.reviews import Head
 from pipeline.tracking.store import Store
 
 
@@ -89,6 +90,10 @@ class RunRecorder:
         entry = DatasetInput(data_set, [InputTag("mlflow.data.context", "training")])
         self.store.client.log_inputs(self.run_id, datasets=[entry])
         self.tags({"data_fingerprint": digest})
+
+    def heads(self, heads: tuple[Head, ...]) -> None:
+        """What is asked of every text, and the possible answers in their order."""
+        self.text(json.dumps([asdict(head) for head in heads], indent=1), "heads.json")
 
     def model(self, model: Any) -> None:
         """The model as a `.keras` file in MLflow's Keras flavour, its requirements given."""
