@@ -18,7 +18,7 @@ Further words are settings as everywhere, such as root=... and tracking.uri=...
 
 from __future__ import annotations
 
-import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +38,6 @@ if TYPE_CHECKING:  # TensorFlow comes in after its threads are set
     from pipeline.explanation import NetworkReading
     from pipeline.reading import Words
     from pipeline.tracking import TrainedRun
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -95,15 +93,15 @@ def read_text(question: Question) -> str:
     """
     if question.text is not None and question.file is not None:
         raise ConfigError("text and file are both given; give one of them")
-    if question.text not in (None, "-"):
-        text, where = question.text, "text"
+    if question.text is not None:
+        text, where = _decode(os.fsencode(question.text), "text"), "text"
     elif question.file not in (None, "-"):
-        text, where = _read_file(Path(str(question.file))), str(question.file)
-    elif question.text is None and question.file is None and sys.stdin.isatty():
+        text, where = _read_file(Path(question.file)), f"file {question.file}"
+    elif question.file is None and sys.stdin.isatty():
         raise ConfigError('no text; give text="...", file=review.txt, or text on standard input')
     else:
         text, where = _decode(sys.stdin.buffer.read(), "standard input"), "standard input"
-    cleaned = clean_text(str(text))
+    cleaned = clean_text(text)
     if not cleaned:
         raise ConfigError(f"{where} is empty; give at least a word")
     return cleaned
@@ -111,7 +109,7 @@ def read_text(question: Question) -> str:
 
 def _read_file(path: Path) -> str:
     try:
-        return _decode(path.read_bytes(), str(path))
+        return _decode(path.read_bytes(), f"file {path}")
     except OSError as error:
         raise ConfigError(f"file {path} cannot be read: {error.strerror}") from None
 
@@ -148,13 +146,13 @@ def choose_runs(config: RunConfig, question: Question) -> list[TrainedRun]:
             raise Failure(
                 f"no finished run of {name!r} is tracked under {store.name!r}; it has {', '.join(known)}"
             )
-        seeds = [str(min(run.config.seed for run in same))]
-        for seed in seeds if question.seeds is None else _listed("seed", question.seeds):
-            of_seed = [run for run in same if str(run.config.seed) == seed]
-            if not of_seed:
-                there = ", ".join(sorted({str(run.config.seed) for run in same}))
-                raise Failure(f"no finished run of {name} has seed {seed}; there is {there}")
-            chosen.append(of_seed[0])
+        by_seed = {str(run.config.seed): run for run in reversed(same)}  # the newest counts
+        smallest = min(by_seed, key=int)
+        for seed in [smallest] if question.seeds is None else _listed("seed", question.seeds):
+            if seed not in by_seed:
+                there = ", ".join(sorted(by_seed, key=int))
+                raise Failure(f"no finished run of {name} has seed {seed!r}; there is {there}")
+            chosen.append(by_seed[seed])
     return chosen
 
 
@@ -169,24 +167,25 @@ def _listed(key: str, value: str) -> list[str]:
 
 
 def read(text: str, runs: list[TrainedRun], config: RunConfig) -> Explanation:
+    """Every network's reading of a text.
+
+    Raises:
+      DataError: to all of them it is nothing but unknown words.
+    """
     from pipeline.device import prepare_device
 
     device = prepare_device(config.device, 1)
     from pipeline.reading import cut_words
 
-    networks, first = [], None
-    for run in runs:
-        words = cut_words(text, run.tokenizer())
-        first = first or words
-        networks.append(_read(run, words, device))
-    assert first is not None
-    if all(network.unknown.all() for network in networks):
+    cut = [cut_words(text, run.tokenizer()) for run in runs]
+    if all(words.unknown.all() for words in cut):
         raise DataError(
             f"no word of this text is in the vocabulary of {' or '.join(run.name for run in runs)}: "
             "give a text with words that stand in the training texts"
         )
-    spans = [(int(start), int(end)) for start, end in first.spans]
-    return Explanation(tuple(text[start:end] for start, end in spans), tuple(networks))
+    networks = [_read(run, words, device) for run, words in zip(runs, cut, strict=True)]
+    words = tuple(text[start:end] for start, end in cut[0].spans)
+    return Explanation(text, words, tuple(networks))
 
 
 def _read(run: TrainedRun, words: Words, device: DeviceFacts) -> NetworkReading:

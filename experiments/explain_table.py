@@ -22,7 +22,7 @@ from pipeline.report.look import BETTER, INK, PAPER, WORSE, Look
 
 _SIDES = {"high": BETTER, "low": WORSE}
 _STRONGEST, _STRONGEST_GATE = 0.55, 0.25  # of a colour, so that text stands out from it
-_NARROWEST = 4  # characters that a word takes, for its numbers stand below it
+_NARROWEST = 6  # characters that a word takes, for its numbers stand below it
 
 
 def show(explanation: Explanation, console: Console | None = None) -> None:
@@ -94,11 +94,12 @@ def _show_answers(
     console.print(tag + _plain(f" {answers}"), soft_wrap=True)
     for head in network.heads:
         words = ", ".join(
-            f"{explanation.words[place]} {describe_change(float(head.changes[place]))}"
+            f"“{explanation.words[place]}” {describe_change(float(head.changes[place]))}"
             for place in head.moved_most()
         )
-        which = f" the {head.name}" if len(network.heads) > 1 else ""
-        console.print(_plain(f"  moved most{which}: {words or 'nothing'}"), soft_wrap=True)
+        console.print(
+            _plain(f"  what moved {head.name} most: {words or 'nothing'}"), soft_wrap=True
+        )
     for note in network.notes:
         console.print(Text(f"  it {note}", style="dim"), soft_wrap=True)
 

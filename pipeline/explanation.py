@@ -90,6 +90,7 @@ class NetworkReading:
 class Explanation:
     """words: as they stand in the text, marks among them."""
 
+    text: str
     words: tuple[str, ...]
     networks: tuple[NetworkReading, ...]
 

@@ -47,7 +47,7 @@ def cut_words(text: str, tokenizer: Tokenizer) -> Words:
     _, first, places = np.unique(
         np.array(encoding.word_ids, dtype=np.int64), return_index=True, return_inverse=True
     )
-    last = np.append(first[1:], len(places)) - 1
+    last = np.searchsorted(places, np.arange(len(first)), side="right") - 1
     spans = np.stack([offsets[first, 0], offsets[last, 1]], axis=1)
     return Words(spans, token_ids, places, token_ids == tokenizer.token_to_id(UNKNOWN))
 

@@ -25,7 +25,7 @@ from pipeline.report.look import Look, assign_looks
 from pipeline.report.page import make_environment
 
 _HERE = Path(__file__).parent
-_LINE = 80  # characters: what stands beside the names on a page of 60rem
+_LINE = 86  # characters: what stands beside the names on a page of 60rem
 _NARROWEST = 5  # characters that a word takes, for its numbers stand below it
 _STRONGEST = 55  # percent of a colour, so that text stands out from it, light and dark
 
@@ -93,6 +93,7 @@ def render(explanation: Explanation) -> str:
         .render(
             title="One text, word by word",
             facts=_facts(explanation),
+            text=explanation.text,
             reading=READING,
             keys=_keys(explanation),
             method=METHOD,
