@@ -91,17 +91,15 @@ def _show_answers(
     explanation: Explanation, network: NetworkReading, tag: Text, console: Console
 ) -> None:
     answers = " · ".join(describe_answer(head) for head in network.heads)
-    console.print(tag + _plain(f" {answers}"), soft_wrap=True)
+    console.print(tag + _plain(f" {answers}"))
     for head in network.heads:
         words = ", ".join(
             f"“{explanation.words[place]}” {describe_change(float(head.changes[place]))}"
             for place in head.moved_most()
         )
-        console.print(
-            _plain(f"  what moved {head.name} most: {words or 'nothing'}"), soft_wrap=True
-        )
+        console.print(_plain(f"  what moved {head.name} most: {words or 'nothing'}"))
     for note in network.notes:
-        console.print(Text(f"  it {note}", style="dim"), soft_wrap=True)
+        console.print(Text(f"  it {note}", style="dim"))
 
 
 def _plain(text: str) -> Text:

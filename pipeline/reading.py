@@ -12,13 +12,13 @@ import numpy as np
 from scipy.special import expit, logsumexp
 from tokenizers import Tokenizer
 
+from pipeline.batches import ordered_batches
 from pipeline.config import Cell, Keep, RunConfig, TokenizerConfig
 from pipeline.explanation import GateReading, HeadReading, NetworkReading
 from pipeline.probes import Network
 from pipeline.probes.trace import DIRECTIONS, trace, turn
 from pipeline.reviews import Head
 from pipeline.tokens import UNKNOWN, EncodedSplit, cut_split
-from pipeline.training import read_logits
 
 _BATCH_SIZE = 64
 _GATES = {Cell.lstm: "forget gate", Cell.gru: "update gate"}
@@ -63,7 +63,7 @@ def read_words(
     kept = _kept(len(words.token_ids), config.tokenizer)
     token_ids, places = words.token_ids[kept], words.places[kept]
     ends = np.flatnonzero(np.append(places[1:] != places[:-1], True))
-    logits = read_prefixes(token_ids, ends + 1, network, heads)
+    logits = read_prefixes(token_ids, ends + 1, network)
     return NetworkReading(
         architecture=config.architecture,
         experiment=config.name,
@@ -80,21 +80,20 @@ def read_words(
     )
 
 
-def read_prefixes(
-    token_ids: np.ndarray, lengths: np.ndarray, network: Network, heads: tuple[Head, ...]
-) -> list[np.ndarray]:
+def read_prefixes(token_ids: np.ndarray, lengths: np.ndarray, network: Network) -> list[np.ndarray]:
     """The logits of each head after the first `lengths` <int>[n] tokens, <float64>[n + 1, outputs].
 
     Before them stands what a head says of nothing, its bias: of a zero state no feature is left.
     """
     ids = np.concatenate([token_ids[:length] for length in lengths])
     prefixes = _without_labels(ids, np.concatenate([[0], np.cumsum(lengths)]))
-    read = read_logits(network.forward, prefixes, heads, _BATCH_SIZE)
-    biases = [network.model.get_layer(name).bias.numpy() for name in network.model.output_names]
-    return [
-        np.concatenate([bias[None], values]).astype(np.float64)
-        for bias, values in zip(biases, read, strict=True)
-    ]
+    layers = [network.model.get_layer(name) for name in network.model.output_names]
+    logits = [np.repeat(layer.bias.numpy()[None], len(lengths) + 1, axis=0) for layer in layers]
+    for batch in ordered_batches(prefixes, _BATCH_SIZE):
+        # Not within a tf.function: a sentence is read in less time than its tracing takes.
+        for place, values in zip(logits, network.forward(batch.token_ids), strict=True):
+            place[batch.rows + 1] = values.numpy()
+    return [values.astype(np.float64) for values in logits]
 
 
 def _follow(head: Head, logits: np.ndarray, places: np.ndarray, count: int) -> HeadReading:

