@@ -172,6 +172,7 @@ def _run(
             watcher.on_test(result.history.val_accuracy.max(), test.metrics["accuracy"])
             recorder.table(test.predictions, "predictions.parquet")
             recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
+            recorder.heads(encoded.heads)
             recorder.model(model)
             network = Network(model, forward, config.architecture)
             reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)

@@ -84,6 +84,8 @@ class ProbeKind(Enum):
     context = "context"  # accuracy where only the last or the first tokens are read
     distance = "distance"  # answers where neutral words stand around the evidence
     quiz = "quiz"  # the generated corpus: sentiment and subject by distance
+    retention = "retention"  # what is left of a signal after so many steps, by derivatives
+    gates = "gates"  # how long the units remember by their gates
 
 
 class Device(Enum):
@@ -321,7 +323,8 @@ class ProbeConfig:
     The test reviews of a probe are drawn by `seed`, the same for every architecture, with every label
     in proportion. `context_lengths`: tokens that are read of reviews of at least `context_min_words`
     words, at their end and at their start. `distances`: neutral words around reviews of at most
-    `distance_max_words`. Nothing here changes a trained network, so that another probe trains nothing.
+    `distance_max_words`. `retention_tokens`: the last tokens that are read while the network is looked
+    into. Nothing here changes a trained network, so that another probe trains nothing.
     """
 
     kinds: list[ProbeKind] = _field(
@@ -334,6 +337,8 @@ class ProbeConfig:
     distance_reviews: int = _count(300, 2)
     distance_max_words: int = _count(80)
     distances: list[int] = _rising([25, 50, 100, 200, 400, 800], may_be_empty=False)
+    retention_reviews: int = _count(100, 2)
+    retention_tokens: int = _count(400, 2)
 
 
 @dataclass

@@ -21,7 +21,9 @@ from pipeline.probes.frame import (
     Skipped,
     Subject,
 )
+from pipeline.probes.gates import measure_gates
 from pipeline.probes.quiz import ask_quiz
+from pipeline.probes.retention import measure_retention
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ PROBES: dict[ProbeKind, Probe] = {
     ProbeKind.context: measure_context,
     ProbeKind.distance: measure_distance,
     ProbeKind.quiz: ask_quiz,
+    ProbeKind.retention: measure_retention,
+    ProbeKind.gates: measure_gates,
 }
 
 

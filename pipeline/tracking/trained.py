@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from tokenizers import Tokenizer
 
 from pipeline.config import ConfigError, RunConfig, from_plain
+from pipeline.reviews import Head
 from pipeline.tracking.store import Store, TrackingError
 
 
@@ -35,6 +38,14 @@ class TrainedRun:
         from mlflow.keras import load_model
 
         return load_model(self._fetch("model"))
+
+    def heads(self) -> tuple[Head, ...] | None:
+        """What its network answers, or None where the run is older than the record of that."""
+        names = {entry.path for entry in self.store.client.list_artifacts(self.run_id)}
+        if "heads.json" not in names:
+            return None
+        plain = json.loads(self._text("heads.json"))
+        return tuple(Head(one["name"], tuple(one["classes"])) for one in plain)
 
     def _fetch(self, name: str) -> str:
         return _fetch(self.store, self.run_id, name)
@@ -70,6 +81,31 @@ def finished_runs(store: Store, run_id: str | None = None) -> list[TrainedRun]:
             f"name={store.name} first"
         )
     return [_open(store, run) for run in chosen]
+
+
+def find_runs(store: Store, beginnings: Sequence[str]) -> list[TrainedRun]:
+    """Finished runs of any experiment, by their ids or by as much of each as tells it from the others.
+
+    Raises:
+      TrackingError: an id is that of no finished run, or of several.
+    """
+    experiments = store.client.search_experiments()
+    ids = [experiment.experiment_id for experiment in experiments]
+    condition = "tags.kind = 'run' and tags.outcome = 'finished'"
+    runs = [
+        run for one in ids for run in store.client.search_runs([one], condition, max_results=50_000)
+    ]
+    chosen = []
+    for beginning in beginnings:
+        found = [run for run in runs if run.info.run_id.startswith(beginning)]
+        if len(found) != 1:
+            what = "no finished run begins" if not found else f"{len(found)} finished runs begin"
+            raise TrackingError(
+                f"{what} with {beginning!r} in {store.shown_uri}: give an id as the report or MLflow "
+                "shows it, or architecture=... and experiment=..."
+            )
+        chosen.append(_open(store, found[0]))
+    return chosen
 
 
 def _open(store: Store, run: Run) -> TrainedRun:
