@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline import statistics
 from pipeline.config import CONTROL
 from pipeline.control import Control, Group, stand_beside
+from pipeline.fading import Fading, fade
 from pipeline.memory import Memory, remember
 from pipeline.selection import SETTINGS, Tuning, describe_run, select_runs
 
@@ -133,6 +134,7 @@ class Comparison:
     chance: for each question the share of the commonest answer, which needs no model.
     control: the order-free control beside them, which is none of the runs and architectures above.
     memory: what the probes say of those architectures and the control.
+    fading: how signals fade inside the architectures.
     notes: what a reader must know before believing a number.
     """
 
@@ -151,6 +153,7 @@ class Comparison:
     notes: tuple[str, ...]
     control: Control | None = None
     memory: Memory | None = None
+    fading: Fading | None = None
 
 
 def compare(
@@ -194,6 +197,7 @@ def compare(
     pairwise = judge.pairwise(judge.overall[main], main)
     beside = _stand_beside(judge, answers, control, lengths)
     memory = remember(tracked.probes, _to_remember(chosen, beside), rng.spawn(1)[0])
+    fading = fade(tracked.probes, chosen, rng.spawn(1)[0])
     return Comparison(
         experiment=tracked.experiment,
         questions=answers.questions,
@@ -207,9 +211,15 @@ def compare(
         by_distance=_by_distance(judge, answers),
         pairwise=pairwise,
         cost=_cost(chosen),
-        notes=(*notes, *_notes_on_control(control, beside), *(memory.notes if memory else ())),
+        notes=(
+            *notes,
+            *_notes_on_control(control, beside),
+            *(memory.notes if memory else ()),
+            *(fading.notes if fading else ()),
+        ),
         control=beside,
         memory=memory,
+        fading=fading,
     )
 
 

@@ -576,7 +576,8 @@ def describe_reach(reach: Reach, beyond: str) -> str:
     if math.isnan(reach.value):
         return "nothing to lose"
     value, low, high = (
-        beyond if math.isinf(end) else f"{end:.0f}" for end in (reach.value, reach.low, reach.high)
+        beyond if math.isinf(end) else f"{end:.0f}" if end >= 10 else f"{end:.2g}"
+        for end in (reach.value, reach.low, reach.high)
     )
     if reach.rises:
         return "rises"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.config import ArchitectureConfig, Cell, ProbeConfig
+from pipeline.fading import time_constants
 from pipeline.probes import Skipped
-from pipeline.probes.gates import log_gates, log_kept, measure_gates, time_constants
+from pipeline.probes.gates import log_gates, log_kept, measure_gates
 from pipeline.probes.trace import trace
 from tests.test_retention import PRESETS, draw_ids, keep, make_model, make_subject, read_preset
 

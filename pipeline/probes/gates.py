@@ -9,13 +9,12 @@ Recurrent Neural Networks Warp Time?). What returns through the recurrent weight
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import numpy as np
 import pandas as pd
 
 from pipeline import statistics
 from pipeline.config import ProbeConfig
+from pipeline.fading import describe_constants
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
 from pipeline.probes.trace import DIRECTIONS, KEEP_GATES, LayerTrace, label, trace_tests
 
@@ -34,11 +33,6 @@ def log_kept(layer: LayerTrace) -> np.ndarray:
     """
     back = log_gates(layer).mean(axis=-1)[::-1]
     return np.concatenate([np.zeros_like(back[:1]), back[:-1].cumsum(axis=0)])
-
-
-def time_constants(log_gate: np.ndarray) -> np.ndarray:
-    """In steps, of mean logarithms of any shape; infinite where a unit forgets nothing."""
-    return np.divide(-1.0, log_gate, out=np.full_like(log_gate, np.inf), where=log_gate != 0)
 
 
 def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
@@ -78,24 +72,13 @@ def _summarize(table: pd.DataFrame, subject: Subject, config: ProbeConfig) -> Pr
     rng = np.random.default_rng(config.seed)
     metrics: dict[str, float] = {"reviews": table.review_id.nunique()}
     facts = {}
-    for (number, direction), part in table.groupby(["layer", "direction"]):
-        scores = part.pivot(index="unit", columns="review_id", values="log_gate").to_numpy()
-        curves = statistics.resample_curves(scores[None], rng)
-        name = "time_constant" + label(subject.network.architecture, _whole(number), str(direction))
-        taus = time_constants(curves.values[0])
-        for quartile, share in (("lower", 0.25), ("median", 0.5), ("upper", 0.75)):
-            metrics[f"{name}_{quartile}"] = _quantile(taus, share)
-        medians = [_quantile(draw, 0.5) for draw in time_constants(curves.draws[:, 0])]
-        low, high = (_quantile(np.array(medians), share) for share in (0.025, 0.975))
-        facts[name] = f"{_quantile(taus, 0.5):.3g} steps ({low:.3g} to {high:.3g})"
+    for number in table.layer.unique():
+        for direction in table.direction.unique():
+            part = table[(table.layer == number) & (table.direction == direction)]
+            scores = part.pivot(index="unit", columns="review_id", values="log_gate").to_numpy()
+            found = describe_constants(statistics.resample_curves(scores[None], rng))
+            name = "time_constant" + label(subject.network.architecture, number, direction)
+            metrics |= {f"{name}_{q}": found[q] for q in ("lower", "median", "upper")}
+            ends = f" ({found['low']:.3g} to {found['high']:.3g})" * np.isfinite(found["low"])
+            facts[name] = f"{found['median']:.3g} steps{ends}"
     return ProbeResult("gates", table, metrics, facts)
-
-
-def _whole(number: Hashable) -> int:
-    assert isinstance(number, int)
-    return number
-
-
-def _quantile(values: np.ndarray, share: float) -> float:
-    """Between infinite values nothing can be interpolated, so a quantile is one of the values."""
-    return float(np.quantile(values, share, method="inverted_cdf"))

@@ -29,6 +29,7 @@ import tensorflow as tf
 
 from pipeline import statistics
 from pipeline.config import ArchitectureConfig, ProbeConfig
+from pipeline.fading import relative
 from pipeline.probes.frame import ProbeResult, Subject
 from pipeline.probes.gates import log_kept
 from pipeline.probes.trace import (
@@ -41,8 +42,6 @@ from pipeline.probes.trace import (
     turn,
 )
 from pipeline.reviews import Head
-
-_LARGEST = 1e100  # of a share in a mean: its square is still a float
 
 
 class Signal(NamedTuple):
@@ -161,8 +160,7 @@ def _summarize(
     facts = {}
     for signal, values in curves.items():
         rng = np.random.default_rng(config.seed)
-        shares = np.minimum(values / max(values[0].mean(), 1e-300), _LARGEST)
-        resampled = statistics.resample_curves(shares[None], rng)
+        resampled = statistics.resample_curves(relative(values[None]), rng)
         reach = statistics.half_life(distances, resampled, [0])
         name = _name(signal, subject.heads, subject.network.architecture)
         metrics[name] = reach.value
