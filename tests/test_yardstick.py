@@ -215,6 +215,14 @@ def test_hostile_text_stays_text(tmp_path):
     assert HOSTILE in page.text
 
 
+def test_a_sweep_of_which_nothing_is_solved_has_a_page_with_all_its_marks(tmp_path):
+    tracked = make_runs(dict.fromkeys(STEPS))
+    path = write_yardstick(summarise(tracked), tracked, tmp_path / "adding")
+    page = Page(path.read_text(encoding="utf-8"))
+    assert "gru and simple_rnn solve no length" in page.text
+    assert page.count("figure") == 3
+
+
 def test_a_sweep_without_a_result_still_has_a_page(tmp_path):
     tracked = make_runs(status="failed", failure="no memory", steps_to_solve=None)
     path = write_yardstick(summarise(tracked), tracked, tmp_path / "adding")

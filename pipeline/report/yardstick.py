@@ -244,7 +244,7 @@ def _by_length(yardstick: Yardstick, style: _Style) -> Figure:
     beside = {name: 0.4 * (place / count - 0.5) for place, name in enumerate(style.names)}
 
     def placed(frame: pd.DataFrame) -> pd.DataFrame:
-        x = frame.length.map(places).astype(float) + frame.architecture.map(beside)
+        x = frame.length.map(places).astype(float) + frame.architecture.map(beside).astype(float)
         return frame[["architecture", "length"]].assign(x=x)
 
     ended = yardstick.runs[yardstick.runs.status.isin(["finished", "diverged"])]
