@@ -1,6 +1,7 @@
 """The probes of runs that are tracked already, without training.
 
-python -m experiments.probe experiment=imdb              every finished run that lacks these tables
+python -m experiments.probe experiment=imdb              every finished run that lacks these tables,
+                                                         and the control where it is missing
 python -m experiments.probe experiment=imdb run=<id>     one run, whether it lacks them or not
 
 The settings of the probes are those of the command line, such as `probe.distance_reviews=500`; what a
@@ -12,13 +13,21 @@ from __future__ import annotations
 import json
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
 from experiments.program import Failure, is_expected, report_error, run_program, take_word
-from pipeline.config import ProbeConfig, as_plain, build, probe_fingerprint
+from pipeline.config import (
+    ProbeConfig,
+    RunConfig,
+    as_plain,
+    build,
+    control_of,
+    probe_fingerprint,
+)
 
 if TYPE_CHECKING:  # TensorFlow comes in after its threads are set
     from pipeline.device import DeviceFacts
@@ -45,6 +54,8 @@ def probe(tree: DictConfig, run_id: str | None) -> int:
         from pipeline.tracking import Store, finished_runs
 
         runs = finished_runs(Store.of(config), run_id)
+        if run_id is None:
+            _train_missing_control(runs, config)
         wanted = probe_fingerprint(config.probe)
         lacking = [run for run in runs if run_id or run.tags.get("probes") != wanted]
         print(f"{len(runs)} finished runs, {len(lacking)} to probe")
@@ -60,6 +71,20 @@ def probe(tree: DictConfig, run_id: str | None) -> int:
     for name, reason in failed.items():
         print(f"Not probed: {name}: {reason}")
     return 1 if failed else 0
+
+
+def _train_missing_control(runs: list[TrainedRun], config: RunConfig) -> None:
+    """Runs that were trained without the order-free control beside them get it now, probes and all."""
+    newest = runs[-1]
+    data = newest.tags.get("data_fingerprint")
+    if any(run.config.control and run.tags.get("data_fingerprint") == data for run in runs):
+        return
+    from experiments.compare import run
+
+    print("The order-free control is missing and is trained first")
+    here = {name: getattr(config, name) for name in ("name", "root", "tracking", "device", "probe")}
+    parent = newest.tags.get("mlflow.parentRunId")
+    run(control_of(replace(newest.config, **here)), parent_run_id=parent)
 
 
 def _probe_all(

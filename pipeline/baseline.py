@@ -59,8 +59,9 @@ class BigramControl:
         return sum(len(q.weights) + 1 for questions in self._questions for q in questions)
 
     def read(self, texts: list[str]) -> list[np.ndarray]:
-        """Logits <float>[n, outputs] for each head."""
-        return _logits(self._vectorizer.transform(texts), self._questions)
+        """Logits <float32>[n, outputs] for each head."""
+        logits = _logits(self._vectorizer.transform(texts), self._questions)
+        return [values.astype(np.float32) for values in logits]
 
     def words(self, text: str) -> list[str]:
         return [word.lower() for word in self._vectorizer.build_tokenizer()(text)]

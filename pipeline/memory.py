@@ -7,6 +7,7 @@ are from 0 to 1; margins are logits signed by the label.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -116,12 +117,14 @@ def _lay_out(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[_Layout | None, p
         run: part.sort_values(keys, kind="stable", ignore_index=True)
         for run, part in table.groupby("run_id", sort=False)
     }
-    asked = runs.run_id.map(
-        {run: pd.util.hash_pandas_object(part[keys]).sum() for run, part in tables.items()}
-    )
-    if asked.isna().all():
+    asked = [
+        str(pd.util.hash_pandas_object(tables[run][keys]).sum()) if run in tables else ""
+        for run in runs.run_id
+    ]
+    if not any(asked):
         return None, runs
-    same = asked == asked.mode().iloc[0]
+    commonest, _ = Counter(filter(None, asked)).most_common(1)[0]
+    same = np.array([one == commonest for one in asked])
     chosen = runs[same].reset_index(drop=True)
     members = chosen.groupby("architecture", sort=False).indices
     laid = _Layout(
@@ -152,7 +155,8 @@ class _Condition(NamedTuple):
 class _Asked:
     """A probe's conditions, the reference first, and every run's scores under them.
 
-    margins: by question, the first being "". agreement: <float>[runs, conditions].
+    margins: by question, the first being "". agreement: <float>[runs, conditions]. chance: the share
+    of the commonest answers.
     """
 
     probe: str
@@ -161,6 +165,7 @@ class _Asked:
     margins: dict[str, statistics.Curves]
     agreement: NDArray[np.float64]
     reviews: int
+    chance: float
 
 
 def _resample(laid: _Layout, probe: str, rng: np.random.Generator) -> _Asked:
@@ -172,6 +177,7 @@ def _resample(laid: _Layout, probe: str, rng: np.random.Generator) -> _Asked:
 
     correct = by_condition("correct")
     columns = {c.removesuffix("margin").rstrip("_"): c for c in laid.columns("margin")}
+    labels = laid.first.loc[conditions[0].rows, laid.columns("label")]
     return _Asked(
         probe=probe,
         conditions=conditions,
@@ -182,6 +188,7 @@ def _resample(laid: _Layout, probe: str, rng: np.random.Generator) -> _Asked:
         },
         agreement=by_condition("agrees").mean(axis=2),
         reviews=correct.shape[2],
+        chance=float(labels.value_counts(normalize=True).iloc[0]),
     )
 
 
@@ -245,7 +252,8 @@ def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
             lengths = [asked.conditions[place].distance or 0 for place in places]
             if asked.probe == "context":
                 curves = asked.accuracy.under([*places, 0])
-                found = {("effective", ""): statistics.effective_context(lengths, curves, members)}
+                reach = statistics.effective_context(lengths, curves, members, asked.chance)
+                found = {("effective", ""): reach}
             else:
                 found = {
                     ("half_life", question): statistics.half_life(

@@ -501,7 +501,7 @@ def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
 
 
 def effective_context(
-    lengths: ArrayLike, curves: Curves, members: Rows, tolerance: float = 0.01
+    lengths: ArrayLike, curves: Curves, members: Rows, chance: float, tolerance: float = 0.01
 ) -> Reach:
     """The shortest context from which on accuracy stays within `tolerance` of the full reading.
 
@@ -512,8 +512,14 @@ def effective_context(
       lengths: <int>[conditions - 1], rising.
       curves: accuracies under those lengths and, as the last condition, of the full reading.
       members: the rows of the runs of one architecture.
+      chance: the accuracy of always giving the commonest answer.
+
+    Returns:
+      `value` NaN where the full reading is not shown to be better than chance.
     """
     lengths = np.asarray(lengths, dtype=np.float64)
+    if contrast(curves.only(-1), [(1.0, members)]).low <= chance:
+        return Reach(math.nan, math.nan, math.nan, float(lengths[-1]))
     differences = [
         contrast(curves.difference(place, -1), [(1.0, members)]) for place in range(len(lengths))
     ]

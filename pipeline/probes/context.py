@@ -91,11 +91,13 @@ def _summarize(table: pd.DataFrame, reviews: Reviews, config: ProbeConfig) -> Pr
     whole = table[table.condition == WHOLE].correct.to_numpy()
     metrics = {"reviews": len(reviews), "accuracy": float(whole.mean())}
     facts = {}
+    _, counts = np.unique(reviews.labels, axis=0, return_counts=True)
+    chance = float(counts.max() / len(reviews))
     for side in SIDES:
         part = table[table.condition == side].correct.to_numpy().reshape(-1, len(reviews))
         scores = np.concatenate([part, whole[None]])[None].astype(float)
         curves = statistics.resample_curves(scores, np.random.default_rng(config.seed))
-        reach = statistics.effective_context(config.context_lengths, curves, [0])
+        reach = statistics.effective_context(config.context_lengths, curves, [0], chance)
         metrics[f"effective_{side}"] = reach.value
         facts[f"effective_{side}"] = statistics.describe_reach(reach, "the whole text")
     return ProbeResult("context", table, metrics, facts)

@@ -48,7 +48,7 @@ class Reader(Protocol):
     def heads(self) -> tuple[Head, ...]: ...
 
     def read(self, texts: list[str]) -> list[np.ndarray]:
-        """Logits <float>[n, outputs] for each head. A text is read whole, however long it is."""
+        """Logits <float32>[n, outputs] for each head. A text is read whole, however long it is."""
         ...
 
 
@@ -151,10 +151,12 @@ def count_words(text: str) -> int:
 class Answers:
     """What a reader said of texts. margins: <float>[n, heads], above 0 where a head is right: the
     logit signed by the label or, of more than two classes, the logit of the true one less the best
-    other; given: <int32>[n, heads], the class answered; correct: <bool>[n], every head right.
+    other; labels, given: <int>[n, heads], the true class and the one answered; correct: <bool>[n],
+    every head right.
     """
 
     margins: np.ndarray
+    labels: np.ndarray
     given: np.ndarray
     correct: np.ndarray
 
@@ -165,7 +167,7 @@ def ask(reader: Reader, texts: list[str], labels: np.ndarray) -> Answers:
     columns = zip(logits, labels.T, strict=True)
     margins = np.stack([_margins(values, truth) for values, truth in columns], axis=1)
     given = np.stack([_given(values) for values in logits], axis=1)
-    return Answers(margins, given, (given == labels).all(axis=1))
+    return Answers(margins, labels, given, (given == labels).all(axis=1))
 
 
 def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -185,12 +187,13 @@ def _given(logits: np.ndarray) -> np.ndarray:
 
 
 def answer_columns(answers: Answers, heads: tuple[Head, ...]) -> dict[str, np.ndarray]:
-    """Columns of a table: correct (every head right), and of the first head predicted (the class) and
+    """Columns of a table: correct (every head right), and of the first head label, predicted and
     margin; those of further heads stand behind their names.
     """
     columns = {"correct": answers.correct}
     for number, head in enumerate(heads):
         prefix = f"{head.name}_" if number else ""
+        columns[f"{prefix}label"] = np.array(head.classes)[answers.labels[:, number]]
         columns[f"{prefix}predicted"] = np.array(head.classes)[answers.given[:, number]]
         columns[f"{prefix}margin"] = answers.margins[:, number]
     return columns

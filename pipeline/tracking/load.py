@@ -80,18 +80,23 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
 
 
 def _with_control(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, Run | None]:
-    """The runs with the control beside them, where it was trained only after them."""
-    if any(run and run.data.tags.get("architecture") == CONTROL for run in chosen.values()):
-        return chosen
-    data = {run.data.tags.get("data_fingerprint") for run in chosen.values() if run}
+    """The runs with the newest finished control beside them, where it was trained only after them."""
+
+    def is_control(run: Run | None) -> bool:
+        return run is not None and run.data.tags.get("architecture") == CONTROL
+
+    networks = {key: run for key, run in chosen.items() if not is_control(run)}
+    data = {run.data.tags.get("data_fingerprint") for run in networks.values() if run}
     controls = [
         run
         for run in runs
-        if run.data.tags.get("architecture") == CONTROL
+        if is_control(run)
         and _status(run) == "finished"
         and run.data.tags.get("data_fingerprint") in data
     ]
-    return chosen | {run.data.tags["fingerprint"]: run for run in controls[:1]}
+    if not controls:
+        return chosen
+    return networks | {controls[0].data.tags["fingerprint"]: controls[0]}
 
 
 def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
