@@ -202,7 +202,7 @@ def test_both_labels_are_asked_about_equally(subject_of):
 
 
 def test_every_reader_is_asked_the_same_and_another_seed_asks_otherwise(subject_of):
-    readers = [ByHand(lambda before, after: sign * 1.0) for sign in (1, -1)]
+    readers = [ByHand(lambda before, after: 1.0), ByHand(lambda before, after: -1.0)]
     tables = [run_probes(subject_of(reader), SETTINGS) for reader in readers]
     assert readers[0].asked == readers[1].asked
     again = ByHand(lambda before, after: 1.0)
