@@ -133,8 +133,14 @@ def choose_runs(config: RunConfig, question: Question) -> list[TrainedRun]:
     if question.runs is not None:
         if question.architectures or question.seeds:
             raise ConfigError("run names the networks; leave out architecture and seed")
-        return find_runs(store, _listed("run", question.runs))
-    newest_first = finished_runs(store)[::-1]
+        runs = find_runs(store, _listed("run", question.runs))
+        for run in runs:
+            if run.config.control:
+                raise ConfigError(
+                    f"run {run.run_id} is the order-free control, which reads no order"
+                )
+        return runs
+    newest_first = [run for run in finished_runs(store)[::-1] if not run.config.control]
     known = sorted({run.config.architecture.name for run in newest_first})
     names = (
         known if question.architectures is None else _listed("architecture", question.architectures)

@@ -22,6 +22,7 @@ from experiments.explain import Question, choose_runs, read_text
 from experiments.explain_table import show
 from pipeline.architectures import build_model, forward_of
 from pipeline.config import (
+    CONTROL,
     ArchitectureConfig,
     Cell,
     ConfigError,
@@ -39,7 +40,7 @@ from pipeline.reading import cut_words, read_words
 from pipeline.report.explained import write_explanation
 from pipeline.reviews import Head
 from pipeline.tokens import encode_texts, train_tokenizer
-from pipeline.tracking import Store, find_runs
+from pipeline.tracking import Store, TrackingError, find_runs
 from tests.test_report import Page
 from tests.test_retention import PRESETS, read_preset
 
@@ -452,8 +453,9 @@ def test_what_cannot_be_explained_is_said_in_a_line(
     assert not (trained / "reports" / "other").exists()
 
 
-def test_an_id_that_is_several_is_refused(trained: Path) -> None:
-    from pipeline.tracking import TrackingError
-
-    with pytest.raises(TrackingError, match="4 finished runs begin with ''"):
+def test_an_id_that_is_several_or_the_control_is_refused(trained: Path) -> None:
+    with pytest.raises(TrackingError, match="5 finished runs begin with ''"):
         find_runs(Store(None, trained, "small"), [""])
+    (control,) = Store(None, trained, "small").runs(f"tags.architecture = '{CONTROL}'")
+    with pytest.raises(ConfigError, match="is the order-free control"):
+        choose_runs(_config(trained), question(runs=control.info.run_id))
