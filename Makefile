@@ -49,7 +49,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 lock: .bootstrap/bin/uv
-	.bootstrap/bin/uv pip compile pyproject.toml --extra dev --extra slurm --universal \
+	.bootstrap/bin/uv pip compile pyproject.toml --extra dev --extra server --extra slurm --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean:

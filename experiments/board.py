@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.standing import Standing, State, read_standing
-from pipeline.config import RunConfig, as_plain
+from pipeline.config import AddingConfig, RunConfig, as_used
 
 _STYLES = {
     State.waiting: "dim",
@@ -115,9 +115,12 @@ def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[Job], str
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
-    plain = as_plain(config)
-    sections = ("tokenizer", "architecture", "train")
-    return {key: value for section in sections for key, value in plain[section].items()}
+    plain = as_used(config)
+    sections = (plain.get(name, {}) for name in ("tokenizer", "architecture", "train"))
+    settings = {key: value for section in sections for key, value in section.items()}
+    if isinstance(config.data, AddingConfig):
+        settings["length"] = config.data.length
+    return settings
 
 
 def draw_board(

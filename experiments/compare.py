@@ -19,10 +19,10 @@ from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
 from experiments.slurm import refuse_single_run
-from pipeline.config import RunConfig, build, fingerprint
+from pipeline.config import AddingConfig, RunConfig, build, fingerprint
 
 if TYPE_CHECKING:
-    from pipeline.tracking import Store
+    from pipeline.tracking import RunRecorder, Store
     from pipeline.tracking.store import Run
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def _run(
     log.info("Computing on %s", device)
 
     from experiments.progress import watch_training
-    from pipeline.architectures import build_model, count_recurrent_parameters, forward_of
+    from pipeline.architectures import build_model, forward_of
     from pipeline.kernels import fuse
     from pipeline.predictions import evaluate
     from pipeline.reviews import load_reviews
@@ -135,6 +135,10 @@ def _run(
                 "concurrent_runs": device.concurrent_runs,
             }
         )
+        if isinstance(config.data, AddingConfig):
+            from experiments.adding import run_adding
+
+            return run_adding(config, recorder, device.kind, checkpoint, job_dir)
         reviews = load_reviews(config.data)
         encoded = encode_splits(reviews, config.tokenizer, cache)
         counts = {name: len(split) for name, split in reviews.named()}
@@ -144,13 +148,7 @@ def _run(
         model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
         # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
         forward = fuse(model, config.architecture) if device.kind == "cpu" else forward_of(model)
-        recorder.text(_summary(model), "model_summary.txt")
-        recorder.metrics(
-            {
-                "model/parameters": model.count_params(),
-                "model/recurrent_parameters": count_recurrent_parameters(model),
-            }
-        )
+        summarise_model(model, recorder)
         with watch_training(recorder, encoded.train, config, job_dir) as watcher:
             result = train(model, encoded, config.train, config.seed, watcher, forward, checkpoint)
         recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
@@ -190,11 +188,20 @@ def _training_metrics(result) -> dict[str, float]:
     return metrics
 
 
-def _summary(model) -> str:
+def summarise_model(model, recorder: RunRecorder) -> None:
+    """Tracks what a model is made of, and how large it is."""
+    from pipeline.architectures import count_recurrent_parameters
+
     text = io.StringIO()
     with redirect_stdout(text):
         model.summary(line_length=100, print_fn=lambda line, **_: text.write(line + "\n"))
-    return text.getvalue()
+    recorder.text(text.getvalue(), "model_summary.txt")
+    recorder.metrics(
+        {
+            "model/parameters": model.count_params(),
+            "model/recurrent_parameters": count_recurrent_parameters(model),
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from omegaconf import DictConfig
 
+from experiments.adding import make_yardstick
 from experiments.program import report_error, run_program
 from pipeline.comparison import Comparison, ReportError, TrackedRuns, compare
 from pipeline.config import build
 from pipeline.report import write_report
+from pipeline.yardstick import AddingRuns
 
 if TYPE_CHECKING:
     from pipeline.tracking import Store
@@ -28,16 +30,28 @@ def main() -> None:
 
 
 def report(tree: DictConfig) -> int:
-    from pipeline.tracking import Store, load_runs
+    from pipeline.tracking import Store
 
     config = build(tree)
     try:
         store = Store.of(config)
-        _, page = make_report(load_runs(store), store)
+        tracked = load_tracked(store)
+        if isinstance(tracked, AddingRuns):
+            _, page = make_yardstick(tracked, store)
+        else:
+            _, page = make_report(tracked, store)
     except Exception as error:
         return report_error(error)
     print(f"Report: {page}")
     return 0
+
+
+def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | AddingRuns:
+    """A sweep of an experiment, the newest unless `sweep_id` names another; without one, all runs."""
+    from pipeline.tracking import holds_adding, load_adding, load_runs
+
+    load = load_adding if holds_adding(store, sweep_id) else load_runs
+    return load(store, sweep_id)
 
 
 def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Path]:

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,14 @@ from experiments.job import ABANDONED, DIVERGED, FAILED, FINISHED, is_gone, laun
 from experiments.program import at_end, report_error
 from experiments.slurm import need_sbatch, uses_slurm, warn_of_one_file, warnings_held
 from experiments.standing import State, update_standing
-from pipeline.config import ConfigError, RunConfig, as_plain, available_cores, build
+from pipeline.config import (
+    AddingConfig,
+    ConfigError,
+    RunConfig,
+    as_plain,
+    available_cores,
+    build,
+)
 
 if TYPE_CHECKING:
     from pipeline.tracking import Store
@@ -49,6 +57,10 @@ class SweepCallback(Callback):
     for Hydra turns any other exception of a callback into a warning.
     """
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: what it holds is of this process, and Hydra sends the callbacks to every worker."""
+        return {}
+
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _leaving_on_error():
             build(_without_hydra(config))
@@ -63,9 +75,6 @@ class SweepCallback(Callback):
         at_end.close()
         with _leaving_on_error():
             sys.exit(self._close())
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Hydra hands callbacks on to the jobs, where this one has nothing to do
 
     def _open(self, config: DictConfig) -> None:
         from pipeline.tracking import Store, SweepPlan, track_sweep
@@ -110,20 +119,31 @@ class SweepCallback(Callback):
         settle(self.store, patience=3)  # the jobs end themselves, within a second
 
     def _close(self) -> int:
-        from experiments.report import make_report
+        from experiments.adding import aggregate_steps, make_yardstick
+        from experiments.report import load_tracked, make_report
         from pipeline.selection import describe_run
-        from pipeline.tracking import load_runs
+        from pipeline.tracking import TrackingError
+        from pipeline.yardstick import AddingRuns
 
         _open_sweeps.remove(self)
-
-        tracked = load_runs(self.store, self.parent.run_id)
+        try:
+            tracked = load_tracked(self.store, self.parent.run_id)
+        except TrackingError as error:
+            self.parent.end("failed", str(error))
+            raise
         failed = tracked.runs[tracked.runs.status != "finished"]
         self.parent.end("finished" if failed.empty else "failed", _counted(failed))
-        comparison, page = make_report(tracked, self.store)
-        self.parent.metrics(_aggregate(comparison.runs))
-        print(f"\nReport: {page}\nCompare the runs in MLflow: make ui")
+        if isinstance(tracked, AddingRuns):
+            settings = ("length",)
+            yardstick, page = make_yardstick(tracked, self.store)
+            self.parent.metrics(aggregate_steps(yardstick))
+        else:
+            settings = tracked.sweep.tuned
+            comparison, page = make_report(tracked, self.store)
+            self.parent.metrics(_aggregate(comparison.runs))
+        print(f"\nReport: {page}\nCompare the runs in MLflow: {_pages(self.store)}")
         for run in failed.itertuples():
-            name = describe_run(run, tracked.sweep.tuned)
+            name = describe_run(run, settings)
             print(f"Not finished: {name}: {run.status}, {run.failure}")
         return 0 if failed.empty else 1
 
@@ -165,11 +185,17 @@ def plan_jobs(config: DictConfig) -> list[RunConfig]:
     jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
     configs = [build(compose("config", overrides=job)) for job in jobs]
     for key in ("name", "root", "tracking", "device", "data", "tuned"):
-        if any(getattr(config, key) != getattr(configs[0], key) for config in configs):
+        if any(_shared(config, key) != _shared(configs[0], key) for config in configs):
             raise ConfigError(
                 f"{key} holds several values; one sweep, which is one report, has one"
             )
     return configs
+
+
+def _shared(config: RunConfig, key: str) -> Any:
+    """What the runs of a sweep have in common, which the length of the adding problem need not be."""
+    value = getattr(config, key)
+    return replace(value, length=2) if isinstance(value, AddingConfig) else value
 
 
 def run_job(config: RunConfig, sweep_dir: Path, job_dir: Path) -> int:
@@ -310,6 +336,10 @@ def _aggregate(runs: Any) -> dict[str, float]:
         if len(accuracies) > 1:
             metrics[f"spread/{name}"] = accuracies.std(ddof=1)
     return metrics
+
+
+def _pages(store: Any) -> str:
+    return "make ui" if store.is_local else store.shown_uri
 
 
 def _counted(failed: Any) -> str:

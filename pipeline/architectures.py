@@ -2,7 +2,8 @@
 
 Every architecture is an embedding, recurrent layers and a Dense layer for each head, in plain Keras
 layers, so that a saved model opens anywhere. Texts are padded on the right with id 0 and masked:
-padding moves no logit, and the masks are the only ones that cuDNN takes.
+padding moves no logit, and the masks are the only ones that cuDNN takes. The same recurrent layers
+also read sequences of numbers, all of one length, and give a number: `build_regressor`.
 """
 
 from __future__ import annotations
@@ -63,6 +64,30 @@ def build_model(
     features = keras.layers.Embedding(
         vocab_size, config.embedding_dim, mask_zero=True, name="embedding"
     )(token_ids)
+    features = _read(config, features)
+    logits = [
+        # By number: a head is named by a column of somebody's table, which may be any text.
+        keras.layers.Dense(head.outputs, name=f"head_{number}")(features)
+        for number, head in enumerate(heads, start=1)
+    ]
+    return _begin(keras.Model(token_ids, logits, name=config.name), config, seed)
+
+
+def build_regressor(config: ArchitectureConfig, features: int, seed: int) -> keras.Model:
+    """A fresh model over sequences of numbers, its weights drawn by `seed`.
+
+    Input: `features` <float32>[batch, length, features], nothing padded; the kernel of the first
+    recurrent layer is what projects it, so that `embedding_dim` does nothing. Output:
+    <float32>[batch, 1].
+    """
+    keras.utils.set_random_seed(seed)
+    sequence = keras.Input(shape=(None, features), dtype="float32", name="features")
+    value = keras.layers.Dense(1, name="value")(_read(config, sequence))
+    return _begin(keras.Model(sequence, value, name=config.name), config, seed)
+
+
+def _read(config: ArchitectureConfig, features: Any) -> Any:
+    """Features of each step, <float>[batch, length, _] -> what the heads see, <float>[batch, _]."""
     for number in range(1, config.num_layers + 1):
         features = _dropout(config, features, f"dropout_{number - 1}")
         outer = number == config.num_layers
@@ -70,13 +95,10 @@ def build_model(
             config, number, sequences=not outer or config.readout != Readout.last
         )(features)
     features = _read_out(config, features)
-    features = _dropout(config, features, f"dropout_{config.num_layers}")
-    logits = [
-        # By number: a head is named by a column of somebody's table, which may be any text.
-        keras.layers.Dense(head.outputs, name=f"head_{number}")(features)
-        for number, head in enumerate(heads, start=1)
-    ]
-    model = keras.Model(token_ids, logits, name=config.name)
+    return _dropout(config, features, f"dropout_{config.num_layers}")
+
+
+def _begin(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.Model:
     if config.forget_bias == ForgetBias.chrono:
         _remember(model, config, np.random.default_rng(seed))
     return model

@@ -140,6 +140,16 @@ class DataConfig:
         """Where the texts come from, in words for a page."""
         raise NotImplementedError
 
+    @property
+    def features(self) -> int | None:
+        """Numbers at each step of what is read, where it is not texts."""
+        return None
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Dotted keys, of sections or of values, that do nothing with this data."""
+        return ()
+
 
 @dataclass
 class ImdbConfig(DataConfig):
@@ -194,6 +204,38 @@ class ClausesConfig(DataConfig):
     @property
     def source(self) -> str:
         return f"generated with seed {self.seed}"
+
+
+@dataclass
+class AddingConfig(DataConfig):
+    """The adding problem: sequences of numbers in place of texts (see `pipeline.adding`).
+
+    `length`: steps of a sequence. Training sequences are drawn anew for every step of training, by the
+    seed of the run; `seed` draws those that are held out. Training ends when the problem is solved, as
+    found every `steps_per_validation` steps, or after `max_steps`.
+    """
+
+    kind: str = "adding"
+    length: int = _count(50, 2)
+    max_steps: int = _count(5_000)
+    steps_per_validation: int = _count(100)
+    validation_size: int = _count(1_000, 100)
+    test_size: int = _count(5_000, 100)
+
+    @property
+    def source(self) -> str:
+        return f"generated with seed {self.seed}"
+
+    @property
+    def features(self) -> int:
+        return 2  # a value and a mark
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """What is about texts, about epochs of a training split that ends, and about choosing."""
+        data = ("data.validation_fraction", "data.length_edges")
+        train = ("train.epochs", "train.patience", "train.max_seconds", "tuned")
+        return (*data, "tokenizer", "architecture.embedding_dim", *train)
 
 
 @dataclass
@@ -272,9 +314,16 @@ class DeviceConfig:
 
 @dataclass
 class TrackingConfig:
-    """`uri`: an MLflow tracking address; null is the SQLite store `mlflow.db` at `root`."""
+    """`uri`: the address of an MLflow server; null is the SQLite store `mlflow.db` at `root`.
+    `wait_seconds`: how long the beginning and the end of a run wait for a server that is away.
+    """
 
-    uri: str | None = None
+    uri: str | None = _field(
+        None,
+        lambda value: value is None or re.match(r"https?://\w", value) is not None,
+        "null or the address of an MLflow server, such as http://127.0.0.1:5000",
+    )
+    wait_seconds: int = _count(60, 0)
 
 
 # What may be tuned, and the section it stands in: how a network is trained. What changes the network
@@ -325,10 +374,12 @@ class RunConfig:
     def title(self) -> str:
         """What tells this run from the others of its sweep, for a person."""
         values = [f"{name} {value:g}" for name, value in self.tuned_values().items()]
+        if isinstance(self.data, AddingConfig):
+            values = [f"length {self.data.length}", *values]
         return ", ".join([f"{self.architecture.name} seed {self.seed}", *values])
 
 
-DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig}
+DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig, "adding": AddingConfig}
 _SECTIONS = {
     "tokenizer": TokenizerConfig,
     "architecture": ArchitectureConfig,
@@ -409,19 +460,25 @@ def _resolve_architecture(config: RunConfig) -> None:
             f"forget gate: with architecture.cell {architecture.cell.name} it may hold unit"
         )
     if architecture.forget_bias == ForgetBias.chrono and architecture.chrono_steps is None:
-        architecture.chrono_steps = max(2, config.tokenizer.max_length)
+        read = config.tokenizer.max_length
+        read = config.data.length if isinstance(config.data, AddingConfig) else read
+        architecture.chrono_steps = max(2, read)
     if architecture.recurrent_parameters is not None:
-        architecture.units = _solve_units(architecture, architecture.recurrent_parameters)
+        layers = architecture.recurrent_layers
+        if config.data.features is not None:
+            layers = dataclasses.replace(layers, features=config.data.features)
+        architecture.units = _solve_units(architecture, layers)
 
 
-def _solve_units(architecture: ArchitectureConfig, weights: int) -> int:
-    layers = architecture.recurrent_layers
+def _solve_units(architecture: ArchitectureConfig, layers: sizes.RecurrentLayers) -> int:
+    weights = architecture.recurrent_parameters
+    assert weights is not None
     units = layers.solve_units(weights)
     found = layers.count_weights(units)
     if abs(found - weights) > sizes.TOLERANCE * weights:
         raise ConfigError(
-            f"architecture.recurrent_parameters is {weights}; no whole number of units of "
-            f"{architecture.name} comes within {sizes.TOLERANCE:.0%}: {units} would have {found}"
+            f"architecture.recurrent_parameters is {weights}, and no units of {architecture.name} come "
+            f"within {sizes.TOLERANCE:.0%} of it; it may hold {found}, the weights of {units} units"
         )
     return units
 
@@ -437,6 +494,13 @@ def _resolve_paths(config: RunConfig) -> None:
 
 def check(config: RunConfig) -> None:
     """Raises `ConfigError` for the first value that its field may not hold."""
+    if "@" in (config.tracking.uri or ""):
+        # Not shown: the configuration is kept with every run, and so would be what is secret in it.
+        raise ConfigError(
+            "tracking.uri holds a user or a password; take them out of the address, and set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the "
+            "environment"
+        )
     for key, value, metadata in _walk(config):
         if "check" in metadata and not metadata["check"](value):
             raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
@@ -482,6 +546,28 @@ def as_plain(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config), default=lambda value: value.name))
 
 
+def as_used(config: RunConfig) -> dict[str, Any]:
+    """`as_plain` without what does nothing with the data of this run."""
+    plain = as_plain(config)
+    for key in config.data.unused:
+        *sections, name = key.split(".")
+        del (plain[sections[0]] if sections else plain)[name]
+    return plain
+
+
+def without_effect(config: RunConfig) -> list[str]:
+    """The dotted keys that hold other than their default and do nothing with the data of this run."""
+    sections = {name: section() for name, section in _SECTIONS.items()}
+    standard = dataclasses.replace(config, data=type(config.data)(), tuned=[], **sections)
+    defaults = {key: value for key, value, _ in _walk(standard)}
+    unused = tuple(f"{key}." for key in config.data.unused)
+    return [
+        key
+        for key, value, _ in _walk(config)
+        if f"{key}.".startswith(unused) and value != defaults[key]
+    ]
+
+
 def from_plain(plain: dict[str, Any]) -> RunConfig:
     """The config that `as_plain` gave."""
     sections = {name: section() for name, section in _SECTIONS.items()}
@@ -497,8 +583,9 @@ def fingerprint(config: RunConfig) -> str:
     Where a run is computed, tracked and compared does not count, nor does where its data lies or how
     its answers are grouped by length: a person's own table counts with its content.
     """
-    plain = as_plain(config)
-    determining = {name: plain[name] for name in ("tokenizer", "architecture", "train", "seed")}
+    plain = as_used(config)
+    sections = ("tokenizer", "architecture", "train", "seed")
+    determining = {name: plain[name] for name in sections if name in plain}
     data = plain["data"]
     for name in ("data_dir", "length_edges"):
         data.pop(name, None)
@@ -507,7 +594,7 @@ def fingerprint(config: RunConfig) -> str:
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([determining, data], sort_keys=True).encode())
-    for stage in _STAGES:
+    for stage in _ADDING_STAGES if isinstance(config.data, AddingConfig) else _STAGES:
         folder = Path(__file__).parent
         for file in sorted([*folder.glob(f"{stage}.py"), *folder.glob(f"{stage}/*.py")]):
             digest.update(file.read_bytes())
@@ -516,3 +603,4 @@ def fingerprint(config: RunConfig) -> str:
 
 # The stages whose code decides what numbers come out.
 _STAGES = "clauses reviews tokens batches architectures kernels training predictions".split()
+_ADDING_STAGES = "adding architectures kernels solving".split()

@@ -55,7 +55,9 @@ def select_runs(
     """
     settings = tuple(name for name in tuned if runs[name].nunique() > 1)
     runs = runs.reset_index(drop=True)
-    runs["architecture"] = _unique_names(runs, [name for name in SETTINGS if name not in settings])
+    runs["architecture"] = name_by_settings(
+        runs, [name for name in SETTINGS if name not in settings]
+    )
     finished = runs.status == "finished"
     known = predictions.run_id.unique() if len(predictions) else []
     predicted = runs.run_id.isin(known)
@@ -91,7 +93,7 @@ def _named(runs: pd.DataFrame, settings: Sequence[str]) -> str:
     return ", ".join(f"{describe_run(run, settings)} ({run.run_id})" for run in runs.itertuples())
 
 
-def _unique_names(runs: pd.DataFrame, settings: Sequence[str]) -> pd.Series:
+def name_by_settings(runs: pd.DataFrame, settings: Sequence[str]) -> pd.Series:
     """Architectures, with the settings added in which runs of one architecture differ."""
     names = runs.architecture.astype("string").fillna("unnamed").astype(object)
     unique = names.copy()

@@ -259,8 +259,9 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
         right = tf.reduce_all(_answers(logits) == labels, axis=1)
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
-    step.get_concrete_function()  # traces it: seconds, the more the larger, that are no training
-    return step
+    graph: Any = step
+    graph.get_concrete_function()  # traces it: seconds, the more the larger, that are no training
+    return graph
 
 
 @cache  # a trace takes a second, and every epoch reads the validation split

@@ -32,15 +32,26 @@ Metrics = dict[str, list[tuple[str, int, float]]]
 
 
 def launch(root: Path) -> subprocess.Popen[str]:
-    """The sweep in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments.compare", *SWEEP, f"root={root}"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    """The sweep in a process group of its own, which heeds a Ctrl-C even where this one does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "experiments.compare", *SWEEP, f"root={root}"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def forget(process: subprocess.Popen[str]) -> None:
+    """Waits for a process that was killed, and not for its orphans, who hold its pipe."""
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 def finish(root: Path) -> str:
@@ -64,8 +75,8 @@ def kill_at(root: Path, seconds: float, *, group: bool) -> None:
         (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
     if group:
         process.communicate()
-    else:  # orphans still hold the pipe
-        process.wait()
+    else:
+        forget(process)
 
 
 def recorded(root: Path) -> Metrics:

@@ -6,7 +6,6 @@ import fcntl
 import io
 import os
 import pty
-import signal
 import struct
 import subprocess
 import sys
@@ -244,7 +243,7 @@ def test_a_sweep_that_is_ended_leaves_the_terminal_sane(tmp_path):
     endless = "train.epochs=100000 train.patience=100000 device.workers=1".split()
     terminal = _Terminal("-m", *SMALL, *endless, "architecture=lstm,gru", f"root={tmp_path}")
     terminal.wait_for("1/100000")
-    os.killpg(terminal.process.pid, signal.SIGTERM)
+    terminal.process.terminate()
     assert terminal.end() == 130
     assert terminal.is_sane()
     assert terminal.written.strip().endswith("Stopped; the next launch goes on from here")

@@ -10,10 +10,12 @@ import pytest
 from conftest import ROOT, small_run
 
 from pipeline.config import (
+    AddingConfig,
     Cell,
     ConfigError,
     CsvConfig,
     ForgetBias,
+    Keep,
     RunConfig,
     as_plain,
     build,
@@ -22,6 +24,7 @@ from pipeline.config import (
     from_plain,
     may_hold,
     register_schemas,
+    without_effect,
 )
 
 
@@ -59,6 +62,19 @@ def test_a_value_out_of_range_is_named_with_what_it_may_hold(tmp_path, path, val
     assert "\n" not in message
 
 
+def test_what_does_nothing_with_the_data_is_named_where_it_was_set(tmp_path):
+    data = AddingConfig(length=9, length_edges=[7])
+    config = small_run(
+        tmp_path,
+        data=data,
+        tokenizer__keep=Keep.head,
+        train__epochs=10,
+        architecture__embedding_dim=64,
+    )
+    assert without_effect(config) == ["data.length_edges", "tokenizer.keep"]
+    assert without_effect(small_run(tmp_path, tokenizer__keep=Keep.head)) == []
+
+
 def test_a_config_survives_being_written_and_read(tmp_path):
     config = small_run(tmp_path, seed=7, data__length_edges=[5, 9], architecture__cell=Cell.gru)
     assert from_plain(as_plain(config)) == config
@@ -84,8 +100,8 @@ def test_weights_that_no_units_have_are_refused_with_those_that_come_closest(tmp
     with pytest.raises(ConfigError) as error:
         _built(tmp_path, architecture__recurrent_parameters=100)
     assert str(error.value) == (
-        "architecture.recurrent_parameters is 100; no whole number of units of lstm comes within 2%: "
-        "2 would have 88"
+        "architecture.recurrent_parameters is 100, and no units of lstm come within 2% of it; it may "
+        "hold 88, the weights of 2 units"
     )
 
 
@@ -230,6 +246,9 @@ def _compare(*overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
         (["data.path=my.csv"], ["data.path", "data=csv"]),
         (["data=null"], ["data", "leave it out"]),
         (["-m", "name=a,b"], ["name", "several values"]),
+        (["data=adding", "data.length=1"], ["data.length", "1", "at least 2"]),
+        (["data.length=100"], ["data.length", "data=adding"]),
+        (["experiment=adding", "data.max_steps=5,6"], ["data", "several values"]),
         (["nonsense"], ["nonsense", "name=value"]),
         (["tuned=[units]"], ["tuned", "units", "learning_rate"]),
         (["architecture.recurrent_parameters=5"], ["recurrent_parameters", "5", "2%", "lstm"]),

@@ -34,8 +34,8 @@ def root(tmp_path_factory) -> Path:
     assert first.returncode == 1, first.stderr
     assert first.stdout.count("Not finished: ") == 2
     assert "Not finished: lstm seed 0, learning_rate 3e+38: diverged" in first.stdout
-    grid = "train.learning_rate=1e-3,1e-2"
-    second = _run(root, "experiment=equal_time", *SMALL, grid, "train.max_seconds=0.5")
+    budget = ["train.learning_rate=1e-2", "train.max_seconds=0.5"]
+    second = _run(root, "experiment=equal_time", *SMALL, *budget)
     assert second.returncode == 0, second.stderr
     return root
 

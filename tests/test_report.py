@@ -227,7 +227,7 @@ def test_nothing_is_lost_when_writing_fails(
     comparison, _ = report(tracked, folder)
     before = (folder / "index.html").read_bytes()
     (folder / "mine.txt").write_text("kept")
-    monkeypatch.setattr("pipeline.report.page._render_page", _fail)
+    monkeypatch.setattr("pipeline.report.page.render_page", _fail)
     with pytest.raises(ReportError, match="No space left"):
         write_report(comparison, tracked, folder)
     assert (folder / "index.html").read_bytes() == before

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from kill_sweep import Metrics, finish, launch, recorded
+from kill_sweep import Metrics, finish, forget, launch, recorded
 
 from pipeline.tracking import Store
 
@@ -47,7 +47,7 @@ def test_after_a_kill_the_next_launch_ends_as_if_there_had_been_none(uncut, tmp_
     process = launch(tmp_path)
     _wait_for_an_epoch(tmp_path, process)
     os.kill(process.pid, signal.SIGKILL)  # its jobs have to notice by themselves
-    process.wait()
+    forget(process)
     said = finish(tmp_path)
     assert "Going on after epoch" in said
     assert recorded(tmp_path) == uncut

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.config import TUNABLE
 from pipeline.report import figures, write_report
+from pipeline.report.tables import rows_of
 from pipeline.selection import SETTINGS, select_runs
 from tests.test_comparison import make_tracked
 
@@ -35,10 +36,7 @@ def make_tuned(
         def of_rate(table: pd.DataFrame, rate: float = rate) -> pd.DataFrame:
             return table.assign(run_id=table.run_id + f"@{rate:g}")
 
-        scores = [
-            validation(row.architecture, rate, row.seed)
-            for row in plain.runs[["architecture", "seed"]].itertuples()
-        ]
+        scores = [validation(row.architecture, rate, row.seed) for row in rows_of(plain.runs)]
         runs.append(of_rate(plain.runs).assign(learning_rate=rate, val_accuracy=scores))
         predictions.append(of_rate(plain.predictions))
         history.append(of_rate(plain.history))

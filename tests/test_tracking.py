@@ -284,10 +284,9 @@ def test_a_deleted_experiment_says_what_to_do(store, tmp_path):
         Store(None, tmp_path, "small")
 
 
-def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path):
     with pytest.raises(TrackingError) as error:
-        Store("http://somebody:secret@127.0.0.1:9", tmp_path, "small")
+        Store("http://somebody:secret@127.0.0.1:9", tmp_path, "small", wait_seconds=0)
     assert "http://127.0.0.1:9 does not answer" in str(error.value)
     assert "secret" not in str(error.value)
 

@@ -117,6 +117,9 @@ class Clock:
         monkeypatch.setattr(training._Fitting, "_validate", slowly)
         monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: self.now))
 
+    def on_resume(self, records: list[EpochRecord]) -> None:
+        pass
+
     def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
         self.now += 1
 

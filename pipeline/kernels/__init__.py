@@ -39,9 +39,11 @@ def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[A
       and `training` -> the logits of `model(token_ids, training=training)`, a list with one
       <float32>[B, outputs] for each head. It is differentiable with respect to the trainable
       variables of the model; the gradient of the embedding comes as `tf.IndexedSlices`, each index
-      once unless dropout stands after it. Meant for use within a `tf.function`.
+      once unless dropout stands after it. Meant for use within a `tf.function`. A model without an
+      embedding takes `features` <float32>[B, T, F] in place of ids, nothing of which is padding.
     """
     layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
+    embedding = layers.get("embedding")
     cell = CELLS[config.cell]
 
     def drop(number: int, features: Any, training: bool) -> Any:
@@ -49,14 +51,15 @@ def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[A
             return features
         return layers[f"dropout_{number}"](features, training=True)
 
-    def forward(token_ids: Any, training: bool = False) -> list[Any]:
-        mask = tf.not_equal(token_ids, 0)
+    def forward(inputs: Any, training: bool = False) -> list[Any]:
+        mask = tf.ones(tf.shape(inputs)[:2], tf.bool) if embedding is None else inputs != 0
         turn = _turn(mask, config.bidirectional)
-        if training and config.dropout:  # each occurrence of a token drops its own features
-            features = drop(0, layers["embedding"](token_ids), training)
-            table = _table_of_positions(features, mask, turn)
+        if embedding is None:
+            table = _table_of_positions(drop(0, inputs, training), mask, turn)
+        elif training and config.dropout:  # each occurrence of a token drops its own features
+            table = _table_of_positions(drop(0, embedding(inputs), training), mask, turn)
         else:
-            table = _table_of_tokens(layers["embedding"], token_ids, turn)
+            table = _table_of_tokens(embedding, inputs, turn)
         for number in range(1, config.num_layers):
             outputs = _recur(cell, layers[f"recurrent_{number}"], table, sequences=True)
             features = drop(number, _by_position(outputs, turn), training)

@@ -1,10 +1,11 @@
 """Comparison -> one page that opens with no network, its tables and its figures.
 
 `wording` says what the numbers say, `figures` draws them, `tables` sets them, and `page` puts it
-all into a folder.
+all into a folder; `yardstick` does all of that for the adding problem.
 """
 
 from pipeline.comparison import ReportError
 from pipeline.report.page import write_report
+from pipeline.report.yardstick import describe_steps, write_yardstick
 
-__all__ = ["ReportError", "write_report"]
+__all__ = ["ReportError", "describe_steps", "write_report", "write_yardstick"]

@@ -8,7 +8,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.comparison import Breakdown, Comparison, ReportError, TrackedRuns
+from pipeline.comparison import Breakdown, Comparison, ReportError, SweepFacts, TrackedRuns
 from pipeline.report import figures, look, tables, wording
 
 _HERE = Path(__file__).parent
@@ -49,22 +50,32 @@ def write_report(
     """
     _check_leagues(comparison, leagues)
     drawn = figures.draw(comparison, tracked.history)
-    svgs = {figure.name: _as_svg(figure) for figure in drawn}
     content = _gather(comparison, tracked, drawn, leagues)
+    results = comparison.summary
+    looks = look.assign_looks(results) if len(results) else []
+    with built_beside(folder) as built:
+        _write_tables(comparison, built)
+        svgs = write_figures(drawn, built)
+        (built / "report.md").write_text(_render_markdown(content), encoding="utf-8")
+        page = render_page("page.html.j2", content, looks, svgs)
+        (built / "index.html").write_text(page, encoding="utf-8")
+    return folder / "index.html"
+
+
+@contextmanager
+def built_beside(folder: Path) -> Iterator[Path]:
+    """A folder to write into, whose files take their places in `folder` when the block has ended.
+
+    Raises:
+      ReportError: it cannot be written.
+    """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-            built = Path(beside)
-            _write_tables(comparison, built)
-            (built / "figures").mkdir()
-            for name, svg in svgs.items():
-                (built / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-            (built / "report.md").write_text(_render_markdown(content), encoding="utf-8")
-            (built / "index.html").write_text(_render_page(content, svgs), encoding="utf-8")
-            _move_into(built, folder)
+            yield Path(beside)
+            _move_into(Path(beside), folder)
     except OSError as error:
         raise ReportError(f"the report cannot be written to {folder}: {error}") from error
-    return folder / "index.html"
 
 
 def _check_leagues(comparison: Comparison, leagues: Sequence[Comparison]) -> None:
@@ -86,8 +97,16 @@ def _move_into(built: Path, folder: Path) -> None:
             os.replace(source, target)
 
 
-def _as_svg(figure: figures.Figure) -> str:
-    return vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
+def write_figures(drawn: Sequence[figures.Figure], folder: Path) -> dict[str, str]:
+    """Writes `figures/<name>.svg` -> the same by name."""
+    svgs = {
+        figure.name: vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
+        for figure in drawn
+    }
+    (folder / "figures").mkdir()
+    for name, svg in svgs.items():
+        (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
+    return svgs
 
 
 def _write_tables(comparison: Comparison, folder: Path) -> None:
@@ -145,7 +164,7 @@ def _gather(
         "published": _published(comparison),
         "unfinished": tables.unfinished_table(comparison, run_url),
         "runs": tables.runs_table(comparison, run_url),
-        "provenance": _provenance(comparison, tracked),
+        "provenance": describe_provenance(comparison.runs, tracked.sweep),
     }
 
 
@@ -159,16 +178,17 @@ def _environment(*, autoescape: bool) -> Environment:
     )
 
 
-def _render_page(content: dict[str, Any], svgs: dict[str, str]) -> str:
+def render_page(
+    template: str, content: dict[str, Any], looks: Sequence[look.Look], svgs: dict[str, str]
+) -> str:
     """One file: what it shows, how it looks and what draws it; it asks for nothing else."""
     drawn = content["figures"]
-    results = content["comparison"].summary
     return (
         _environment(autoescape=True)
-        .get_template("page.html.j2")
+        .get_template(template)
         .render(
             content,
-            looks=look.assign_looks(results) if len(results) else [],
+            looks=looks,
             svgs={name: Markup(svg) for name, svg in svgs.items()},
             specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
             on_dark=_as_script(look.ON_DARK),
@@ -214,16 +234,14 @@ def _published(comparison: Comparison) -> tables.Table | None:
     return tables.published_table(pd.read_csv(_HERE / "published_results.csv"), comparison)
 
 
-def _provenance(comparison: Comparison, tracked: TrackedRuns) -> list[tuple[str, str]]:
+def describe_provenance(runs: pd.DataFrame, sweep: SweepFacts) -> list[tuple[str, str]]:
     """Where the numbers come from; which run has which value is in the table of runs."""
-    runs = comparison.runs
 
     def all_of(column: str) -> str:
         return ", ".join(sorted({str(value) for value in runs[column].dropna()})) or tables.MISSING
 
     dirty = runs.git_dirty.dropna().astype(bool)
     tree = "with changes not committed" if dirty.any() else "clean" if len(dirty) else "unknown"
-    sweep = tracked.sweep
     return [
         ("Started", sweep.started),
         ("Data", f"{all_of('data')}, fingerprint {all_of('data_fingerprint')}"),

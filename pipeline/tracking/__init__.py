@@ -6,11 +6,16 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# Who waits for a server, and how long, is decided in `server`.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
-from pipeline.tracking.load import find_sweep, load_runs
+from pipeline.tracking.load import find_sweep, holds_adding, load_adding, load_runs
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.runs import SweepPlan, ensure_failed, settle, track_run, track_sweep
-from pipeline.tracking.store import Store, TrackingError, is_done
+from pipeline.tracking.server import TrackingError
+from pipeline.tracking.store import Store, is_done
 
 __all__ = [
     "RunRecorder",
@@ -19,7 +24,9 @@ __all__ = [
     "TrackingError",
     "ensure_failed",
     "find_sweep",
+    "holds_adding",
     "is_done",
+    "load_adding",
     "load_runs",
     "settle",
     "track_run",

@@ -1,4 +1,4 @@
-"""What is tracked -> TrackedRuns: typed frames, so that a comparison need not know of MLflow.
+"""What is tracked -> TrackedRuns or AddingRuns: typed frames, so that nobody else need know of MLflow.
 
 MLflow gives every parameter back as a string and the last value of a metric; here they become typed
 columns, and the history its own frame.
@@ -7,6 +7,7 @@ columns, and the history its own frame.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pandas as pd
 from mlflow.entities import Run
 
 from pipeline.comparison import SweepFacts, TrackedRuns
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.tracking.server import TrackingError
+from pipeline.tracking.store import Store
+from pipeline.yardstick import AddingRuns
 
 _HISTORY = {
     "train/loss": "train_loss",
@@ -40,6 +43,14 @@ _METRICS = {
     "time/tokens_per_second": "tokens_per_second",
     "memory/peak_mb": "peak_memory_mb",
 }
+_ADDING_HISTORY = {"train/mse": "train_mse", "val/mse": "val_mse"}
+_ADDING_METRICS = {
+    "adding/solved": "solved",
+    "adding/steps_to_solve": "steps_to_solve",
+    "adding/steps": "steps",
+    "best/val_mse": "best_mse",
+    "test/mse": "test_mse",
+}
 _TAGS = "fingerprint data_fingerprint device git_commit git_dirty versions".split()
 
 
@@ -53,17 +64,7 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     Raises:
       TrackingError: the experiment holds no run.
     """
-    tracked = store.runs()
-    runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
-    sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
-    sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
-    if not runs and not sweeps:
-        raise TrackingError(
-            f"nothing is tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
-            f"name={store.name} first"
-        )
-    plan = _load_json(store, sweeps[0], "plan.json") if sweeps else None
-    chosen = _choose(runs, plan)
+    runs, sweeps, plan, chosen = _find(store, sweep_id, adding=False)
     finished = [run for run in chosen.values() if run is not None and _status(run) == "finished"]
     rows = [
         _row(run) if run else _missing(plan, fingerprint) for fingerprint, run in chosen.items()
@@ -77,6 +78,56 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
         history,
         facts,
     )
+
+
+def load_adding(store: Store, sweep_id: str | None = None) -> AddingRuns:
+    """The same for the adding problem."""
+    runs, sweeps, plan, chosen = _find(store, sweep_id, adding=True)
+    begun = [run for run in chosen.values() if run is not None]
+    rows = [
+        _row(run) | _adding_row(run) if run else _missing(plan, fingerprint)
+        for fingerprint, run in chosen.items()
+    ]
+    return AddingRuns(
+        store.name,
+        pd.DataFrame(rows).convert_dtypes(),
+        _concat([_history(store, run, _ADDING_HISTORY, "step") for run in begun]),
+        _facts(store, sweeps, runs, plan, [run for run in begun if _status(run) == "finished"]),
+    )
+
+
+def holds_adding(store: Store, sweep_id: str | None = None) -> bool:
+    """Whether a sweep, the newest unless `sweep_id` names another, is over the adding problem; of an
+    experiment without a sweep, whether its newest run is.
+    """
+    tracked = store.runs()
+    sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
+    sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
+    return any(_is_adding(run) for run in (sweeps or tracked)[:1])
+
+
+def _is_adding(run: Run) -> bool:
+    return run.data.tags.get("data") == "adding"
+
+
+def _find(
+    store: Store, sweep_id: str | None, *, adding: bool
+) -> tuple[list[Run], list[Run], dict[str, Any] | None, dict[str, Run | None]]:
+    """-> the runs; the sweeps to choose from, newest first; the plan of the first; and, by fingerprint,
+    the run that stands for it.
+    """
+    store.deliver()
+    tracked = [run for run in store.runs() if _is_adding(run) == adding]
+    runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
+    sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
+    sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
+    if not runs and not sweeps:
+        raise TrackingError(
+            f"nothing is tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
+            f"name={store.name} first"
+        )
+    plan = _load_json(store, sweeps[0], "plan.json") if sweeps else None
+    return runs, sweeps, plan, _choose(runs, plan)
 
 
 def find_sweep(store: Store, data_fingerprint: str) -> str | None:
@@ -127,6 +178,13 @@ def _row(run: Run) -> dict[str, Any]:
     return row
 
 
+def _adding_row(run: Run) -> dict[str, Any]:
+    params, metrics = run.data.params, run.data.metrics
+    row = {column: metrics.get(name) for name, column in _ADDING_METRICS.items()}
+    whole = ("length", "max_steps")
+    return row | {name: int(params[name]) if name in params else None for name in whole}
+
+
 def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
     assert plan is not None
     place = plan["fingerprints"].index(fingerprint)
@@ -138,6 +196,7 @@ def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
         "architecture": plan["architectures"][place],
         "seed": plan["seeds"][place],
         **{name: values[place] for name, values in plan.get("tuned", {}).items()},
+        **({"length": plan["lengths"][place]} if plan.get("lengths") else {}),
     }
 
 
@@ -149,15 +208,18 @@ def _predictions(store: Store, run: Run) -> pd.DataFrame:
     return pd.read_parquet(path).assign(run_id=run.info.run_id)
 
 
-def _history(store: Store, run: Run) -> pd.DataFrame:
+def _history(
+    store: Store, run: Run, names: Mapping[str, str] = _HISTORY, place: str = "epoch"
+) -> pd.DataFrame:
+    """The metrics of `names` by the step that they were logged at, which is called `place`."""
     columns = {
         column: {
             metric.step: metric.value
             for metric in store.client.get_metric_history(run.info.run_id, name)
         }
-        for name, column in _HISTORY.items()
+        for name, column in names.items()
     }
-    table = pd.DataFrame(columns).rename_axis("epoch").sort_index().reset_index()
+    table = pd.DataFrame(columns).rename_axis(place).sort_index().reset_index()
     return table.assign(run_id=run.info.run_id)
 
 

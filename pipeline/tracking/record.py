@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from pipeline.tracking.store import Store
 
@@ -24,7 +24,8 @@ class RunRecorder:
     """Writes one run. Values that are not finite are left out: they break the page of the run.
 
     A run that goes on after a cut tells again what it told before. `known`: the (metric, step) pairs
-    that it already holds, which are not written a second time.
+    that it already holds, which are not written a second time. On a server nothing written here waits
+    for it, but for `end`; see `Outbox`.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class RunRecorder:
         self.store = store
         self.run_id = run_id
         self.known = known
+        self.has_ended = False
 
     def metrics(self, values: dict[str, float], step: int = 0) -> None:
         now = int(time.time() * 1000)
@@ -40,14 +42,21 @@ class RunRecorder:
         batch = [
             Metric(key, value, now, step) for key, value in new.items() if math.isfinite(value)
         ]
-        self.store.client.log_batch(self.run_id, metrics=batch)
+        self.store.writer.log_batch(self.run_id, metrics=batch)
+
+    def params(self, values: dict[str, Any]) -> None:
+        params = [Param(key, str(value)) for key, value in values.items()]
+        self.store.writer.log_batch(self.run_id, params=params)
 
     def tags(self, values: dict[str, Any]) -> None:
         tags = [RunTag(key, str(value)) for key, value in values.items()]
-        self.store.client.log_batch(self.run_id, tags=tags)
+        self.store.writer.log_batch(self.run_id, tags=tags)
 
     def text(self, text: str, path: str) -> None:
-        self.store.client.log_text(self.run_id, text, path)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / Path(path).name
+            file.write_text(text, encoding="utf-8")
+            self.file(file, str(Path(path).parent))
 
     def table(self, table: pd.DataFrame, path: str) -> None:
         """A table as Parquet, at an artifact path that ends in `.parquet`."""
@@ -57,7 +66,7 @@ class RunRecorder:
             self.file(file, str(Path(path).parent))
 
     def file(self, file: Path, folder: str = "") -> None:
-        self.store.client.log_artifact(self.run_id, str(file), folder.strip(".") or None)
+        self.store.writer.log_artifact(self.run_id, str(file), folder.strip(".") or None)
 
     def data_set(self, name: str, digest: str, counts: dict[str, int], source: str) -> None:
         """The data a run was made of, with the number of reviews in each split."""
@@ -69,7 +78,7 @@ class RunRecorder:
             profile=json.dumps(counts),
         )
         entry = DatasetInput(data_set, [InputTag("mlflow.data.context", "training")])
-        self.store.client.log_inputs(self.run_id, datasets=[entry])
+        self.store.writer.log_inputs(self.run_id, datasets=[entry])
         self.tags({"data_fingerprint": digest})
 
     def model(self, model: Any) -> None:
@@ -79,17 +88,20 @@ class RunRecorder:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        inputs = Schema([TensorSpec(np.dtype("int32"), (-1, -1), "token_ids")])
+        (given,) = model.inputs
+        shape = tuple(-1 if size is None else size for size in given.shape)
+        inputs = Schema([TensorSpec(np.dtype(given.dtype), shape, given.name)])
         requirements = [f"{name}=={version(name)}" for name in ("tensorflow", "keras")]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             save_model(
                 model, str(path), signature=ModelSignature(inputs), pip_requirements=requirements
             )
-            self.store.client.log_artifacts(self.run_id, str(path), "model")
+            self.store.writer.log_artifacts(self.run_id, str(path), "model")
 
     def end(self, outcome: str, failure: str = "") -> None:
         """`outcome`: finished, diverged, failed or stopped; `failure`: the reason, in a line."""
         self.tags({"outcome": outcome} | ({"failure": failure} if failure else {}))
         status = {"finished": "FINISHED", "stopped": "KILLED"}.get(outcome, "FAILED")
-        self.store.client.set_terminated(self.run_id, status)
+        self.has_ended = True
+        self.store.writer.set_terminated(self.run_id, status)

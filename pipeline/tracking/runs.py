@@ -21,29 +21,43 @@ from importlib.metadata import version
 from typing import Any
 
 import yaml
-from mlflow.entities import Param, Run
+from mlflow.entities import Run
 
-from pipeline.config import ROOT, Cell, RunConfig, as_plain, fingerprint
+from pipeline.config import (
+    ROOT,
+    AddingConfig,
+    Cell,
+    RunConfig,
+    as_plain,
+    as_used,
+    fingerprint,
+)
 from pipeline.tracking.record import RunRecorder
-from pipeline.tracking.store import Store, TrackingError, is_done
+from pipeline.tracking.server import TrackingError
+from pipeline.tracking.store import Store, is_done
 
 
 @dataclass(frozen=True)
 class SweepPlan:
     """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut.
 
-    tuned: each tuned setting with its value in every run.
+    tuned: each tuned setting with its value in every run. lengths: of the sequences of every run,
+    where the data is the adding problem.
     """
 
+    data: str
     fingerprints: list[str]
     architectures: list[str]
     seeds: list[int]
     length_edges: list[int]
     tuned: dict[str, list[float]]
+    lengths: list[int] | None
 
     @classmethod
     def of(cls, configs: list[RunConfig]) -> SweepPlan:
+        lengths = [c.data.length for c in configs if isinstance(c.data, AddingConfig)]
         return cls(
+            configs[0].data.kind,
             [fingerprint(config) for config in configs],
             [config.architecture.name for config in configs],
             [config.seed for config in configs],
@@ -52,6 +66,7 @@ class SweepPlan:
                 name: [config.tuned_values()[name] for config in configs]
                 for name in configs[0].tuned
             },
+            lengths or None,
         )
 
     @property
@@ -78,7 +93,7 @@ def track_run(store: Store, config: RunConfig, parent_run_id: str | None) -> Ite
     except BaseException as error:
         recorder.end("failed", f"{type(error).__name__}: {' '.join(str(error).split())}"[:500])
         raise
-    if store.client.get_run(recorder.run_id).info.status == "RUNNING":
+    if not recorder.has_ended:
         recorder.end("finished")
 
 
@@ -97,7 +112,7 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
         settle(store)
         sweeps = [run for run in store.runs("tags.kind = 'sweep'") if store.is_ours(run)]
         same = [run for run in sweeps if run.data.tags.get("fingerprint") == plan.digest]
-        tags = {"kind": "sweep", "fingerprint": plan.digest}
+        tags = {"kind": "sweep", "data": plan.data, "fingerprint": plan.digest}
         name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
         recorder = _open(store, name, tags, same[0] if same else None)
         recorder.text(json.dumps(asdict(plan), indent=1), "plan.json")
@@ -139,14 +154,14 @@ def _begin(
 ) -> RunRecorder:
     tags = {
         "kind": "run",
+        "data": config.data.kind,
         "fingerprint": fingerprint(config),
         "architecture": config.architecture.name,
     }
     if parent_run_id:
         tags["mlflow.parentRunId"] = parent_run_id
     recorder = _open(store, config.title, tags, cut_off)
-    params = [Param(key, str(value)) for key, value in _params(config).items()]
-    store.client.log_batch(recorder.run_id, params=params)
+    recorder.params(_params(config))
     recorder.text(yaml.safe_dump(as_plain(config), sort_keys=False), "config.yaml")
     return recorder
 
@@ -155,20 +170,24 @@ def _open(store: Store, name: str, tags: dict[str, str], cut_off: Run | None) ->
     """A new run, or the one that was cut off, RUNNING again and knowing what it holds."""
     tags = tags | provenance() | {"place": store.place}
     if cut_off is None:
-        run = store.client.create_run(store.experiment_id, tags=tags, run_name=name)
-        return RunRecorder(store, run.info.run_id)
+        return RunRecorder(store, store.create_run(tags, name).info.run_id)
     run_id = cut_off.info.run_id
-    known = {
-        (key, metric.step)
-        for key in cut_off.data.metrics
-        for metric in store.client.get_metric_history(run_id, key)
-    }
     store.client.update_run(run_id, status="RUNNING")
     for key in {"outcome", "failure"} & set(cut_off.data.tags):
         store.client.delete_tag(run_id, key)
-    recorder = RunRecorder(store, run_id, frozenset(known))
+    recorder = RunRecorder(store, run_id, _known_metrics(store, cut_off))
     recorder.tags(tags | {"continued": int(cut_off.data.tags.get("continued", 0)) + 1})
     return recorder
+
+
+def _known_metrics(store: Store, run: Run) -> frozenset[tuple[str, int]]:
+    """What a run need not be told again; the means of a sweep change with every launch."""
+    keys = [] if run.data.tags.get("kind") == "sweep" else run.data.metrics
+    return frozenset(
+        (key, metric.step)
+        for key in keys
+        for metric in store.client.get_metric_history(run.info.run_id, key)
+    )
 
 
 def _take_over(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: str) -> None:
@@ -182,7 +201,7 @@ def _take_over(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: 
 
 
 def _params(config: RunConfig) -> dict[str, Any]:
-    plain = as_plain(config)
+    plain = as_used(config)
     architecture = plain["architecture"]
     if config.architecture.cell != Cell.lstm:
         del architecture["forget_bias"]  # there is none
@@ -191,10 +210,12 @@ def _params(config: RunConfig) -> dict[str, Any]:
         "seed": config.seed,
         "data": config.data.kind,
         **architecture,
-        "tokenizer": plain["tokenizer"].pop("kind"),
-        **plain["tokenizer"],
         **plain["train"],
     }
+    if "tokenizer" in plain:
+        params |= {"tokenizer": plain["tokenizer"].pop("kind"), **plain["tokenizer"]}
+    if isinstance(config.data, AddingConfig):
+        params |= {"length": config.data.length, "max_steps": config.data.max_steps}
     return {name: value for name, value in params.items() if value is not None}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import shutil
 import sqlite3
 import time
@@ -24,25 +23,31 @@ from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
 from pipeline.config import RunConfig
+from pipeline.tracking.outbox import Outbox, Writer
+from pipeline.tracking.server import (
+    Server,
+    TrackingError,
+    reason_of,
+    waiting_client,
+    without_credentials,
+)
 
 log = logging.getLogger(__name__)
-
-
-class TrackingError(RuntimeError):
-    """The tracking store cannot be used; the message says where and the way out."""
 
 
 class Store:
     """One experiment in an MLflow tracking store.
 
     Making one creates the store and the experiment where they are missing, one process at a time:
-    processes that find no store and create it together are a known failure of MLflow.
+    processes that find no store and create it together are a known failure of MLflow. On a server it
+    then delivers what earlier processes could not.
 
     Attributes:
-      uri: the tracking address; client: of MLflow; experiment_id: of the experiment `name`.
+      uri: the tracking address; client: of MLflow, which waits for a server that is away, at most
+      `wait_seconds`; writer: takes what is written into runs; experiment_id: of the experiment `name`.
     """
 
-    def __init__(self, uri: str | None, root: Path, name: str) -> None:
+    def __init__(self, uri: str | None, root: Path, name: str, wait_seconds: float = 60) -> None:
         self.name = name
         self.root = root
         self.is_local = uri is None
@@ -51,17 +56,25 @@ class Store:
             with self._only_one():
                 if uri is None:
                     _make_usable(root / "mlflow.db")
-                self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                self.client: MlflowClient = client
+                self.writer: Writer = client
+                self._outbox: Outbox | None = None
+                if not self.is_local:
+                    server = Server(self.shown_uri, wait_seconds)
+                    self.client = waiting_client(client, server)
+                    self.writer = self._outbox = Outbox(root / "outbox", self.uri, client, server)
                 self.experiment_id = self._experiment_id()
         except (MlflowException, OSError) as error:
-            reason = _without_credentials(str(error).strip().splitlines()[0])[:300]
             raise TrackingError(
-                f"the tracking store {self.shown_uri} does not answer: {reason}"
+                f"the tracking store {self.shown_uri} does not answer: {reason_of(error)}"
             ) from error
+        self.deliver()
 
     @classmethod
     def of(cls, config: RunConfig) -> Store:
-        return cls(config.tracking.uri, Path(config.root), config.name)
+        tracking = config.tracking
+        return cls(tracking.uri, Path(config.root), config.name, tracking.wait_seconds)
 
     def beside(self, name: str) -> Store | None:
         """Another experiment of the same store; None where there is none, and none is made."""
@@ -73,7 +86,29 @@ class Store:
     @property
     def shown_uri(self) -> str:
         """The address without credentials, fit for logs and pages."""
-        return _without_credentials(self.uri)
+        return without_credentials(self.uri)
+
+    def deliver(self) -> None:
+        """Makes sure that all that was written from here stands in the store, and may be read.
+
+        Raises:
+          TrackingError: the server is away for too long.
+        """
+        if self._outbox is not None:
+            self._outbox.deliver_left()
+
+    def create_run(self, tags: dict[str, str], name: str) -> Run:
+        """A new run of the experiment. Once, even where a server did what it then could not answer, and
+        was asked again.
+        """
+        if self.is_local:
+            return self.client.create_run(self.experiment_id, tags=tags, run_name=name)
+        mark = {"creation": uuid.uuid4().hex}
+        self.client.create_run(self.experiment_id, tags=tags | mark, run_name=name)
+        run, *doubled = self.runs(f"tags.creation = '{mark['creation']}'")
+        for other in doubled:
+            self.client.delete_run(other.info.run_id)
+        return run
 
     def runs(self, condition: str = "") -> list[Run]:
         """The runs of the experiment that MLflow's filter admits, newest first."""
@@ -139,7 +174,12 @@ class Store:
             location = folder.as_uri() if self.is_local else None
             # The kind by which MLflow's pages open at the runs, and not at traces of language models.
             tags = {"mlflow.experimentKind": "custom_model_development"}
-            return self.client.create_experiment(self.name, location, tags)
+            try:
+                return self.client.create_experiment(self.name, location, tags)
+            except MlflowException as error:  # another process was faster
+                known = self.client.get_experiment_by_name(self.name)
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
+                    raise
         if known.lifecycle_stage != "active":
             raise TrackingError(
                 f"the experiment {self.name!r} was deleted in MLflow: restore it there, or choose "
@@ -157,10 +197,6 @@ class Store:
 def is_done(run: Run | None) -> bool:
     """Whether a run holds its result: it finished, or is known to diverge."""
     return run is not None and run.data.tags.get("outcome") in ("finished", "diverged")
-
-
-def _without_credentials(text: str) -> str:
-    return re.sub(r"://[^/@\s]*@", "://", text)
 
 
 # What SQLite says when the file is sound and only cannot be used at the moment.
