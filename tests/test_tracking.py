@@ -20,6 +20,7 @@ from pipeline.tracking import (
     SweepPlan,
     TrackingError,
     ensure_failed,
+    find_sweep,
     load_runs,
     open_sweep,
     track_run,
@@ -151,6 +152,63 @@ def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp
     child = store.client.get_run(first)
     assert child.data.tags["mlflow.parentRunId"] == parent.run_id
     assert tracked.sweep.length_edges == (50, 100, 150, 200)
+
+
+def test_a_sweep_carries_what_it_tuned_for_the_runs_that_never_began_too(store, tmp_path):
+    configs = [
+        small_run(tmp_path, train__learning_rate=rate, tuned=["learning_rate"])
+        for rate in (1e-3, 3e-3)
+    ]
+    parent = open_sweep(store, SweepPlan.of(configs))
+    run_id = _finish(store, configs[0], 0.5, parent.run_id)
+    tracked = load_runs(store)
+    assert tracked.sweep.tuned == ("learning_rate",)
+    assert tracked.runs.status.tolist() == ["finished", "missing"]
+    assert tracked.runs.learning_rate.tolist() == [1e-3, 3e-3]
+    assert store.client.get_run(run_id).info.run_name == "lstm seed 0, learning_rate 0.001"
+
+
+def test_the_newest_sweep_over_the_same_data_is_found(store, tmp_path):
+    assert find_sweep(store, "abc123") is None
+    first, second = (small_run(tmp_path, seed=seed) for seed in (0, 1))
+    old = open_sweep(store, SweepPlan.of([first]))
+    _finish(store, first, 0.5, old.run_id)
+    new = open_sweep(store, SweepPlan.of([first, second]))
+    open_sweep(store, SweepPlan.of([second]))  # nothing of it has run
+    assert find_sweep(store, "abc123") == new.run_id
+    assert find_sweep(store, "other") is None
+
+
+def test_an_experiment_beside_is_looked_for_and_not_made(store, tmp_path):
+    assert store.beside("equal_units") is None
+    Store(None, tmp_path, "equal_units")
+    beside = store.beside("equal_units")
+    assert beside is not None
+    assert (beside.uri, beside.name) == (store.uri, "equal_units")
+    assert {one.name for one in store.client.search_experiments()} >= {"small", "equal_units"}
+    beside.client.delete_experiment(beside.experiment_id)
+    assert store.beside("equal_units") is None
+
+
+def test_an_epoch_that_the_budget_cut_short_does_not_count_for_the_time_of_one(store, tmp_path):
+    for seed, times in enumerate([(4.0, 6.0, 1.0), (3.0,)]):
+        config = small_run(tmp_path, seed=seed, train__max_seconds=11.0)
+        with track_run(store, config, None) as recorder:
+            for epoch, seconds in enumerate(times, 1):
+                recorder.metrics({"time/epoch_seconds": seconds}, epoch)
+    runs = load_runs(store).runs.set_index("seed")
+    assert runs.epoch_seconds[0] == 5.0
+    assert pd.isna(runs.epoch_seconds[1])
+    assert runs.max_seconds.tolist() == [11.0, 11.0]
+
+
+def test_what_does_nothing_is_no_parameter(store, tmp_path):
+    lstm = store.client.get_run(_finish(store, small_run(tmp_path), 0.5)).data.params
+    gru = small_run(tmp_path, architecture__cell=Cell.gru, seed=1)
+    other = store.client.get_run(_finish(store, gru, 0.5)).data.params
+    assert lstm["forget_bias"] == "unit"
+    assert "forget_bias" not in other
+    assert "None" not in {*lstm.values(), *other.values()}
 
 
 def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, tmp_path):
