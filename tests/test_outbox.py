@@ -30,6 +30,7 @@ from pipeline.tracking.server import (
 URI = "http://tracking.test:5000"
 AWAY = MlflowException("API request failed with exception [Errno 111] Connection refused")
 DELETED = RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "run is deleted"})
+DATABASE = RestException({"error_code": "BAD_REQUEST", "message": "(psycopg.errors.DataError) NUL"})
 NO_ENTRY = RestException({"error_code": "UNAUTHENTICATED", "message": "who are you?"})
 
 
@@ -70,6 +71,9 @@ class FakeServer:
     def set_terminated(self, run_id: str, status: str, end_time: int) -> None:
         self._do(("end", status), lambda: setattr(self, "end", (status, end_time)))
 
+    def search_experiments(self, max_results: int) -> list[Any]:
+        return []
+
     def _store(self, metrics: Any, params: Any, tags: Any) -> None:
         self.metrics.update(metrics)
         self.params.update({each.key: each.value for each in params})
@@ -96,6 +100,16 @@ def _outbox(folder: Path, fake: Any, patience: float = 20) -> Outbox:
     return Outbox(folder, URI, fake, Server(URI, patience, pause=0.0))
 
 
+# A thread that dies stands for a process that does.
+dying = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+def _die(outbox: Outbox, fake: FakeServer) -> None:
+    """Ends the delivering of one process; the next one finds the server there."""
+    fake.fates, fake.error = ["die"], None
+    outbox.flush(patience=1e9)
+
+
 def _write(outbox: Outbox, number: int, kind: str, folder: Path) -> None:
     if kind == "metric":
         outbox.log_batch("run", metrics=[Metric("val/accuracy", number / 7, 1000 + number, number)])
@@ -112,8 +126,7 @@ KINDS = st.lists(st.sampled_from(["metric", "tag", "param", "file"]), max_size=8
 FATES = st.lists(st.sampled_from(["done", "away", "lost", "die", "die late"]), max_size=12)
 
 
-# A thread that dies stands for a process that does.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@dying
 @given(kinds=KINDS, fates=FATES)
 @settings(deadline=None, max_examples=60)
 def test_whatever_fails_and_dies_every_write_arrives_once_and_in_order(kinds, fates):
@@ -182,6 +195,7 @@ def test_who_writes_does_not_wait_for_a_server_that_hangs(tmp_path):
     assert len(fake.metrics) == 20
 
 
+@dying
 def test_the_end_of_a_run_gives_up_and_says_what_waits_and_the_next_launch_delivers(
     tmp_path, caplog
 ):
@@ -193,7 +207,7 @@ def test_the_end_of_a_run_gives_up_and_says_what_waits_and_the_next_launch_deliv
     said = [record.getMessage() for record in caplog.records]
     assert [line for line in said if "does not answer: Connection refused; the run goes on" in line]
     assert [line for line in said if line.startswith("2 writes for the tracking server")]
-    fake.error = None
+    _die(outbox, fake)
     _outbox(tmp_path, fake).deliver_left()
     assert fake.end == ("FINISHED", 77)
     assert len(fake.metrics) == 1
@@ -263,6 +277,27 @@ def test_a_write_that_is_refused_is_named_kept_and_holds_up_nothing(tmp_path, ca
     assert kept.exists()
 
 
+def test_a_write_at_which_the_database_fails_each_time_holds_up_nothing(tmp_path, caplog):
+    class Choosy(FakeServer):
+        tries = 0
+
+        def log_batch(self, run_id: str, metrics: Any, params: Any, tags: Any) -> None:
+            if metrics[0].step == 1:
+                self.tries += 1
+                raise DATABASE
+            super().log_batch(run_id, metrics, params, tags)
+
+    fake = Choosy()
+    outbox = _outbox(tmp_path, fake)
+    for number in (1, 2):
+        _write(outbox, number, "metric", tmp_path)
+    outbox.flush()
+    assert [metric[3] for metric in fake.metrics] == [2]
+    assert fake.tries > 3
+    assert "refused a write of run run (BAD_REQUEST: (psycopg.errors.DataError) NUL)" in caplog.text
+
+
+@dying
 def test_a_write_that_cannot_be_read_is_set_aside(tmp_path, caplog):
     fake = FakeServer()
     fake.error = AWAY
@@ -272,12 +307,13 @@ def test_a_write_that_cannot_be_read_is_set_aside(tmp_path, caplog):
     outbox.flush()
     first = min(tmp_path.glob("*/run/*/call.json"))
     first.write_text('{"call": "ba')
-    fake.error = None
+    _die(outbox, fake)
     _outbox(tmp_path, fake).deliver_left()
     assert [metric[3] for metric in fake.metrics] == [2]
     assert "refused" in caplog.text
 
 
+@dying
 def test_credentials_that_are_not_taken_keep_what_is_written_and_wait_for_nobody(tmp_path, caplog):
     fake = FakeServer()
     fake.error = NO_ENTRY
@@ -287,8 +323,8 @@ def test_credentials_that_are_not_taken_keep_what_is_written_and_wait_for_nobody
     assert "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in caplog.text
     with pytest.raises(TrackingError, match="does not take the credentials"):
         waiting_client(fake, outbox.server).set_terminated("run", "FINISHED", 1)  # type: ignore[arg-type]
-    fake.error = None
-    outbox.flush(60)
+    outbox.server.trouble = None
+    _die(outbox, fake)
     _outbox(tmp_path, fake).deliver_left()
     assert len(fake.metrics) == 1
 
@@ -334,6 +370,7 @@ def _response(status: int) -> requests.HTTPError:
         (RestException({"error_code": "ENDPOINT_NOT_FOUND"}), Trouble.away),
         (RestException({"error_code": "RESOURCE_DOES_NOT_EXIST"}), Trouble.refused),
         (DELETED, Trouble.refused),
+        (DATABASE, Trouble.away),
         (FileNotFoundError("gone"), Trouble.refused),
         (RuntimeError("what is this?"), Trouble.away),
     ],

@@ -20,6 +20,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -29,12 +30,14 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 from pipeline.tracking.server import Server, ServerAway, TrackingError, Trouble, reason_of
 
 log = logging.getLogger(__name__)
 
 _REFUSED = "refused"
+_TRIES = 5  # of a write that the database of the server fails at, while it answers otherwise
 _STOPPED_BY_HAND = 3.0  # seconds that who stops a run is kept waiting
 
 
@@ -75,6 +78,7 @@ class Outbox:
         self.client = client
         self.server = server
         self._numbers: dict[str, int] = {}  # run id -> of its last write
+        self._faults: Counter[Path] = Counter()
         self._said = 0
         self._thread: threading.Thread | None = None
         self._changing = threading.Lock()
@@ -200,7 +204,15 @@ class Outbox:
 
     def _send(self, run_id: str, item: Path) -> None:
         written = json.loads((item / "call.json").read_text())
-        _SEND[written["call"]](self.client, run_id, item / "files", **written["arguments"])
+        try:
+            _SEND[written["call"]](self.client, run_id, item / "files", **written["arguments"])
+        except MlflowException as error:
+            if error.error_code == "BAD_REQUEST":
+                self.client.search_experiments(max_results=1)  # raises where it is not the write
+                self._faults[item] += 1
+                if self._faults[item] == _TRIES:
+                    raise ValueError(reason_of(error)) from error
+            raise
 
     def _set_aside(self, run_id: str, item: Path, error: Exception) -> None:
         """Moves a write out of the way that the server will never take."""

@@ -54,9 +54,11 @@ def trouble_of(error: BaseException) -> Trouble:
         return Trouble.refused  # what was to be sent cannot be read
     if status in (401, 403):
         return Trouble.forbidden
-    # A 404 that does not speak of a run or experiment is a proxy whose server is away.
-    names_what_is_missing = getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
-    passing = status >= 500 or status in (408, 429) or (status == 404 and not names_what_is_missing)
+    code = getattr(error, "error_code", "")
+    # A 404 that does not speak of a run or experiment is a proxy whose server is away; and a bad request
+    # is what MLflow calls most errors of its database.
+    passing = status >= 500 or status in (408, 429) or code == "BAD_REQUEST"
+    passing = passing or (status == 404 and code != "RESOURCE_DOES_NOT_EXIST")
     return Trouble.away if passing else Trouble.refused
 
 
