@@ -12,10 +12,6 @@ from kill_sweep import Metrics, finish, forget, launch, recorded
 
 from pipeline.tracking import Store
 
-pytestmark = pytest.mark.skip(
-    reason="not yet seen to pass on a calm machine; tests/kill_sweep.py does the same by hand"
-)
-
 
 @pytest.fixture(scope="module")
 def uncut(tmp_path_factory) -> Metrics:
