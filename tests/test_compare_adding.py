@@ -69,9 +69,10 @@ def test_the_sweep_ends_with_its_table_its_page_and_its_aggregates(swept):
     assert f"Report: {folder / 'index.html'}" in done.stdout
     steps = pd.read_csv(folder / "steps_to_solve.csv")
     assert len(steps) == 4
-    gru = steps[steps.architecture == "gru"].sort_values("length")
-    assert gru.solved.to_list() == [1, 0]
-    assert gru.steps.to_list()[0] <= 400
+    solved = steps.set_index(["architecture", "length"])
+    assert solved.solved["gru", 3] == 1
+    assert solved.steps["gru", 3] <= 400
+    assert solved.solved["lstm", 200] == 0
     assert "the adding problem" in (folder / "index.html").read_text()
     (parent,) = Store(None, root, "small").runs("tags.kind = 'sweep'")
     assert parent.data.metrics["solved/gru length 3"] == 1
