@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import time
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,9 @@ from experiments.program import report_error, run_program
 from experiments.slurm import refuse_single_run
 from pipeline.config import AddingConfig, RunConfig, build, fingerprint
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # TensorFlow comes in after its threads are set
+    from pipeline.reviews import ReviewSplits
+    from pipeline.tokens import EncodedSplits
     from pipeline.tracking import RunRecorder, Store
     from pipeline.tracking.store import Run
 
@@ -113,10 +116,12 @@ def _run(
     device = prepare_device(config.device, concurrent_runs)
     log.info("Computing on %s", device)
 
+    from experiments.probe import track_probes
     from experiments.progress import watch_training
     from pipeline.architectures import build_model, forward_of
     from pipeline.kernels import fuse
     from pipeline.predictions import evaluate
+    from pipeline.probes import Network, NetworkReader, Subject
     from pipeline.reviews import load_reviews
     from pipeline.tokens import encode_splits
     from pipeline.tracking import track_run
@@ -143,6 +148,9 @@ def _run(
         encoded = encode_splits(reviews, config.tokenizer, cache)
         counts = {name: len(split) for name, split in reviews.named()}
         recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
+        if config.control:
+            _run_control(recorder, config, reviews, encoded)
+            return "finished"
 
         vocab_size = encoded.tokenizer.get_vocab_size()
         model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
@@ -164,13 +172,50 @@ def _run(
             watcher.on_test(result.history.val_accuracy.max(), test.metrics["accuracy"])
             recorder.table(test.predictions, "predictions.parquet")
             recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
+            recorder.heads(encoded.heads)
             recorder.model(model)
+            network = Network(model, forward, config.architecture)
+            reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)
+            subject = Subject(reader, encoded.tokenizer, config.data, reviews, cache, network)
+            track_probes(recorder, subject, config.probe)
             log.info(
                 "Test accuracy %.4f over %s reviews, weights of epoch %d",
                 *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),
             )
     checkpoint.unlink(missing_ok=True)  # the run holds its model now
     return result.outcome.name
+
+
+def _run_control(
+    recorder: RunRecorder, config: RunConfig, reviews: ReviewSplits, encoded: EncodedSplits
+) -> None:
+    """The order-free control, from text to tracked predictions and probes."""
+    from experiments.probe import track_probes
+    from pipeline.baseline import fit_control
+    from pipeline.predictions import evaluate_logits
+    from pipeline.probes import Subject
+
+    started = time.perf_counter()
+    control = fit_control(reviews.train, reviews.validation, reviews.heads)
+    recorder.metrics(
+        {
+            "time/train_seconds": time.perf_counter() - started,
+            "model/parameters": control.parameters,
+            "best/val_accuracy": control.validation_accuracy,
+        }
+    )
+    logits, edges = control.read(reviews.test.texts), config.data.length_edges
+    test = evaluate_logits(logits, encoded.test, encoded.heads, edges, reviews.test)
+    recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
+    recorder.table(test.predictions, "predictions.parquet")
+    recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
+    cache = Path(config.root) / ".cache"
+    subject = Subject(control, encoded.tokenizer, config.data, reviews, cache)
+    track_probes(recorder, subject, config.probe)
+    log.info(
+        "Test accuracy %.4f over %s reviews, without their order",
+        *(test.metrics["accuracy"], f"{len(reviews.test):,}"),
+    )
 
 
 def _training_metrics(result) -> dict[str, float]:

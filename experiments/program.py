@@ -77,6 +77,15 @@ def run_program(
     sys.exit(max(statuses, default=0))
 
 
+def take_word(name: str) -> str | None:
+    """The value of `name=value` on the command line, which it is taken from: it says what a program is
+    to do, and is no part of the configuration that Hydra composes.
+    """
+    given = [word for word in sys.argv[1:] if word.startswith(f"{name}=")]
+    sys.argv[1:] = [word for word in sys.argv[1:] if word not in given]
+    return given[-1].removeprefix(f"{name}=") if given else None
+
+
 def report_error(error: Exception) -> int:
     """Says an error in one line where it is a known kind, and gives the exit status."""
     if isinstance(error, ConfigError):

@@ -41,6 +41,7 @@ from pipeline.config import (
     as_plain,
     available_cores,
     build,
+    control_of,
 )
 
 if TYPE_CHECKING:
@@ -80,10 +81,12 @@ class SweepCallback(Callback):
         from pipeline.tracking import Store, SweepPlan, track_sweep
 
         first = self.configs[0]
+        # There is nothing to read in numbers without an order.
+        controls = [] if isinstance(first.data, AddingConfig) else [control_of(first)]
         self.store = Store.of(first)
         self.tracking = ExitStack()
         self.parent = self.tracking.enter_context(
-            track_sweep(self.store, SweepPlan.of(self.configs))
+            track_sweep(self.store, SweepPlan.of([*self.configs, *controls]))
         )
         _open_sweeps.append(self)
         on_cluster = uses_slurm(config.hydra.launcher)
@@ -110,6 +113,9 @@ class SweepCallback(Callback):
         if with_board:
             print(f"The lines of each run: {folder}/*/output.log")
             at_end.enter_context(Board(*list_jobs(self.configs, folder), at_a_time))
+        for control in controls:
+            # Ahead of the networks: its probes leave behind what theirs need, and nothing is timed yet.
+            run_job(control, folder, folder / "control")
 
     def stop(self, reason: str) -> None:
         """Leaves the store without a run that only seems to be running."""
@@ -184,7 +190,7 @@ def plan_jobs(config: DictConfig) -> list[RunConfig]:
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
     jobs = BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]
     configs = [build(compose("config", overrides=job)) for job in jobs]
-    for key in ("name", "root", "tracking", "device", "data", "tuned"):
+    for key in ("name", "root", "tracking", "device", "data", "probe", "tuned"):
         if any(_shared(config, key) != _shared(configs[0], key) for config in configs):
             raise ConfigError(
                 f"{key} holds several values; one sweep, which is one report, has one"

@@ -37,6 +37,10 @@ def _phrases(text: str) -> tuple[str, ...]:
     return tuple(" ".join(phrase.split()) for phrase in text.split("|"))
 
 
+# The sentence of the lesson, and its sentiment and subject.
+LESSON = "While watching the movie, I could only think of how terrible it was."
+LESSON_LABELS = (0, 0)
+
 SENTIMENTS = ("negative", "positive")
 SUBJECTS = ("film", "acting", "plot", "music", "dialogue", "camerawork")
 
@@ -290,6 +294,11 @@ def generate_texts(
         subjects=plan["subject"].to_numpy(np.int32),
         traits=traits,
     )
+
+
+def neutral_sentences(rng: np.random.Generator, count: int) -> list[str]:
+    """Sentences that have nothing to do with either label, such as stand between all others."""
+    return [_neutral(rng) for _ in range(count)]
 
 
 def _plan(

@@ -7,8 +7,8 @@ knows of MLflow, of figures or of the page. Accuracies and differences are share
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -16,6 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import statistics
+from pipeline.config import CONTROL
+from pipeline.control import Control, Group, stand_beside
+from pipeline.fading import Fading, fade
+from pipeline.memory import Memory, remember
 from pipeline.selection import SETTINGS, Tuning, describe_run, select_runs
 
 
@@ -81,6 +85,7 @@ class TrackedRuns:
       `<question>_label` and `<question>_predicted` of further questions, correct (all right),
       length (words of the uncut text), kept_length, and for the generated corpus distance.
     history: run_id, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds.
+    probes: for each probe its tables of the finished runs that have one, with run_id.
     """
 
     experiment: str
@@ -88,6 +93,7 @@ class TrackedRuns:
     predictions: pd.DataFrame
     history: pd.DataFrame
     sweep: SweepFacts
+    probes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,9 @@ class Comparison:
     pairwise: `PAIR_COLUMNS`; the verdict is that of a against b.
     cost: architecture and the means of `COSTS` over its runs; `alone` where nothing else ran.
     chance: for each question the share of the commonest answer, which needs no model.
+    control: the order-free control beside them, which is none of the runs and architectures above.
+    memory: what the probes say of those architectures and the control.
+    fading: how signals fade inside the architectures.
     notes: what a reader must know before believing a number.
     """
 
@@ -142,6 +151,9 @@ class Comparison:
     pairwise: pd.DataFrame
     cost: pd.DataFrame
     notes: tuple[str, ...]
+    control: Control | None = None
+    memory: Memory | None = None
+    fading: Fading | None = None
 
 
 def compare(
@@ -169,6 +181,9 @@ def compare(
         raise ReportError(
             f"{tracked.experiment}: no runs are tracked, so there is nothing to report"
         )
+    tracked, control = _set_control_apart(tracked)
+    if tracked.runs.empty:
+        raise ReportError(f"{tracked.experiment}: nothing but the order-free control is tracked")
     known = tracked.runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *tracked.runs.columns])))
     runs, tuning, notes = select_runs(known, tracked.predictions, tracked.sweep.tuned)
     notes += _check_data(runs[runs.compared], allow_different_data)
@@ -180,6 +195,9 @@ def compare(
     judge = _Judge(chosen, answers, rng, replicates, tie_margin)
     lengths = _rising_groups(answers.traits.length, tracked.sweep.length_edges)
     pairwise = judge.pairwise(judge.overall[main], main)
+    beside = _stand_beside(judge, answers, control, lengths)
+    memory = remember(tracked.probes, _to_remember(chosen, beside), rng.spawn(1)[0])
+    fading = fade(tracked.probes, chosen, rng.spawn(1)[0])
     return Comparison(
         experiment=tracked.experiment,
         questions=answers.questions,
@@ -193,8 +211,63 @@ def compare(
         by_distance=_by_distance(judge, answers),
         pairwise=pairwise,
         cost=_cost(chosen),
-        notes=tuple(notes),
+        notes=(
+            *notes,
+            *_notes_on_control(control, beside),
+            *(memory.notes if memory else ()),
+            *(fading.notes if fading else ()),
+        ),
+        control=beside,
+        memory=memory,
+        fading=fading,
     )
+
+
+def _set_control_apart(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
+    """The networks, and the order-free control."""
+
+    def part(runs: pd.DataFrame) -> TrackedRuns:
+        if tracked.predictions.empty:
+            return replace(tracked, runs=runs)
+        kept = tracked.predictions.run_id.isin(runs.run_id)
+        return replace(tracked, runs=runs, predictions=tracked.predictions[kept])
+
+    is_control = tracked.runs.architecture == CONTROL
+    return part(tracked.runs[~is_control]), part(tracked.runs[is_control])
+
+
+def _stand_beside(
+    judge: _Judge, answers: _Answers, control: TrackedRuns, lengths: list[_Group]
+) -> Control | None:
+    """The control on the reviews that are compared; None where it has no answers to all of them."""
+    finished = control.runs[control.runs.run_id.isin(control.predictions.get("run_id", []))]
+    if finished.empty:
+        return None
+    runs = finished.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *finished.columns])))
+    its = _lay_out(control.predictions, runs, shared_only=False)
+    if not its.traits.index.equals(answers.traits.index) or its.questions != answers.questions:
+        return None
+    everything = np.ones(len(answers.traits), dtype=bool)
+    groups = [Group("all", 0, None, everything)]
+    groups += [Group("length", group.low, group.high, group.members) for group in lengths]
+    groups += [Group("distance", g.low, g.high, g.members) for g in _distance_groups(answers)]
+    return judge.against({name: rows[0] for name, rows in its.correct.items()}, runs, groups)
+
+
+def _to_remember(chosen: pd.DataFrame, control: Control | None) -> pd.DataFrame:
+    runs = chosen[["run_id", "architecture"]]
+    return runs if control is None else pd.concat([runs, control.run[["run_id", "architecture"]]])
+
+
+def _notes_on_control(control: TrackedRuns, beside: Control | None) -> list[str]:
+    if beside is not None:
+        return []
+    why = "did not finish" if len(control.runs) else "is not tracked"
+    why = "was tested on other reviews" if len(control.predictions) else why
+    return [
+        f"The order-free control {why}, so no figure says what can be answered without any memory. "
+        "The program experiments.probe trains it."
+    ]
 
 
 def _name(run) -> str:
@@ -285,15 +358,18 @@ def _rising_groups(values: pd.Series, edges: Iterable[int], end: int | None = No
 
 
 def _by_distance(judge: _Judge, answers: _Answers) -> Breakdown | None:
-    """In about eight groups with round edges; a short rest goes with the last."""
+    groups = _distance_groups(answers)
+    return judge.break_down(answers.traits.distance, groups, answers.questions) if groups else None
+
+
+def _distance_groups(answers: _Answers) -> list[_Group]:
+    """In about eight groups with round edges; none where distances are not known."""
     if "distance" not in answers.traits or answers.traits.distance.isna().any():
-        return None
+        return []
     distances = answers.traits.distance
     furthest = int(distances.max())
-    width = next((w for w in (1, 2, 5, 10, 25, 50, 100) if w * 8 >= furthest), furthest // 8 + 1)
-    edges = range(width, furthest + 1 - width // 2, width)
-    groups = _rising_groups(distances, edges, furthest)
-    return judge.break_down(distances, groups, answers.questions)
+    edges = [low for low, _ in statistics.even_ranges(furthest)[1:]]
+    return _rising_groups(distances, edges, furthest)
 
 
 class _Judge:
@@ -321,6 +397,13 @@ class _Judge:
         return statistics.resample_reviews(
             self._answers.correct[question], groups, self._rng, self._replicates
         )
+
+    def against(
+        self, correct: dict[str, NDArray[np.bool_]], run: pd.DataFrame, groups: list[Group]
+    ) -> Control:
+        """The order-free control, of whose answers `correct` are right, beside every architecture."""
+        networks = self._answers.correct
+        return stand_beside(run, correct, networks, self._members, groups, self._rng.spawn(1)[0])
 
     def summary(self, runs: pd.DataFrame, pairwise: pd.DataFrame) -> pd.DataFrame:
         planned = runs.groupby("architecture").size()

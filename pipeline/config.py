@@ -27,11 +27,12 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline import sizes
 
 ROOT = Path(__file__).resolve().parents[1]
+CONTROL = "nb_bigrams"  # the order-free control's name among the architectures
 
 
 class ConfigError(ValueError):
@@ -77,6 +78,16 @@ class TokenizerKind(Enum):
     bpe = "bpe"
 
 
+class ProbeKind(Enum):
+    """What may be measured of a trained network, beside its accuracy."""
+
+    context = "context"  # accuracy where only the last or the first tokens are read
+    distance = "distance"  # answers where neutral words stand around the evidence
+    quiz = "quiz"  # the generated corpus: sentiment and subject by distance
+    retention = "retention"  # what is left of a signal after so many steps, by derivatives
+    gates = "gates"  # how long the units remember by their gates
+
+
 class Device(Enum):
     auto = "auto"
     cpu = "cpu"
@@ -109,14 +120,20 @@ def _positive(default: float) -> Any:
     )
 
 
-def _rising(default: list[int]) -> Any:
+def _rising(default: list[int], *, may_be_empty: bool = True) -> Any:
     return _field(
         default,
         lambda edges: (
-            all(edge >= 1 for edge in edges) and all(a < b for a, b in itertools.pairwise(edges))
+            (may_be_empty or len(edges) > 0)
+            and all(edge >= 1 for edge in edges)
+            and all(a < b for a, b in itertools.pairwise(edges))
         ),
         "whole numbers of at least 1 that rise, such as [100,200,400]",
     )
+
+
+def _all_different(kinds: list[ProbeKind]) -> bool:
+    return len(set(kinds)) == len(kinds)
 
 
 def _is_file(path: str) -> bool:
@@ -300,6 +317,31 @@ class TrainConfig:
 
 
 @dataclass
+class ProbeConfig:
+    """What is measured of a trained network by intervening in the texts, and on how many of them.
+
+    The test reviews of a probe are drawn by `seed`, the same for every architecture, with every label
+    in proportion. `context_lengths`: tokens that are read of reviews of at least `context_min_words`
+    words, at their end and at their start. `distances`: neutral words around reviews of at most
+    `distance_max_words`. `retention_tokens`: the last tokens that are read while the network is looked
+    into. Nothing here changes a trained network, so that another probe trains nothing.
+    """
+
+    kinds: list[ProbeKind] = _field(
+        list(ProbeKind), _all_different, "kinds of probes, each once, such as [context,distance]"
+    )
+    seed: int = _count(0, 0)
+    context_reviews: int = _count(2_000, 2)
+    context_min_words: int = _count(200)
+    context_lengths: list[int] = _rising([10, 25, 50, 100, 200, 400], may_be_empty=False)
+    distance_reviews: int = _count(300, 2)
+    distance_max_words: int = _count(80)
+    distances: list[int] = _rising([25, 50, 100, 200, 400, 800], may_be_empty=False)
+    retention_reviews: int = _count(100, 2)
+    retention_tokens: int = _count(400, 2)
+
+
+@dataclass
 class DeviceConfig:
     """Where a run is computed. `workers`: runs at a time in a sweep; `threads`: of each run, null shares
     the cores among them.
@@ -343,13 +385,15 @@ class RunConfig:
     `name` is the experiment: its runs are compared with each other, and its report is written to
     `reports/<name>`. `tuned`: settings that a sweep varies only to find, on validation, the best value
     for each architecture; alone the chosen values are compared. `root` is the folder of the store, the
-    reports and the caches.
+    reports and the caches. With `control` it is the order-free control in the place of a network: then
+    the architecture, its training and the seed do nothing, and texts are read whole.
     """
 
     data: DataConfig = MISSING
     tokenizer: TokenizerConfig = MISSING
     architecture: ArchitectureConfig = MISSING
     train: TrainConfig = MISSING
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
     device: DeviceConfig = MISSING
     tracking: TrackingConfig = MISSING
     name: str = _field(
@@ -363,6 +407,7 @@ class RunConfig:
         lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
         f"some of {', '.join(TUNABLE)}, each once",
     )
+    control: bool = False
     rerun: bool = False
     root: str = str(ROOT)
 
@@ -384,6 +429,7 @@ _SECTIONS = {
     "tokenizer": TokenizerConfig,
     "architecture": ArchitectureConfig,
     "train": TrainConfig,
+    "probe": ProbeConfig,
     "device": DeviceConfig,
     "tracking": TrackingConfig,
 }
@@ -434,7 +480,7 @@ def build(tree: DictConfig) -> RunConfig:
     check(config)
     _resolve_architecture(config)
     _resolve_paths(config)
-    return config
+    return control_of(config) if config.control else config
 
 
 def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
@@ -504,6 +550,19 @@ def check(config: RunConfig) -> None:
     for key, value, metadata in _walk(config):
         if "check" in metadata and not metadata["check"](value):
             raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
+    if config.architecture.name == CONTROL and not config.control:
+        raise ConfigError(f"architecture.name is {CONTROL}, which is the control's (control=true)")
+
+
+def control_of(config: RunConfig) -> RunConfig:
+    """The order-free control that stands beside a run: on the same texts, which it reads whole."""
+    return dataclasses.replace(
+        config,
+        tokenizer=dataclasses.replace(config.tokenizer, max_length=2**31 - 1),
+        architecture=dataclasses.replace(config.architecture, name=CONTROL),
+        seed=0,
+        control=True,
+    )
 
 
 def may_hold(key: str) -> str | None:
@@ -538,6 +597,8 @@ def _walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_shown, value))}]"
     return value.name if isinstance(value, Enum) else repr(value)
 
 
@@ -569,10 +630,17 @@ def without_effect(config: RunConfig) -> list[str]:
 
 
 def from_plain(plain: dict[str, Any]) -> RunConfig:
-    """The config that `as_plain` gave."""
+    """The config that `as_plain` gave.
+
+    Raises:
+      ConfigError: it is of another version, or no longer holds, such as the path of a table.
+    """
     sections = {name: section() for name, section in _SECTIONS.items()}
-    schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
-    tree = OmegaConf.merge(OmegaConf.structured(schema), plain)
+    try:
+        schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
+        tree = OmegaConf.merge(OmegaConf.structured(schema), plain)
+    except (OmegaConfBaseException, KeyError, TypeError) as error:
+        raise ConfigError(f"not a configuration of a run: {str(error).splitlines()[0]}") from error
     assert isinstance(tree, DictConfig)
     return build(tree)
 
@@ -584,7 +652,7 @@ def fingerprint(config: RunConfig) -> str:
     its answers are grouped by length: a person's own table counts with its content.
     """
     plain = as_used(config)
-    sections = ("tokenizer", "architecture", "train", "seed")
+    sections = ["control"] if config.control else ["tokenizer", "architecture", "train", "seed"]
     determining = {name: plain[name] for name in sections if name in plain}
     data = plain["data"]
     for name in ("data_dir", "length_edges"):
@@ -592,15 +660,33 @@ def fingerprint(config: RunConfig) -> str:
     for name in ("path", "test_path"):
         if data.get(name):
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
+    stages = _ADDING_STAGES if isinstance(config.data, AddingConfig) else _STAGES
+    stages = _CONTROL_STAGES if config.control else stages
+    return code_fingerprint([determining, data], stages)
+
+
+def probe_fingerprint(config: ProbeConfig) -> str:
+    """What determines the tables of the probes of a trained run: their settings and their code."""
+    return code_fingerprint(as_plain(config), _PROBE_STAGES)
+
+
+def code_fingerprint(settings: Any, stages: list[str]) -> str:
+    """Of settings (JSON values) and the code of modules or packages of the pipeline, by name."""
     digest = hashlib.blake2b(digest_size=8)
-    digest.update(json.dumps([determining, data], sort_keys=True).encode())
-    for stage in _ADDING_STAGES if isinstance(config.data, AddingConfig) else _STAGES:
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    for stage in stages:
         folder = Path(__file__).parent
         for file in sorted([*folder.glob(f"{stage}.py"), *folder.glob(f"{stage}/*.py")]):
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-# The stages whose code decides what numbers come out.
-_STAGES = "clauses reviews tokens batches architectures kernels training predictions".split()
-_ADDING_STAGES = "adding architectures kernels solving".split()
+# The stages whose code decides what numbers come out: of a run, of one on the adding problem,
+# of the control, and of probes.
+_STAGES = [
+    *("clauses", "reviews", "tokens", "batches"),
+    *("architectures", "kernels", "training", "predictions"),
+]
+_ADDING_STAGES = ["adding", "architectures", "kernels", "solving"]
+_CONTROL_STAGES = ["clauses", "reviews", "baseline", "predictions"]
+_PROBE_STAGES = ["baseline", "probes"]

@@ -30,14 +30,25 @@ def evaluate(
     length_edges: list[int],
     reviews: Reviews,
 ) -> Evaluation:
-    """Answers, probabilities and metrics of a model on a split.
+    """Answers, probabilities and metrics of a model on a split."""
+    logits = read_logits(forward, split, heads, batch_size)
+    return evaluate_logits(logits, split, heads, length_edges, reviews)
+
+
+def evaluate_logits(
+    logits: list[np.ndarray],
+    split: EncodedSplit,
+    heads: tuple[Head, ...],
+    length_edges: list[int],
+    reviews: Reviews,
+) -> Evaluation:
+    """The same, of logits <float>[n, outputs] for each head, whoever gave them.
 
     Columns of the predictions: review_id; for the first head label, predicted and probability (of
     `classes[1]` where there are two classes, else of the class predicted), for further heads the same
     behind the head's name; correct (every head right); length (words of the uncut review); kept_length
     (tokens read); and the traits of the reviews where they have any.
     """
-    logits = read_logits(forward, split, heads, batch_size)
     table = pd.DataFrame({"review_id": split.review_ids})
     correct = np.ones(len(split), dtype=bool)
     metrics: dict[str, float] = {}

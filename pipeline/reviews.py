@@ -98,6 +98,20 @@ def load_reviews(config: DataConfig) -> ReviewSplits:
     return _splits(train, validation, test, heads)
 
 
+def load_neutral_ground(config: DataConfig, splits: ReviewSplits) -> tuple[list[str], str]:
+    """Texts that no model was fitted to, to find neutral sentences in, and what to call them."""
+    if isinstance(config, ClausesConfig):
+        rng = np.random.default_rng([config.seed, 1])
+        return clauses.neutral_sentences(rng, _NEUTRAL_TEXTS), "the generator's neutral sentences"
+    if isinstance(config, ImdbConfig):
+        part = f"unsupervised[:{_NEUTRAL_TEXTS}]"
+        return _read_imdb_split(_prepared_imdb(config), part).texts, "the unsupervised split"
+    return splits.validation.texts, "the validation split"
+
+
+_NEUTRAL_TEXTS = 10_000
+
+
 def clean_text(text: str) -> str:
     """Line breaks written as HTML, HTML entities and runs of white space become plain text."""
     return " ".join(html.unescape(_BREAK.sub(" ", text)).split())
@@ -190,6 +204,12 @@ def _generate(config: ClausesConfig) -> ReviewSplits:
 
 
 def _load_imdb(config: ImdbConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
+    builder = _prepared_imdb(config)
+    parts = [_read_imdb_split(builder, name) for name in ("train", "test")]
+    return parts[0], parts[1], (Head("sentiment", ("negative", "positive")),)
+
+
+def _prepared_imdb(config: ImdbConfig) -> Any:
     import tensorflow_datasets as tfds
 
     tfds.display_progress_bar(enable=False)
@@ -200,8 +220,7 @@ def _load_imdb(config: ImdbConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
         builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
         if not builder.is_prepared():
             _prepare(builder)
-    parts = [_read_imdb_split(builder, name) for name in ("train", "test")]
-    return parts[0], parts[1], (Head("sentiment", ("negative", "positive")),)
+    return builder
 
 
 def _read_imdb_split(builder: Any, name: str) -> Reviews:

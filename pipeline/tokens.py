@@ -144,6 +144,9 @@ def _log_lost(whole: EncodedSplit, cut: EncodedSplit, config: TokenizerConfig) -
     shortened = float(np.mean(cut.lengths < whole.lengths))
     lost = 1 - len(cut.token_ids) / len(whole.token_ids)
     unknown = float(np.mean(cut.token_ids == 1))
+    if not lost:
+        log.info("Read every review whole, %.1f %% of tokens unknown", 100 * unknown)
+        return
     log.info(
         "Read at most %d tokens (%s): %.1f %% of train reviews cut, %.1f %% of tokens lost, "
         "%.1f %% unknown",

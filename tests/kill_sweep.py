@@ -88,7 +88,7 @@ def recorded(root: Path) -> Metrics:
     store = Store(None, root, "killed")
     runs = store.runs("tags.kind = 'run'")
     names = sorted(run.info.run_name or "" for run in runs)
-    assert names == ["gru seed 0", "lstm seed 0", "simple_rnn seed 0"], names
+    assert names == ["gru seed 0", "lstm seed 0", "nb_bigrams seed 0", "simple_rnn seed 0"], names
     assert {run.info.status for run in store.runs()} == {"FINISHED"}
     metrics: Metrics = {}
     for run in runs:
@@ -119,7 +119,7 @@ def main() -> None:
             before, went_on = said.count("finished before"), said.count("Going on after epoch")
             print(
                 f"{number + 1:2}  killed {'all' if group else 'the first process'} at {share:.0%}: "
-                f"{before} done before, {went_on} gone on with; then 3 FINISHED, the same metrics",
+                f"{before} done before, {went_on} gone on with; then 4 FINISHED, the same metrics",
                 flush=True,
             )
 

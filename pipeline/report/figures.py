@@ -74,7 +74,7 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
     """All figures that these runs give, the main one first."""
     if comparison.summary.empty:
         return []
-    style = _Style(look.assign_looks(comparison.summary))
+    style = Style(look.assign_looks(comparison.summary))
     figures = []
     if comparison.by_distance is not None:
         figures += [
@@ -101,7 +101,7 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
     return figures
 
 
-class _Style:
+class Style:
     """The encodings that every figure shares, so that an architecture looks the same in each."""
 
     def __init__(self, looks: Sequence[Look]) -> None:
@@ -128,20 +128,20 @@ class _Style:
         return alt.when(_LIT).then(alt.value(opacity)).otherwise(alt.value(0.08))
 
 
-def _values(frame: pd.DataFrame) -> alt.Data:
+def as_data(frame: pd.DataFrame) -> alt.Data:
     """Rows as they are read by a chart; what is missing is null."""
     return alt.Data(values=frame.astype(object).where(frame.notna(), None).to_dict("records"))
 
 
-def _share_axis(title: str = "Test accuracy") -> alt.Axis:
+def share_axis(title: str = "Test accuracy") -> alt.Axis:
     return alt.Axis(format=".0%", title=title, tickCount=7)
 
 
-def _hover(*pairs: tuple[str, str]) -> list[alt.Tooltip]:
+def hover_of(*pairs: tuple[str, str]) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{column}:N", title=title) for column, title in pairs]
 
 
-def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
+def with_interval(frame: pd.DataFrame) -> pd.DataFrame:
     shown = [
         f"{shown_share(row.accuracy)} ({shown_share(row.ci_low)} to {shown_share(row.ci_high)})"
         for row in rows_of(frame)
@@ -149,31 +149,31 @@ def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(shown=shown)
 
 
-def _accuracy(comparison: Comparison, style: _Style) -> Figure:
-    means = _with_interval(comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]])
+def _accuracy(comparison: Comparison, style: Style) -> Figure:
+    means = with_interval(comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]])
     runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
     runs = runs.assign(shown=runs.test_accuracy.map(shown_share)).astype({"test_accuracy": float})
     order = alt.Y("architecture:N", sort=style.names, title=None)
     scale = alt.Scale(zero=False, nice=True)
-    hover = _hover(("architecture", "Architecture"), ("shown", "Accuracy (95% interval)"))
-    base = alt.Chart(_values(means)).encode(
+    hover = hover_of(("architecture", "Architecture"), ("shown", "Accuracy (95% interval)"))
+    base = alt.Chart(as_data(means)).encode(
         y=order, color=style.colour, opacity=style.lit(), tooltip=hover
     )
     interval = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("ci_low:Q", scale=scale, axis=_share_axis()), x2="ci_high:Q"
+        x=alt.X("ci_low:Q", scale=scale, axis=share_axis()), x2="ci_high:Q"
     )
     mean = base.mark_point(filled=True, size=110, opacity=1).encode(
         x="accuracy:Q", shape=style.shape
     )
     each = (
-        alt.Chart(_values(runs))
+        alt.Chart(as_data(runs))
         .mark_tick(thickness=2, size=14, yOffset=0)
         .encode(
             x="test_accuracy:Q",
             y=order,
             color=alt.value(look.INK),
             opacity=style.lit(0.75),
-            tooltip=_hover(
+            tooltip=hover_of(
                 ("architecture", "Architecture"), ("seed", "Seed"), ("shown", "Accuracy")
             ),
         )
@@ -190,18 +190,18 @@ def _accuracy(comparison: Comparison, style: _Style) -> Figure:
     )
 
 
-def _lines(
-    frame: pd.DataFrame, runs: pd.DataFrame, style: _Style, x: alt.X, place: str
+def draw_lines(
+    frame: pd.DataFrame, runs: pd.DataFrame, style: Style, x: alt.X, place: str
 ) -> alt.LayerChart:
     """Means with intervals along x, joined; every run faint behind them."""
-    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=_share_axis())
-    hover = _hover(
+    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=share_axis())
+    hover = hover_of(
         ("architecture", "Architecture"),
         ("place", place),
         ("shown", "Accuracy (95% interval)"),
         ("reviews", "Reviews"),
     )
-    base = alt.Chart(_values(frame)).encode(
+    base = alt.Chart(as_data(frame)).encode(
         x=x, color=style.colour, opacity=style.lit(), tooltip=hover
     )
     line = base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=style.dash)
@@ -210,14 +210,14 @@ def _lines(
     )
     point = base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=style.shape)
     each = (
-        alt.Chart(_values(runs))
+        alt.Chart(as_data(runs))
         .mark_point(filled=True, size=14)
         .encode(x=x, y=y, color=style.colour, opacity=style.lit(0.45))
     )
     return alt.LayerChart(layer=[each, line, interval, point])
 
 
-def _by_length(comparison: Comparison, breakdown: Breakdown, style: _Style) -> Figure:
+def _by_length(comparison: Comparison, breakdown: Breakdown, style: Style) -> Figure:
     """Groups of unlike width stand side by side; the architectures of a group beside each other."""
     question = comparison.questions[0]
     means = breakdown.accuracy[breakdown.accuracy.question == question]
@@ -249,13 +249,13 @@ def _by_length(comparison: Comparison, breakdown: Breakdown, style: _Style) -> F
         sentence=wording.describe_breakdown(breakdown, question, "words", gaps=True),
         alternative="Test accuracy of each architecture for short to long reviews.",
         table=breakdown_table(breakdown, "words", question),
-        chart=_lines(_with_interval(placed(means)), placed(runs), style, x, "Words"),
+        chart=draw_lines(with_interval(placed(means)), placed(runs), style, x, "Words"),
         height=320,
     )
 
 
 def _by_distance(
-    comparison: Comparison, breakdown: Breakdown, style: _Style, question: str
+    comparison: Comparison, breakdown: Breakdown, style: Style, question: str
 ) -> Figure:
     """The memory itself: how far back may the words stand that decide the answer?"""
     main = question == comparison.questions[0]
@@ -274,7 +274,7 @@ def _by_distance(
             title="Words between the deciding words and the end", grid=False, tickCount=8
         ),
     )
-    lines = _lines(_with_interval(placed(means)), placed(runs), style, x, "Words in between")
+    lines = draw_lines(with_interval(placed(means)), placed(runs), style, x, "Words in between")
     chance = comparison.chance[comparison.questions.index(question)]
     if means.accuracy.min() < chance + 0.25:
         lines = alt.LayerChart(layer=[_chance_rule(chance), lines])
@@ -293,7 +293,7 @@ def _by_distance(
 
 
 def _chance_rule(chance: float) -> alt.LayerChart:
-    base = alt.Chart(_values(pd.DataFrame({"chance": [chance], "text": ["commonest answer"]})))
+    base = alt.Chart(as_data(pd.DataFrame({"chance": [chance], "text": ["commonest answer"]})))
     rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(y="chance:Q")
     text = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)
     return alt.LayerChart(layer=[rule, text.encode(y="chance:Q", x=alt.value(4), text="text:N")])
@@ -326,7 +326,7 @@ def _verdicts(comparison: Comparison) -> Figure:
         "not enough runs": look.UNKNOWN,
     }
     base = alt.Chart(
-        _values(both[["architecture", "against", "verdict", "shown", "points"]])
+        as_data(both[["architecture", "against", "verdict", "shown", "points"]])
     ).encode(
         x=alt.X(
             "against:N",
@@ -336,7 +336,7 @@ def _verdicts(comparison: Comparison) -> Figure:
         ),
         y=alt.Y("architecture:N", sort=names, title=None),
         opacity=alt.when(_LIT).then(alt.value(1)).otherwise(alt.value(0.25)),
-        tooltip=_hover(
+        tooltip=hover_of(
             ("architecture", "Architecture"),
             ("against", "Against"),
             ("verdict", "Verdict"),
@@ -371,11 +371,11 @@ def _verdicts(comparison: Comparison) -> Figure:
 
 
 def _against_cost(
-    comparison: Comparison, style: _Style, column: str, name: str, unit: str
+    comparison: Comparison, style: Style, column: str, name: str, unit: str
 ) -> Figure:
     """Accuracy against a cost, with the line of those that nothing cheaper beats."""
     means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
-    means = _with_interval(means.merge(comparison.cost[["architecture", column]]))
+    means = with_interval(means.merge(comparison.cost[["architecture", column]]))
     means["cost"] = means[column].map(lambda value: f"{value:,.0f}")
     by_cost = means.sort_values([column, "accuracy"], ascending=[True, False])
     frontier = by_cost[by_cost.accuracy > by_cost.accuracy.cummax().shift(fill_value=-1.0)]
@@ -388,19 +388,19 @@ def _against_cost(
             format="~s",
         ),
     )
-    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=_share_axis())
-    base = alt.Chart(_values(means)).encode(
+    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=share_axis())
+    base = alt.Chart(as_data(means)).encode(
         x=x,
         color=style.colour,
         opacity=style.lit(),
-        tooltip=_hover(
+        tooltip=hover_of(
             ("architecture", "Architecture"),
             ("shown", "Accuracy (95% interval)"),
             ("cost", name[0].upper() + name[1:]),
         ),
     )
     line = (
-        alt.Chart(_values(frontier))
+        alt.Chart(as_data(frontier))
         .mark_line(interpolate="step-after", color=look.MUTED, strokeDash=[2, 3])
         .encode(x=x, y=y)
     )
@@ -422,16 +422,16 @@ def _against_cost(
     )
 
 
-def _curves(history: pd.DataFrame, style: _Style) -> Figure:
+def _curves(history: pd.DataFrame, style: Style) -> Figure:
     history = history.sort_values(["architecture", "seed", "epoch"])
     shown = history.assign(shown=history.val_accuracy.map(shown_share))
     columns = ["run_id", "architecture", "seed", "epoch", "val_accuracy", "shown"]
-    base = alt.Chart(_values(shown[columns])).encode(
+    base = alt.Chart(as_data(shown[columns])).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(title="Epoch", tickMinStep=1, grid=False, format="d")),
         y=alt.Y(
             "val_accuracy:Q",
             scale=alt.Scale(zero=False, nice=True),
-            axis=_share_axis("Validation accuracy"),
+            axis=share_axis("Validation accuracy"),
         ),
         color=style.colour,
         detail="run_id:N",
@@ -440,7 +440,7 @@ def _curves(history: pd.DataFrame, style: _Style) -> Figure:
     line = base.mark_line(strokeWidth=1.8).encode(strokeDash=style.dash)
     point = base.mark_point(filled=True, size=36).encode(
         shape=style.shape,
-        tooltip=_hover(
+        tooltip=hover_of(
             ("architecture", "Architecture"),
             ("seed", "Seed"),
             ("epoch", "Epoch"),

@@ -168,7 +168,7 @@ def _gather(
     }
 
 
-def _environment(*, autoescape: bool) -> Environment:
+def make_environment(*, autoescape: bool) -> Environment:
     return Environment(
         loader=PackageLoader("pipeline", "report"),
         autoescape=autoescape,
@@ -184,7 +184,7 @@ def render_page(
     """One file: what it shows, how it looks and what draws it; it asks for nothing else."""
     drawn = content["figures"]
     return (
-        _environment(autoescape=True)
+        make_environment(autoescape=True)
         .get_template(template)
         .render(
             content,
@@ -200,7 +200,7 @@ def render_page(
 
 
 def _render_markdown(content: dict[str, Any]) -> str:
-    environment = _environment(autoescape=False)
+    environment = make_environment(autoescape=False)
     environment.filters["md"] = _as_markdown
     environment.filters["address"] = functools.partial(quote, safe=":/#?=&%")
     text = environment.get_template("report.md.j2").render(content)

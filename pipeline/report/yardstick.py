@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.adding import SOLVED_BELOW, VARIANCE
 from pipeline.report import look
-from pipeline.report.figures import Figure, _hover, _Style, _values
+from pipeline.report.figures import Figure, Style, as_data, hover_of
 from pipeline.report.page import built_beside, describe_provenance, render_page, write_figures
 from pipeline.report.tables import (
     MISSING,
@@ -221,7 +221,7 @@ def _draw(yardstick: Yardstick, history: pd.DataFrame) -> list[Figure]:
     """The steps by length, and for each length the way there."""
     if not (yardstick.summary.ended > 0).any():
         return []
-    style = _Style(look.assign_looks(yardstick.architectures))
+    style = Style(look.assign_looks(yardstick.architectures))
     figures = [_by_length(yardstick, style)]
     if not history.empty:
         runs = yardstick.runs[["run_id", "architecture", "length", "seed"]]
@@ -234,7 +234,7 @@ def _draw(yardstick: Yardstick, history: pd.DataFrame) -> list[Figure]:
     return figures
 
 
-def _by_length(yardstick: Yardstick, style: _Style) -> Figure:
+def _by_length(yardstick: Yardstick, style: Style) -> Figure:
     """A mark for each run; those that did not solve it stand hollow on the line of the budget.
 
     Lengths stand side by side, and the architectures of a length beside each other.
@@ -274,17 +274,17 @@ def _by_length(yardstick: Yardstick, style: _Style) -> Figure:
         axis=alt.Axis(title="Steps of training", format=",d", tickCount=6),
     )
     line = (
-        alt.Chart(_values(medians))
+        alt.Chart(as_data(medians))
         .mark_line(strokeWidth=2)
         .encode(x=x, y=y, color=style.colour, strokeDash=style.dash, opacity=style.lit(0.7))
     )
-    base = alt.Chart(_values(marks)).encode(
+    base = alt.Chart(as_data(marks)).encode(
         x=x,
         y=y,
         color=style.colour,
         shape=style.shape,
         opacity=style.lit(),
-        tooltip=_hover(
+        tooltip=hover_of(
             ("architecture", "Architecture"),
             ("length", "Length"),
             ("seed", "Seed"),
@@ -305,13 +305,13 @@ def _by_length(yardstick: Yardstick, style: _Style) -> Figure:
     )
 
 
-def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: _Style) -> Figure:
+def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: Style) -> Figure:
     shown = history.assign(shown=history.val_mse.map(_shown_error))
     columns = ["run_id", "architecture", "seed", "step", "val_mse", "shown"]
     top = max(float(history.val_mse.max()), VARIANCE) * 1.6
     low = min(float(history.val_mse.min()), SOLVED_BELOW) / 1.3
     line = (
-        alt.Chart(_values(shown[columns].sort_values(["run_id", "step"])))
+        alt.Chart(as_data(shown[columns].sort_values(["run_id", "step"])))
         .mark_line(strokeWidth=1.8)
         .encode(
             x=alt.X(
@@ -330,7 +330,7 @@ def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: _St
             strokeDash=style.dash,
             detail="run_id:N",
             opacity=style.lit(0.9),
-            tooltip=_hover(
+            tooltip=hover_of(
                 ("architecture", "Architecture"),
                 ("seed", "Seed"),
                 ("step", "Step"),
@@ -355,7 +355,7 @@ def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: _St
 
 
 def _rule(at: float, text: str, field: str) -> alt.LayerChart:
-    base = alt.Chart(_values(pd.DataFrame({field: [at], "text": [text]}))).encode(y=f"{field}:Q")
+    base = alt.Chart(as_data(pd.DataFrame({field: [at], "text": [text]}))).encode(y=f"{field}:Q")
     rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4])
     words = base.mark_text(color=look.MUTED, align="left", dy=-6, fontSize=11)
     return alt.LayerChart(layer=[rule, words.encode(x=alt.value(4), text="text:N")])

@@ -16,14 +16,18 @@ from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.runs import SweepPlan, ensure_failed, settle, track_run, track_sweep
 from pipeline.tracking.server import TrackingError
 from pipeline.tracking.store import Store, is_done
+from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
 
 __all__ = [
     "RunRecorder",
     "Store",
     "SweepPlan",
     "TrackingError",
+    "TrainedRun",
     "ensure_failed",
+    "find_runs",
     "find_sweep",
+    "finished_runs",
     "holds_adding",
     "is_done",
     "load_adding",

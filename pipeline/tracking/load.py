@@ -15,6 +15,7 @@ import pandas as pd
 from mlflow.entities import Run
 
 from pipeline.comparison import SweepFacts, TrackedRuns
+from pipeline.config import CONTROL
 from pipeline.tracking.server import TrackingError
 from pipeline.tracking.store import Store
 from pipeline.yardstick import AddingRuns
@@ -77,6 +78,7 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
         _concat([_predictions(store, run) for run in finished]),
         history,
         facts,
+        _probes(store, finished),
     )
 
 
@@ -127,7 +129,7 @@ def _find(
             f"name={store.name} first"
         )
     plan = _load_json(store, sweeps[0], "plan.json") if sweeps else None
-    return runs, sweeps, plan, _choose(runs, plan)
+    return runs, sweeps, plan, _with_control(_choose(runs, plan), runs)
 
 
 def find_sweep(store: Store, data_fingerprint: str) -> str | None:
@@ -138,6 +140,26 @@ def find_sweep(store: Store, data_fingerprint: str) -> str | None:
         if fingerprints & set(_load_json(store, sweep, "plan.json")["fingerprints"]):
             return sweep.info.run_id
     return None
+
+
+def _with_control(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, Run | None]:
+    """The runs with the newest finished control beside them, where it was trained only after them."""
+
+    def is_control(run: Run | None) -> bool:
+        return run is not None and run.data.tags.get("architecture") == CONTROL
+
+    networks = {key: run for key, run in chosen.items() if not is_control(run)}
+    data = {run.data.tags.get("data_fingerprint") for run in networks.values() if run}
+    controls = [
+        run
+        for run in runs
+        if is_control(run)
+        and _status(run) == "finished"
+        and run.data.tags.get("data_fingerprint") in data
+    ]
+    if not controls:
+        return chosen
+    return networks | {controls[0].data.tags["fingerprint"]: controls[0]}
 
 
 def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
@@ -206,6 +228,17 @@ def _predictions(store: Store, run: Run) -> pd.DataFrame:
         return pd.DataFrame()
     path = store.client.download_artifacts(run.info.run_id, "predictions.parquet")
     return pd.read_parquet(path).assign(run_id=run.info.run_id)
+
+
+def _probes(store: Store, runs: list[Run]) -> dict[str, pd.DataFrame]:
+    """For each probe the tables of all runs that have one."""
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for run in runs:
+        for entry in store.client.list_artifacts(run.info.run_id, "probes"):
+            path = store.client.download_artifacts(run.info.run_id, entry.path)
+            table = pd.read_parquet(path).assign(run_id=run.info.run_id)
+            tables.setdefault(Path(entry.path).stem, []).append(table)
+    return {probe: pd.concat(parts, ignore_index=True) for probe, parts in tables.items()}
 
 
 def _history(

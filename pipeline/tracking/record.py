@@ -10,6 +10,7 @@ import json
 import math
 import tempfile
 import time
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
+from pipeline.reviews import Head
 from pipeline.tracking.store import Store
 
 
@@ -80,6 +82,10 @@ class RunRecorder:
         entry = DatasetInput(data_set, [InputTag("mlflow.data.context", "training")])
         self.store.writer.log_inputs(self.run_id, datasets=[entry])
         self.tags({"data_fingerprint": digest})
+
+    def heads(self, heads: tuple[Head, ...]) -> None:
+        """What is asked of every text, and the possible answers in their order."""
+        self.text(json.dumps([asdict(head) for head in heads], indent=1), "heads.json")
 
     def model(self, model: Any) -> None:
         """The model as a `.keras` file in MLflow's Keras flavour, its requirements given."""

@@ -1,0 +1,361 @@
+"""Tables of probes -> Memory: how far back the architectures remember, with intervals.
+
+Every run was asked about the same reviews under the same conditions; `pipeline.statistics` counts the
+reviews and the seeds. The order-free control goes the same way, as an architecture of one run. Shares
+are from 0 to 1; margins are logits signed by the label.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline import statistics
+
+CURVE_COLUMNS = tuple(
+    "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees margin"
+    " margin_low margin_high relative relative_low relative_high".split()
+)
+REACH_COLUMNS = tuple("architecture probe measure question value low high furthest rises".split())
+QUIZ_COLUMNS = tuple("architecture question texts low high reviews accuracy ci_low ci_high".split())
+PASSING = 0.75  # of the texts of the quiz with all answers right
+# The reading that the others of a probe are compared with.
+_REFERENCE = {"context": "whole", "distance": "plain"}
+
+Row = dict[str, object]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the probes say of every architecture, the control among them.
+
+    curves: `CURVE_COLUMNS`, for each architecture, probe, condition and distance (NA for the whole
+      text): accuracy with its interval, the share of answers that agree with the reference reading,
+      and the mean margin of the first question, also as a share of the reference's.
+    reaches: `REACH_COLUMNS`: effective contexts, half-lives (question "" being the first) and where the
+      quiz is no longer passed. An infinite end lies beyond `furthest`; where the value is NaN there
+      was nothing to lose.
+    quiz: `QUIZ_COLUMNS` for all texts and some kinds of them, by distance from low up to and with
+      high; a range over all distances is among them.
+    notes: what a reader must know before believing a number.
+    """
+
+    curves: pd.DataFrame
+    reaches: pd.DataFrame
+    quiz: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def remember(
+    probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
+) -> Memory | None:
+    """Puts the runs' tables side by side; None where no run was probed.
+
+    Args:
+      probes: for each probe the tables of all runs one under the other, with `run_id`.
+      runs: run_id and architecture of those to compare, the control among them.
+      rng: the reviews are resampled with it.
+    """
+    curves: list[Row] = []
+    reaches: list[Row] = []
+    quiz: list[Row] = []
+    notes: list[str] = []
+    for probe, table in probes.items():
+        if probe != "quiz" and probe not in _REFERENCE:
+            continue
+        laid, left_out = _lay_out(table, runs)
+        notes += [_name_left_out(probe, left_out)] if len(left_out) else []
+        if laid is None:
+            continue
+        if probe == "quiz":
+            quiz += _score_quiz(laid, rng)
+            reaches += _find_passing(laid, rng)
+        else:
+            asked = _resample(laid, probe, rng)
+            curves += _describe_curves(laid, asked)
+            reaches += _find_reaches(laid, asked)
+    if not curves and not quiz:
+        return None
+    return Memory(
+        pd.DataFrame(curves, columns=list(CURVE_COLUMNS)).astype({"distance": "Int64"}),
+        pd.DataFrame(reaches, columns=list(REACH_COLUMNS)),
+        pd.DataFrame(quiz, columns=list(QUIZ_COLUMNS)),
+        tuple(notes),
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """One probe's tables, one for each run, with the same rows in the same order."""
+
+    tables: list[pd.DataFrame]
+    members: dict[str, NDArray[np.intp]]  # the tables of each architecture
+
+    @property
+    def first(self) -> pd.DataFrame:
+        return self.tables[0]
+
+    def columns(self, suffix: str) -> list[str]:
+        return [name for name in map(str, self.first.columns) if name.endswith(suffix)]
+
+    def stack(self, column: str, rows: Mask) -> NDArray:
+        """<value>[runs, rows]"""
+        return np.stack([table[column].to_numpy()[rows] for table in self.tables])
+
+
+def _lay_out(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[_Layout | None, pd.DataFrame]:
+    """The runs that were asked what most were asked, and those left out."""
+    keys = ["condition", "distance", "review_id"]
+    tables = {
+        run: part.sort_values(keys, kind="stable", ignore_index=True)
+        for run, part in table.groupby("run_id", sort=False)
+    }
+    asked = [
+        str(pd.util.hash_pandas_object(tables[run][keys]).sum()) if run in tables else ""
+        for run in runs.run_id
+    ]
+    if not any(asked):
+        return None, runs
+    commonest, _ = Counter(filter(None, asked)).most_common(1)[0]
+    same = np.array([one == commonest for one in asked])
+    chosen = runs[same].reset_index(drop=True)
+    members = chosen.groupby("architecture", sort=False).indices
+    laid = _Layout(
+        [tables[run] for run in chosen.run_id],
+        {str(name): np.asarray(index) for name, index in members.items()},
+    )
+    return laid, runs[~same]
+
+
+def _name_left_out(probe: str, runs: pd.DataFrame) -> str:
+    which = ", ".join(f"{row.architecture} ({row.run_id})" for row in runs.itertuples())
+    return (
+        f"Not in the figures of the {probe} probe, because they lack it or were probed with other "
+        f"settings: {which}. The program experiments.probe makes up for it."
+    )
+
+
+# Context and distance ----------------------------------------------------------------------------
+
+
+class _Condition(NamedTuple):
+    name: str
+    distance: int | None
+    rows: Mask  # of a table
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A probe's conditions, the reference first, and every run's scores under them.
+
+    margins: by question, the first being "". agreement: <float>[runs, conditions]. chance: the share
+    of the commonest answers.
+    """
+
+    probe: str
+    conditions: list[_Condition]
+    accuracy: statistics.Curves
+    margins: dict[str, statistics.Curves]
+    agreement: NDArray[np.float64]
+    reviews: int
+    chance: float
+
+
+def _resample(laid: _Layout, probe: str, rng: np.random.Generator) -> _Asked:
+    conditions = _find_conditions(laid.first, _REFERENCE[probe])
+
+    def by_condition(column: str) -> NDArray[np.float64]:
+        stacked = [laid.stack(column, condition.rows) for condition in conditions]
+        return np.stack(stacked, axis=1).astype(np.float64)
+
+    correct = by_condition("correct")
+    columns = {c.removesuffix("margin").rstrip("_"): c for c in laid.columns("margin")}
+    labels = laid.first.loc[conditions[0].rows, laid.columns("label")]
+    return _Asked(
+        probe=probe,
+        conditions=conditions,
+        accuracy=statistics.resample_curves(correct, rng),
+        margins={
+            question: statistics.resample_curves(by_condition(column), rng)
+            for question, column in columns.items()
+        },
+        agreement=by_condition("agrees").mean(axis=2),
+        reviews=correct.shape[2],
+        chance=float(labels.value_counts(normalize=True).iloc[0]),
+    )
+
+
+def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:
+    found = []
+    for name, part in table.groupby("condition", sort=False):
+        for distance in sorted(part.distance.dropna().unique()) or [None]:
+            there = table.distance.isna() if distance is None else table.distance == distance
+            rows = ((table.condition == name) & there).to_numpy(dtype=bool)
+            found.append(_Condition(str(name), None if distance is None else int(distance), rows))
+    return sorted(found, key=lambda one: one.name != reference)
+
+
+def _describe_curves(laid: _Layout, asked: _Asked) -> list[Row]:
+    margins = asked.margins[""]
+    rows: list[Row] = []
+    for name, members in laid.members.items():
+        known = statistics.contrast(margins.only(0), [(1.0, members)]).low > 0
+        for place, condition in enumerate(asked.conditions):
+            accuracy = statistics.accuracy_interval(
+                asked.accuracy.only(place), members, asked.reviews
+            )
+            rows.append(
+                {
+                    "architecture": name,
+                    "probe": asked.probe,
+                    "condition": condition.name,
+                    "distance": condition.distance,
+                    "reviews": asked.reviews,
+                    "runs": len(members),
+                    "accuracy": accuracy.value,
+                    "ci_low": accuracy.low,
+                    "ci_high": accuracy.high,
+                    "agrees": float(asked.agreement[members, place].mean()),
+                    **_with_ends("margin", margins.only(place), members),
+                    # A share of nothing would be noise.
+                    **(
+                        _with_ends("relative", margins.relative_to(0, place), members)
+                        if known
+                        else {}
+                    ),
+                }
+            )
+    return rows
+
+
+def _with_ends(name: str, estimates: statistics.RunEstimates, members: statistics.Rows) -> Row:
+    found = statistics.contrast(estimates, [(1.0, members)])
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
+    """Effective contexts, or the half-lives of every question, on each side."""
+    sides: dict[str, list[int]] = {}
+    for place, condition in enumerate(asked.conditions[1:], start=1):
+        sides.setdefault(condition.name, []).append(place)
+    sides.pop("alone", None)
+    rows = []
+    for name, members in laid.members.items():
+        for side, places in sides.items():
+            lengths = [asked.conditions[place].distance or 0 for place in places]
+            if asked.probe == "context":
+                curves = asked.accuracy.under([*places, 0])
+                reach = statistics.effective_context(lengths, curves, members, asked.chance)
+                found = {("effective", ""): reach}
+            else:
+                found = {
+                    ("half_life", question): statistics.half_life(
+                        [0, *lengths], curves.under([0, *places]), members
+                    )
+                    for question, curves in asked.margins.items()
+                }
+            rows += [
+                _reach_row(name, asked.probe, f"{measure}_{side}", question, reach)
+                for (measure, question), reach in found.items()
+            ]
+    return rows
+
+
+def _reach_row(name: str, probe: str, measure: str, question: str, reach: statistics.Reach) -> Row:
+    return {
+        "architecture": name,
+        "probe": probe,
+        "measure": measure,
+        "question": question,
+        "value": reach.value,
+        "low": reach.low,
+        "high": reach.high,
+        "furthest": reach.furthest,
+        "rises": reach.rises,
+    }
+
+
+# The quiz ----------------------------------------------------------------------------------------
+
+
+def _score_quiz(laid: _Layout, rng: np.random.Generator) -> list[Row]:
+    """Each question on each kind of texts, by distance and over all distances."""
+    table = laid.first
+    distances = table.distance.to_numpy()
+    columns = {c.removesuffix("_correct"): c for c in laid.columns("_correct")}
+    rows = []
+    for texts, inside in _kinds_of_texts(table).items():
+        furthest = int(distances[inside].max()) if inside.any() else 0
+        ranges = [(0, furthest), *statistics.even_ranges(furthest)]
+        if texts == "lesson":
+            ranges = [(0, furthest), *((d, d) for d in np.unique(distances[inside]).tolist())]
+        groups = np.stack([(distances >= a) & (distances <= b) & inside for a, b in ranges])
+        kept = [place for place, group in enumerate(groups) if group.any()]
+        for question, column in ({"both": "correct"} | columns).items():
+            correct = laid.stack(column, np.ones(len(table), dtype=bool)).astype(bool)
+            found = statistics.resample_reviews(correct, groups[kept], rng)
+            rows += [
+                _quiz_row(name, members, question, texts, ranges[place], estimates, groups[place])
+                for place, estimates in zip(kept, found, strict=True)
+                for name, members in laid.members.items()
+            ]
+    return rows
+
+
+def _kinds_of_texts(table: pd.DataFrame) -> dict[str, Mask]:
+    test = (table.condition == "test").to_numpy(dtype=bool)
+    distracted = (table.distractors > 0).to_numpy(dtype=bool)
+    contradicted = table.contradicted.to_numpy(dtype=bool)
+    kinds = {
+        "all": test,
+        "with distractors": test & distracted,
+        "without distractors": test & ~distracted,
+        "contradicted": test & contradicted,
+        "not contradicted": test & ~contradicted,
+        "lesson": (table.condition == "lesson").to_numpy(dtype=bool),
+    }
+    return {name: rows for name, rows in kinds.items() if rows.any()}
+
+
+def _quiz_row(
+    name: str,
+    members: statistics.Rows,
+    question: str,
+    texts: str,
+    ends: tuple[int, int],
+    estimates: statistics.RunEstimates,
+    group: Mask,
+) -> Row:
+    reviews = int(group.sum())
+    found = statistics.accuracy_interval(estimates, members, reviews)
+    return {
+        "architecture": name,
+        "question": question,
+        "texts": texts,
+        "low": ends[0],
+        "high": ends[1],
+        "reviews": reviews,
+        "accuracy": found.value,
+        "ci_low": found.low,
+        "ci_high": found.high,
+    }
+
+
+def _find_passing(laid: _Layout, rng: np.random.Generator) -> list[Row]:
+    """The distance at which fewer texts than `PASSING` have both answers right."""
+    test = (laid.first.condition == "test").to_numpy(dtype=bool)
+    correct = laid.stack("correct", test).astype(bool)
+    distances = laid.first.distance.to_numpy()[test]
+    architectures: Sequence[statistics.Rows] = list(laid.members.values())
+    found = statistics.distance_under(PASSING, correct, distances, architectures, rng)
+    return [
+        _reach_row(name, "quiz", "under_75", "both", reach)
+        for name, reach in zip(laid.members, found, strict=True)
+    ]

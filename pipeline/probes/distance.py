@@ -1,0 +1,126 @@
+"""The distance probe: does an answer survive neutral words between the evidence and the end?
+
+Short test reviews that decide clearly are read as they are, and again with d neutral words after them,
+before them, and on both sides. Nothing of the evidence is lost, only moved: what changes is memory.
+The retention half-life is the distance at which the mean margin has halved.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from pipeline import statistics
+from pipeline.config import ProbeConfig
+from pipeline.probes.frame import (
+    FEWEST_REVIEWS,
+    ProbeResult,
+    Skipped,
+    Subject,
+    answer_columns,
+    ask,
+    draw_stratified,
+)
+from pipeline.probes.neutral import Filler, Material, load_material
+from pipeline.reviews import Reviews
+
+PLAIN, ALONE = "plain", "alone"
+SIDES = ("after", "before", "both")
+_FEWEST_SENTENCES = 30
+
+
+def measure_distance(subject: Subject, config: ProbeConfig) -> ProbeResult:
+    """Accuracy and margins where neutral words stand around short reviews.
+
+    The table has a row for each review and condition: review_id; condition (`plain` for the review as
+    it is, `after`, `before`, `both` for where the words stand, `alone` for the words without review);
+    distance (neutral words, on each side for `both`); agrees (the same answers as to the plain
+    review); and `answer_columns`. Every text is read whole, beyond the `max_length` that a network
+    was trained with, which would cut the review off. A review has the same words for every network,
+    and those of a longer distance begin, seen from the review, with those of a shorter.
+
+    Raises:
+      Skipped: there are too few short decisive reviews or neutral sentences.
+    """
+    material = load_material(subject, config)
+    reviews = _draw(subject.reviews.test, material, config)
+    conditions, texts = _build(reviews, material, config)
+    answers = ask(subject.reader, texts, np.tile(reviews.labels, (len(conditions), 1)))
+    plain = np.tile(answers.given[: len(reviews)], (len(conditions), 1))
+    table = pd.DataFrame(
+        {
+            "review_id": np.tile(reviews.ids, len(conditions)),
+            "condition": np.repeat([side for side, _ in conditions], len(reviews)),
+            "distance": np.repeat([distance for _, distance in conditions], len(reviews)),
+            "agrees": (answers.given == plain).all(axis=1),
+            **answer_columns(answers, subject.heads),
+        }
+    )
+    return _summarize(table, subject, material, config)
+
+
+def _draw(test: Reviews, material: Material, config: ProbeConfig) -> Reviews:
+    if len(material.sentences) < _FEWEST_SENTENCES:
+        raise Skipped(
+            f"{len(material.sentences)} neutral sentences were found in {material.source}, and "
+            f"{_FEWEST_SENTENCES} are needed"
+        )
+    rows = np.flatnonzero(np.isin(test.ids, material.decisive))
+    if len(rows):
+        rng = np.random.default_rng(config.seed)
+        rows = draw_stratified(test.labels[:, 0], rows, config.distance_reviews, rng, equal=True)
+    if len(rows) < FEWEST_REVIEWS:
+        raise Skipped(
+            f"{len(rows)} test texts of at most {config.distance_max_words} words are decisive, as "
+            f"many of each label, and {FEWEST_REVIEWS} are needed (probe.distance_max_words)"
+        )
+    return test.take(rows)
+
+
+def _build(
+    reviews: Reviews, material: Material, config: ProbeConfig
+) -> tuple[list[tuple[str, int]], list[str]]:
+    """Every condition, and its texts, review by review."""
+    rng = np.random.default_rng([config.seed, 1])
+    filler = Filler(material.sentences)
+    steps = [b - a for a, b in itertools.pairwise([0, *config.distances])]
+    before, after = (
+        [[filler.write(words, rng) for words in steps] for _ in range(len(reviews))]
+        for _ in range(2)
+    )
+    conditions, texts = [(PLAIN, 0)], list(reviews.texts)
+    for side in (*SIDES, ALONE):
+        for place, distance in enumerate(config.distances, start=1):
+            conditions.append((side, distance))
+            for row, text in enumerate(reviews.texts):
+                ahead = before[row][:place][::-1] if side in ("before", "both") else []
+                behind = after[row][:place] if side != "before" else []
+                texts.append(" ".join([*ahead, *([text] if side != ALONE else []), *behind]))
+    return conditions, texts
+
+
+def _summarize(
+    table: pd.DataFrame, subject: Subject, material: Material, config: ProbeConfig
+) -> ProbeResult:
+    plain = table[table.condition == PLAIN]
+    metrics = {"reviews": float(len(plain)), "accuracy": float(plain.correct.mean())}
+    facts = {"filler": f"{len(material.sentences)} sentences of {material.source}"}
+    furthest = config.distances[-1]
+    for side in SIDES:
+        part = table[table.condition == side]
+        metrics[f"flipped_{side}"] = float(1 - part[part.distance == furthest].agrees.mean())
+        for number, head in enumerate(subject.heads):
+            column = f"{head.name}_margin" if number else "margin"
+            name = f"half_life_{side}" + (f"/{head.name}" if number else "")
+            margins = np.concatenate([plain[column], part[column]]).reshape(-1, len(plain))
+            curves = statistics.resample_curves(margins[None], np.random.default_rng(config.seed))
+            reach = statistics.half_life([0, *config.distances], curves, [0])
+            metrics[name] = reach.value
+            facts[name] = statistics.describe_reach(reach, f"beyond {furthest}")
+    alone = table[(table.condition == ALONE) & (table.distance == furthest)]
+    metrics["filler_alone_accuracy"] = float(alone.correct.mean())
+    for name in subject.heads[0].classes:
+        metrics[f"filler_alone/{name}"] = float((alone.predicted == name).mean())
+    return ProbeResult("distance", table, metrics, facts)

@@ -1,0 +1,85 @@
+"""The gates of a gated cell, and the memory they imply.
+
+A forget gate (LSTM) or an update gate (GRU, where Keras lets it weigh the old state) says at each step
+which share of its state a unit keeps. Were it steady, the unit would forget exponentially: its time
+constant, in steps, is -1 over the mean logarithm of its gate (after Tallec and Ollivier 2018, Can
+Recurrent Neural Networks Warp Time?). What returns through the recurrent weights is not in it;
+`retention` measures both together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline import statistics
+from pipeline.config import ProbeConfig
+from pipeline.fading import describe_constants
+from pipeline.probes.frame import ProbeResult, Skipped, Subject
+from pipeline.probes.trace import DIRECTIONS, KEEP_GATES, LayerTrace, label, trace_tests
+
+_SMALLEST = 1e-300  # a gate that is shut has no logarithm
+
+
+def log_gates(layer: LayerTrace) -> np.ndarray:
+    """The logarithm of the gate that keeps, by step, <float64>[T, D, B, U]."""
+    return np.log(np.maximum(layer.keep_gates, _SMALLEST))
+
+
+def log_kept(layer: LayerTrace) -> np.ndarray:
+    """What the gates alone leave of the state d steps before the last, <float64>[d, D, B].
+
+    The logarithms are summed back from the last step, and averaged over units.
+    """
+    back = log_gates(layer).mean(axis=-1)[::-1]
+    return np.concatenate([np.zeros_like(back[:1]), back[:-1].cumsum(axis=0)])
+
+
+def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
+    """How long the units of a gated network remember by their gates.
+
+    The table has a row for each review, layer, direction and unit, with log_gate: the mean over the
+    steps of that review. The metrics are the quartiles over units of the time constants that the means
+    over all reviews imply.
+
+    Raises:
+      Skipped: the cell has no gate, or there are too few texts.
+    """
+    if subject.network and subject.network.architecture.cell not in KEEP_GATES:
+        raise Skipped("its cell has no gate")
+    parts = []
+    for review_ids, trace in trace_tests(subject, config):
+        for number, layer in enumerate(trace.layers, start=1):
+            means = log_gates(layer).mean(axis=0)  # [D, B, U]
+            place = np.indices(means.shape).reshape(3, -1)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "review_id": review_ids[place[1]],
+                        "layer": number,
+                        "direction": np.array(DIRECTIONS)[place[0]],
+                        "unit": place[2],
+                        "log_gate": means.ravel(),
+                    }
+                )
+            )
+    table = pd.concat(parts, ignore_index=True)
+    return _summarize(table, subject, config)
+
+
+def _summarize(table: pd.DataFrame, subject: Subject, config: ProbeConfig) -> ProbeResult:
+    assert subject.network is not None
+    rng = np.random.default_rng(config.seed)
+    metrics: dict[str, float] = {"reviews": table.review_id.nunique()}
+    facts = {}
+    for number in table.layer.unique():
+        for direction in table.direction.unique():
+            part = table[(table.layer == number) & (table.direction == direction)]
+            scores = part.pivot(index="unit", columns="review_id", values="log_gate").to_numpy()
+            found = describe_constants(statistics.resample_curves(scores[None], rng))
+            name = "time_constant" + label(subject.network.architecture, number, direction)
+            metrics |= {f"{name}_{q}": found[q] for q in ("lower", "median", "upper")}
+            facts[name] = f"{found['median']:.3g} steps"
+            if np.isfinite(found["low"]):
+                facts[name] += f" ({found['low']:.3g} to {found['high']:.3g})"
+    return ProbeResult("gates", table, metrics, facts)

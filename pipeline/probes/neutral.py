@@ -1,0 +1,158 @@
+"""Neutral sentences, and the short decisive reviews they are put around.
+
+Both are chosen by the order-free control, fitted on the training split, so that they are the same for
+every network; they are worked out once for each data set and kept.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+from filelock import FileLock
+
+from pipeline.baseline import BigramControl, fit_control
+from pipeline.config import ProbeConfig, code_fingerprint
+from pipeline.probes.frame import Skipped, Subject, ask, count_words
+from pipeline.reviews import Reviews, load_neutral_ground
+
+log = logging.getLogger(__name__)
+
+_WORDS = (4, 20)  # of a neutral sentence
+_OF_EACH_LENGTH = 40  # sentences that are kept of each number of words: enough to be varied
+_FAMILIAR = 0.001  # the share of training texts that every word of a neutral sentence stands in
+_BETWEEN = re.compile(r"(?<=[.!?])\s+")
+_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|['’,; -])*\.")  # letters, and a full stop
+_ABBREVIATED = re.compile(r"\b[A-Z][a-z]{0,2}\.$")  # "that Dr." is no sentence
+
+
+@dataclass(frozen=True)
+class Material:
+    """sentences: neutral ones, the most neutral first; source: where they come from, in words;
+    decisive: the ids of the short test reviews that the control is right and surest about.
+    """
+
+    sentences: list[str]
+    source: str
+    decisive: list[str]
+
+
+def load_material(subject: Subject, config: ProbeConfig) -> Material:
+    """The material of the subject's data, out of the cache where that holds it.
+
+    Processes that start at once wait for the first to find it.
+    """
+    settings = [subject.reviews.fingerprint, subject.data.seed, config.distance_max_words]
+    name = code_fingerprint(settings, ["baseline", "probes/neutral"])
+    file = subject.cache / "neutral" / f"{name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".lock")):
+        try:
+            return Material(**json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):  # not there yet, or damaged
+            material = _find(subject, config)
+        beside = file.with_suffix(".tmp")
+        beside.write_text(json.dumps(asdict(material)), encoding="utf-8")
+        os.replace(beside, file)
+    return material
+
+
+def _find(subject: Subject, config: ProbeConfig) -> Material:
+    reviews = subject.reviews
+    control = subject.reader
+    if not isinstance(control, BigramControl):
+        log.info("Fitting the order-free control, to find neutral sentences")
+        control = fit_control(reviews.train, reviews.validation, reviews.heads)
+    texts, source = load_neutral_ground(subject.data, reviews)
+    sentences = find_neutral(texts, control, len(reviews.train))
+    decisive = find_decisive(reviews.test, control, config.distance_max_words)
+    return Material(sentences, source, decisive)
+
+
+def find_neutral(texts: list[str], control: BigramControl, train_size: int) -> list[str]:
+    """Sentences of plain familiar words that the control makes nothing of.
+
+    Of each number of words those are kept whose log-odds lie nearest zero, as a whole, n-gram by n-gram
+    and word by word. Rare words would lie there too, because nothing is known of them: they are left
+    out.
+    """
+    least = max(2, round(_FAMILIAR * train_size))
+    split = dict.fromkeys(part for text in texts for part in _BETWEEN.split(text))
+    fitting = [
+        part
+        for part in split
+        if _WORDS[0] <= count_words(part) <= _WORDS[1]
+        and _PLAIN.fullmatch(part)
+        and not part[0].islower()
+        and not _ABBREVIATED.search(part)
+        and all(control.document_counts.get(word, 0) >= least for word in control.words(part))
+    ]
+    if not fitting:
+        return []
+    lean = control.lean(fitting)
+    kept: list[tuple[float, str]] = []
+    sizes = np.array([count_words(sentence) for sentence in fitting])
+    for size in np.unique(sizes):
+        rows = np.flatnonzero(sizes == size)
+        nearest = rows[np.argsort(lean[rows], kind="stable")][:_OF_EACH_LENGTH]
+        kept += [(float(lean[row]), fitting[row]) for row in nearest]
+    return [sentence for _, sentence in sorted(kept)]
+
+
+def find_decisive(test: Reviews, control: BigramControl, max_words: int) -> list[str]:
+    """The ids of short reviews whose answers the control has right, of these the surer half."""
+    rows = np.array([n for n, text in enumerate(test.texts) if count_words(text) <= max_words])
+    if not len(rows):
+        return []
+    short = test.take(rows)
+    margins = ask(control, short.texts, short.labels).margins.min(axis=1)
+    right = margins > 0
+    if not right.any():
+        return []
+    sure = margins >= np.median(margins[right])
+    return short.ids[sure & right].tolist()
+
+
+class Filler:
+    """Writes neutral words: whole sentences that come to an exact number of words."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        self.sentences = sentences
+        self.sizes = [count_words(sentence) for sentence in sentences]
+
+    def write(self, words: int, rng: np.random.Generator) -> str:
+        """Sentences of exactly `words` words together, none twice before all have been used.
+
+        Raises:
+          Skipped: no sentences come to that.
+        """
+        adds_up = self._adds_up(words)
+        if not adds_up[words]:
+            raise Skipped(f"no neutral sentences come to {words} words (probe.distances)")
+        chosen: list[str] = []
+        while words:
+            for place in rng.permutation(len(self.sentences)):
+                size = self.sizes[place]
+                if size <= words and adds_up[words - size]:
+                    chosen.append(self.sentences[place])
+                    words -= size
+                if not words:
+                    break
+        return " ".join(chosen)
+
+    def _adds_up(self, words: int) -> list[bool]:
+        """Which numbers up to `words` are sums of sentences."""
+        if len(self._sums) <= words:
+            sizes = sorted(set(self.sizes))
+            for total in range(len(self._sums), words + 1):
+                self._sums.append(any(size <= total and self._sums[total - size] for size in sizes))
+        return self._sums
+
+    @cached_property
+    def _sums(self) -> list[bool]:
+        return [True]

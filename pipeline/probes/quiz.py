@@ -1,0 +1,94 @@
+"""The quiz on the generated corpus: which sentiment, and of what, d words back?
+
+There the deciding sentence of every text is known, with its distance from the end, and what stands in
+its way: distractors, which name other subjects, and contradictions, which name the other sentiment.
+The lesson's own sentence is asked by itself, with more and more neutral words after it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline import clauses, statistics
+from pipeline.config import ClausesConfig, ProbeConfig
+from pipeline.probes.frame import (
+    Answers,
+    ProbeResult,
+    Skipped,
+    Subject,
+    answer_columns,
+    ask,
+)
+from pipeline.probes.neutral import Filler
+
+PASSING = 0.75  # of the texts with both answers right
+_LESSONS = 20  # fillers after the lesson's sentence, at each distance
+TEST, LESSON = "test", "lesson"
+
+
+def ask_quiz(subject: Subject, config: ProbeConfig) -> ProbeResult:
+    """Whether the sentiment, the subject and both are right, by distance.
+
+    The table has a row for each text: review_id; condition (`test` for the texts of the test split,
+    `lesson` for the lesson's sentence); distance (words after the deciding sentence); distractors (how
+    many); contradicted; sentiment_correct; subject_correct; and `answer_columns`, correct being both.
+
+    Raises:
+      Skipped: the texts are not generated, so that nobody knows where they decide.
+    """
+    test = subject.reviews.test
+    if not isinstance(subject.data, ClausesConfig) or test.traits is None:
+        raise Skipped("only of the generated texts is it known where they decide")
+    traits = test.traits[["distance", "distractors", "contradicted"]]
+    asked = _rows(subject, test.ids, test.texts, test.labels, traits.assign(condition=TEST))
+    return _summarize(pd.concat([asked, _ask_lesson(subject, config)], ignore_index=True), config)
+
+
+def _ask_lesson(subject: Subject, config: ProbeConfig) -> pd.DataFrame:
+    """The lesson's sentence, at its end and with neutral words after it."""
+    rng = np.random.default_rng([config.seed, 2])
+    filler = Filler(clauses.neutral_sentences(rng, 1000))
+    distances = np.repeat([0, *config.distances], _LESSONS)
+    texts = [
+        f"{clauses.LESSON} {filler.write(distance, rng)}".strip() for distance in distances.tolist()
+    ]
+    traits = pd.DataFrame({"distance": distances, "distractors": 0, "contradicted": False})
+    ids = np.array([f"lesson-{number:03d}" for number in range(len(texts))])
+    labels = np.tile(clauses.LESSON_LABELS, (len(texts), 1))
+    return _rows(subject, ids, texts, labels, traits.assign(condition=LESSON))
+
+
+def _rows(
+    subject: Subject, ids: np.ndarray, texts: list[str], labels: np.ndarray, traits: pd.DataFrame
+) -> pd.DataFrame:
+    answers: Answers = ask(subject.reader, texts, labels)
+    right = answers.given == labels
+    return traits.assign(
+        review_id=ids,
+        **{f"{head.name}_correct": right[:, n] for n, head in enumerate(subject.heads)},
+        **answer_columns(answers, subject.heads),
+    )
+
+
+def _summarize(table: pd.DataFrame, config: ProbeConfig) -> ProbeResult:
+    test = table[table.condition == TEST]
+    lesson = table[table.condition == LESSON]
+    distracted, contradicted = test.distractors > 0, test.contradicted
+    parts = {
+        "accuracy": test.correct,
+        "accuracy/sentiment": test.sentiment_correct,
+        "accuracy/subject": test.subject_correct,
+        "accuracy/with_distractors": test.correct[distracted],
+        "accuracy/without_distractors": test.correct[~distracted],
+        "accuracy/contradicted": test.correct[contradicted],
+        "accuracy/not_contradicted": test.correct[~contradicted],
+        "accuracy/lesson": lesson.correct,
+    }
+    metrics = {name: float(values.mean()) for name, values in parts.items() if len(values)}
+    correct = test.correct.to_numpy()[None]
+    rng = np.random.default_rng(config.seed)
+    reach = statistics.distance_under(PASSING, correct, test.distance.to_numpy(), [[0]], rng)[0]
+    metrics["under_75"] = reach.value
+    facts = {"under_75": statistics.describe_reach(reach, f"beyond {test.distance.max()}")}
+    return ProbeResult("quiz", table, metrics, facts)

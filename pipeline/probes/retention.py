@@ -1,0 +1,173 @@
+"""How much of a signal is left after d steps, without asking anything of the texts.
+
+Two derivatives, as norms, averaged over reviews and taken relative to d = 0:
+
+logit: of a head's logit with respect to the embedding d tokens before where reading ends. In a
+bidirectional network each direction of the outer layer ends elsewhere, the forward one with the text
+and the backward one at its start, so each is a curve of its own: what of the logit passes through it.
+With the readout `mean` or `max` the logit sees the output of every step, and this curve says how evenly
+a network listens, not how long its state lasts; `state` still does.
+
+state: of the last state with respect to the state d steps before, in each layer and direction, by
+|vᵀJ| / |v| with one random normal vector v for each review (its square is an unbiased estimate of
+‖J‖²/units; Hutchinson 1990). The state is what a cell carries on: h in a SimpleRNN and a GRU, c in an
+LSTM, whose h is read out of c at every step. So J is units x units in all three.
+
+gate: what the gates alone leave, the logarithms of forget (LSTM) or update gates (GRU) averaged over
+units and summed back over d steps, as a share. Where `state` lies above it, memory runs through the
+recurrent weights too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from pipeline import statistics
+from pipeline.config import ArchitectureConfig, ProbeConfig
+from pipeline.fading import relative
+from pipeline.probes.frame import ProbeResult, Subject
+from pipeline.probes.gates import log_kept
+from pipeline.probes.trace import (
+    DIRECTIONS,
+    KEEP_GATES,
+    LayerTrace,
+    Trace,
+    label,
+    trace_tests,
+    turn,
+)
+from pipeline.reviews import Head
+
+
+class Signal(NamedTuple):
+    """kind: logit, state or gate; head: of a logit, else empty; layer: 0 for the embedding."""
+
+    kind: str
+    head: str
+    layer: int
+    direction: str
+
+
+Curves = dict[Signal, np.ndarray]
+
+
+def log_spaced(length: int) -> np.ndarray:
+    """Distances below `length`: all up to eight, then six for each doubling, and the last."""
+    spaced = 8 * 2 ** (np.arange(6 * 30) / 6)
+    distances = np.unique([*range(9), *np.round(spaced).astype(int), length - 1])
+    return distances[distances < length]
+
+
+def measure_retention(subject: Subject, config: ProbeConfig) -> ProbeResult:
+    """Signal left by distance.
+
+    The table has a row for each review, signal and distance: review_id, kind, head, layer, direction,
+    distance, and value (for `logit` a norm, to be taken relative to that at distance 0; else a share).
+    The facts and metrics are half-lives of the means over reviews.
+
+    Raises:
+      Skipped: there are too few texts, or they are too short.
+    """
+    rng = np.random.default_rng(config.seed)
+    parts: dict[Signal, list[np.ndarray]] = defaultdict(list)
+    ids = []
+    distances = np.array([])
+    for review_ids, trace in trace_tests(subject, config):
+        ids.append(review_ids)
+        distances = log_spaced(trace.length)
+        for signal, values in fading(trace, subject.heads, distances, rng).items():
+            parts[signal].append(values)
+    curves = {signal: np.concatenate(values, axis=1) for signal, values in parts.items()}
+    return _summarize(_as_table(curves, distances, np.concatenate(ids)), curves, subject, config)
+
+
+def fading(
+    trace: Trace, heads: tuple[Head, ...], distances: np.ndarray, rng: np.random.Generator
+) -> Curves:
+    """Every signal at `distances` <int>[d] for each review of a batch, <float64>[d, B]."""
+    curves: Curves = {}
+
+    def add(kind: str, head: str, layer: int, values: np.ndarray) -> None:
+        for direction, part in zip(DIRECTIONS, values.swapaxes(0, 1), strict=False):
+            curves[Signal(kind, head, layer, direction)] = part
+
+    for place, head in enumerate(heads):
+        gradients = trace.embedding_gradients(pull_of_answer(trace, place))
+        by_distance = turn(np.linalg.norm(gradients, axis=-1))[::-1]
+        add("logit", head.name, 0, by_distance[distances])
+    for number, layer in enumerate(trace.layers, start=1):
+        add("state", "", number, state_retention(layer, distances, rng))
+        if layer.kind in KEEP_GATES:
+            add("gate", "", number, np.exp(log_kept(layer)[distances]))
+    return curves
+
+
+def pull_of_answer(trace: Trace, head: int) -> np.ndarray:
+    """How a head's logit depends on its features, <float64>[B, D * U].
+
+    Of more than two classes it is the logit of the answer given less the mean of all: softmax knows
+    logits only up to a constant.
+    """
+    weights, logits = trace.weights[head], trace.logits[head]
+    if logits.shape[1] == 1:
+        return np.repeat(weights.T, len(logits), axis=0)
+    return (weights - weights.mean(axis=1, keepdims=True)).T[logits.argmax(axis=1)]
+
+
+def state_retention(
+    layer: LayerTrace, distances: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """|vᵀ d(last state) / d(state d steps before)| / |v| at `distances` <int>[d], <float64>[d, D, B]."""
+    *others, carried = layer.zero_gradients()
+    vectors = rng.standard_normal(carried.shape)
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    steps = len(layer.seen) - 1 - distances
+    walked = layer.walk_back((*others, tf.constant(vectors)))
+    by_step = {
+        step: np.linalg.norm(layer.carried(step, gradients), axis=-1)
+        for step, gradients, _ in walked
+        if step in steps
+    }
+    return np.stack([by_step[step] for step in steps])
+
+
+def _as_table(curves: Curves, distances: np.ndarray, review_ids: np.ndarray) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                "review_id": np.tile(review_ids, len(distances)),
+                **signal._asdict(),
+                "distance": np.repeat(distances, len(review_ids)),
+                "value": values.ravel(),
+            }
+        )
+        for signal, values in curves.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _summarize(
+    table: pd.DataFrame, curves: Curves, subject: Subject, config: ProbeConfig
+) -> ProbeResult:
+    assert subject.network is not None
+    distances = table.distance.unique()
+    metrics: dict[str, float] = {"reviews": table.review_id.nunique()}
+    facts = {}
+    for signal, values in curves.items():
+        rng = np.random.default_rng(config.seed)
+        resampled = statistics.resample_curves(relative(values[None]), rng)
+        reach = statistics.half_life(distances, resampled, [0])
+        name = _name(signal, subject.heads, subject.network.architecture)
+        metrics[name] = reach.value
+        facts[name] = statistics.describe_reach(reach, f"beyond {distances[-1]}")
+    return ProbeResult("retention", table, metrics, facts)
+
+
+def _name(signal: Signal, heads: tuple[Head, ...], architecture: ArchitectureConfig) -> str:
+    head = f"_{signal.head}" if signal.head and len(heads) > 1 else ""
+    return f"half_life_{signal.kind}{head}{label(architecture, signal.layer, signal.direction)}"

@@ -1,0 +1,178 @@
+"""A network reads one text, word by word -> NetworkReading.
+
+The probability after a word is that of the text up to there, read anew: a bidirectional network starts
+backwards from another end each time. The gates are those of reading the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logsumexp
+from tokenizers import Tokenizer
+
+from pipeline.batches import ordered_batches
+from pipeline.config import Cell, Keep, RunConfig, TokenizerConfig
+from pipeline.explanation import GateReading, HeadReading, NetworkReading
+from pipeline.probes import Network
+from pipeline.probes.trace import DIRECTIONS, trace, turn
+from pipeline.reviews import Head
+from pipeline.tokens import UNKNOWN, EncodedSplit, cut_split
+
+_BATCH_SIZE = 64
+_GATES = {Cell.lstm: "forget gate", Cell.gru: "update gate"}
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text cut into words, and these into the tokens of one vocabulary.
+
+    spans: <int>[words, 2], from where to where each stands in the text; token_ids: <int32>[tokens];
+    places: <int>[tokens], the word that each token is of, rising; unknown: <bool>[tokens].
+    """
+
+    spans: np.ndarray
+    token_ids: np.ndarray
+    places: np.ndarray
+    unknown: np.ndarray
+
+
+def cut_words(text: str, tokenizer: Tokenizer) -> Words:
+    """The words of a text, the same for every tokenizer of this project."""
+    tokenizer.encode_special_tokens = True  # "[PAD]" in a text is a bracket, a word and a bracket
+    encoding = tokenizer.encode(text)
+    token_ids = np.array(encoding.ids, dtype=np.int32)
+    offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+    _, first, places = np.unique(
+        np.array(encoding.word_ids, dtype=np.int64), return_index=True, return_inverse=True
+    )
+    last = np.searchsorted(places, np.arange(len(first)), side="right") - 1
+    spans = np.stack([offsets[first, 0], offsets[last, 1]], axis=1)
+    return Words(spans, token_ids, places, token_ids == tokenizer.token_to_id(UNKNOWN))
+
+
+def read_words(
+    words: Words, network: Network, heads: tuple[Head, ...], config: RunConfig, run_id: str
+) -> NetworkReading:
+    """How a network comes to its answer.
+
+    Of a text longer than `max_length` tokens it reads the part that it reads of any review.
+    """
+    count = len(words.spans)
+    kept = _kept(len(words.token_ids), config.tokenizer)
+    token_ids, places = words.token_ids[kept], words.places[kept]
+    ends = np.flatnonzero(np.append(places[1:] != places[:-1], True))
+    logits = read_prefixes(token_ids, ends + 1, network)
+    return NetworkReading(
+        architecture=config.architecture,
+        experiment=config.name,
+        run_id=run_id,
+        seed=config.seed,
+        heads=tuple(
+            _follow(head, values, places[ends], count)
+            for head, values in zip(heads, logits, strict=True)
+        ),
+        gates=_gates(network, token_ids, places, count),
+        unread=~np.isin(np.arange(count), places),
+        unknown=np.isin(np.arange(count), words.places[words.unknown]),
+        notes=_notes(words, len(kept), config.tokenizer),
+    )
+
+
+def read_prefixes(token_ids: np.ndarray, lengths: np.ndarray, network: Network) -> list[np.ndarray]:
+    """The logits of each head after the first `lengths` <int>[n] tokens, <float64>[n + 1, outputs].
+
+    Before them stands what a head says of nothing, its bias: of a zero state no feature is left.
+    """
+    ids = np.concatenate([token_ids[:length] for length in lengths])
+    prefixes = _without_labels(ids, np.concatenate([[0], np.cumsum(lengths)]))
+    layers = [network.model.get_layer(name) for name in network.model.output_names]
+    logits = [np.repeat(layer.bias.numpy()[None], len(lengths) + 1, axis=0) for layer in layers]
+    for batch in ordered_batches(prefixes, _BATCH_SIZE):
+        # Not within a tf.function: a sentence is read in less time than its tracing takes.
+        for place, values in zip(logits, network.forward(batch.token_ids), strict=True):
+            place[batch.rows + 1] = values.numpy()
+    return [values.astype(np.float64) for values in logits]
+
+
+def _follow(head: Head, logits: np.ndarray, places: np.ndarray, count: int) -> HeadReading:
+    """places: <int>[n], the words after which the logits <float>[n + 1, outputs] stand."""
+    if head.outputs == 1:
+        followed, against = head.classes[1], head.classes[0]
+        log_odds = logits[:, 0]
+        answer = followed if log_odds[-1] > 0 else against
+    else:
+        chosen = int(logits[-1].argmax())
+        followed = answer = head.classes[chosen]
+        against = None
+        log_odds = logits[:, chosen] - logsumexp(np.delete(logits, chosen, axis=1), axis=1)
+    return HeadReading(
+        name=head.name,
+        followed=followed,
+        against=against,
+        answer=answer,
+        probabilities=_spread(expit(log_odds[1:]), places, count),
+        changes=_spread(np.diff(log_odds), places, count),
+    )
+
+
+def _gates(
+    network: Network, token_ids: np.ndarray, places: np.ndarray, count: int
+) -> tuple[GateReading, ...]:
+    name = _GATES.get(network.architecture.cell)
+    if name is None:
+        return ()
+    layers = trace(network.model, network.architecture, token_ids[None]).layers
+    tokens = np.bincount(places, minlength=count)
+    read = np.flatnonzero(tokens)
+    gates = []
+    for number, layer in enumerate(layers, start=1):
+        means = turn(layer.keep_gates.mean(axis=(2, 3)))  # [T, D]
+        for direction, values in zip(DIRECTIONS, means.T, strict=False):
+            sums = np.bincount(places, weights=values, minlength=count)
+            by_word = _spread(sums[read] / tokens[read], read, count)
+            gates.append(GateReading(name, number, direction, by_word))
+    return tuple(gates)
+
+
+def _spread(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    """Values of some words, NaN for the others, <float64>[count]."""
+    spread = np.full(count, np.nan)
+    spread[places] = values
+    return spread
+
+
+def _kept(count: int, config: TokenizerConfig) -> np.ndarray:
+    """Which of `count` tokens are read, by the rule that holds for every review."""
+    whole = _without_labels(np.arange(count), np.array([0, count]))
+    return cut_split(whole, config.max_length, config.keep).token_ids
+
+
+def _without_labels(token_ids: np.ndarray, offsets: np.ndarray) -> EncodedSplit:
+    lengths = np.diff(offsets).astype(np.int32)
+    labels = np.zeros((len(lengths), 0), dtype=np.int32)
+    return EncodedSplit(token_ids, offsets, lengths, lengths, labels, np.arange(len(lengths)))
+
+
+_PARTS = {
+    Keep.tail: "the last {}",
+    Keep.head: "the first {}",
+    Keep.both: "the first and last, together {},",
+}
+
+
+def _notes(words: Words, kept: int, config: TokenizerConfig) -> tuple[str, ...]:
+    notes = []
+    if kept < len(words.token_ids):
+        part = _PARTS[config.keep].format(f"{kept:,}")
+        notes.append(
+            f"reads {part} of {len(words.token_ids):,} tokens, as it was trained to "
+            f"(max_length={config.max_length}, keep={config.keep.name})"
+        )
+    unknown = len(np.unique(words.places[words.unknown]))
+    if words.unknown.all():
+        notes.append("knows none of these words: to it every text of as many is the same")
+    elif unknown:
+        notes.append(f"{unknown} of {len(words.spans):,} words are not in its vocabulary")
+    return tuple(notes)

@@ -1,0 +1,122 @@
+"""A finished run -> what is needed to ask its network more: configuration, vocabulary, weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from tokenizers import Tokenizer
+
+from pipeline.config import ConfigError, RunConfig, from_plain
+from pipeline.reviews import Head
+from pipeline.tracking.store import Store, TrackingError
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run. `tags`: what is known of it, such as `data_fingerprint`."""
+
+    store: Store
+    run_id: str
+    name: str
+    config: RunConfig
+    tags: dict[str, str]
+
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer.from_str(self._text("tokenizer.json"))
+
+    def model(self) -> Any:
+        """The `keras.Model` with the weights that were kept. The layers it is made of must be known:
+        import `pipeline.architectures` first.
+        """
+        from mlflow.keras import load_model
+
+        return load_model(self._fetch("model"))
+
+    def heads(self) -> tuple[Head, ...] | None:
+        """What its network answers, or None where the run is older than the record of that."""
+        names = {entry.path for entry in self.store.client.list_artifacts(self.run_id)}
+        if "heads.json" not in names:
+            return None
+        plain = json.loads(self._text("heads.json"))
+        return tuple(Head(one["name"], tuple(one["classes"])) for one in plain)
+
+    def _fetch(self, name: str) -> str:
+        return _fetch(self.store, self.run_id, name)
+
+    def _text(self, name: str) -> str:
+        return Path(self._fetch(name)).read_text(encoding="utf-8")
+
+
+def _fetch(store: Store, run_id: str, name: str) -> str:
+    """Where a copy of an artifact lies on this machine."""
+    try:
+        return store.client.download_artifacts(run_id, name)
+    except (MlflowException, OSError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise TrackingError(f"run {run_id} holds no {name} that can be read: {reason}") from error
+
+
+def finished_runs(store: Store, run_id: str | None = None) -> list[TrainedRun]:
+    """The runs of an experiment that finished, the oldest first, or the one that is named.
+
+    Of several runs of one fingerprint the newest counts.
+
+    Raises:
+      TrackingError: there is none, or the named run is not one of them.
+    """
+    runs = store.runs("tags.kind = 'run' and tags.outcome = 'finished'")
+    newest = {run.data.tags.get("fingerprint", run.info.run_id): run for run in reversed(runs)}
+    chosen = [run for run in runs if run.info.run_id == run_id] if run_id else [*newest.values()]
+    if not chosen:
+        which = f"no finished run {run_id}" if run_id else "no finished run"
+        raise TrackingError(
+            f"{which} is tracked under {store.name!r} in {store.shown_uri}: train one with "
+            f"name={store.name} first"
+        )
+    return [_open(store, run) for run in chosen]
+
+
+def find_runs(store: Store, beginnings: Sequence[str]) -> list[TrainedRun]:
+    """Finished runs of any experiment, by their ids or by as much of each as tells it from the others.
+
+    Raises:
+      TrackingError: an id is that of no finished run, or of several.
+    """
+    experiments = store.client.search_experiments()
+    ids = [experiment.experiment_id for experiment in experiments]
+    condition = "tags.kind = 'run' and tags.outcome = 'finished'"
+    runs = [
+        run for one in ids for run in store.client.search_runs([one], condition, max_results=50_000)
+    ]
+    chosen = []
+    for beginning in beginnings:
+        found = [run for run in runs if run.info.run_id.startswith(beginning)]
+        if len(found) != 1:
+            what = "no finished run begins" if not found else f"{len(found)} finished runs begin"
+            raise TrackingError(
+                f"{what} with {beginning!r} in {store.shown_uri}: give an id as the report or MLflow "
+                "shows it, or architecture=... and experiment=..."
+            )
+        chosen.append(_open(store, found[0]))
+    return chosen
+
+
+def _open(store: Store, run: Run) -> TrainedRun:
+    text = Path(_fetch(store, run.info.run_id, "config.yaml")).read_text(encoding="utf-8")
+    try:
+        config = from_plain(yaml.safe_load(text))
+    except (ConfigError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise TrackingError(
+            f"the configuration of run {run.info.run_id} cannot be read: {reason}"
+        ) from error
+    return TrainedRun(
+        store, run.info.run_id, run.info.run_name or run.info.run_id, config, dict(run.data.tags)
+    )
