@@ -36,7 +36,7 @@ from pipeline.reviews import Head, clean_text
 if TYPE_CHECKING:  # TensorFlow comes in after its threads are set
     from pipeline.device import DeviceFacts
     from pipeline.explanation import NetworkReading
-    from pipeline.reading import Words
+    from pipeline.probes.reading import Words
     from pipeline.tracking import TrainedRun
 
 
@@ -181,7 +181,7 @@ def read(text: str, runs: list[TrainedRun], config: RunConfig) -> Explanation:
     from pipeline.device import prepare_device
 
     device = prepare_device(config.device, 1)
-    from pipeline.reading import cut_words
+    from pipeline.probes.reading import cut_words
 
     cut = [cut_words(text, run.tokenizer()) for run in runs]
     if all(words.unknown.all() for words in cut):
@@ -198,7 +198,7 @@ def _read(run: TrainedRun, words: Words, device: DeviceFacts) -> NetworkReading:
     from pipeline.architectures import forward_of
     from pipeline.kernels import fuse
     from pipeline.probes import Network
-    from pipeline.reading import read_words
+    from pipeline.probes.reading import read_words
 
     model, architecture = run.model(), run.config.architecture
     forward = fuse(model, architecture) if device.kind == "cpu" else forward_of(model)

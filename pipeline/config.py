@@ -86,6 +86,7 @@ class ProbeKind(Enum):
     quiz = "quiz"  # the generated corpus: sentiment and subject by distance
     retention = "retention"  # what is left of a signal after so many steps, by derivatives
     gates = "gates"  # how long the units remember by their gates
+    lesson = "lesson"  # the lesson's sentence, word by word
 
 
 class Device(Enum):

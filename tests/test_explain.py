@@ -36,7 +36,7 @@ from pipeline.explanation import Explanation, HeadReading, NetworkReading
 from pipeline.kernels import fuse
 from pipeline.probes import Network
 from pipeline.probes.trace import trace
-from pipeline.reading import cut_words, read_words
+from pipeline.probes.reading import cut_words, read_words
 from pipeline.report.explained import write_explanation
 from pipeline.reviews import Head
 from pipeline.tokens import encode_texts, train_tokenizer

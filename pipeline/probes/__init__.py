@@ -22,6 +22,7 @@ from pipeline.probes.frame import (
     Subject,
 )
 from pipeline.probes.gates import measure_gates
+from pipeline.probes.lesson import read_lesson
 from pipeline.probes.quiz import ask_quiz
 from pipeline.probes.retention import measure_retention
 
@@ -35,6 +36,7 @@ PROBES: dict[ProbeKind, Probe] = {
     ProbeKind.quiz: ask_quiz,
     ProbeKind.retention: measure_retention,
     ProbeKind.gates: measure_gates,
+    ProbeKind.lesson: read_lesson,
 }
 
 

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from pipeline.batches import ordered_batches
 from pipeline.config import Cell, Keep, RunConfig, TokenizerConfig
 from pipeline.explanation import GateReading, HeadReading, NetworkReading
-from pipeline.probes import Network
+from pipeline.probes.frame import Network
 from pipeline.probes.trace import DIRECTIONS, trace, turn
 from pipeline.reviews import Head
 from pipeline.tokens import UNKNOWN, EncodedSplit, cut_split
@@ -70,10 +70,10 @@ def read_words(
         run_id=run_id,
         seed=config.seed,
         heads=tuple(
-            _follow(head, values, places[ends], count)
+            follow_head(head, values, places[ends], count)
             for head, values in zip(heads, logits, strict=True)
         ),
-        gates=_gates(network, token_ids, places, count),
+        gates=read_gates(network, token_ids, places, count),
         unread=~np.isin(np.arange(count), places),
         unknown=np.isin(np.arange(count), words.places[words.unknown]),
         notes=_notes(words, len(kept), config.tokenizer),
@@ -96,8 +96,11 @@ def read_prefixes(token_ids: np.ndarray, lengths: np.ndarray, network: Network) 
     return [values.astype(np.float64) for values in logits]
 
 
-def _follow(head: Head, logits: np.ndarray, places: np.ndarray, count: int) -> HeadReading:
-    """places: <int>[n], the words after which the logits <float>[n + 1, outputs] stand."""
+def follow_head(head: Head, logits: np.ndarray, places: np.ndarray, count: int) -> HeadReading:
+    """The answer of a head to a text of `count` words, as it goes on.
+
+    places: <int>[n], the words after which the logits <float>[n + 1, outputs] stand.
+    """
     if head.outputs == 1:
         followed, against = head.classes[1], head.classes[0]
         log_odds = logits[:, 0]
@@ -117,9 +120,13 @@ def _follow(head: Head, logits: np.ndarray, places: np.ndarray, count: int) -> H
     )
 
 
-def _gates(
+def read_gates(
     network: Network, token_ids: np.ndarray, places: np.ndarray, count: int
 ) -> tuple[GateReading, ...]:
+    """The gates of every layer and direction at each of `count` words; none of an ungated cell.
+
+    places: <int>[tokens], the word that each token is of.
+    """
     name = _GATES.get(network.architecture.cell)
     if name is None:
         return ()
