@@ -20,6 +20,8 @@ SIGNAL = ["kind", "head", "layer", "direction"]
 CURVE_COLUMNS = (*("architecture", *SIGNAL), *"distance reviews runs share low high".split())
 HALF_LIFE_COLUMNS = ("architecture", *SIGNAL, *"value low high furthest rises".split())
 TIME_COLUMNS = tuple("architecture layer direction runs units lower median upper low high".split())
+_READING = "architecture measure head name layer direction place word".split()
+LESSON_COLUMNS = (*_READING, *"value lowest highest unknown runs".split())
 _FLOOR = 1e-12  # what is below is nothing; zero has no logarithm
 _CEILING = 1e100  # of a share in a mean: its square is still a float
 
@@ -36,12 +38,16 @@ class Fading:
     half_lives: `HALF_LIFE_COLUMNS`; an infinite end lies beyond `furthest`.
     time_constants: `TIME_COLUMNS`: in steps, the quartiles over the units of all runs, and the interval
       of the median. Infinite where units forget nothing.
+    lesson: `LESSON_COLUMNS`, the lesson's sentence word by word: the mean over runs, and their ends, of
+      the probability of class `name` of a head (measure answer) or of the share that a layer keeps
+      (gate).
     notes: what a reader must know before believing a number.
     """
 
     curves: pd.DataFrame
     half_lives: pd.DataFrame
     time_constants: pd.DataFrame
+    lesson: pd.DataFrame
     notes: tuple[str, ...]
 
 
@@ -67,13 +73,34 @@ def fade(
     for names, part in _by_architecture(probes.get("gates"), runs, ["layer", "direction"], notes):
         scores, _ = _stack(part, "unit", "log_gate")
         constants.append(names | describe_constants(statistics.resample_curves(scores, rng)))
-    if not curves and not constants:
+    lesson = _gather_lesson(probes.get("lesson"), runs)
+    if not curves and not constants and lesson.empty:
         return None
     return Fading(
         pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),
         pd.DataFrame(half_lives, columns=list(HALF_LIFE_COLUMNS)),
         pd.DataFrame(constants, columns=list(TIME_COLUMNS)),
+        lesson,
         tuple(notes),
+    )
+
+
+def _gather_lesson(table: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFrame:
+    """The readings of the runs of an architecture as one."""
+    if table is None or table.empty:
+        return pd.DataFrame(columns=list(LESSON_COLUMNS))
+    known = table.reindex(columns=["run_id", "unknown", "value", *_READING[1:]])
+    known = known.merge(runs[["run_id", "architecture"]], on="run_id")
+    return (
+        known.groupby(_READING, sort=False, dropna=False)
+        .agg(
+            value=("value", "mean"),
+            lowest=("value", "min"),
+            highest=("value", "max"),
+            unknown=("unknown", "mean"),
+            runs=("run_id", "nunique"),
+        )
+        .reset_index()
     )
 
 

@@ -34,8 +34,8 @@ from pipeline.report.tables import (
 FOLLOWED = "followed"
 _LIT = f"{FOLLOWED} === '' || datum.architecture === {FOLLOWED}"
 _PAPER_WIDTH = 620
-MEMORY = "Memory"
-SECTIONS = (MEMORY, "Accuracy", "Cost", "Learning")
+MEMORY, INSIDE = "Memory", "Inside the networks"
+SECTIONS = (MEMORY, INSIDE, "Accuracy", "Cost", "Learning")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
     """All figures that these runs give, the main one first."""
     if comparison.summary.empty:
         return []
-    style = Style(look.assign_looks(comparison.summary))
+    style = Style(looks_of(comparison))
     figures = []
     if comparison.by_distance is not None:
         figures += [
@@ -99,6 +99,15 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
         runs = comparison.runs[comparison.runs.chosen][["run_id", "architecture", "seed"]]
         figures.append(_curves(history.merge(runs, on="run_id"), style))
     return figures
+
+
+def looks_of(comparison: Comparison) -> list[Look]:
+    """The look of every architecture, and of the control as the last where there is one."""
+    if comparison.summary.empty:
+        return []
+    looks = look.assign_looks(comparison.summary)
+    control = comparison.control
+    return [*looks, look.look_of_control(control.name)] if control is not None else looks
 
 
 class Style:
@@ -150,7 +159,8 @@ def with_interval(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _accuracy(comparison: Comparison, style: Style) -> Figure:
-    means = with_interval(comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]])
+    means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
+    means = with_interval(_beside(means, _control_scores(comparison, "all")))
     runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
     runs = runs.assign(shown=runs.test_accuracy.map(shown_share)).astype({"test_accuracy": float})
     order = alt.Y("architecture:N", sort=style.names, title=None)
@@ -217,10 +227,29 @@ def draw_lines(
     return alt.LayerChart(layer=[each, line, interval, point])
 
 
+def _control_scores(
+    comparison: Comparison, along: str, question: str | None = None
+) -> pd.DataFrame | None:
+    """The order-free control's rows, as those of an architecture."""
+    control = comparison.control
+    if control is None:
+        return None
+    asked = question or comparison.questions[0]
+    rows = control.scores[(control.scores.along == along) & (control.scores.question == asked)]
+    return rows.assign(architecture=control.name)
+
+
+def _beside(means: pd.DataFrame, control: pd.DataFrame | None) -> pd.DataFrame:
+    if control is None:
+        return means
+    return pd.concat([means, control.reindex(columns=means.columns)], ignore_index=True)
+
+
 def _by_length(comparison: Comparison, breakdown: Breakdown, style: Style) -> Figure:
     """Groups of unlike width stand side by side; the architectures of a group beside each other."""
     question = comparison.questions[0]
     means = breakdown.accuracy[breakdown.accuracy.question == question]
+    means = _beside(means, _control_scores(comparison, "length"))
     runs = breakdown.by_run[breakdown.by_run.question == question]
     lows = sorted(means.low.unique())
     labels = {row.low: f"{shown_range(row.low, row.high)}" for row in rows_of(means)}
@@ -261,6 +290,7 @@ def _by_distance(
     main = question == comparison.questions[0]
     several = len(comparison.questions) > 1
     means = breakdown.accuracy[breakdown.accuracy.question == question]
+    means = _beside(means, _control_scores(comparison, "distance", question))
     runs = breakdown.by_run[breakdown.by_run.question == question]
 
     def placed(frame: pd.DataFrame) -> pd.DataFrame:

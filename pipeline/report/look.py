@@ -26,7 +26,7 @@ _COLOURS = {
     ("gru", False, True): ("#03554f", "#81f3fe"),
 }
 _SHAPES = {"simple_rnn": "circle", "lstm": "square", "gru": "triangle-up"}
-SOLID, DASHED = [1, 0], [6, 3]
+SOLID, DASHED, DOTTED = [1, 0], [6, 3], [2, 2]
 
 # Of the figures' own furniture: on a light page, on a dark page.
 INK, MUTED, RULE, PAPER = "#1b1f24", "#57606a", "#d0d7de", "#ffffff"
@@ -54,6 +54,11 @@ class Look:
     @property
     def dark_colour(self) -> str:
         return ON_DARK[self.colour]
+
+
+def look_of_control(name: str) -> Look:
+    """The order-free control is no network: grey and dotted."""
+    return Look(name, MUTED, "diamond", tuple(DOTTED))
 
 
 def assign_looks(summary: pd.DataFrame) -> list[Look]:

@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.comparison import Breakdown, Comparison, ReportError, SweepFacts, TrackedRuns
-from pipeline.report import figures, look, tables, wording
+from pipeline.report import figures, inside, look, memory, tables, wording
 
 _HERE = Path(__file__).parent
 
@@ -49,10 +49,9 @@ def write_report(
       ReportError: the folder cannot be written, or a league was trained on other data.
     """
     _check_leagues(comparison, leagues)
-    drawn = figures.draw(comparison, tracked.history)
+    drawn = _draw(comparison, tracked)
     content = _gather(comparison, tracked, drawn, leagues)
-    results = comparison.summary
-    looks = look.assign_looks(results) if len(results) else []
+    looks = figures.looks_of(comparison)
     with built_beside(folder) as built:
         _write_tables(comparison, built)
         svgs = write_figures(drawn, built)
@@ -60,6 +59,15 @@ def write_report(
         page = render_page("page.html.j2", content, looks, svgs)
         (built / "index.html").write_text(page, encoding="utf-8")
     return folder / "index.html"
+
+
+def _draw(comparison: Comparison, tracked: TrackedRuns) -> list[figures.Figure]:
+    drawn = [
+        *figures.draw(comparison, tracked.history),
+        *memory.draw_memory(comparison),
+        *inside.draw_inside(comparison),
+    ]
+    return sorted(drawn, key=lambda figure: figures.SECTIONS.index(figure.section))
 
 
 @contextmanager
@@ -115,12 +123,29 @@ def _write_tables(comparison: Comparison, folder: Path) -> None:
     comparison.pairwise.to_csv(folder / "pairwise.csv", index=False)
     if comparison.tuning is not None:
         comparison.tuning.grid.to_csv(folder / "tuning.csv", index=False)
+    for name, table in _further_tables(comparison):
+        table.to_csv(folder / f"{name}.csv", index=False)
     for name, breakdown, along in (
         ("by_length", comparison.by_length, "length"),
         ("by_distance", comparison.by_distance, "distance"),
     ):
         if breakdown is not None:
             _breakdown_rows(breakdown, along).to_csv(folder / f"{name}.csv", index=False)
+
+
+def _further_tables(comparison: Comparison) -> Iterator[tuple[str, pd.DataFrame]]:
+    """What the probes and the control give."""
+    if comparison.control is not None:
+        yield "control", comparison.control.leads
+    if comparison.memory is not None:
+        yield "context", comparison.memory.curves
+        yield "reach", comparison.memory.reaches
+    if comparison.memory is not None and len(comparison.memory.quiz):
+        yield "quiz", comparison.memory.quiz
+    if comparison.fading is not None:
+        yield "retention", comparison.fading.curves
+        yield "half_lives", comparison.fading.half_lives
+        yield "time_constants", comparison.fading.time_constants
 
 
 def _breakdown_rows(breakdown: Breakdown, along: str) -> pd.DataFrame:
@@ -141,7 +166,7 @@ def _gather(
         "comparison": comparison,
         "facts": wording.describe_sweep(comparison, tracked.sweep.started),
         "headline": wording.headline(comparison),
-        "readers": wording.readers(comparison),
+        "readers": [*wording.readers(comparison), *memory.answer_reader(comparison)],
         "cautions": wording.cautions(comparison),
         "reading": wording.describe_reading(comparison),
         "method": wording.describe_method(comparison),
@@ -153,6 +178,8 @@ def _gather(
         "summary": tables.summary_table(comparison) if has_results else None,
         "cost": tables.cost_table(comparison) if has_results else None,
         "pairs": tables.pair_table(comparison.pairwise),
+        "reach": memory.reach_table(comparison),
+        "fading": inside.fading_table(comparison),
         "trends": [
             (title, tables.trend_table(breakdown, unit))
             for title, breakdown, unit in (

@@ -76,7 +76,9 @@ def shown_range(low: Any, high: Any) -> str:
     return f"{low} and more" if pd.isna(high) else f"{low}–{high}"
 
 
-def _table(caption: str, headings: Iterable[str], rows: Iterable[Iterable[str | Cell]]) -> Table:
+def make_table(
+    caption: str, headings: Iterable[str], rows: Iterable[Iterable[str | Cell]]
+) -> Table:
     """A heading that begins with '<' is that of a column of words, set to the left."""
     columns = tuple(Column(h.removeprefix("<"), not h.startswith("<")) for h in headings)
     cells = tuple(
@@ -110,7 +112,7 @@ def summary_table(comparison: Comparison) -> Table:
         ]
         for row, shares in zip(rows_of(comparison.summary), alone.to_numpy(), strict=True)
     ]
-    return _table("How right every architecture is on the test reviews", headings, rows)
+    return make_table("How right every architecture is on the test reviews", headings, rows)
 
 
 def _tuned(comparison: Comparison) -> tuple[str, ...]:
@@ -138,7 +140,7 @@ def tuning_table(tuning: Tuning) -> Table:
         for row in rows_of(tuning.grid)
     ]
     caption = f"Tuning of {' and '.join(tuning.settings)}: mean validation accuracy of every value"
-    return _table(caption, [*headings, "<choice"], rows)
+    return make_table(caption, [*headings, "<choice"], rows)
 
 
 def cost_table(comparison: Comparison) -> Table:
@@ -159,7 +161,7 @@ def cost_table(comparison: Comparison) -> Table:
         ]
         for row in rows_of(ordered)
     ]
-    return _table("What a run of every architecture costs (mean over its runs)", headings, rows)
+    return make_table("What a run of every architecture costs (mean over its runs)", headings, rows)
 
 
 def league_table(comparison: Comparison, others: Sequence[Comparison]) -> Table:
@@ -170,7 +172,7 @@ def league_table(comparison: Comparison, others: Sequence[Comparison]) -> Table:
         headings += [league.experiment, "95% interval", "recurrent weights", "training"]
     names = dict.fromkeys(name for league in leagues for name in league.summary.architecture)
     rows = [[name, *(cell for one in leagues for cell in _in_league(name, one))] for name in names]
-    return _table("Test accuracy in each league", headings, rows)
+    return make_table("Test accuracy in each league", headings, rows)
 
 
 def _in_league(name: str, league: Comparison) -> list[str]:
@@ -202,7 +204,7 @@ def breakdown_table(breakdown: Breakdown, along: str, question: str) -> Table:
         ]
         for row in rows_of(breakdown.accuracy[breakdown.accuracy.question == question])
     ]
-    return _table(f"Accuracy by {along}: {question}", headings, rows)
+    return make_table(f"Accuracy by {along}: {question}", headings, rows)
 
 
 def pair_table(pairs: pd.DataFrame) -> Table:
@@ -225,7 +227,7 @@ def pair_table(pairs: pd.DataFrame) -> Table:
         ]
         for row in rows_of(pairs)
     ]
-    return _table("Every two architectures on the same reviews", headings, rows)
+    return make_table("Every two architectures on the same reviews", headings, rows)
 
 
 def trend_table(breakdown: Breakdown, unit: str) -> Table:
@@ -253,7 +255,7 @@ def trend_table(breakdown: Breakdown, unit: str) -> Table:
         ]
         for name, shown, row in both
     ]
-    return _table("Slopes in log odds, and what they come to", headings, rows)
+    return make_table("Slopes in log odds, and what they come to", headings, rows)
 
 
 def runs_table(comparison: Comparison, run_url: str | None) -> Table:
@@ -279,7 +281,7 @@ def runs_table(comparison: Comparison, run_url: str | None) -> Table:
         ]
         for row in rows_of(comparison.runs)
     ]
-    return _table("Every run", headings, rows)
+    return make_table("Every run", headings, rows)
 
 
 def _status(row: Any) -> str:
@@ -316,7 +318,7 @@ def unfinished_table(comparison: Comparison, run_url: str | None) -> Table:
         for row in rows_of(runs[~runs.compared & (runs.chosen | (runs.status != "finished"))])
     ]
     headings = ["<architecture", *_tuned(comparison), "seed", "<status", "<reason", "<run"]
-    return _table("Runs that no number rests on", headings, rows)
+    return make_table("Runs that no number rests on", headings, rows)
 
 
 def published_table(published: pd.DataFrame, comparison: Comparison) -> Table:
@@ -351,7 +353,7 @@ def published_table(published: pd.DataFrame, comparison: Comparison) -> Table:
         ]
         for row in rows_of(published)
     ]
-    return _table(
+    return make_table(
         "This sweep and published results on the IMDB test split", headings, ours + theirs
     )
 
@@ -372,7 +374,7 @@ def curves_table(history: pd.DataFrame) -> Table:
         ]
         for row in rows_of(history)
     ]
-    return _table("Every epoch of every run", headings, rows)
+    return make_table("Every epoch of every run", headings, rows)
 
 
 def cost_by_run_table(comparison: Comparison) -> Table:
@@ -391,4 +393,4 @@ def cost_by_run_table(comparison: Comparison) -> Table:
         ]
         for row in rows_of(runs)
     ]
-    return _table("What each run cost", headings, rows)
+    return make_table("What each run cost", headings, rows)

@@ -15,7 +15,7 @@ from pipeline.report.page import built_beside, describe_provenance, render_page,
 from pipeline.report.tables import (
     MISSING,
     Table,
-    _table,
+    make_table,
     rows_of,
     run_cell,
     shown_count,
@@ -131,7 +131,7 @@ def _gather(yardstick: Yardstick, tracked: AddingRuns, drawn: list[Figure]) -> d
         "cautions": _cautions(yardstick),
         "steps": _steps_table(yardstick),
         "figures": drawn,
-        "published": _table("What the papers report", _PUBLISHED[0], _PUBLISHED[1:]),
+        "published": make_table("What the papers report", _PUBLISHED[0], _PUBLISHED[1:]),
         "method": _describe_method(yardstick),
         "runs": _runs_table(runs, tracked.sweep.run_url),
         "provenance": describe_provenance(runs.assign(data="adding"), tracked.sweep),
@@ -159,7 +159,7 @@ def _describe_method(yardstick: Yardstick) -> str:
 
 def _steps_table(yardstick: Yardstick) -> Table:
     headings = ["<architecture", *(f"length {length:,}" for length in yardstick.lengths)]
-    return _table(
+    return make_table(
         "Steps to solve it: the median of those seeds that do (lowest to highest)",
         headings,
         describe_steps(yardstick),
@@ -178,7 +178,7 @@ def _steps_by_run_table(ended: pd.DataFrame) -> Table:
         for run in rows_of(ended)
     ]
     headings = ["<architecture", "length", "seed", "steps to solve", "steps"]
-    return _table("Each run that came to its end", headings, rows)
+    return make_table("Each run that came to its end", headings, rows)
 
 
 def _runs_table(runs: pd.DataFrame, run_url: str | None) -> Table:
@@ -210,7 +210,7 @@ def _runs_table(runs: pd.DataFrame, run_url: str | None) -> Table:
         ]
         for run in rows_of(runs)
     ]
-    return _table("Every planned run", headings, rows)
+    return make_table("Every planned run", headings, rows)
 
 
 def _shown_error(value: Any) -> str:
@@ -383,4 +383,4 @@ def _errors_table(length: int, yardstick: Yardstick) -> Table:
         for row in rows_of(own)
     ]
     headings = ["<architecture", "lowest error", "solved", "steps to solve"]
-    return _table(f"Length {length:,}", headings, rows)
+    return make_table(f"Length {length:,}", headings, rows)

@@ -1,0 +1,416 @@
+"""Fading -> its figures and tables: what is left of a signal inside the networks, and their gates."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from pipeline.clauses import LESSON
+from pipeline.comparison import Comparison
+from pipeline.fading import Fading
+from pipeline.report import look
+from pipeline.report.figures import INSIDE, Figure, Style, as_data, hover_of, looks_of, share_axis
+from pipeline.report.tables import (
+    MISSING,
+    Table,
+    make_table,
+    rows_of,
+    shown_count,
+    shown_number,
+    shown_share,
+)
+from pipeline.report.wording import listed
+
+_LEAST = 1e-6  # what is less than a millionth is drawn there
+
+
+def draw_inside(comparison: Comparison) -> list[Figure]:
+    """The figures that the retention, the gates and the lesson's sentence of these runs give."""
+    fading = comparison.fading
+    if fading is None or comparison.summary.empty:
+        return []
+    style = Style(looks_of(comparison))
+    figures: list[Figure] = []
+    for kind, title, said in _SIGNALS:
+        curves = _outermost(fading.curves[fading.curves.kind == kind])
+        if len(curves):
+            halves = _outermost(fading.half_lives[fading.half_lives.kind == kind])
+            figures.append(_draw_retention(kind, title, said, curves, halves, style))
+    finite = fading.time_constants[np.isfinite(fading.time_constants["median"].astype(float))]
+    if len(finite):
+        figures.append(_draw_constants(fading, finite, style))
+    answers = fading.lesson[fading.lesson.measure == "answer"]
+    classes = answers.groupby("head", sort=False).name.nunique()
+    for head in classes[classes == 1].index:
+        figures.append(_draw_answers(answers[answers["head"] == head], style))
+    gates = fading.lesson[fading.lesson.measure == "gate"]
+    if len(gates):
+        figures.append(_draw_gates(gates, style))
+    return figures
+
+
+# Retention ---------------------------------------------------------------------------------------
+
+_SIGNALS = (
+    (
+        "logit",
+        "What a word still does to the answer, by how far back it stands",
+        "The derivative of the answer with respect to a word, relative to the last word read.",
+    ),
+    (
+        "state",
+        "What is left of a state after so many steps",
+        "The derivative of the last state with respect to an earlier one, in a random direction.",
+    ),
+)
+_ARROWS = {"forward": "→", "backward": "←"}
+
+
+def _outermost(rows: pd.DataFrame) -> pd.DataFrame:
+    """Those of the first head and of each architecture's last layer, as it reads forwards."""
+    if rows.empty:
+        return rows
+    last = rows.groupby("architecture").layer.transform("max")
+    first = rows["head"] == rows["head"].iloc[0]
+    return rows[(rows.layer == last) & first & (rows.direction == "forward")]
+
+
+def _draw_retention(
+    kind: str, title: str, said: str, curves: pd.DataFrame, halves: pd.DataFrame, style: Style
+) -> Figure:
+    shown = [
+        f"{_shown_small(row.share)} ({_shown_small(row.low)} to {_shown_small(row.high)})"
+        for row in rows_of(curves)
+    ]
+    ends = {name: curves[name].clip(_LEAST, 1e3) for name in ("share", "low", "high")}
+    frame = curves.assign(shown=shown, **ends).sort_values("distance")
+    y = alt.Y(
+        "share:Q",
+        scale=alt.Scale(type="log", domainMin=_LEAST),
+        axis=alt.Axis(title="Share that is left", format="~g", tickCount=6),
+    )
+    base = alt.Chart(as_data(frame)).encode(
+        x=alt.X(
+            "distance:Q",
+            scale=alt.Scale(type="symlog", constant=4),
+            axis=alt.Axis(
+                title="Steps before the end of reading",
+                grid=False,
+                values=[0, 1, 2, 5, 10, 25, 50, 100, 200, 400],
+            ),
+        ),
+        color=style.colour,
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("distance", "Steps"),
+            ("shown", "Share left (95% interval)"),
+            ("reviews", "Texts"),
+        ),
+    )
+    half = alt.Chart(as_data(pd.DataFrame({"share": [0.5]})))
+    layers = [
+        half.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(y="share:Q"),
+        base.mark_area().encode(
+            y=alt.Y("low:Q", scale=alt.Scale(type="log")), y2="high:Q", opacity=style.lit(0.12)
+        ),
+        base.mark_line(strokeWidth=2).encode(y=y, strokeDash=style.dash, opacity=style.lit()),
+        base.mark_point(filled=True, size=28).encode(
+            y=y, shape=style.shape, opacity=style.lit(0.9)
+        ),
+    ]
+    lives = [f"{shown_half_life(row)} for {row.architecture}" for row in rows_of(halves)]
+    return Figure(
+        name=f"retention_{kind}",
+        section=INSIDE,
+        title=title,
+        sentence=(
+            f"{said} Half of it (dotted) is left after this many steps: {listed(lives)}. Of several "
+            "layers the last, read forwards; the others are in the table."
+        ),
+        alternative="Share of a signal that is left by distance, on a log axis, by architecture.",
+        table=_retention_table(curves),
+        chart=alt.LayerChart(layer=layers),
+        height=320,
+    )
+
+
+def _shown_small(share: float) -> str:
+    return f"{share:.2g}" if share >= _LEAST else f"under {_LEAST:g}"
+
+
+def shown_half_life(row: Any) -> str:
+    """A half-life in steps with its interval, "beyond 399" or "rises"."""
+    if math.isnan(row.value):
+        return MISSING
+    if row.rises:
+        return "rises"
+
+    def shown(end: float) -> str:
+        return (
+            f"{end:.2g}"
+            if end < 10
+            else f"{end:.0f}"
+            if math.isfinite(end)
+            else f"beyond {row.furthest:.0f}"
+        )
+
+    value, low, high = shown(row.value), shown(row.low), shown(row.high)
+    return value if low == high else f"{value} ({low} to {high})"
+
+
+def _retention_table(curves: pd.DataFrame) -> Table:
+    shown = curves[curves.distance.isin([0, 1, 2, 4, 8, 16, 32, 64, 128, 256])]
+    headings = ["<architecture", "steps", "texts", "share left", "95% interval"]
+    rows = [
+        [
+            row.architecture,
+            shown_count(row.distance),
+            shown_count(row.reviews),
+            _shown_small(row.share),
+            f"{_shown_small(row.low)} to {_shown_small(row.high)}",
+        ]
+        for row in rows_of(shown)
+    ]
+    return make_table("Share of a signal that is left", headings, rows)
+
+
+def fading_table(comparison: Comparison) -> Table | None:
+    """Half-lives and time constants of every layer and direction."""
+    fading = comparison.fading
+    if fading is None or (fading.half_lives.empty and fading.time_constants.empty):
+        return None
+    signals = {
+        (row.architecture, row.layer, row.direction, row.kind, row.head): shown_half_life(row)
+        for row in rows_of(fading.half_lives)
+    }
+    constants = {
+        (row.architecture, row.layer, row.direction): _shown_constant(row)
+        for row in rows_of(fading.time_constants)
+    }
+    heads = [head for head in dict.fromkeys(fading.half_lives["head"]) if head]
+    places = dict.fromkeys(key[:3] for key in signals if key[1] > 0)
+    rows = []
+    for name, layer, direction in places:
+        answers = [
+            signals.get((name, 0, direction, "logit", head), MISSING)
+            if layer == max(key[1] for key in places if key[0] == name)
+            else MISSING
+            for head in heads
+        ]
+        inner = [
+            signals.get((name, layer, direction, kind, ""), MISSING) for kind in ("state", "gate")
+        ]
+        constant = constants.get((name, layer, direction), MISSING)
+        rows.append([name, f"{layer} {_ARROWS[direction]}", *answers, *inner, constant])
+    headings = ["<architecture", "<layer", *(f"of the answer: {head}" for head in heads)]
+    headings += ["of the state", "by the gates alone", "time constant of the median unit"]
+    return make_table("Half-lives in steps, with 95% intervals", headings, rows)
+
+
+def _shown_constant(row: Any) -> str:
+    if not math.isfinite(row.median):
+        return "forgets nothing"
+    interval = f" ({row.low:.3g} to {row.high:.3g})" if math.isfinite(row.low) else ""
+    return f"{row.median:.3g}{interval}"
+
+
+# Gates -------------------------------------------------------------------------------------------
+
+
+def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figure:
+    places = finite.groupby("architecture").layer.transform("size") > 1
+    label = [
+        f"{row.architecture} {row.layer} {_ARROWS[row.direction]}" if several else row.architecture
+        for row, several in zip(rows_of(finite), places, strict=True)
+    ]
+    shown = [f"{row.median:.3g}; {row.lower:.3g} to {row.upper:.3g}" for row in rows_of(finite)]
+    top = finite["median"].max() * 100
+    frame = finite.assign(label=label, shown=shown, upper=finite.upper.clip(upper=top))
+    x = alt.X(
+        "median:Q",
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(title="Time constant (steps)", format="~s", tickCount=6),
+    )
+    base = alt.Chart(as_data(frame)).encode(
+        y=alt.Y("label:N", sort=label, title=None),
+        color=style.colour,
+        opacity=style.lit(),
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("label", "Layer and direction"),
+            ("shown", "Median; quartiles of the units (steps)"),
+            ("units", "Units"),
+        ),
+    )
+    rows = [
+        [
+            row.architecture,
+            f"{row.layer} {_ARROWS[row.direction]}",
+            shown_count(row.units),
+            f"{row.lower:.3g}",
+            _shown_constant(row),
+            f"{row.upper:.3g}",
+        ]
+        for row in rows_of(fading.time_constants)
+    ]
+    headings = ["<architecture", "<layer", "units", "lower quartile", "median", "upper quartile"]
+    longest = next(rows_of(frame.sort_values("median", ascending=False)))
+    return Figure(
+        name="time_constants",
+        section=INSIDE,
+        title="How long the units remember by their gates alone",
+        sentence=(
+            "A bar spans the middle half of the units, a mark their median; "
+            f"{longest.label} has the longest, {longest.median:.3g} steps. What returns "
+            "through the recurrent weights is not in it."
+        ),
+        alternative="Quartiles of the time constants of the units of each gated layer.",
+        table=make_table("Time constants of the units, in steps", headings, rows),
+        chart=alt.LayerChart(
+            layer=[
+                base.mark_rule(strokeWidth=5, strokeCap="round").encode(
+                    x=alt.X("lower:Q", scale=alt.Scale(type="log")), x2="upper:Q"
+                ),
+                base.mark_point(filled=True, size=110, stroke=look.PAPER).encode(
+                    x=x, shape=style.shape
+                ),
+            ]
+        ),
+        height=24 * len(frame) + 20,
+    )
+
+
+# The lesson --------------------------------------------------------------------------------------
+
+
+def _word_axis(lesson: pd.DataFrame) -> alt.X:
+    words = list(lesson.drop_duplicates("place").sort_values("place").word)
+    return alt.X(
+        "place:O",
+        axis=alt.Axis(
+            labelExpr=f"{json.dumps(words)}[datum.value]",
+            labelAngle=-40,
+            labelOverlap=False,
+            title=None,
+            grid=False,
+        ),
+    )
+
+
+def _draw_answers(answers: pd.DataFrame, style: Style) -> Figure:
+    head, name = answers["head"].iloc[0], answers.name.iloc[0]
+    shown = [_with_ends(row) for row in rows_of(answers)]
+    base = alt.Chart(as_data(answers.assign(shown=shown))).encode(
+        x=_word_axis(answers),
+        y=alt.Y(
+            "value:Q", scale=alt.Scale(domain=[0, 1]), axis=share_axis(f"Probability of {name}")
+        ),
+        color=style.colour,
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("word", "Up to this word"),
+            ("shown", f"{name}: mean (lowest to highest seed)"),
+        ),
+    )
+    last = answers[answers.place == answers.place.max()]
+    said = [f"{row.architecture} {shown_share(row.value)}" for row in rows_of(last)]
+    return Figure(
+        name=f"lesson_{head}",
+        section=INSIDE,
+        title=f"The lesson's sentence, read word by word: {head}",
+        sentence=f"“{LESSON}” In the end, the probability of {name} is {listed(said)}.",
+        alternative=f"Probability of {name} after each word of the lesson's sentence.",
+        table=_lesson_table(answers),
+        chart=alt.LayerChart(
+            layer=[
+                base.mark_line(strokeWidth=2).encode(strokeDash=style.dash, opacity=style.lit(0.9)),
+                base.mark_point(filled=True, size=40).encode(
+                    shape=style.shape, opacity=style.lit()
+                ),
+            ]
+        ),
+        height=260,
+    )
+
+
+def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
+    order = {name: place for place, name in enumerate(style.names)}
+    gates = gates.assign(order=gates.architecture.map(order))
+    gates = gates.sort_values(
+        ["order", "layer", "direction", "place"], ascending=[True, True, False, True]
+    )
+    several = gates.groupby(["architecture", "place"]).layer.transform("size") > 1
+    label = [
+        f"{row.architecture} {int(row.layer)} {_ARROWS[row.direction]}"
+        if more
+        else row.architecture
+        for row, more in zip(rows_of(gates), several, strict=True)
+    ]
+    shown = [_with_ends(row) for row in rows_of(gates)]
+    frame = gates.assign(label=label, shown=shown)
+    rows = len(dict.fromkeys(label))
+    mean = gates.groupby("word", sort=False).value.mean()
+    base = alt.Chart(as_data(frame)).encode(
+        x=_word_axis(gates),
+        y=alt.Y("label:N", sort=list(dict.fromkeys(label)), title=None),
+        opacity=style.lit(),
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("label", "Layer and direction"),
+            ("word", "Word"),
+            ("name", "Gate"),
+            ("shown", "Share kept: mean (lowest to highest seed)"),
+        ),
+    )
+    return Figure(
+        name="lesson_gates",
+        section=INSIDE,
+        own_legend=True,
+        title="The gates over the lesson's sentence",
+        sentence=(
+            "Which share of its state a layer keeps at each word: the forget gate of an LSTM, the "
+            "update gate of a GRU, averaged over units and seeds. Over all of them, most is kept at "
+            f"“{mean.idxmax()}” and least at “{mean.idxmin()}”."
+        ),
+        alternative="A row for each gated layer and a column for each word of the lesson's sentence.",
+        table=_lesson_table(gates),
+        chart=alt.LayerChart(
+            layer=[
+                base.mark_rect(stroke=look.PAPER, strokeWidth=1).encode(
+                    color=alt.Color(
+                        "value:Q",
+                        scale=alt.Scale(scheme="viridis"),
+                        legend=alt.Legend(title="Share kept", orient="bottom", format=".2f"),
+                    )
+                )
+            ]
+        ),
+        height=24 * rows + 20,
+    )
+
+
+def _with_ends(row: Any) -> str:
+    return f"{shown_number(row.value)} ({shown_number(row.lowest)} to {shown_number(row.highest)})"
+
+
+def _lesson_table(lesson: pd.DataFrame) -> Table:
+    """A row for each word, a column for each reading of it."""
+    readings = [
+        row.architecture
+        if pd.isna(row.layer)
+        else f"{row.architecture} {int(row.layer)} {_ARROWS[row.direction]}"
+        for row in rows_of(lesson)
+    ]
+    ordered = lesson.assign(reading=readings).sort_values("place", kind="stable")
+    headings = list(dict.fromkeys(readings))
+    columns = [
+        ordered[ordered.reading == heading].value.map(shown_number).tolist() for heading in headings
+    ]
+    words = lesson.drop_duplicates("place").sort_values("place").word.tolist()
+    rows = [list(row) for row in zip(words, *columns, strict=True)]
+    return make_table("Word by word, mean over seeds", ["<word", *headings], rows)

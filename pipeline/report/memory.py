@@ -1,0 +1,499 @@
+"""Memory -> its figures, tables and sentences: interventions in the texts, and the control beside.
+
+An architecture looks here as it does in every figure; the order-free control is grey and dotted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from pipeline.comparison import Comparison
+from pipeline.control import Control
+from pipeline.memory import PASSING, Memory
+from pipeline.report import look
+from pipeline.report.figures import (
+    MEMORY,
+    Figure,
+    Style,
+    as_data,
+    hover_of,
+    looks_of,
+    share_axis,
+    with_interval,
+)
+from pipeline.report.tables import (
+    MISSING,
+    Table,
+    make_table,
+    rows_of,
+    shown_count,
+    shown_interval,
+    shown_number,
+    shown_points,
+    shown_range,
+    shown_share,
+)
+from pipeline.report.wording import Reader, listed
+
+_SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
+_ENDS = {"tail": "last", "head": "first"}
+_MEASURES = {
+    "effective_tail": "effective context (last tokens)",
+    "effective_head": "effective context (first tokens)",
+    "half_life_after": "half-life, words after",
+    "half_life_before": "half-life, words before",
+    "half_life_both": "half-life, words on both sides",
+    "under_75": f"quiz passed ({PASSING:.0%}) up to",
+}
+
+
+def draw_memory(comparison: Comparison) -> list[Figure]:
+    """The figures that the probes of these runs give, and what the networks have over the control."""
+    if comparison.summary.empty:
+        return []
+    figures: list[Figure] = []
+    style = Style(looks_of(comparison))
+    memory = comparison.memory
+    if memory is not None:
+        if len(memory.quiz):
+            figures.append(_draw_quiz(memory, style))
+        conditions = set(memory.curves.condition)
+        figures += [_draw_distance(memory, style, side) for side in _SIDES if side in conditions]
+        figures += [_draw_context(memory, style, end) for end in _ENDS if end in conditions]
+    if comparison.control is not None:
+        figures.append(_draw_leads(comparison, comparison.control, style))
+    return figures
+
+
+def answer_reader(comparison: Comparison) -> list[Reader]:
+    """For the reader who asks how far back: the half-lives of the margin, where they were measured."""
+    if comparison.memory is None:
+        return []
+    reaches = comparison.memory.reaches
+    rows = reaches[(reaches.measure == "half_life_after") & (reaches.question == "")]
+    rows = rows[rows.architecture.isin(comparison.summary.architecture) & rows.value.notna()]
+    if rows.empty:
+        return []
+    grouped = _by_answer(rows)
+    furthest = f"{rows.furthest.iloc[0]:.0f}"
+    kept = [*grouped["beyond"], *grouped["rises"]]
+    numbers = sorted(grouped["number"], key=lambda row: -row.value)
+    take = f"Beyond {furthest} words: {listed(kept)}" if kept else ""
+    if len(kept) == len(rows) > 1:
+        take = f"Every network, beyond {furthest} words"
+    elif not kept:
+        take = f"{numbers[0].architecture}: {shown_reach(numbers[0])} words"
+    said = [f"{shown_reach(row)} words for {row.architecture}" for row in numbers]
+    because = "With neutral words after a short text, half of the margin is left "
+    because += f"after {listed(said)}." if said else f"after {furthest} words."
+    return [Reader("How far back?", take, because)]
+
+
+# How far it reaches ------------------------------------------------------------------------------
+
+
+def reach_table(comparison: Comparison) -> Table | None:
+    """One row for each architecture: every place where something ends."""
+    memory = comparison.memory
+    if memory is None or memory.reaches.empty:
+        return None
+    kinds = memory.reaches[["measure", "question"]].drop_duplicates()
+    wanted = [
+        (measure, row.question)
+        for measure in _MEASURES
+        for row in rows_of(kinds[kinds.measure == measure])
+    ]
+    headings = [
+        _MEASURES[measure] + (f", {question}" if question and measure != "under_75" else "")
+        for measure, question in wanted
+    ]
+    found = {
+        (row.architecture, row.measure, row.question): shown_reach(row)
+        for row in rows_of(memory.reaches)
+    }
+    rows = [
+        [name, *(found.get((name, *kind), MISSING) for kind in wanted)]
+        for name in _order(comparison)
+    ]
+    caption = "How far each architecture remembers, with 95% intervals"
+    return make_table(caption, ["<architecture", *headings], rows)
+
+
+def shown_reach(row: Any) -> str:
+    """A reach as text: 57 (48 to 66), "beyond 800", "rises", or what there was to lose: nothing."""
+    if math.isnan(row.value):
+        return "nothing to lose"
+    if row.rises:
+        return "rises"
+    value, low, high = (_shown_end(end, row) for end in (row.value, row.low, row.high))
+    return value if low == high else f"{value} ({low} to {high})"
+
+
+def _shown_end(end: float, row: Any) -> str:
+    if math.isfinite(end):
+        return f"{end:.0f}"
+    return "whole text" if row.probe == "context" else f"beyond {row.furthest:.0f}"
+
+
+def _order(comparison: Comparison) -> list[str]:
+    control = [comparison.control.name] if comparison.control is not None else []
+    return [*comparison.summary.architecture, *control]
+
+
+# Curves ------------------------------------------------------------------------------------------
+
+
+def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
+    curves = memory.curves[memory.curves.probe == "distance"]
+    frame = curves[curves.condition.isin(["plain", side])].sort_values("distance")
+    known = frame[frame.relative.notna()]
+    reaches = memory.reaches[
+        (memory.reaches.measure == f"half_life_{side}") & (memory.reaches.question == "")
+    ]
+    x = alt.X(
+        "distance:Q",
+        scale=alt.Scale(type="symlog", constant=25),
+        axis=alt.Axis(
+            values=sorted(int(d) for d in frame.distance.unique()),
+            grid=False,
+            title=f"Neutral words {'on each side' if side == 'both' else side}",
+        ),
+    )
+    half = _rule(0.5, "half", "y")
+    lines = _curve(known, style, x, "relative", "Margin, as a share of that without the words")
+    return Figure(
+        name=f"distance_{side}",
+        section=MEMORY,
+        title=f"Short reviews with neutral words {_SIDES[side]}",
+        sentence=_describe_distance(memory, frame, reaches, side),
+        alternative=f"The margin of each architecture, with more and more neutral words {side}.",
+        table=_curve_table(frame, "neutral words"),
+        chart=alt.LayerChart(layer=[half, *lines, *_half_lives(reaches, style, x)]),
+        height=300,
+    )
+
+
+def _half_lives(reaches: pd.DataFrame, style: Style, x: alt.X) -> list[alt.Chart]:
+    """A cross where a mean margin has halved."""
+    found = reaches[reaches.value.map(math.isfinite)]
+    if found.empty:
+        return []
+    frame = found[["architecture"]].assign(
+        distance=found.value.astype(float),
+        relative=0.5,
+        shown=[shown_reach(r) for r in rows_of(found)],
+    )
+    return [
+        alt.Chart(as_data(frame))
+        .mark_point(shape="cross", filled=True, size=170)
+        .encode(
+            x=x,
+            y="relative:Q",
+            color=style.colour,
+            opacity=style.lit(),
+            tooltip=hover_of(
+                ("architecture", "Architecture"), ("shown", "Half-life (95% interval)")
+            ),
+        )
+    ]
+
+
+def _draw_context(memory: Memory, style: Style, end: str) -> Figure:
+    curves = memory.curves[memory.curves.probe == "context"]
+    frame = curves[curves.condition.isin(["whole", end])]
+    lengths = sorted(int(k) for k in frame.distance.dropna().unique())
+    whole = 2 * lengths[-1]
+    placed = frame.assign(distance=frame.distance.fillna(whole)).sort_values("distance")
+    x = alt.X(
+        "distance:Q",
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(
+            values=[*lengths, whole],
+            labelExpr=f"datum.value === {whole} ? 'all' : datum.label",
+            grid=False,
+            title=f"{_ENDS[end].capitalize()} tokens of the review that are read",
+        ),
+    )
+    reaches = memory.reaches[memory.reaches.measure == f"effective_{end}"]
+    return Figure(
+        name=f"context_{end}",
+        section=MEMORY,
+        title=f"Long reviews read with only their {_ENDS[end]} tokens",
+        sentence=_describe_context(frame, reaches, end),
+        alternative=f"Accuracy of each architecture when only the {_ENDS[end]} tokens are read.",
+        table=_curve_table(frame, "tokens read"),
+        chart=alt.LayerChart(layer=_curve(placed, style, x, "accuracy", "Test accuracy")),
+        height=300,
+    )
+
+
+def _curve(frame: pd.DataFrame, style: Style, x: alt.X, score: str, title: str) -> list[alt.Chart]:
+    """Means joined along x, with intervals."""
+    low, high = ("ci_low", "ci_high") if score == "accuracy" else (f"{score}_low", f"{score}_high")
+    shown = [
+        f"{shown_share(getattr(row, score))} ({shown_interval(getattr(row, low), getattr(row, high))})"
+        for row in rows_of(frame)
+    ]
+    y = alt.Y(f"{score}:Q", scale=alt.Scale(zero=False, nice=True), axis=share_axis(title))
+    base = alt.Chart(as_data(frame.assign(shown=shown))).encode(
+        x=x,
+        color=style.colour,
+        opacity=style.lit(),
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("distance", "At"),
+            ("shown", f"{title} (95% interval)"),
+            ("reviews", "Reviews"),
+        ),
+    )
+    return [
+        base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=style.dash),
+        base.mark_rule(strokeWidth=1.5).encode(
+            y=alt.Y(f"{low}:Q", scale=alt.Scale(zero=False)), y2=f"{high}:Q"
+        ),
+        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=style.shape),
+    ]
+
+
+def _rule(value: float, text: str, channel: str) -> alt.LayerChart:
+    base = alt.Chart(as_data(pd.DataFrame({"value": [value], "text": [text]})))
+    rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(**{channel: "value:Q"})
+    label = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)
+    return alt.LayerChart(layer=[rule, label.encode(y="value:Q", x=alt.value(4), text="text:N")])
+
+
+def _curve_table(frame: pd.DataFrame, along: str) -> Table:
+    headings = ["<architecture", along, "texts", "accuracy", "95% interval", "same answers"]
+    headings += ["mean margin", "95% interval of it", "share of the margin"]
+    rows = [
+        [
+            row.architecture,
+            "all" if pd.isna(row.distance) else str(row.distance),
+            shown_count(row.reviews),
+            shown_share(row.accuracy),
+            shown_interval(row.ci_low, row.ci_high),
+            shown_share(row.agrees),
+            shown_number(row.margin),
+            f"{shown_number(row.margin_low)} to {shown_number(row.margin_high)}",
+            shown_share(row.relative),
+        ]
+        for row in rows_of(frame)
+    ]
+    return make_table(f"Accuracy and margins by {along}", headings, rows)
+
+
+def _describe_distance(
+    memory: Memory, frame: pd.DataFrame, reaches: pd.DataFrame, side: str
+) -> str:
+    furthest = int(frame.distance.max())
+    reviews = int(frame.reviews.iloc[0])
+    said = (
+        f"{reviews:,} short decisive texts, read whole with up to {furthest} neutral words "
+        f"{_SIDES[side]}: nothing of the evidence is lost, it is only moved. A cross is the half-life."
+    )
+    grouped = _by_answer(reaches)
+    parts = [f"{shown_reach(row)} for {row.architecture}" for row in grouped["number"]]
+    parts += [f"beyond {furthest} for {listed(grouped['beyond'])}"] if grouped["beyond"] else []
+    said += f" In words: {listed(parts)}." if parts else ""
+    if grouped["rises"]:
+        said += f" The margin of {listed(grouped['rises'])} rises."
+    if grouped["nothing"]:
+        said += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
+    return f"{said} {_describe_filler(memory)}".strip()
+
+
+def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
+    grouped: dict[str, list[Any]] = {"number": [], "beyond": [], "rises": [], "nothing": []}
+    for row in rows_of(reaches):
+        if math.isnan(row.value):
+            grouped["nothing"].append(row.architecture)
+        elif row.rises:
+            grouped["rises"].append(row.architecture)
+        elif math.isinf(row.value):
+            grouped["beyond"].append(row.architecture)
+        else:
+            grouped["number"].append(row)
+    return grouped
+
+
+def _describe_filler(memory: Memory) -> str:
+    """How neutral the neutral words are: alone they should say nothing."""
+    alone = memory.curves[memory.curves.condition == "alone"]
+    if alone.empty:
+        return ""
+    ends = [shown_share(share) for share in (alone.accuracy.min(), alone.accuracy.max())]
+    return (
+        f"Read alone, the neutral words get the answers of their reviews on {' to '.join(ends)}, by the "
+        "architecture and how many they are."
+    )
+
+
+def _describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> str:
+    said = (
+        f"{int(frame.reviews.iloc[0]):,} long reviews. Cutting takes evidence away as well as distance, "
+        "which the neutral words further up keep apart."
+    )
+    grouped = _by_answer(reaches)
+    parts = [f"{shown_reach(row)} for {row.architecture}" for row in grouped["number"]]
+    parts += [f"the whole text for {listed(grouped['beyond'])}"] if grouped["beyond"] else []
+    if parts:
+        said += f" Within a point of the full accuracy from this many on: {listed(parts)}."
+    if grouped["nothing"]:
+        said += f" Not shown to be better than chance: {listed(grouped['nothing'])}."
+    return said
+
+
+# The quiz ----------------------------------------------------------------------------------------
+
+
+def _draw_quiz(memory: Memory, style: Style) -> Figure:
+    quiz = memory.quiz[memory.quiz.question == "both"]
+    widest = quiz.groupby("texts", sort=False).high.transform("max")
+    whole = quiz[(quiz.low == 0) & (quiz.high == widest)].drop_duplicates(["architecture", "texts"])
+    order = list(dict.fromkeys(whole.texts))
+    reaches = memory.reaches[memory.reaches.measure == "under_75"]
+    passed = {row.architecture: shown_reach(row) for row in rows_of(reaches)}
+    return Figure(
+        name="quiz",
+        section=MEMORY,
+        title="The quiz: sentiment and subject, both right",
+        sentence=(
+            f"By kind of text, over all distances. Both are right on {PASSING:.0%} of the texts up to "
+            f"this many words in between: {listed([f'{n} {d}' for n, d in passed.items()])}. The lesson "
+            "is its sentence with neutral words after it."
+        ),
+        alternative="Share of the texts of each kind on which each architecture has both answers right.",
+        table=_quiz_table(memory.quiz),
+        chart=alt.LayerChart(layer=_grouped(whole, style, order)),
+        height=280,
+    )
+
+
+def _grouped(frame: pd.DataFrame, style: Style, order: list[str]) -> list[alt.Chart]:
+    """Accuracies with intervals, the architectures side by side at every place."""
+    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=share_axis())
+    axis = alt.Axis(labelAngle=0, grid=False, title=None, labelLimit=120)
+    base = alt.Chart(as_data(with_interval(frame))).encode(
+        x=alt.X("texts:N", sort=order, axis=axis),
+        xOffset=alt.XOffset("architecture:N", sort=style.names),
+        color=style.colour,
+        opacity=style.lit(),
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("texts", "Texts"),
+            ("shown", "Both right (95% interval)"),
+            ("reviews", "Texts of this kind"),
+        ),
+    )
+    return [
+        base.mark_rule(strokeWidth=1.5).encode(
+            y=alt.Y("ci_low:Q", scale=alt.Scale(zero=False)), y2="ci_high:Q"
+        ),
+        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=style.shape),
+    ]
+
+
+def _quiz_table(quiz: pd.DataFrame) -> Table:
+    headings = [
+        "<architecture",
+        "<answers",
+        "<texts",
+        "distance",
+        "number",
+        "accuracy",
+        "95% interval",
+    ]
+    rows = [
+        [
+            row.architecture,
+            row.question,
+            row.texts,
+            shown_range(row.low, row.high),
+            shown_count(row.reviews),
+            shown_share(row.accuracy),
+            shown_interval(row.ci_low, row.ci_high),
+        ]
+        for row in rows_of(quiz)
+    ]
+    return make_table("The quiz by kind of text and distance", headings, rows)
+
+
+# Beside the control ------------------------------------------------------------------------------
+
+
+def _draw_leads(comparison: Comparison, control: Control, style: Style) -> Figure:
+    along = "distance" if comparison.by_distance is not None else "length"
+    asked = control.leads[control.leads.question == comparison.questions[0]]
+    leads = asked[asked.along == along].sort_values("low")
+    if leads.empty:
+        along, leads = "all", asked[asked.along == "all"]
+    places = [shown_range(row.low, row.high) if along != "all" else "all" for row in rows_of(leads)]
+    shown = [
+        f"{shown_points(row.difference)} ({shown_interval(row.ci_low, row.ci_high, points=True)})"
+        for row in rows_of(leads)
+    ]
+    leads = leads.assign(place=places, shown=shown)
+    ends = ["difference", "ci_low", "ci_high"]
+    leads[ends] = 100 * leads[ends].clip(-1, 1)
+    unit = {"distance": "Words in between", "length": "Words of the review", "all": None}[along]
+    order = list(dict.fromkeys(places))
+    axis = alt.Axis(labelAngle=0, grid=False, title=unit)
+    y = alt.Y("difference:Q", axis=alt.Axis(title="Points above the control", tickCount=7))
+    base = alt.Chart(as_data(leads)).encode(
+        x=alt.X("place:N", sort=order, axis=axis),
+        xOffset=alt.XOffset("architecture:N", sort=style.names),
+        color=style.colour,
+        opacity=style.lit(),
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("place", unit or "Texts"),
+            ("shown", "Points above the control (95% interval)"),
+            ("reviews", "Reviews"),
+        ),
+    )
+    layers = [
+        _rule(0, f"as good as {control.name}", "y"),
+        base.mark_rule(strokeWidth=1.5).encode(y="ci_low:Q", y2="ci_high:Q"),
+        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=style.shape),
+    ]
+    return Figure(
+        name="above_control",
+        section=MEMORY,
+        title="What order is worth: the networks against a control that sees none",
+        sentence=_describe_leads(control, asked[asked.along == "all"]),
+        alternative="Accuracy of each network less that of the order-free control, by text.",
+        table=_leads_table(leads, unit or "texts"),
+        chart=alt.LayerChart(layer=layers),
+        height=280,
+    )
+
+
+def _describe_leads(control: Control, overall: pd.DataFrame) -> str:
+    own = control.scores[control.scores.along == "all"].iloc[0]
+    said = (
+        f"{control.name} is a logistic regression over words and pairs of words, which remembers all of "
+        f"them and no order beyond: it is right on {shown_share(own.accuracy)} "
+        f"({shown_interval(own.ci_low, own.ci_high)})."
+    )
+    above = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
+    below = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
+    if above:
+        said += f" Shown to be better over all texts: {listed(above)}."
+    if below:
+        said += f" Shown to be worse: {listed(below)}."
+    return (
+        said if above or below else f"{said} Over all texts no network is shown to differ from it."
+    )
+
+
+def _leads_table(leads: pd.DataFrame, unit: str) -> Table:
+    rows = [
+        [row.architecture, row.place, shown_count(row.reviews), *row.shown.split(" ", 1)]
+        for row in rows_of(leads)
+    ]
+    headings = ["<architecture", unit.lower(), "texts", "points above the control", "95% interval"]
+    return make_table("Accuracy less that of the control", headings, rows)
