@@ -46,8 +46,9 @@ def draw_inside(comparison: Comparison) -> list[Figure]:
         figures.append(_draw_constants(fading, finite, style))
     answers = fading.lesson[fading.lesson.measure == "answer"]
     classes = answers.groupby("head", sort=False).name.nunique()
-    for head in classes[classes == 1].index:
-        figures.append(_draw_answers(answers[answers["head"] == head], style))
+    for number, head in enumerate(classes[classes == 1].index):
+        name = f"lesson_answer_{number + 1}" if number else "lesson_answer"
+        figures.append(_draw_answers(name, answers[answers["head"] == head], style))
     gates = fading.lesson[fading.lesson.measure == "gate"]
     if len(gates):
         figures.append(_draw_gates(gates, style))
@@ -302,7 +303,7 @@ def _word_axis(lesson: pd.DataFrame) -> alt.X:
     )
 
 
-def _draw_answers(answers: pd.DataFrame, style: Style) -> Figure:
+def _draw_answers(figure: str, answers: pd.DataFrame, style: Style) -> Figure:
     head, name = answers["head"].iloc[0], answers.name.iloc[0]
     shown = [_with_ends(row) for row in rows_of(answers)]
     base = alt.Chart(as_data(answers.assign(shown=shown))).encode(
@@ -320,7 +321,7 @@ def _draw_answers(answers: pd.DataFrame, style: Style) -> Figure:
     last = answers[answers.place == answers.place.max()]
     said = [f"{row.architecture} {shown_share(row.value)}" for row in rows_of(last)]
     return Figure(
-        name=f"lesson_{head}",
+        name=figure,
         section=INSIDE,
         title=f"The lesson's sentence, read word by word: {head}",
         sentence=f"“{LESSON}” In the end, the probability of {name} is {listed(said)}.",

@@ -1,0 +1,286 @@
+"""Probe tables with known answers -> Memory, and what the page makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.clauses import LESSON
+from pipeline.comparison import Comparison, TrackedRuns, compare
+from pipeline.config import CONTROL
+from pipeline.memory import Memory, remember
+from pipeline.report import inside, memory, write_report
+from pipeline.report.tables import rows_of
+from tests.test_comparison import make_tracked
+from tests.test_report import HOSTILE, Page
+
+REVIEWS = 200
+DISTANCES = [25, 50, 100, 200, 400, 800]
+LENGTHS = [10, 25, 50, 100, 200, 400]
+HALF_LIVES = {"lstm": np.inf, "gru": 150.0, "simple_rnn": 30.0, CONTROL: np.inf}
+CONTEXTS = {"lstm": 200, "gru": 100, "simple_rnn": 25, CONTROL: 400}
+
+
+def _rows(run_id: str, condition: str, distance: int | None, margin: np.ndarray) -> pd.DataFrame:
+    count = len(margin)
+    truth = np.where(np.arange(count) % 2, "pos", "neg")
+    other = np.where(np.arange(count) % 2, "neg", "pos")
+    return pd.DataFrame(
+        {
+            "run_id": run_id,
+            "review_id": [f"test/{number}" for number in range(count)],
+            "condition": condition,
+            "distance": pd.array([distance] * count, dtype="Int64"),
+            "agrees": margin > 0,
+            "correct": margin > 0,
+            "label": truth,
+            "predicted": np.where(margin > 0, truth, other),
+            "margin": margin,
+        }
+    )
+
+
+def make_distance(run_id: str, half_life: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Margins of 2 on average that halve after so many words, whichever side these are on."""
+    own = 2 + rng.normal(0, 0.3, REVIEWS)
+    parts = [_rows(run_id, "plain", 0, own)]
+    for side in ("after", "before", "both"):
+        for distance in DISTANCES:
+            parts.append(_rows(run_id, side, distance, own * 0.5 ** (distance / half_life)))
+    coin = rng.permutation(np.where(np.arange(REVIEWS) % 2, 1.0, -1.0))
+    parts.append(_rows(run_id, "alone", 800, coin))
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_context(run_id: str, context: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Right on nine in ten from `context` tokens on, on seven in ten below."""
+    order = rng.permutation(REVIEWS)
+
+    def margins(share: float) -> np.ndarray:
+        return np.where(order < share * REVIEWS, 1.0, -1.0)
+
+    parts = [_rows(run_id, "whole", None, margins(0.9))]
+    for end in ("tail", "head"):
+        parts += [
+            _rows(run_id, end, length, margins(0.9 if length >= context else 0.7))
+            for length in LENGTHS
+        ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_probes(runs: pd.DataFrame, seed: int = 0) -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng(seed)
+    names = list(zip(runs.run_id, runs.architecture, strict=True))
+    return {
+        "distance": pd.concat([make_distance(r, HALF_LIVES[n], rng) for r, n in names]),
+        "context": pd.concat([make_context(r, CONTEXTS[n], rng) for r, n in names]),
+    }
+
+
+def make_lesson(runs: pd.DataFrame) -> pd.DataFrame:
+    words = LESSON.replace(",", " ,").replace(".", " .").split()
+    shown = pd.DataFrame({"place": range(len(words)), "word": words, "unknown": False})
+    parts = []
+    for number, row in enumerate(rows_of(runs)):
+        chance = np.linspace(0.5, 0.1 + 0.01 * number, len(words))
+        parts.append(
+            shown.assign(
+                run_id=row.run_id, measure="answer", head="sentiment", name="positive", value=chance
+            )
+        )
+        if row.architecture != "simple_rnn":
+            gate = {"name": "forget gate", "layer": 1, "direction": "forward"}
+            parts.append(shown.assign(run_id=row.run_id, measure="gate", value=1 - chance, **gate))
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_runs(**counts: int) -> pd.DataFrame:
+    names = [name for name, count in counts.items() for _ in range(count)]
+    return pd.DataFrame({"run_id": [f"run{n}" for n in range(len(names))], "architecture": names})
+
+
+def _remember(runs: pd.DataFrame, probes: dict[str, pd.DataFrame]) -> Memory:
+    found = remember(probes, runs, np.random.default_rng(0))
+    assert found is not None
+    return found
+
+
+def _reach(found: Memory, architecture: str, measure: str) -> Any:
+    rows = found.reaches
+    rows = rows[(rows.architecture == architecture) & (rows.measure == measure)]
+    assert len(rows) == 1
+    return next(rows_of(rows))
+
+
+@pytest.fixture(scope="module")
+def found() -> Memory:
+    runs = make_runs(lstm=3, gru=3, simple_rnn=3)
+    return _remember(runs, make_probes(runs))
+
+
+@pytest.mark.parametrize("side", ["after", "before", "both"])
+def test_a_half_life_is_the_one_that_was_made(found: Memory, side: str) -> None:
+    gru = _reach(found, "gru", f"half_life_{side}")
+    # Between 100 and 200 the curve is taken as straight: a little beyond the exponential's 150.
+    assert 145 < gru.value < 160
+    assert gru.low <= gru.value <= gru.high
+    assert 25 < _reach(found, "simple_rnn", f"half_life_{side}").value < 35
+    lstm = _reach(found, "lstm", f"half_life_{side}")
+    assert np.isinf(lstm.value)
+    assert not lstm.rises
+
+
+@pytest.mark.parametrize("end", ["tail", "head"])
+def test_an_effective_context_is_the_one_that_was_made(found: Memory, end: str) -> None:
+    for name in ("lstm", "gru", "simple_rnn"):
+        assert _reach(found, name, f"effective_{end}").value == CONTEXTS[name]
+
+
+def test_what_is_no_better_than_chance_has_nothing_to_lose() -> None:
+    runs = make_runs(gru=2)
+    probes = make_probes(runs)
+    rng = np.random.default_rng(1)
+    for table in probes.values():
+        table["margin"] = rng.permutation(np.where(np.arange(len(table)) % 2, 1.0, -1.0))
+        table["correct"] = table.margin > 0
+    found = _remember(runs, probes)
+    assert found.reaches.value.isna().all()
+    shown = [memory.shown_reach(row) for row in rows_of(found.reaches)]
+    assert set(shown) == {"nothing to lose"}
+
+
+def test_seeds_that_disagree_widen_the_interval() -> None:
+    runs = make_runs(gru=3)
+    alike = make_probes(runs)
+    rng = np.random.default_rng(0)
+    lives = zip(runs.run_id, (80.0, 150.0, 280.0), strict=True)
+    apart = {"distance": pd.concat([make_distance(run, life, rng) for run, life in lives])}
+    narrow, wide = (
+        _reach(_remember(runs, probes), "gru", "half_life_after") for probes in (alike, apart)
+    )
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
+
+
+def test_runs_that_were_asked_something_else_are_left_out_and_named() -> None:
+    runs = make_runs(gru=3)
+    probes = make_probes(runs)
+    distance = probes["distance"]
+    other = (distance.run_id == "run2") & (distance.condition == "after")
+    probes["distance"] = distance[~other]
+    found = _remember(runs, probes)
+    curves = found.curves[found.curves.probe == "distance"]
+    assert set(curves.runs) == {2}
+    assert set(found.curves[found.curves.probe == "context"].runs) == {3}
+    assert any("run2" in note and "distance probe" in note for note in found.notes)
+
+
+def test_no_probes_no_memory() -> None:
+    assert remember({}, make_runs(gru=1), np.random.default_rng(0)) is None
+
+
+# The page ----------------------------------------------------------------------------------------
+
+
+def make_probed() -> TrackedRuns:
+    """A sweep with the control beside it, and probes of all."""
+    tracked = make_tracked(seeds=3, reviews=400)
+    own = tracked.predictions[tracked.predictions.run_id == tracked.runs.run_id.iloc[0]]
+    right = np.random.default_rng(5).random(len(own)) < 0.8
+    flipped = np.where(own.label == "pos", "neg", "pos")
+    answers = own.assign(
+        run_id=CONTROL, correct=right, predicted=np.where(right, own.label, flipped)
+    )
+    row = tracked.runs.iloc[:1].assign(
+        run_id=CONTROL, architecture=CONTROL, seed=0, fingerprint=CONTROL
+    )
+    row["cell"] = pd.NA
+    runs = pd.concat([tracked.runs, row], ignore_index=True)
+    probes = make_probes(runs) | {"lesson": make_lesson(tracked.runs)}
+    predictions = pd.concat([tracked.predictions, answers], ignore_index=True)
+    return replace(tracked, runs=runs, predictions=predictions, probes=probes)
+
+
+def _report(tracked: TrackedRuns, folder: Path) -> tuple[Comparison, Page]:
+    comparison = compare(tracked, np.random.default_rng(0), replicates=100)
+    path = write_report(comparison, tracked, folder)
+    return comparison, Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison, Page]:
+    folder = tmp_path_factory.mktemp("probed") / "imdb"
+    return folder, *_report(make_probed(), folder)
+
+
+def test_every_probe_has_its_figures(probed: tuple[Path, Comparison, Page]) -> None:
+    folder, _, page = probed
+    drawn = {path.stem for path in (folder / "figures").glob("*.svg")}
+    assert {
+        *("distance_after", "distance_before", "distance_both", "context_tail", "context_head"),
+        *("above_control", "lesson_answer", "lesson_gates"),
+    } <= drawn
+    assert page.count("figure") == len(drawn)
+
+
+def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, page = probed
+    assert comparison.memory is not None
+    row = _reach(comparison.memory, "gru", "half_life_after")
+    assert f"{memory.shown_reach(row)} for gru" in page.text
+    (reader,) = memory.answer_reader(comparison)
+    assert reader.take == "Beyond 800 words: lstm"
+    assert memory.shown_reach(row) in reader.because
+    assert CONTROL not in reader.take + reader.because
+    reach = pd.read_csv(probed[0] / "reach.csv")
+    assert len(reach) == len(comparison.memory.reaches)
+
+
+def test_the_control_is_beside_the_networks_and_none_of_them(
+    probed: tuple[Path, Comparison, Page],
+) -> None:
+    _, comparison, page = probed
+    assert CONTROL not in set(comparison.summary.architecture)
+    assert comparison.control is not None
+    own = next(rows_of(comparison.control.scores[comparison.control.scores.along == "all"]))
+    assert own.accuracy == pytest.approx(0.8, abs=0.05)
+    lead = comparison.control.leads
+    lead = next(rows_of(lead[(lead.along == "all") & (lead.architecture == "lstm")]))
+    lstm = comparison.summary.accuracy[comparison.summary.architecture == "lstm"].item()
+    assert lead.difference == pytest.approx(lstm - own.accuracy)
+    assert lead.ci_low < lead.difference < lead.ci_high
+    buttons = [a["value"] for tag, a in page.elements if tag == "button"]
+    assert buttons[-1] == CONTROL
+
+
+def test_without_probes_and_control_the_page_says_what_is_missing(tmp_path: Path) -> None:
+    comparison, page = _report(make_tracked(seeds=2, reviews=200), tmp_path / "report")
+    assert comparison.memory is comparison.fading is comparison.control is None
+    assert "The order-free control is not tracked" in page.text
+    assert memory.answer_reader(comparison) == []
+    assert not (tmp_path / "report" / "reach.csv").exists()
+
+
+def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, _ = probed
+    for figure in [*memory.draw_memory(comparison), *inside.draw_inside(comparison)]:
+        figure.chart.to_dict(validate=True)
+
+
+def test_hostile_text_in_probes_stays_text(tmp_path: Path) -> None:
+    tracked = make_probed()
+    lesson = tracked.probes["lesson"].assign(head=HOSTILE)
+    answers = lesson.measure == "answer"
+    lesson.loc[answers, "name"] = HOSTILE
+    runs = tracked.runs.assign(architecture=tracked.runs.architecture.replace("gru", HOSTILE))
+    hostile = replace(tracked, runs=runs, probes={**tracked.probes, "lesson": lesson})
+    _, page = _report(hostile, tmp_path / "report")
+    assert page.count("img") == 0
+    assert page.count("script") == 4
+    assert HOSTILE in page.text
+    names = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
+    assert "lesson_answer.svg" in names
