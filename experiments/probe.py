@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 
 from experiments.program import Failure, is_expected, report_error, run_program, take_word
 from pipeline.config import (
+    AddingConfig,
     ProbeConfig,
     RunConfig,
     as_plain,
@@ -53,7 +54,7 @@ def probe(tree: DictConfig, run_id: str | None) -> int:
     try:
         from pipeline.tracking import Store, finished_runs
 
-        runs = finished_runs(Store.of(config), run_id)
+        runs = _over_texts(finished_runs(Store.of(config), run_id))
         if run_id is None:
             _train_missing_control(runs, config)
         wanted = probe_fingerprint(config.probe)
@@ -71,6 +72,13 @@ def probe(tree: DictConfig, run_id: str | None) -> int:
     for name, reason in failed.items():
         print(f"Not probed: {name}: {reason}")
     return 1 if failed else 0
+
+
+def _over_texts(runs: list[TrainedRun]) -> list[TrainedRun]:
+    over_texts = [run for run in runs if not isinstance(run.config.data, AddingConfig)]
+    if not over_texts:
+        raise Failure("these runs are on the adding problem, and the probes are for texts")
+    return over_texts
 
 
 def _train_missing_control(runs: list[TrainedRun], config: RunConfig) -> None:

@@ -553,14 +553,20 @@ def check(config: RunConfig) -> None:
             raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
     if config.architecture.name == CONTROL and not config.control:
         raise ConfigError(f"architecture.name is {CONTROL}, which is the control's (control=true)")
+    if config.control and isinstance(config.data, AddingConfig):
+        raise ConfigError("control is true, which is for texts; with data=adding it may hold false")
 
 
 def control_of(config: RunConfig) -> RunConfig:
-    """The order-free control that stands beside a run: on the same texts, which it reads whole."""
+    """The order-free control that stands beside a run: on the same texts, which it reads whole.
+
+    It asks for no GPU: where the sweep of a cluster is launched, and the control trained, is often none.
+    """
     return dataclasses.replace(
         config,
         tokenizer=dataclasses.replace(config.tokenizer, max_length=2**31 - 1),
         architecture=dataclasses.replace(config.architecture, name=CONTROL),
+        device=dataclasses.replace(config.device, kind=Device.cpu),
         seed=0,
         control=True,
     )

@@ -10,16 +10,19 @@ import pytest
 from conftest import ROOT, small_run
 
 from pipeline.config import (
+    CONTROL,
     AddingConfig,
     Cell,
     ConfigError,
     CsvConfig,
+    Device,
     ForgetBias,
     Keep,
     RunConfig,
     as_plain,
     build,
     check,
+    control_of,
     fingerprint,
     from_plain,
     may_hold,
@@ -57,7 +60,8 @@ def test_a_value_out_of_range_is_named_with_what_it_may_hold(tmp_path, path, val
     with pytest.raises(ConfigError) as error:
         check(small_run(tmp_path, **{path: value}))
     message = str(error.value)
-    assert message.startswith(f"{key} is {value!r}; it may hold ")
+    shown = repr(value).replace(", ", ",")  # a list as the command line takes it
+    assert message.startswith(f"{key} is {shown}; it may hold ")
     assert str(may_hold(key)) in message
     assert "\n" not in message
 
@@ -125,6 +129,28 @@ def test_a_run_is_called_by_what_is_tuned_too(tmp_path):
     assert small_run(tmp_path).title == "lstm seed 0"
     tuned = small_run(tmp_path, tuned=["learning_rate", "dropout"], seed=2)
     assert tuned.title == "lstm seed 2, learning_rate 0.001, dropout 0"
+
+
+def test_every_run_on_the_same_texts_has_the_same_control(tmp_path):
+    first = control_of(small_run(tmp_path))
+    others = [
+        control_of(small_run(tmp_path, seed=3, architecture__cell=Cell.gru, train__epochs=9)),
+        _built(tmp_path, control=True, device__kind=Device.gpu, tokenizer__max_length=7),
+    ]
+    assert {fingerprint(other) for other in others} == {fingerprint(first)}
+    assert fingerprint(first) != fingerprint(control_of(small_run(tmp_path, data__seed=1)))
+    assert fingerprint(first) != fingerprint(small_run(tmp_path))
+    assert from_plain(as_plain(first)) == first
+    assert first.title == "nb_bigrams seed 0"
+    # It is trained where a sweep is launched, which on a cluster has no GPU.
+    assert {other.device.kind for other in others} == {Device.cpu}
+
+
+def test_the_controls_name_is_its_own_and_numbers_have_none(tmp_path):
+    with pytest.raises(ConfigError, match=r"architecture\.name is nb_bigrams"):
+        _built(tmp_path, architecture__name=CONTROL)
+    with pytest.raises(ConfigError, match="control is true, which is for texts"):
+        _built(tmp_path, control=True, data=AddingConfig())
 
 
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")
@@ -242,7 +268,7 @@ def _compare(*overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
         (["experiment=nope"], ["experiment", "nope", "quickstart"]),
         (["data=csv"], ["data.path", "not set"]),
         (["data=csv", "data.path=no-such.csv"], ["data.path", "no-such.csv", "CSV or Parquet"]),
-        (["data.length_edges=[3,2]"], ["data.length_edges", "[3, 2]", "rise"]),
+        (["data.length_edges=[3,2]"], ["data.length_edges", "[3,2]", "rise"]),
         (["data.path=my.csv"], ["data.path", "data=csv"]),
         (["data=null"], ["data", "leave it out"]),
         (["-m", "name=a,b"], ["name", "several values"]),
