@@ -26,7 +26,8 @@ from pipeline.tracking import Store
 SWEEP = (
     "-m name=killed data.train_size=400 data.validation_size=100 data.test_size=120 "
     "data.max_distance=10 architecture=lstm,gru,simple_rnn architecture.units=8 "
-    "architecture.embedding_dim=8 architecture.dropout=0.2 train.epochs=4 device.workers=2"
+    "architecture.embedding_dim=8 architecture.dropout=0.2 train.epochs=4 device.workers=2 "
+    "probe.kinds=[quiz]"
 ).split()
 Metrics = dict[str, list[tuple[str, int, float]]]
 
@@ -119,7 +120,8 @@ def main() -> None:
             before, went_on = said.count("finished before"), said.count("Going on after epoch")
             print(
                 f"{number + 1:2}  killed {'all' if group else 'the first process'} at {share:.0%}: "
-                f"{before} done before, {went_on} gone on with; then 4 FINISHED, the same metrics",
+                f"{before} done before, {went_on} gone on with; then {len(expected)} FINISHED, "
+                "the same metrics",
                 flush=True,
             )
 

@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from pipeline.config import CONTROL
 from pipeline.tracking import Store
 
 SMALL = (
     "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "
-    "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 name=small"
+    "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 name=small probe=none"
 ).split()
 
 
@@ -26,18 +27,25 @@ def _run(root: Path, *arguments: str, program: str = "compare") -> subprocess.Co
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A sweep of which one run diverges and the others finish."""
+    """A sweep of which half of the runs diverge and the others, and the control, finish."""
     root = tmp_path_factory.mktemp("swept")
     rates = "train.learning_rate=1e-3,3e38"
-    return root, _run(root, "-m", *SMALL, "architecture=lstm,bi_gru", rates)
+    probes = "probe.kinds=[quiz,gates]"
+    return root, _run(root, "-m", *SMALL, "architecture=lstm,bi_gru", rates, probes)
 
 
 def test_a_sweep_goes_on_past_a_run_that_diverges_and_says_so_at_its_end(swept):
     root, done = swept
     assert done.returncode == 1
     runs = Store(None, root, "small").runs("tags.kind = 'run'")
-    outcomes = sorted(run.data.tags["outcome"] for run in runs)
-    assert outcomes == ["diverged", "diverged", "finished", "finished"]
+    outcomes = sorted((run.data.tags["architecture"], run.data.tags["outcome"]) for run in runs)
+    assert outcomes == [
+        ("bi_gru", "diverged"),
+        ("bi_gru", "finished"),
+        ("lstm", "diverged"),
+        ("lstm", "finished"),
+        (CONTROL, "finished"),
+    ]
     last = done.stdout.strip().splitlines()[-2:]
     assert all("Not finished" in line and "diverged" in line for line in last)
     assert "Traceback" not in done.stdout + done.stderr
@@ -48,9 +56,10 @@ def test_the_runs_of_a_sweep_are_nested_under_one_parent_with_the_aggregates(swe
     store = Store(None, root, "small")
     (parent,) = store.runs("tags.kind = 'sweep'")
     children = store.runs(f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
-    assert len(children) == 4
+    assert len(children) == 5
     assert parent.info.status == "FAILED"
-    # Settings in which an architecture differs are never averaged over, so they are in its name.
+    # Settings in which an architecture differs are never averaged over, so they are in its name; the
+    # control is no architecture.
     assert {key for key in parent.data.metrics if key.startswith("mean/")} == {
         "mean/lstm learning_rate 0.001",
         "mean/bi_gru learning_rate 0.001",
@@ -60,15 +69,18 @@ def test_the_runs_of_a_sweep_are_nested_under_one_parent_with_the_aggregates(swe
 def test_a_finished_run_holds_all_that_was_promised(swept):
     root, _ = swept
     store = Store(None, root, "small")
-    run = next(run for run in store.runs() if run.data.tags.get("outcome") == "finished")
+    (run,) = store.runs("tags.architecture = 'lstm' and tags.outcome = 'finished'")
     artifacts = {entry.path for entry in store.client.list_artifacts(run.info.run_id)}
     assert artifacts >= {
         "config.yaml",
         "model",
         "model_summary.txt",
         "predictions.parquet",
+        "probes",
         "tokenizer.json",
     }
+    probes = store.client.list_artifacts(run.info.run_id, "probes")
+    assert {entry.path for entry in probes} == {"probes/quiz.parquet", "probes/gates.parquet"}
     for tag in ("git_commit", "versions", "device", "threads", "data_fingerprint", "fingerprint"):
         assert run.data.tags[tag]
     for metric in ("test/accuracy", "test/accuracy/subject", "best/val_accuracy", "memory/peak_mb"):
@@ -77,6 +89,24 @@ def test_a_finished_run_holds_all_that_was_promised(swept):
     predictions = pd.read_parquet(path)
     assert len(predictions) == 120
     assert predictions.correct.mean() == pytest.approx(run.data.metrics["test/accuracy"])
+
+
+def test_the_control_is_trained_ahead_once_and_probed_as_far_as_it_has_an_inside(swept):
+    root, done = swept
+    store = Store(None, root, "small")
+    *networks, control = store.runs("tags.kind = 'run'")  # newest first
+    assert control.data.tags["architecture"] == CONTROL
+    ended = control.info.end_time
+    assert ended is not None
+    assert all(run.info.start_time > ended for run in networks)
+    assert done.stdout.count("without their order") == 1
+    (probe,) = store.client.list_artifacts(control.info.run_id, "probes")
+    assert probe.path == "probes/quiz.parquet"
+    again = _run(root, "-m", *SMALL, "architecture=lstm")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("finished before") == 2
+    (same,) = store.runs(f"tags.architecture = '{CONTROL}'")
+    assert same.info.run_id == control.info.run_id
 
 
 def test_the_device_is_the_first_thing_said(swept):

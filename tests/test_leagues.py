@@ -15,7 +15,7 @@ from pipeline.tracking import Store
 SMALL = (
     "data=clauses data.train_size=200 data.validation_size=100 data.test_size=120 "
     "data.max_distance=10 architecture.embedding_dim=8 architecture.dropout=0 "
-    "architecture=lstm,simple_rnn seed=0 device.workers=2 device.threads=1"
+    "architecture=lstm,simple_rnn seed=0 device.workers=2 device.threads=1 probe=none"
 ).split()
 
 

@@ -25,7 +25,7 @@ from tracking_server import PASSWORD, MlflowServer, Postgres, find_postgres
 
 SMALL = (
     "tracking=server data.train_size=200 data.validation_size=100 data.test_size=120 "
-    "data.max_distance=10 architecture.units=8 architecture.embedding_dim=8"
+    "data.max_distance=10 architecture.units=8 architecture.embedding_dim=8 probe=none"
 ).split()
 
 

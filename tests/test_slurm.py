@@ -15,12 +15,13 @@ import pytest
 from conftest import ROOT
 
 from experiments import slurm
-from pipeline.config import available_cores
+from pipeline.config import CONTROL, available_cores
 from pipeline.tracking import Store
+from pipeline.tracking.store import Run
 
 SMALL = (
     "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "
-    "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 "
+    "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 probe=none "
     "name=small hydra/launcher=slurm hydra.launcher.cpus_per_task=1 hydra.launcher.mem_gb=2"
 ).split()
 SWEEP = ["-m", *SMALL, "architecture=lstm,gru"]
@@ -145,8 +146,14 @@ def _said(root: Path, number: int) -> str:
     return output.read_text()
 
 
+def _networks(root: Path) -> list[Run]:
+    """The runs of the jobs; the control is trained where the sweep is launched."""
+    condition = f"tags.kind = 'run' and tags.architecture != '{CONTROL}'"
+    return Store(None, root, "small").runs(condition)
+
+
 def _are_training(root: Path) -> bool:
-    outputs = [path.read_text() for path in root.glob("outputs/small/*/*/output.log")]
+    outputs = [path.read_text() for path in root.glob("outputs/small/*/[0-9]/output.log")]
     return len(outputs) == 2 and all("Epoch 2/" in text for text in outputs)
 
 
@@ -155,13 +162,13 @@ def test_a_sweep_on_slurm_ends_as_one_on_this_machine_does(cluster, tmp_path):
     process = _launch(tmp_path, *SWEEP, SLURM_CONF=cluster)
     said, complaint = process.communicate()
     assert process.returncode == 0, said + complaint
-    runs = Store(None, tmp_path, "small").runs("tags.kind = 'run'")
+    runs = _networks(tmp_path)
     assert sorted(run.data.tags["architecture"] for run in runs) == ["gru", "lstm"]
     for run in runs:
         assert run.info.status == "FINISHED"
         assert (run.data.tags["threads"], run.data.tags["concurrent_runs"]) == ("1", "1")
         assert f"{run.info.run_name}  ".ljust(26) in said
-    assert said.count("Test accuracy") == 2
+    assert said.count("Test accuracy") == 3  # that of the control too, which is no job of Slurm's
     assert f"Report: {tmp_path / 'reports' / 'small' / 'index.html'}" in said
 
 
@@ -170,7 +177,7 @@ def test_jobs_that_are_killed_and_put_into_the_queue_again_go_on_in_the_same_run
     process = _launch(tmp_path, *SWEEP, *LONG, SLURM_CONF=cluster)
     _until(lambda: _are_training(tmp_path), process)
     store = Store(None, tmp_path, "small")
-    before = {run.info.run_id for run in store.runs("tags.kind = 'run'")}
+    before = {run.info.run_id for run in _networks(tmp_path)}
     requeued, preempted = sorted(_queue(cluster))
     _slurm(cluster, "scontrol", "requeue", requeued)  # as an administrator does
     _slurm(cluster, "scancel", "--signal=USR2", preempted)  # as Slurm warns of preemption
@@ -180,7 +187,7 @@ def test_jobs_that_are_killed_and_put_into_the_queue_again_go_on_in_the_same_run
     said, complaint = process.communicate()
     print(said)
     assert process.returncode == 0, said + complaint
-    runs = store.runs("tags.kind = 'run'")
+    runs = _networks(tmp_path)
     assert {run.info.run_id for run in runs} == before
     for run in runs:
         assert run.info.status == "FINISHED"
@@ -198,7 +205,7 @@ def test_a_job_that_is_cancelled_is_recorded_and_does_not_stop_the_other(cluster
     said, _ = process.communicate()
     print(said)
     assert process.returncode == 1
-    runs = Store(None, tmp_path, "small").runs("tags.kind = 'run'")
+    runs = _networks(tmp_path)
     outcomes = {run.data.tags["architecture"]: run.data.tags["outcome"] for run in runs}
     assert outcomes == {"lstm": "failed", "gru": "finished"}
     last = said.splitlines()[-1]
@@ -228,4 +235,5 @@ def test_stopping_the_sweep_cancels_its_jobs(cluster, tmp_path):
     assert process.returncode == 130
     assert complaint.strip() == "Stopped; the next launch goes on from here"
     assert _queue(cluster) == {}
-    assert {run.info.status for run in Store(None, tmp_path, "small").runs()} == {"KILLED"}
+    (sweep,) = Store(None, tmp_path, "small").runs("tags.kind = 'sweep'")
+    assert {run.info.status for run in [sweep, *_networks(tmp_path)]} == {"KILLED"}
