@@ -112,10 +112,13 @@ class SweepCallback(Callback):
             _warn_of_crowding(first, at_a_time)
         if with_board:
             print(f"The lines of each run: {folder}/*/output.log")
-            at_end.enter_context(Board(*list_jobs(self.configs, folder), at_a_time))
         for control in controls:
             # Ahead of the networks: its probes leave behind what theirs need, and nothing is timed yet.
+            if with_board:  # in which it would have no epochs to show
+                print("The order-free control comes first", flush=True)
             run_job(control, folder, folder / "control")
+        if with_board:
+            at_end.enter_context(Board(*list_jobs(self.configs, folder), at_a_time))
 
     def stop(self, reason: str) -> None:
         """Leaves the store without a run that only seems to be running."""
