@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 from conftest import small_run
 
-from pipeline.config import Cell, RunConfig, fingerprint
+from pipeline.config import Cell, RunConfig, control_of, fingerprint
 from pipeline.tracking import (
     RunRecorder,
     Store,
     SweepPlan,
     TrackingError,
     ensure_failed,
+    find_sweep,
     is_done,
     load_runs,
     settle,
@@ -255,6 +256,105 @@ def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp
     child = store.client.get_run(first)
     assert child.data.tags["mlflow.parentRunId"] == parent.run_id
     assert tracked.sweep.length_edges == (50, 100, 150, 200)
+
+
+def test_the_control_finished_over_the_same_data_stands_beside_a_sweep_that_has_none(
+    store, tmp_path
+):
+    network = small_run(tmp_path)
+    control = control_of(network)
+    with track_sweep(store, SweepPlan.of([network])) as sweep:
+        _finish(store, network, 0.5, sweep.run_id)
+    assert load_runs(store).runs.architecture.tolist() == ["lstm"]
+    with pytest.raises(ValueError, match="oops"), track_run(store, control, None):
+        raise ValueError("oops")
+    assert load_runs(store).runs.architecture.tolist() == ["lstm"]
+    _finish(store, control, 0.6)
+    tracked = load_runs(store)
+    assert tracked.runs.architecture.tolist() == ["lstm", "nb_bigrams"]
+    assert tracked.runs.test_accuracy.tolist() == [0.5, 0.6]
+
+
+def test_a_control_that_failed_in_a_sweep_is_among_its_runs(store, tmp_path):
+    network = small_run(tmp_path)
+    control = control_of(network)
+    with track_sweep(store, SweepPlan.of([network, control])) as sweep:
+        with (
+            pytest.raises(ValueError, match="oops"),
+            track_run(store, control, sweep.run_id),
+        ):
+            raise ValueError("oops")
+        _finish(store, network, 0.5, sweep.run_id)
+    runs = load_runs(store).runs.set_index("architecture")
+    assert runs.status.to_dict() == {"lstm": "finished", "nb_bigrams": "failed"}
+    assert "oops" in runs.failure["nb_bigrams"]
+
+
+def test_a_sweep_carries_what_it_tuned_for_the_runs_that_never_began_too(store, tmp_path):
+    configs = [
+        small_run(tmp_path, train__learning_rate=rate, tuned=["learning_rate"])
+        for rate in (1e-3, 3e-3)
+    ]
+    with track_sweep(store, SweepPlan.of(configs)) as parent:
+        run_id = _finish(store, configs[0], 0.5, parent.run_id)
+    tracked = load_runs(store)
+    assert tracked.sweep.tuned == ("learning_rate",)
+    assert tracked.runs.status.tolist() == ["finished", "missing"]
+    assert tracked.runs.learning_rate.tolist() == [1e-3, 3e-3]
+    assert store.client.get_run(run_id).info.run_name == "lstm seed 0, learning_rate 0.001"
+
+
+def test_the_newest_sweep_of_which_a_network_was_trained_on_the_same_data_is_found(store, tmp_path):
+    def sweep(*configs: RunConfig):
+        return track_sweep(store, SweepPlan.of([*configs, control_of(configs[0])]))
+
+    assert find_sweep(store, "abc123") is None
+    first, second = (small_run(tmp_path, seed=seed) for seed in (0, 1))
+    with sweep(first) as old:
+        _finish(store, control_of(first), 0.5, old.run_id)
+        assert find_sweep(store, "abc123") is None
+        _finish(store, first, 0.5, old.run_id)
+    with sweep(first, second) as new:
+        pass
+    with sweep(second):  # nothing of it has run but the control that all have
+        pass
+    assert find_sweep(store, "abc123") == new.run_id
+    assert find_sweep(store, "other") is None
+
+
+def test_an_experiment_beside_is_looked_for_and_not_made(store, tmp_path):
+    assert store.beside("equal_units") is None
+    Store(None, tmp_path, "equal_units")
+    beside = store.beside("equal_units")
+    assert beside is not None
+    assert (beside.uri, beside.name) == (store.uri, "equal_units")
+    beside.client.delete_experiment(beside.experiment_id)
+    assert store.beside("equal_units") is None
+
+
+def test_an_epoch_that_the_budget_cut_short_does_not_count_for_the_time_of_one(store, tmp_path):
+    for seed, times in enumerate([(4.0, 6.0, 1.0), (3.0,)]):
+        config = small_run(tmp_path, seed=seed, train__max_seconds=11.0)
+        with track_run(store, config, None) as recorder:
+            for epoch, seconds in enumerate(times, 1):
+                recorder.metrics({"time/epoch_seconds": seconds}, epoch)
+    runs = load_runs(store).runs.set_index("seed")
+    assert runs.epoch_seconds[0] == 5.0
+    assert pd.isna(runs.epoch_seconds[1])
+    assert runs.max_seconds.tolist() == [11.0, 11.0]
+
+
+def test_what_does_nothing_is_no_parameter(store, tmp_path):
+    def params(config: RunConfig) -> dict[str, str]:
+        return store.client.get_run(_finish(store, config, 0.5)).data.params
+
+    lstm = params(small_run(tmp_path))
+    gru = params(small_run(tmp_path, architecture__cell=Cell.gru, seed=1))
+    control = params(control_of(small_run(tmp_path)))
+    assert lstm["forget_bias"] == "unit"
+    assert "forget_bias" not in gru
+    assert "None" not in {*lstm.values(), *gru.values()}
+    assert control == {"architecture": "nb_bigrams", "seed": "0", "data": "clauses"}
 
 
 def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, tmp_path):

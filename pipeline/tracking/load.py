@@ -133,9 +133,11 @@ def _find(
 
 
 def find_sweep(store: Store, data_fingerprint: str) -> str | None:
-    """The newest sweep of an experiment of which a run was trained on these data."""
+    """The newest sweep of an experiment of which a network was trained on these data."""
     trained = store.runs(f"tags.data_fingerprint = '{data_fingerprint}'")
-    fingerprints = {run.data.tags.get("fingerprint") for run in trained}
+    # Every sweep over these data holds the same control, so that it tells none from another.
+    networks = [run for run in trained if run.data.tags.get("architecture") != CONTROL]
+    fingerprints = {run.data.tags.get("fingerprint") for run in networks}
     for sweep in store.runs("tags.kind = 'sweep'"):
         if fingerprints & set(_load_json(store, sweep, "plan.json")["fingerprints"]):
             return sweep.info.run_id
