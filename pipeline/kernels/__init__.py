@@ -120,35 +120,28 @@ def _table_of_tokens(embedding: Any, token_ids: Any, turn: _Turn) -> _Table:
     """A row for each distinct token: a fourth of the rows, and a gradient without doubles."""
     ids, token = tf.unique(tf.reshape(token_ids, [-1]))
     features = tf.gather(tf.convert_to_tensor(embedding.embeddings), ids)
-    by_token = tf.argsort(token, stable=True)
-    return _Table(_rows(features, ids != 0), _reading(token, by_token, tf.size(ids), turn))
+    by_token = tf.argsort(token, stable=True)  # positions, ordered by their tokens
+    first = tf.range(turn.steps.shape[1])[:, None] * tf.size(ids)  # [D, 1]
+    reading = Reading(
+        rows=tf.gather(token, turn.positions) + first,
+        order=tf.reshape(tf.transpose(tf.gather(turn.steps, by_token)), [-1]),
+        segments=tf.reshape(tf.gather(token, by_token) + first, [-1]),
+    )
+    return _Table(_rows(features, ids != 0), reading)
 
 
 def _table_of_positions(features: Any, mask: Any, turn: _Turn) -> _Table:
-    """A row for each position of `features` <float>[B, T, F]."""
-    itself = tf.range(tf.size(mask))
+    """A row for each position of `features` <float>[B, T, F], which one step of a direction reads."""
     features = tf.reshape(features, [-1, features.shape[-1]])
-    rows = _rows(features, tf.reshape(mask, [-1]))
-    return _Table(rows, _reading(itself, itself, tf.size(mask), turn))
+    first = tf.range(turn.steps.shape[1])[:, None] * tf.size(mask)  # [D, 1]
+    order = tf.reshape(tf.transpose(turn.steps), [-1])
+    reading = Reading(turn.positions + first, order, segments=None)
+    return _Table(_rows(features, tf.reshape(mask, [-1])), reading)
 
 
 def _rows(features: Any, valid: Any) -> Any:
     valid = tf.cast(valid, tf.float32)[:, None]
     return tf.concat([features * valid, valid, 1 - valid], axis=1)
-
-
-def _reading(row: Any, by_row: Any, rows: Any, turn: _Turn) -> Reading:
-    """How the steps of both directions read a table.
-
-    row: <int32>[B * T], the row of each position. by_row: <int32>[B * T], the positions ordered by
-    their rows. rows: how many there are; those of the second direction follow those of the first.
-    """
-    first = tf.range(turn.steps.shape[1])[:, None] * rows  # [D, 1]
-    return Reading(
-        rows=tf.gather(row, turn.positions) + first,
-        order=tf.reshape(tf.transpose(tf.gather(turn.steps, by_row)), [-1]),
-        segments=tf.reshape(tf.gather(row, by_row) + first, [-1]),
-    )
 
 
 def _recur(cell: Cell, layer: Any, table: _Table, sequences: bool) -> Any:
@@ -178,8 +171,17 @@ def _by_position(outputs: Any, turn: _Turn) -> Any:
     """Outputs by step <float>[T, D, B, U] -> what Keras gives, <float>[B, T, D * U]."""
     length, _, batch, _ = tf.unstack(tf.shape(outputs))
     directions, units = outputs.shape[1], outputs.shape[3]
-    by_position = tf.gather(tf.reshape(outputs, [-1, units]), turn.steps)  # [B * T, D, U]
-    return tf.reshape(by_position, [batch, length, directions * units])
+    place = turn.positions * directions + tf.range(directions)[:, None]  # [T, D, B]
+
+    @tf.custom_gradient
+    def by_position(by_step: Any) -> tuple[Any, Callable[[Any], Any]]:
+        # The way back of a gather adds up; this one only takes everything back to where it was.
+        def gradient(upstream: Any) -> Any:
+            return tf.gather(tf.reshape(upstream, [-1, units]), place)
+
+        return tf.gather(tf.reshape(by_step, [-1, units]), turn.steps), gradient
+
+    return tf.reshape(by_position(outputs), [batch, length, directions * units])
 
 
 def _side_by_side(outputs: Any) -> Any:

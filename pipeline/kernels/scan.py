@@ -20,12 +20,13 @@ class Reading(NamedTuple):
 
     rows: <int32>[T, D, B].
     order: <int32>[T * D * B], the steps, counted through T, D and B, ordered by the row they read.
-    segments: <int32>[T * D * B], the row that each of these reads: all N, rising.
+    segments: <int32>[T * D * B], the row that each of these reads: all N, rising. None where every row
+      is read by exactly one step.
     """
 
     rows: Any
     order: Any
-    segments: Any
+    segments: Any | None
 
 
 def scan(
@@ -82,7 +83,7 @@ def _back(
 ) -> Tensors:
     """-> the gradients of the projected inputs, of `recurrent` and of `bias`.
 
-    Each row of the projected inputs was read by many steps. The sum over them runs through the
+    A row of the projected inputs may have been read by many steps. The sum over them runs through the
     steps in the order of the rows: faster than adding here and there, and the same each time.
     """
     zero = _zero_state(reading, recurrent)
@@ -106,10 +107,11 @@ def _back(
     dweights = tuple(tf.zeros_like(weight) for weight in (recurrent, *bias))
     start = (length - 1, dstates, tape, dweights, tf.TensorArray(tf.float32, length))
     _, _, _, dweights, dinputs = _loop(lambda t, *_: t >= 0, iterate, start)
+    by_step = tf.reshape(dinputs.stack(), [-1, recurrent.shape[-1]])
+    if reading.segments is None:
+        return tf.gather(by_step, reading.order), *dweights
     dprojected = tf.raw_ops.SparseSegmentSum(
-        data=tf.reshape(dinputs.stack(), [-1, recurrent.shape[-1]]),
-        indices=reading.order,
-        segment_ids=reading.segments,
+        data=by_step, indices=reading.order, segment_ids=reading.segments
     )
     return dprojected, *dweights
 
