@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline import statistics
 from pipeline.config import CONTROL
 from pipeline.control import Control, Group, stand_beside
+from pipeline.curves import even_ranges
 from pipeline.fading import Fading, fade
 from pipeline.memory import Memory, remember
 from pipeline.selection import SETTINGS, Tuning, describe_run, select_runs
@@ -368,7 +369,7 @@ def _distance_groups(answers: _Answers) -> list[_Group]:
         return []
     distances = answers.traits.distance
     furthest = int(distances.max())
-    edges = [low for low, _ in statistics.even_ranges(furthest)[1:]]
+    edges = [low for low, _ in even_ranges(furthest)[1:]]
     return _rising_groups(distances, edges, furthest)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import statistics
+from pipeline.curves import resample_curves
 
 SCORE_COLUMNS = tuple("along question low high reviews accuracy ci_low ci_high".split())
 LEAD_COLUMNS = tuple(
@@ -77,7 +78,7 @@ def stand_beside(
                 "reviews": int(group.members.sum()),
             }
             scores.append(place | _score(correct[group.members], rng))
-            curves = statistics.resample_curves(gaps[:, None, group.members], rng)
+            curves = resample_curves(gaps[:, None, group.members], rng)
             for name, members in architectures.items():
                 found = statistics.contrast(curves.only(0), [(1.0, members)])
                 leads.append(

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import statistics
+from pipeline.curves import Curves, half_life, resample_curves
 
 SIGNAL = ["kind", "head", "layer", "direction"]
 CURVE_COLUMNS = (*("architecture", *SIGNAL), *"distance reviews runs share low high".split())
@@ -67,12 +68,12 @@ def fade(
     notes: list[str] = []
     for names, part in _by_architecture(probes.get("retention"), runs, SIGNAL, notes):
         scores, distances = _stack(part, "distance", "value")
-        resampled = statistics.resample_curves(relative(scores), rng)
+        resampled = resample_curves(relative(scores), rng)
         curves += _describe_curve(names, distances, resampled, scores.shape[2])
         half_lives.append(_describe_half_life(names, distances, resampled))
     for names, part in _by_architecture(probes.get("gates"), runs, ["layer", "direction"], notes):
         scores, _ = _stack(part, "unit", "log_gate")
-        constants.append(names | describe_constants(statistics.resample_curves(scores, rng)))
+        constants.append(names | describe_constants(resample_curves(scores, rng)))
     lesson = _gather_lesson(probes.get("lesson"), runs)
     if not curves and not constants and lesson.empty:
         return None
@@ -152,7 +153,7 @@ def relative(scores: Floats) -> Floats:
 
 
 def _describe_curve(
-    names: Row, distances: NDArray[np.int64], curves: statistics.Curves, reviews: int
+    names: Row, distances: NDArray[np.int64], curves: Curves, reviews: int
 ) -> list[Row]:
     runs = range(len(curves.values))
     rows = []
@@ -170,13 +171,13 @@ def _describe_curve(
     return rows
 
 
-def _describe_half_life(names: Row, distances: NDArray[np.int64], curves: statistics.Curves) -> Row:
-    found = statistics.half_life(distances, curves, range(len(curves.values)))
+def _describe_half_life(names: Row, distances: NDArray[np.int64], curves: Curves) -> Row:
+    found = half_life(distances, curves, range(len(curves.values)))
     ends = {name: getattr(found, name) for name in ("value", "low", "high", "furthest", "rises")}
     return names | ends
 
 
-def describe_constants(curves: statistics.Curves) -> dict[str, float]:
+def describe_constants(curves: Curves) -> dict[str, float]:
     """The columns of `TIME_COLUMNS` from runs on.
 
     curves: the mean logarithms of gates, the conditions being units. The interval is on a log scale.

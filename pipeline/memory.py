@@ -17,6 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import statistics
+from pipeline.curves import (
+    Curves,
+    Reach,
+    distance_under,
+    effective_context,
+    even_ranges,
+    half_life,
+    resample_curves,
+)
 
 CURVE_COLUMNS = tuple(
     "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees margin"
@@ -161,8 +170,8 @@ class _Asked:
 
     probe: str
     conditions: list[_Condition]
-    accuracy: statistics.Curves
-    margins: dict[str, statistics.Curves]
+    accuracy: Curves
+    margins: dict[str, Curves]
     agreement: NDArray[np.float64]
     reviews: int
     chance: float
@@ -181,9 +190,9 @@ def _resample(laid: _Layout, probe: str, rng: np.random.Generator) -> _Asked:
     return _Asked(
         probe=probe,
         conditions=conditions,
-        accuracy=statistics.resample_curves(correct, rng),
+        accuracy=resample_curves(correct, rng),
         margins={
-            question: statistics.resample_curves(by_condition(column), rng)
+            question: resample_curves(by_condition(column), rng)
             for question, column in columns.items()
         },
         agreement=by_condition("agrees").mean(axis=2),
@@ -252,11 +261,11 @@ def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
             lengths = [asked.conditions[place].distance or 0 for place in places]
             if asked.probe == "context":
                 curves = asked.accuracy.under([*places, 0])
-                reach = statistics.effective_context(lengths, curves, members, asked.chance)
+                reach = effective_context(lengths, curves, members, asked.chance)
                 found = {("effective", ""): reach}
             else:
                 found = {
-                    ("half_life", question): statistics.half_life(
+                    ("half_life", question): half_life(
                         [0, *lengths], curves.under([0, *places]), members
                     )
                     for question, curves in asked.margins.items()
@@ -268,7 +277,7 @@ def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
     return rows
 
 
-def _reach_row(name: str, probe: str, measure: str, question: str, reach: statistics.Reach) -> Row:
+def _reach_row(name: str, probe: str, measure: str, question: str, reach: Reach) -> Row:
     return {
         "architecture": name,
         "probe": probe,
@@ -293,7 +302,7 @@ def _score_quiz(laid: _Layout, rng: np.random.Generator) -> list[Row]:
     rows = []
     for texts, inside in _kinds_of_texts(table).items():
         furthest = int(distances[inside].max()) if inside.any() else 0
-        ranges = [(0, furthest), *statistics.even_ranges(furthest)]
+        ranges = [(0, furthest), *even_ranges(furthest)]
         if texts == "lesson":
             ranges = [(0, furthest), *((d, d) for d in np.unique(distances[inside]).tolist())]
         groups = np.stack([(distances >= a) & (distances <= b) & inside for a, b in ranges])
@@ -354,7 +363,7 @@ def _find_passing(laid: _Layout, rng: np.random.Generator) -> list[Row]:
     correct = laid.stack("correct", test).astype(bool)
     distances = laid.first.distance.to_numpy()[test]
     architectures: Sequence[statistics.Rows] = list(laid.members.values())
-    found = statistics.distance_under(PASSING, correct, distances, architectures, rng)
+    found = distance_under(PASSING, correct, distances, architectures, rng)
     return [
         _reach_row(name, "quiz", "under_75", "both", reach)
         for name, reach in zip(laid.members, found, strict=True)

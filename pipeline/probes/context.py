@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
-from pipeline import statistics
 from pipeline.config import ProbeConfig
+from pipeline.curves import describe_reach, effective_context, resample_curves
 from pipeline.probes.frame import (
     FEWEST_REVIEWS,
     ProbeResult,
@@ -96,8 +96,8 @@ def _summarize(table: pd.DataFrame, reviews: Reviews, config: ProbeConfig) -> Pr
     for side in SIDES:
         part = table[table.condition == side].correct.to_numpy().reshape(-1, len(reviews))
         scores = np.concatenate([part, whole[None]])[None].astype(float)
-        curves = statistics.resample_curves(scores, np.random.default_rng(config.seed))
-        reach = statistics.effective_context(config.context_lengths, curves, [0], chance)
+        curves = resample_curves(scores, np.random.default_rng(config.seed))
+        reach = effective_context(config.context_lengths, curves, [0], chance)
         metrics[f"effective_{side}"] = reach.value
-        facts[f"effective_{side}"] = statistics.describe_reach(reach, "the whole text")
+        facts[f"effective_{side}"] = describe_reach(reach, "the whole text")
     return ProbeResult("context", table, metrics, facts)

@@ -12,8 +12,8 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from pipeline import statistics
 from pipeline.config import ProbeConfig
+from pipeline.curves import describe_reach, half_life, resample_curves
 from pipeline.probes.frame import (
     FEWEST_REVIEWS,
     ProbeResult,
@@ -115,10 +115,10 @@ def _summarize(
             column = f"{head.name}_margin" if number else "margin"
             name = f"half_life_{side}" + (f"/{head.name}" if number else "")
             margins = np.concatenate([plain[column], part[column]]).reshape(-1, len(plain))
-            curves = statistics.resample_curves(margins[None], np.random.default_rng(config.seed))
-            reach = statistics.half_life([0, *config.distances], curves, [0])
+            curves = resample_curves(margins[None], np.random.default_rng(config.seed))
+            reach = half_life([0, *config.distances], curves, [0])
             metrics[name] = reach.value
-            facts[name] = statistics.describe_reach(reach, f"beyond {furthest}")
+            facts[name] = describe_reach(reach, f"beyond {furthest}")
     alone = table[(table.condition == ALONE) & (table.distance == furthest)]
     metrics["filler_alone_accuracy"] = float(alone.correct.mean())
     for name in subject.heads[0].classes:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline import statistics
 from pipeline.config import ProbeConfig
+from pipeline.curves import resample_curves
 from pipeline.fading import describe_constants
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
 from pipeline.probes.trace import DIRECTIONS, KEEP_GATES, LayerTrace, label, trace_tests
@@ -76,7 +76,7 @@ def _summarize(table: pd.DataFrame, subject: Subject, config: ProbeConfig) -> Pr
         for direction in table.direction.unique():
             part = table[(table.layer == number) & (table.direction == direction)]
             scores = part.pivot(index="unit", columns="review_id", values="log_gate").to_numpy()
-            found = describe_constants(statistics.resample_curves(scores[None], rng))
+            found = describe_constants(resample_curves(scores[None], rng))
             name = "time_constant" + label(subject.network.architecture, number, direction)
             metrics |= {f"{name}_{q}": found[q] for q in ("lower", "median", "upper")}
             facts[name] = f"{found['median']:.3g} steps"

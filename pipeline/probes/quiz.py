@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline import clauses, statistics
+from pipeline import clauses
 from pipeline.config import ClausesConfig, ProbeConfig
+from pipeline.curves import describe_reach, distance_under
 from pipeline.probes.frame import (
     Answers,
     ProbeResult,
@@ -88,7 +89,7 @@ def _summarize(table: pd.DataFrame, config: ProbeConfig) -> ProbeResult:
     metrics = {name: float(values.mean()) for name, values in parts.items() if len(values)}
     correct = test.correct.to_numpy()[None]
     rng = np.random.default_rng(config.seed)
-    reach = statistics.distance_under(PASSING, correct, test.distance.to_numpy(), [[0]], rng)[0]
+    reach = distance_under(PASSING, correct, test.distance.to_numpy(), [[0]], rng)[0]
     metrics["under_75"] = reach.value
-    facts = {"under_75": statistics.describe_reach(reach, f"beyond {test.distance.max()}")}
+    facts = {"under_75": describe_reach(reach, f"beyond {test.distance.max()}")}
     return ProbeResult("quiz", table, metrics, facts)

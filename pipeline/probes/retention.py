@@ -27,8 +27,8 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from pipeline import statistics
 from pipeline.config import ArchitectureConfig, ProbeConfig
+from pipeline.curves import describe_reach, half_life, resample_curves
 from pipeline.fading import relative
 from pipeline.probes.frame import ProbeResult, Subject
 from pipeline.probes.gates import log_kept
@@ -160,11 +160,11 @@ def _summarize(
     facts = {}
     for signal, values in curves.items():
         rng = np.random.default_rng(config.seed)
-        resampled = statistics.resample_curves(relative(values[None]), rng)
-        reach = statistics.half_life(distances, resampled, [0])
+        resampled = resample_curves(relative(values[None]), rng)
+        reach = half_life(distances, resampled, [0])
         name = _name(signal, subject.heads, subject.network.architecture)
         metrics[name] = reach.value
-        facts[name] = statistics.describe_reach(reach, f"beyond {distances[-1]}")
+        facts[name] = describe_reach(reach, f"beyond {distances[-1]}")
     return ProbeResult("retention", table, metrics, facts)
 
 
