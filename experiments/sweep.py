@@ -150,6 +150,7 @@ class SweepCallback(Callback):
             settings = tracked.sweep.tuned
             comparison, page = make_report(tracked, self.store)
             self.parent.metrics(_aggregate(comparison.runs))
+        self.parent.file(page, "report")  # so that it is also where only the server is seen
         print(f"\nReport: {page}\nCompare the runs in MLflow: {_pages(self.store)}")
         for run in failed.itertuples():
             name = describe_run(run, settings)

@@ -415,7 +415,7 @@ def _against_cost(
         axis=alt.Axis(
             title=f"{name[0].upper()}{name[1:]}" + f" ({unit})" * (unit != name),
             tickCount=7,
-            format="~s",
+            format="~s" if unit == "parameters" else ",~g",
         ),
     )
     y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=share_axis())

@@ -14,6 +14,28 @@
       ? JSON.parse(JSON.stringify(spec).replace(/#[0-9a-f]{6}\b/g, (colour) => onDark[colour] || colour))
       : spec;
 
+  // On a telephone a title is wider than its axis; it goes on in further lines.
+  const fitted = (spec, width) => {
+    const most = Math.floor(width / 9);
+    const lines = (title) => title.split(" ").reduce((all, word) => {
+      const last = all.at(-1);
+      return last && last.length + word.length >= most ? [...all, word] : [...all.slice(0, -1), last ? `${last} ${word}` : word];
+    }, [""]);
+    return JSON.parse(JSON.stringify(spec), (key, value) => {
+      const title = key === "x" && value && value.axis && value.axis.title;
+      return typeof title === "string" && title.length > most ? { ...value, axis: { ...value.axis, title: lines(title) } } : value;
+    });
+  };
+
+  // What was there before the script is drawn for paper: it is kept, to be printed.
+  const keepForPaper = (place) => {
+    const paper = document.createElement("div");
+    paper.className = "paper";
+    paper.append(...place.childNodes);
+    place.after(paper);
+    place.classList.remove("still");
+  };
+
   const follow = (name) => {
     followed = name === followed ? "" : name;
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.value === followed && followed !== ""));
@@ -25,10 +47,10 @@
       const place = document.getElementById(`chart-${name}`);
       if (views.has(name)) views.get(name).finalize();
       const label = place.getAttribute("aria-label");
-      const { view } = await vegaEmbed(place, themed(spec, isDark), {
+      if (place.classList.contains("still")) keepForPaper(place);
+      const { view } = await vegaEmbed(place, fitted(themed(spec, isDark), place.clientWidth), {
         renderer: "svg", actions: false, tooltip: { theme: isDark ? "dark" : "light" },
       });
-      place.classList.remove("still");
       place.setAttribute("aria-label", label);
       // The label above says what the figure is, and the table below it says the rest.
       place.querySelector("svg")?.setAttribute("aria-hidden", "true");

@@ -350,12 +350,17 @@ def describe_pairs(comparison: Comparison) -> str:
     sentence = f"{', '.join(said)}."
     seen = comparison.pairwise.detectable.dropna()
     if len(seen):
-        ends = list(dict.fromkeys([f"{100 * seen.min():.1f}", f"{100 * seen.max():.1f}"]))
+        ends = list(dict.fromkeys(map(_shown_detectable, (seen.min(), seen.max()))))
         sentence += (
             " A number is the row less the column, in points; the smallest difference that this "
             f"sweep would have seen is {' to '.join(ends)} points, by the pair."
         )
     return sentence
+
+
+def _shown_detectable(difference: float) -> str:
+    """Few runs that disagree would have seen nothing that there can be."""
+    return f"{100 * difference:.1f}" if difference < 1 else "more than 100"
 
 
 def describe_frontier(names: Sequence[str], cost: str, others: bool) -> str:
