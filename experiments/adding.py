@@ -19,7 +19,8 @@ from rich.table import Table
 
 from experiments.compare import summarise_model
 from experiments.standing import update_standing
-from pipeline.config import AddingConfig, RunConfig, without_effect
+from pipeline.composition import without_effect
+from pipeline.config import AddingConfig, RunConfig
 from pipeline.report import describe_steps, write_yardstick
 from pipeline.report.tables import rows_of
 from pipeline.yardstick import AddingRuns, Yardstick, summarise

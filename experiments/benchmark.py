@@ -57,14 +57,8 @@ from experiments.benchmark_report import (
 from experiments.program import CONF, Failure, report_error
 from experiments.turns import Turn
 from experiments.workload import prepare_texts
-from pipeline.config import (
-    ROOT,
-    ArchitectureConfig,
-    Cell,
-    available_cores,
-    build,
-    register_schemas,
-)
+from pipeline.composition import available_cores, build, register_schemas
+from pipeline.config import ROOT, ArchitectureConfig, Cell
 
 TOLERANCE = 1e-4  # between the logits of arrangements with equal weights
 REVIEWS = (1_000, 5_000, 25_000)

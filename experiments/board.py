@@ -24,7 +24,8 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.standing import Standing, State, read_standing
-from pipeline.config import AddingConfig, RunConfig, as_used
+from pipeline.composition import as_used
+from pipeline.config import AddingConfig, RunConfig
 
 _STYLES = {
     State.waiting: "dim",

@@ -19,7 +19,7 @@ from typing import Any
 
 from experiments.compare import run
 from experiments.program import report_error
-from pipeline.config import from_plain
+from pipeline.composition import from_plain
 
 FINISHED, FAILED, DIVERGED, ABANDONED = 0, 1, 3, 4
 

@@ -22,7 +22,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config import DATA, ConfigError, DataError, known_keys, may_hold, register_schemas
+from pipeline.composition import known_keys, may_hold, register_schemas
+from pipeline.config import DATA, ConfigError, DataError
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from experiments.adding import make_yardstick
 from experiments.program import report_error, run_program
 from pipeline.comparison import Comparison, ReportError, TrackedRuns, compare
-from pipeline.config import build
+from pipeline.composition import build
 from pipeline.report import write_report
 from pipeline.yardstick import AddingRuns
 

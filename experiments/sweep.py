@@ -34,15 +34,8 @@ from experiments.job import ABANDONED, DIVERGED, FAILED, FINISHED, is_gone, laun
 from experiments.program import at_end, report_error
 from experiments.slurm import need_sbatch, uses_slurm, warn_of_one_file, warnings_held
 from experiments.standing import State, update_standing
-from pipeline.config import (
-    AddingConfig,
-    ConfigError,
-    RunConfig,
-    as_plain,
-    available_cores,
-    build,
-    control_of,
-)
+from pipeline.composition import as_plain, available_cores, build, control_of
+from pipeline.config import AddingConfig, ConfigError, RunConfig
 
 if TYPE_CHECKING:
     from pipeline.tracking import Store

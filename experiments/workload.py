@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.config import Device, DeviceConfig, ImdbConfig, TokenizerConfig, available_cores
+from pipeline.composition import available_cores
+from pipeline.config import Device, DeviceConfig, ImdbConfig, TokenizerConfig
 from pipeline.tokens import EncodedSplit, cut_split, encode_texts, train_tokenizer
 
 MOST_REVIEWS = 25_000

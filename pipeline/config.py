@@ -1,9 +1,8 @@
-"""The vocabulary of a run: what may be chosen, what it may hold, and what identifies it.
+"""The vocabulary of a run: what may be chosen, and what it may hold.
 
-Hydra composes the files under `conf/` onto these dataclasses; `build` turns the composed tree into
-plain objects and checks every value, so that each stage can trust the sub-config it is given. What a
-field may hold stands at the field. Nothing here imports TensorFlow: a wrong configuration is refused
-at once.
+Hydra composes the files under `conf/` onto these dataclasses, and `pipeline.composition` checks what
+comes out by what stands at each field. Neither imports TensorFlow: a wrong configuration is refused at
+once.
 
 The dataclasses are not frozen, because Hydra refuses every override on a frozen one. The members of
 the enums are lower case, because OmegaConf reads them by name: `architecture.cell=lstm`.
@@ -11,23 +10,17 @@ the enums are lower case, because OmegaConf reads them by name: `architecture.ce
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import itertools
-import json
 import math
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf import MISSING
 
 from pipeline import sizes
 
@@ -426,7 +419,7 @@ class RunConfig:
 
 
 DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig, "adding": AddingConfig}
-_SECTIONS = {
+SECTIONS = {
     "tokenizer": TokenizerConfig,
     "architecture": ArchitectureConfig,
     "train": TrainConfig,
@@ -434,266 +427,3 @@ _SECTIONS = {
     "device": DeviceConfig,
     "tracking": TrackingConfig,
 }
-
-
-def register_schemas() -> None:
-    """Makes the dataclasses known to Hydra, under the names that the files in `conf/` build on."""
-    OmegaConf.register_new_resolver("default_workers", default_workers, replace=True)
-    store = ConfigStore.instance()
-    store.store(name="run_schema", node=RunConfig)
-    for name, node in (DATA | _SECTIONS).items():
-        store.store(group="schema", name=name, node=node)
-
-
-def default_workers(device: Device | str) -> int:
-    """Runs at a time: one for each core this process may use, and one alone on a GPU."""
-    kind = getattr(device, "name", device)  # OmegaConf hands over the member of the enum
-    on_gpu = kind == "gpu" or (kind == "auto" and has_gpu())
-    return 1 if on_gpu else available_cores()
-
-
-def available_cores() -> int:
-    """The cores this process may use; in a job of Slurm's those it was given, bound to them or not."""
-    bound = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
-    return min(cores, int(os.environ.get("SLURM_CPUS_ON_NODE", cores)))
-
-
-def has_gpu() -> bool:
-    """Whether an NVIDIA device is visible, found out without TensorFlow."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
-
-
-def build(tree: DictConfig) -> RunConfig:
-    """The composed tree as checked objects.
-
-    Raises:
-      ConfigError: a value is missing or outside what its field may hold.
-    """
-    _refuse_unknown(RunConfig, tree)
-    try:
-        config = OmegaConf.to_object(tree)
-    except MissingMandatoryValue as error:
-        key = str(error.full_key)
-        raise ConfigError(f"{key} is not set; give it as {key}=...") from None
-    assert isinstance(config, RunConfig)
-    check(config)
-    _resolve_architecture(config)
-    _resolve_paths(config)
-    return control_of(config) if config.control else config
-
-
-def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
-    """Hydra lets `+name=value` add any key, which would then do nothing."""
-    known = {entry.name for entry in dataclasses.fields(schema)}
-    for name in tree:
-        if name not in known:
-            raise ConfigError(
-                f"unknown key {prefix}{name}; {schema.__name__} has {', '.join(sorted(known))}"
-            )
-        if not OmegaConf.is_missing(tree, name) and isinstance(tree[name], DictConfig):
-            section = OmegaConf.get_type(tree, name)
-            assert section is not None
-            _refuse_unknown(section, tree[name], f"{prefix}{name}.")
-
-
-def _resolve_architecture(config: RunConfig) -> None:
-    """What follows from other settings, so that it stands with the run: units, and steps to remember."""
-    architecture = config.architecture
-    if architecture.forget_bias != ForgetBias.unit and architecture.cell != Cell.lstm:
-        raise ConfigError(
-            f"architecture.forget_bias is {architecture.forget_bias.name}, but only an lstm has a "
-            f"forget gate: with architecture.cell {architecture.cell.name} it may hold unit"
-        )
-    if architecture.forget_bias == ForgetBias.chrono and architecture.chrono_steps is None:
-        read = config.tokenizer.max_length
-        read = config.data.length if isinstance(config.data, AddingConfig) else read
-        architecture.chrono_steps = max(2, read)
-    if architecture.recurrent_parameters is not None:
-        layers = architecture.recurrent_layers
-        if config.data.features is not None:
-            layers = dataclasses.replace(layers, features=config.data.features)
-        architecture.units = _solve_units(architecture, layers)
-
-
-def _solve_units(architecture: ArchitectureConfig, layers: sizes.RecurrentLayers) -> int:
-    weights = architecture.recurrent_parameters
-    assert weights is not None
-    units = layers.solve_units(weights)
-    found = layers.count_weights(units)
-    if abs(found - weights) > sizes.TOLERANCE * weights:
-        raise ConfigError(
-            f"architecture.recurrent_parameters is {weights}, and no units of {architecture.name} come "
-            f"within {sizes.TOLERANCE:.0%} of it; it may hold {found}, the weights of {units} units"
-        )
-    return units
-
-
-def _resolve_paths(config: RunConfig) -> None:
-    """Paths as seen from where the program was started: jobs run elsewhere."""
-    config.root = str(Path(config.root).expanduser().resolve())
-    for name in ("path", "test_path", "data_dir"):
-        value = getattr(config.data, name, None)
-        if value and "://" not in value:
-            setattr(config.data, name, str(Path(value).expanduser().resolve()))
-
-
-def check(config: RunConfig) -> None:
-    """Raises `ConfigError` for the first value that its field may not hold."""
-    if "@" in (config.tracking.uri or ""):
-        # Not shown: the configuration is kept with every run, and so would be what is secret in it.
-        raise ConfigError(
-            "tracking.uri holds a user or a password; take them out of the address, and set "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the "
-            "environment"
-        )
-    for key, value, metadata in _walk(config):
-        if "check" in metadata and not metadata["check"](value):
-            raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
-    if config.architecture.name == CONTROL and not config.control:
-        raise ConfigError(f"architecture.name is {CONTROL}, which is the control's (control=true)")
-    if config.control and isinstance(config.data, AddingConfig):
-        raise ConfigError("control is true, which is for texts; with data=adding it may hold false")
-
-
-def control_of(config: RunConfig) -> RunConfig:
-    """The order-free control that stands beside a run: on the same texts, which it reads whole.
-
-    It asks for no GPU: where the sweep of a cluster is launched, and the control trained, is often none.
-    """
-    return dataclasses.replace(
-        config,
-        tokenizer=dataclasses.replace(config.tokenizer, max_length=2**31 - 1),
-        architecture=dataclasses.replace(config.architecture, name=CONTROL),
-        device=dataclasses.replace(config.device, kind=Device.cpu),
-        seed=0,
-        control=True,
-    )
-
-
-def may_hold(key: str) -> str | None:
-    """What the value at a dotted key such as `architecture.units` may hold, where that is said."""
-    for known, entry in _fields():
-        if known == key:
-            return entry.metadata.get("may_hold")
-    return None
-
-
-def known_keys() -> set[str]:
-    """Every dotted key that a run may set."""
-    return {key for key, _ in _fields()}
-
-
-def _fields() -> Iterator[tuple[str, dataclasses.Field[Any]]]:
-    sections = [*_SECTIONS.items(), *(("data", node) for node in DATA.values())]
-    for name, section in sections:
-        for entry in dataclasses.fields(section):
-            yield f"{name}.{entry.name}", entry
-    for entry in dataclasses.fields(RunConfig):
-        yield entry.name, entry
-
-
-def _walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    for entry in dataclasses.fields(config):
-        value = getattr(config, entry.name)
-        if dataclasses.is_dataclass(value):
-            yield from _walk(value, f"{prefix}{entry.name}.")
-        else:
-            yield f"{prefix}{entry.name}", value, entry.metadata
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{','.join(map(_shown, value))}]"
-    return value.name if isinstance(value, Enum) else repr(value)
-
-
-def as_plain(config: Any) -> dict[str, Any]:
-    """A config as nested dictionaries of JSON values, enums by name."""
-    return json.loads(json.dumps(dataclasses.asdict(config), default=lambda value: value.name))
-
-
-def as_used(config: RunConfig) -> dict[str, Any]:
-    """`as_plain` without what does nothing with the data of this run."""
-    plain = as_plain(config)
-    for key in config.data.unused:
-        *sections, name = key.split(".")
-        del (plain[sections[0]] if sections else plain)[name]
-    return plain
-
-
-def without_effect(config: RunConfig) -> list[str]:
-    """The dotted keys that hold other than their default and do nothing with the data of this run."""
-    sections = {name: section() for name, section in _SECTIONS.items()}
-    standard = dataclasses.replace(config, data=type(config.data)(), tuned=[], **sections)
-    defaults = {key: value for key, value, _ in _walk(standard)}
-    unused = tuple(f"{key}." for key in config.data.unused)
-    return [
-        key
-        for key, value, _ in _walk(config)
-        if f"{key}.".startswith(unused) and value != defaults[key]
-    ]
-
-
-def from_plain(plain: dict[str, Any]) -> RunConfig:
-    """The config that `as_plain` gave.
-
-    Raises:
-      ConfigError: it is of another version, or no longer holds, such as the path of a table.
-    """
-    sections = {name: section() for name, section in _SECTIONS.items()}
-    try:
-        schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
-        tree = OmegaConf.merge(OmegaConf.structured(schema), plain)
-    except (OmegaConfBaseException, KeyError, TypeError) as error:
-        raise ConfigError(f"not a configuration of a run: {str(error).splitlines()[0]}") from error
-    assert isinstance(tree, DictConfig)
-    return build(tree)
-
-
-def fingerprint(config: RunConfig) -> str:
-    """What determines the result of a run: its configuration, its data and the code of the stages.
-
-    Where a run is computed, tracked and compared does not count, nor does where its data lies or how
-    its answers are grouped by length: a person's own table counts with its content.
-    """
-    plain = as_used(config)
-    sections = ["control"] if config.control else ["tokenizer", "architecture", "train", "seed"]
-    determining = {name: plain[name] for name in sections if name in plain}
-    data = plain["data"]
-    for name in ("data_dir", "length_edges"):
-        data.pop(name, None)
-    for name in ("path", "test_path"):
-        if data.get(name):
-            data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
-    stages = _ADDING_STAGES if isinstance(config.data, AddingConfig) else _STAGES
-    stages = _CONTROL_STAGES if config.control else stages
-    return code_fingerprint([determining, data], stages)
-
-
-def probe_fingerprint(config: ProbeConfig) -> str:
-    """What determines the tables of the probes of a trained run: their settings and their code."""
-    return code_fingerprint(as_plain(config), _PROBE_STAGES)
-
-
-def code_fingerprint(settings: Any, stages: list[str]) -> str:
-    """Of settings (JSON values) and the code of modules or packages of the pipeline, by name."""
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(json.dumps(settings, sort_keys=True).encode())
-    for stage in stages:
-        folder = Path(__file__).parent
-        for file in sorted([*folder.glob(f"{stage}.py"), *folder.glob(f"{stage}/*.py")]):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-# The stages whose code decides what numbers come out: of a run, of one on the adding problem,
-# of the control, and of probes.
-_STAGES = [
-    *("clauses", "reviews", "tokens", "batches"),
-    *("architectures", "kernels", "training", "predictions"),
-]
-_ADDING_STAGES = ["adding", "architectures", "kernels", "solving"]
-_CONTROL_STAGES = ["clauses", "reviews", "baseline", "predictions"]
-_PROBE_STAGES = ["baseline", "probes"]

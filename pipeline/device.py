@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.config import ConfigError, Device, DeviceConfig, available_cores
+from pipeline.composition import available_cores
+from pipeline.config import ConfigError, Device, DeviceConfig
 
 
 @dataclass(frozen=True)

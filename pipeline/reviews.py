@@ -23,7 +23,13 @@ import requests
 from filelock import FileLock
 
 from pipeline import clauses
-from pipeline.config import ClausesConfig, CsvConfig, DataConfig, DataError, ImdbConfig
+from pipeline.config import (
+    ClausesConfig,
+    CsvConfig,
+    DataConfig,
+    DataError,
+    ImdbConfig,
+)
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 PATIENCE = 600_000  # milliseconds
 # What a browser would tell its maker by itself; and no name leads anywhere.
@@ -45,6 +45,10 @@ class Visit:
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
+    def note(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            self.complaints.append(said.text)
+
 
 @contextmanager
 def visit(browser: Browser, *, width: int = 1280, **settings: Any) -> Iterator[Visit]:
@@ -54,9 +58,6 @@ def visit(browser: Browser, *, width: int = 1280, **settings: Any) -> Iterator[V
     made = Visit(context.new_page())
     made.page.on("request", lambda request: made.asked.append(request.url))
     made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
-    made.page.on(
-        "console",
-        lambda said: said.type in ("error", "warning") and made.complaints.append(said.text),
-    )
+    made.page.on("console", made.note)
     yield made
     context.close()

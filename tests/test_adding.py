@@ -22,7 +22,8 @@ from pipeline.adding import (
     draw_sequences,
 )
 from pipeline.architectures import build_regressor, forward_of
-from pipeline.config import AddingConfig, ArchitectureConfig, Cell, TrainConfig, fingerprint
+from pipeline.composition import fingerprint
+from pipeline.config import AddingConfig, ArchitectureConfig, Cell, TrainConfig
 from pipeline.kernels import fuse
 from pipeline.solving import SolveResult, Validation, mean_squared_error, read_values, solve
 from pipeline.training import Outcome

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pytest
@@ -336,7 +336,7 @@ def _letters(text: str) -> str:
 
 @pytest.mark.parametrize(("name", "scheme"), [("report", "light"), ("adding", "dark")])
 def test_the_print_has_every_figure_and_every_table(
-    made: Made, browser: Browser, name: str, scheme: str, tmp_path: Path
+    made: Made, browser: Browser, name: str, scheme: Literal["light", "dark"], tmp_path: Path
 ) -> None:
     with opened(made, browser, name, color_scheme=scheme) as seen:
         # One architecture is followed on the screen; paper shows all.

@@ -9,6 +9,17 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, small_run
 
+from pipeline.composition import (
+    as_plain,
+    build,
+    check,
+    control_of,
+    fingerprint,
+    from_plain,
+    may_hold,
+    register_schemas,
+    without_effect,
+)
 from pipeline.config import (
     CONTROL,
     AddingConfig,
@@ -19,15 +30,6 @@ from pipeline.config import (
     ForgetBias,
     Keep,
     RunConfig,
-    as_plain,
-    build,
-    check,
-    control_of,
-    fingerprint,
-    from_plain,
-    may_hold,
-    register_schemas,
-    without_effect,
 )
 
 
@@ -299,14 +301,14 @@ def test_a_wrong_configuration_ends_with_one_line_and_status_2_before_tensorflow
 def test_runs_are_one_at_a_time_on_a_gpu_and_one_on_each_core_elsewhere(kind, on_gpu, monkeypatch):
     from hydra import compose, initialize_config_dir
 
-    from pipeline import config
+    from pipeline import composition
 
-    monkeypatch.setattr(config, "available_cores", lambda: 7)
-    monkeypatch.setattr(config, "has_gpu", lambda: False)
-    config.register_schemas()
+    monkeypatch.setattr(composition, "available_cores", lambda: 7)
+    monkeypatch.setattr(composition, "has_gpu", lambda: False)
+    composition.register_schemas()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         tree = compose("config", overrides=[f"device.kind={kind}"])
-    assert config.build(tree).device.workers == (1 if on_gpu else 7)
+    assert composition.build(tree).device.workers == (1 if on_gpu else 7)
 
 
 def test_help_shows_the_choices_and_how_it_ends():

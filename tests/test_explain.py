@@ -35,8 +35,8 @@ from pipeline.config import (
 from pipeline.explanation import Explanation, HeadReading, NetworkReading
 from pipeline.kernels import fuse
 from pipeline.probes import Network
-from pipeline.probes.trace import trace
 from pipeline.probes.reading import cut_words, read_words
+from pipeline.probes.trace import trace
 from pipeline.report.explained import write_explanation
 from pipeline.reviews import Head
 from pipeline.tokens import encode_texts, train_tokenizer

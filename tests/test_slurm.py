@@ -15,7 +15,8 @@ import pytest
 from conftest import ROOT
 
 from experiments import slurm
-from pipeline.config import CONTROL, available_cores
+from pipeline.composition import available_cores
+from pipeline.config import CONTROL
 from pipeline.tracking import Store
 from pipeline.tracking.store import Run
 

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from conftest import small_run
 
-from pipeline.config import Cell, RunConfig, control_of, fingerprint
+from pipeline.composition import control_of, fingerprint
+from pipeline.config import Cell, RunConfig
 from pipeline.tracking import (
     RunRecorder,
     Store,

@@ -174,7 +174,7 @@ def _by_position(outputs: Any, turn: _Turn) -> Any:
     place = turn.positions * directions + tf.range(directions)[:, None]  # [T, D, B]
 
     @tf.custom_gradient
-    def by_position(by_step: Any) -> tuple[Any, Callable[[Any], Any]]:
+    def by_position(by_step: Any) -> Any:
         # The way back of a gather adds up; this one only takes everything back to where it was.
         def gradient(upstream: Any) -> Any:
             return tf.gather(tf.reshape(upstream, [-1, units]), place)

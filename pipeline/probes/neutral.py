@@ -17,7 +17,8 @@ import numpy as np
 from filelock import FileLock
 
 from pipeline.baseline import BigramControl, fit_control
-from pipeline.config import ProbeConfig, code_fingerprint
+from pipeline.composition import code_fingerprint
+from pipeline.config import ProbeConfig
 from pipeline.probes.frame import Skipped, Subject, ask, count_words
 from pipeline.reviews import Reviews, load_neutral_ground
 

@@ -13,7 +13,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from tokenizers import Tokenizer
 
-from pipeline.config import ConfigError, RunConfig, from_plain
+from pipeline.composition import from_plain
+from pipeline.config import ConfigError, RunConfig
 from pipeline.reviews import Head
 from pipeline.tracking.store import Store, TrackingError
 
