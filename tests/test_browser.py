@@ -49,6 +49,7 @@ PLACES = """chart => {
   chart.scrollIntoView({ block: "center", behavior: "instant" });
   const places = {};
   for (const mark of chart.querySelectorAll("[role=graphics-symbol][aria-label*='Architecture: ']")) {
+    if (mark.getAttribute("aria-roledescription") === "line mark") continue;  // it is many places
     const box = mark.getBoundingClientRect();
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
     const label = mark.getAttribute("aria-label");

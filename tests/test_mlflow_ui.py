@@ -162,7 +162,8 @@ def test_the_runs_are_nested_and_compared_by_their_metrics(sweep: Sweep, seen: V
     for accuracy in sweep.accuracy.values():
         shown = f"{accuracy:.3f}".rstrip("0")
         expect(page.get_by_text(shown, exact=True).first).to_be_visible()
-    expect(page.get_by_role("link", name=re.compile("seed [01]$"))).to_have_count(4)
+    for name in sweep.accuracy:
+        expect(page.locator("body")).to_contain_text(name)
 
 
 def test_the_parent_names_its_runs_and_carries_their_means(sweep: Sweep, seen: Visit) -> None:

@@ -252,7 +252,11 @@ def _by_length(comparison: Comparison, breakdown: Breakdown, style: Style) -> Fi
     means = _beside(means, _control_scores(comparison, "length"))
     runs = breakdown.by_run[breakdown.by_run.question == question]
     lows = sorted(means.low.unique())
-    labels = {row.low: f"{shown_range(row.low, row.high)}" for row in rows_of(means)}
+    # Short enough for the axis of a telephone's page.
+    labels = {
+        row.low: f"{row.low}+" if pd.isna(row.high) else shown_range(row.low, row.high)
+        for row in rows_of(means)
+    }
     count = max(len(style.names) - 1, 1)
     beside = {name: 0.5 * (place / count - 0.5) for place, name in enumerate(style.names)}
 
