@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pipeline import statistics
 from pipeline.config import CONTROL
@@ -157,6 +158,8 @@ class Comparison:
     fading: Fading | None = None
 
 
+# These matrices are small, and on a busy machine BLAS waits longer for its threads than they compute.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def compare(
     tracked: TrackedRuns,
     rng: np.random.Generator,

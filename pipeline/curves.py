@@ -50,7 +50,9 @@ class Curves:
 
 
 def _covariance(draws: Floats) -> Floats:
-    return np.atleast_2d(np.cov(draws, rowvar=False))
+    """Of <float>[replicates, runs], <float>[runs, runs]."""
+    centred = draws - draws.mean(axis=0)
+    return centred.T @ centred / (len(draws) - 1)
 
 
 def resample_curves(scores: ArrayLike, rng: np.random.Generator, replicates: int = 1000) -> Curves:
@@ -64,8 +66,10 @@ def resample_curves(scores: ArrayLike, rng: np.random.Generator, replicates: int
     weights = rng.standard_exponential((replicates, reviews))
     weights /= weights.sum(axis=1, keepdims=True)
     flat = scores.reshape(runs * conditions, reviews)
-    draws = (weights @ flat.T).reshape(replicates, runs, conditions)
-    return Curves(scores.mean(axis=2), draws)
+    draws = (flat @ weights.T).reshape(runs, conditions, replicates)
+    # A condition is what is asked for, again and again: its draws lie together.
+    by_condition = np.ascontiguousarray(draws.transpose(1, 2, 0))
+    return Curves(scores.mean(axis=2), by_condition.transpose(1, 2, 0))
 
 
 @dataclass(frozen=True)

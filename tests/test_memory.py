@@ -255,6 +255,7 @@ def test_the_control_is_beside_the_networks_and_none_of_them(
     assert lead.ci_low < lead.difference < lead.ci_high
     buttons = [a["value"] for tag, a in page.elements if tag == "button"]
     assert buttons[-1] == CONTROL
+    assert f"{CONTROL}, is right on {100 * own.accuracy:.1f}%" in page.text
 
 
 def test_without_probes_and_control_the_page_says_what_is_missing(tmp_path: Path) -> None:

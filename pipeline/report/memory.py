@@ -431,7 +431,10 @@ def _draw_leads(comparison: Comparison, control: Control, style: Style) -> Figur
     leads = asked[asked.along == along].sort_values("low")
     if leads.empty:
         along, leads = "all", asked[asked.along == "all"]
-    places = [shown_range(row.low, row.high) if along != "all" else "all" for row in rows_of(leads)]
+    places = [
+        "all" if along == "all" else f"{row.low}+" if pd.isna(row.high) else f"{row.low}–{row.high}"
+        for row in rows_of(leads)
+    ]
     shown = [
         f"{shown_points(row.difference)} ({shown_interval(row.ci_low, row.ci_high, points=True)})"
         for row in rows_of(leads)
@@ -488,6 +491,30 @@ def _describe_leads(control: Control, overall: pd.DataFrame) -> str:
     return (
         said if above or below else f"{said} Over all texts no network is shown to differ from it."
     )
+
+
+def headline_of_control(comparison: Comparison) -> str:
+    """How the networks stand to what sees no order, in a sentence for the top of the page."""
+    control = comparison.control
+    if control is None or comparison.summary.empty:
+        return ""
+    asked = control.leads[control.leads.question == comparison.questions[0]]
+    overall = asked[asked.along == "all"]
+    own = next(rows_of(control.scores[control.scores.along == "all"]))
+    said = f"The order-free control, {control.name}, is right on {shown_share(own.accuracy)}"
+    ahead = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
+    behind = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
+    if len(behind) == len(overall):
+        return f"{said}: no network here does as well, so these texts ask for little memory."
+    if len(ahead) == len(overall):
+        return f"{said}, less than every network."
+    parts = [f"{listed(ahead)} {_verb(ahead)} shown to be better"] if ahead else []
+    parts += [f"{listed(behind)} {_verb(behind)} worse"] if behind else []
+    return f"{said}; {'; '.join(parts) or 'no network is shown to differ from it'}."
+
+
+def _verb(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _leads_table(leads: pd.DataFrame, unit: str) -> Table:

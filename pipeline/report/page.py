@@ -165,7 +165,7 @@ def _gather(
     return {
         "comparison": comparison,
         "facts": wording.describe_sweep(comparison, tracked.sweep.started),
-        "headline": wording.headline(comparison),
+        "headline": f"{wording.headline(comparison)} {memory.headline_of_control(comparison)}".strip(),
         "readers": [*wording.readers(comparison), *memory.answer_reader(comparison)],
         "cautions": wording.cautions(comparison),
         "reading": wording.describe_reading(comparison),
