@@ -113,11 +113,11 @@ def test_what_decides_at_the_end_is_not_in_the_head(subject_of):
     assert head.correct.mean() == pytest.approx(0.5)
 
 
-def test_a_reader_that_needs_twenty_tokens_says_so(subject_of):
-    def needs_twenty(before: int, after: int) -> float:
-        return 1.0 if before >= 19 else -1.0
+def test_a_reader_that_needs_fifteen_words_needs_the_twenty_tokens(subject_of):
+    def needs_fifteen(before: int, after: int) -> float:
+        return 1.0 if before >= 14 else -1.0
 
-    result = measure_context(subject_of(ByHand(needs_twenty)), SETTINGS)
+    result = measure_context(subject_of(ByHand(needs_fifteen)), SETTINGS)
     assert result.metrics["effective_tail"] == 20
 
 
@@ -199,7 +199,8 @@ def test_filler_has_exactly_as_many_words_and_stands_where_it_should(subject_of)
 def test_both_labels_are_asked_about_equally(subject_of):
     result = measure_distance(subject_of(ByHand(lambda before, after: 1.0)), SETTINGS)
     plain = result.table[result.table.condition == "plain"]
-    assert plain.label.value_counts().to_dict() == {"negative": 30, "positive": 30}
+    counts = plain.label.value_counts()
+    assert counts["negative"] == counts["positive"] >= 20
 
 
 def test_every_reader_is_asked_the_same_and_another_seed_asks_otherwise(subject_of):
@@ -220,8 +221,9 @@ def test_filler_moves_the_control_hardly_at_all_and_says_nothing_by_itself(subje
     assert result.metrics["flipped_after"] == 0
     assert result.metrics["filler_alone_accuracy"] == pytest.approx(0.5, abs=0.1)
     margins = result.table.groupby(["condition", "distance"]).margin.mean()
-    assert margins["after"] == pytest.approx(margins["plain", 0], rel=0.1)
-    assert abs(margins["alone"]).max() < 0.2 * margins["plain", 0]
+    own = margins["plain"].iloc[0]
+    np.testing.assert_allclose(margins["after"], own, rtol=0.1)
+    assert abs(margins["alone"]).max() < 0.2 * own
 
 
 def test_neutral_sentences_hold_no_word_that_decides(subject_of):
