@@ -325,18 +325,25 @@ class LogisticFits:
     def accuracy_at(self, doublings: float) -> RunEstimates:
         """The fitted accuracy of each run at one place; the covariance by the delta method."""
         values, gradient = self._at(doublings)
-        return RunEstimates(values, gradient @ self.covariance @ gradient.T)
+        return RunEstimates(values, self._spread(gradient))
 
     def change(self, start: float, end: float) -> RunEstimates:
         """The fitted accuracy at `end` less that at `start`."""
         first, last = self._at(start), self._at(end)
         gradient = last[1] - first[1]
-        return RunEstimates(last[0] - first[0], gradient @ self.covariance @ gradient.T)
+        return RunEstimates(last[0] - first[0], self._spread(gradient))
 
     def _at(self, doublings: float) -> tuple[Floats, Floats]:
+        """The fitted accuracies <float>[runs], and their gradient <float>[2, runs]."""
         values = special.expit(self.intercepts + self.slopes * doublings)
-        spread = np.diag(values * (1 - values))
-        return values, np.hstack([spread, spread * doublings])
+        in_intercept = values * (1 - values)
+        return values, np.stack([in_intercept, in_intercept * doublings])
+
+    def _spread(self, gradient: Floats) -> Floats:
+        """The covariance <float>[runs, runs]; that of two runs knows no third, which may be NaN."""
+        runs = len(self.slopes)
+        blocks = self.covariance.reshape(2, runs, 2, runs)
+        return np.einsum("ir,irjs,js->rs", gradient, blocks, gradient)
 
 
 def fit_by_doubling(correct: NDArray[np.bool_], doublings: Floats) -> LogisticFits:

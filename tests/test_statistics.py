@@ -221,6 +221,20 @@ class TestSlopes:
         alike = statistics.fit_by_doubling(correct, np.zeros(300))
         assert np.isnan(alike.slopes).all()
 
+    def test_a_run_that_is_right_everywhere_leaves_the_others_known(self) -> None:
+        correct, doublings = draw(4, 300)
+        alone = statistics.fit_by_doubling(correct[1:], doublings)
+        correct[0] = True
+        beside = statistics.fit_by_doubling(correct, doublings)
+        for one, other in (
+            (alone.accuracy_at(1.0), beside.accuracy_at(1.0)),
+            (alone.change(-1.0, 1.0), beside.change(-1.0, 1.0)),
+        ):
+            np.testing.assert_allclose(other.covariance[1:, 1:], one.covariance)
+            terms = [(1.0, [2, 3]), (-1.0, [1])]
+            assert np.isfinite(statistics.contrast(other, terms).p_value)
+            assert np.isnan(statistics.contrast(other, [(1.0, [0])]).p_value)
+
 
 class TestPromises:
     """Small versions of `simulate_intervals`; the bounds are four standard errors wide."""
