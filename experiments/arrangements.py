@@ -23,13 +23,7 @@ import numpy as np
 from experiments.turns import Turns
 from experiments.workload import MOST_REVIEWS, Workload, as_split, load_workload
 from pipeline.batches import shuffled_batches
-from pipeline.config import (
-    ArchitectureConfig,
-    Cell,
-    Device,
-    DeviceConfig,
-    TrainConfig,
-)
+from pipeline.config import ArchitectureConfig, Cell, Device, DeviceConfig, TrainConfig
 from pipeline.reviews import Head
 from pipeline.tokens import EncodedSplit, EncodedSplits
 

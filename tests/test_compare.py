@@ -100,6 +100,7 @@ def test_the_control_is_trained_ahead_once_and_probed_as_far_as_it_has_an_inside
     assert ended is not None
     assert all(run.info.start_time > ended for run in networks)
     assert done.stdout.count("without their order") == 1
+    assert control.data.tags["concurrent_runs"] == "1"
     (probe,) = store.client.list_artifacts(control.info.run_id, "probes")
     assert probe.path == "probes/quiz.parquet"
 

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from pipeline.clauses import LESSON
-from pipeline.comparison import Comparison, TrackedRuns, compare
+from pipeline.comparison import Comparison, TrackedRuns
 from pipeline.config import CONTROL
 from pipeline.memory import Memory, remember
-from pipeline.report import inside, memory, write_report
+from pipeline.report import control, inside, memory
 from pipeline.report.tables import rows_of
 from tests.test_comparison import make_tracked
-from tests.test_report import HOSTILE, Page
+from tests.test_report import HOSTILE, Page, report
 
 REVIEWS = 200
 DISTANCES = [25, 50, 100, 200, 400, 800]
@@ -205,16 +205,10 @@ def make_probed() -> TrackedRuns:
     return replace(tracked, runs=runs, predictions=predictions, probes=probes)
 
 
-def _report(tracked: TrackedRuns, folder: Path) -> tuple[Comparison, Page]:
-    comparison = compare(tracked, np.random.default_rng(0), replicates=100)
-    path = write_report(comparison, tracked, folder)
-    return comparison, Page(path.read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison, Page]:
     folder = tmp_path_factory.mktemp("probed") / "imdb"
-    return folder, *_report(make_probed(), folder)
+    return folder, *report(make_probed(), folder)
 
 
 def test_every_probe_has_its_figures(probed: tuple[Path, Comparison, Page]) -> None:
@@ -259,7 +253,7 @@ def test_the_control_is_beside_the_networks_and_none_of_them(
 
 
 def test_without_probes_and_control_the_page_says_what_is_missing(tmp_path: Path) -> None:
-    comparison, page = _report(make_tracked(seeds=2, reviews=200), tmp_path / "report")
+    comparison, page = report(make_tracked(seeds=2, reviews=200), tmp_path / "report")
     assert comparison.memory is comparison.fading is comparison.control is None
     assert "The order-free control is not tracked" in page.text
     assert memory.answer_reader(comparison) == []
@@ -268,7 +262,11 @@ def test_without_probes_and_control_the_page_says_what_is_missing(tmp_path: Path
 
 def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Page]) -> None:
     _, comparison, _ = probed
-    for figure in [*memory.draw_memory(comparison), *inside.draw_inside(comparison)]:
+    for figure in [
+        *memory.draw_memory(comparison),
+        *control.draw_leads(comparison),
+        *inside.draw_inside(comparison),
+    ]:
         figure.chart.to_dict(validate=True)
 
 
@@ -279,7 +277,7 @@ def test_hostile_text_in_probes_stays_text(tmp_path: Path) -> None:
     lesson.loc[answers, "name"] = HOSTILE
     runs = tracked.runs.assign(architecture=tracked.runs.architecture.replace("gru", HOSTILE))
     hostile = replace(tracked, runs=runs, probes={**tracked.probes, "lesson": lesson})
-    _, page = _report(hostile, tmp_path / "report")
+    _, page = report(hostile, tmp_path / "report")
     assert page.count("img") == 0
     assert page.count("script") == 4
     assert HOSTILE in page.text

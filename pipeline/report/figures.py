@@ -311,7 +311,7 @@ def _by_distance(
     lines = draw_lines(with_interval(placed(means)), placed(runs), style, x, "Words in between")
     chance = comparison.chance[comparison.questions.index(question)]
     if means.accuracy.min() < chance + 0.25:
-        lines = alt.LayerChart(layer=[_chance_rule(chance), lines])
+        lines = alt.LayerChart(layer=[draw_rule(chance, "commonest answer"), lines])
     what = f"the {question} right" if several and not main else "the answer right"
     what = f"{question} answers right" if several and main else what
     return Figure(
@@ -326,11 +326,12 @@ def _by_distance(
     )
 
 
-def _chance_rule(chance: float) -> alt.LayerChart:
-    base = alt.Chart(as_data(pd.DataFrame({"chance": [chance], "text": ["commonest answer"]})))
-    rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(y="chance:Q")
-    text = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)
-    return alt.LayerChart(layer=[rule, text.encode(y="chance:Q", x=alt.value(4), text="text:N")])
+def draw_rule(value: float, text: str) -> alt.LayerChart:
+    """A dotted line at a value of y, with what it stands for."""
+    base = alt.Chart(as_data(pd.DataFrame({"value": [value], "text": [text]})))
+    rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(y="value:Q")
+    label = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)
+    return alt.LayerChart(layer=[rule, label.encode(y="value:Q", x=alt.value(4), text="text:N")])
 
 
 def _verdicts(comparison: Comparison) -> Figure:

@@ -1,4 +1,4 @@
-"""Memory -> its figures, tables and sentences: interventions in the texts, and the control beside.
+"""Memory -> its figures, tables and sentences: interventions in the texts.
 
 An architecture looks here as it does in every figure; the order-free control is grey and dotted.
 """
@@ -12,14 +12,13 @@ import altair as alt
 import pandas as pd
 
 from pipeline.comparison import Comparison
-from pipeline.control import Control
 from pipeline.memory import PASSING, Memory
-from pipeline.report import look
 from pipeline.report.figures import (
     MEMORY,
     Figure,
     Style,
     as_data,
+    draw_rule,
     hover_of,
     looks_of,
     share_axis,
@@ -33,7 +32,6 @@ from pipeline.report.tables import (
     shown_count,
     shown_interval,
     shown_number,
-    shown_points,
     shown_range,
     shown_share,
 )
@@ -52,7 +50,7 @@ _MEASURES = {
 
 
 def draw_memory(comparison: Comparison) -> list[Figure]:
-    """The figures that the probes of these runs give, and what the networks have over the control."""
+    """The figures that the probes of these runs give."""
     if comparison.summary.empty:
         return []
     figures: list[Figure] = []
@@ -64,8 +62,6 @@ def draw_memory(comparison: Comparison) -> list[Figure]:
         conditions = set(memory.curves.condition)
         figures += [_draw_distance(memory, style, side) for side in _SIDES if side in conditions]
         figures += [_draw_context(memory, style, end) for end in _ENDS if end in conditions]
-    if comparison.control is not None:
-        figures.append(_draw_leads(comparison, comparison.control, style))
     return figures
 
 
@@ -163,7 +159,7 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
             title=f"Neutral words {'on each side' if side == 'both' else side}",
         ),
     )
-    half = _rule(0.5, "half", "y")
+    half = draw_rule(0.5, "half")
     lines = _curve(known, style, x, "relative", "Margin, as a share of that without the words")
     return Figure(
         name=f"distance_{side}",
@@ -257,13 +253,6 @@ def _curve(frame: pd.DataFrame, style: Style, x: alt.X, score: str, title: str) 
         ),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=style.shape),
     ]
-
-
-def _rule(value: float, text: str, channel: str) -> alt.LayerChart:
-    base = alt.Chart(as_data(pd.DataFrame({"value": [value], "text": [text]})))
-    rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(**{channel: "value:Q"})
-    label = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)
-    return alt.LayerChart(layer=[rule, label.encode(y="value:Q", x=alt.value(4), text="text:N")])
 
 
 def _curve_table(frame: pd.DataFrame, along: str) -> Table:
@@ -420,107 +409,3 @@ def _quiz_table(quiz: pd.DataFrame) -> Table:
         for row in rows_of(quiz)
     ]
     return make_table("The quiz by kind of text and distance", headings, rows)
-
-
-# Beside the control ------------------------------------------------------------------------------
-
-
-def _draw_leads(comparison: Comparison, control: Control, style: Style) -> Figure:
-    along = "distance" if comparison.by_distance is not None else "length"
-    asked = control.leads[control.leads.question == comparison.questions[0]]
-    leads = asked[asked.along == along].sort_values("low")
-    if leads.empty:
-        along, leads = "all", asked[asked.along == "all"]
-    places = [
-        "all" if along == "all" else f"{row.low}+" if pd.isna(row.high) else f"{row.low}–{row.high}"
-        for row in rows_of(leads)
-    ]
-    shown = [
-        f"{shown_points(row.difference)} ({shown_interval(row.ci_low, row.ci_high, points=True)})"
-        for row in rows_of(leads)
-    ]
-    leads = leads.assign(place=places, shown=shown)
-    ends = ["difference", "ci_low", "ci_high"]
-    leads[ends] = 100 * leads[ends].clip(-1, 1)
-    unit = {"distance": "Words in between", "length": "Words of the review", "all": None}[along]
-    order = list(dict.fromkeys(places))
-    axis = alt.Axis(labelAngle=0, grid=False, title=unit)
-    y = alt.Y("difference:Q", axis=alt.Axis(title="Points above the control", tickCount=7))
-    base = alt.Chart(as_data(leads)).encode(
-        x=alt.X("place:N", sort=order, axis=axis),
-        xOffset=alt.XOffset("architecture:N", sort=style.names),
-        color=style.colour,
-        opacity=style.lit(),
-        tooltip=hover_of(
-            ("architecture", "Architecture"),
-            ("place", unit or "Texts"),
-            ("shown", "Points above the control (95% interval)"),
-            ("reviews", "Reviews"),
-        ),
-    )
-    layers = [
-        _rule(0, f"as good as {control.name}", "y"),
-        base.mark_rule(strokeWidth=1.5).encode(y="ci_low:Q", y2="ci_high:Q"),
-        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=style.shape),
-    ]
-    return Figure(
-        name="above_control",
-        section=MEMORY,
-        title="What order is worth: the networks against a control that sees none",
-        sentence=_describe_leads(control, asked[asked.along == "all"]),
-        alternative="Accuracy of each network less that of the order-free control, by text.",
-        table=_leads_table(leads, unit or "texts"),
-        chart=alt.LayerChart(layer=layers),
-        height=280,
-    )
-
-
-def _describe_leads(control: Control, overall: pd.DataFrame) -> str:
-    own = control.scores[control.scores.along == "all"].iloc[0]
-    said = (
-        f"{control.name} is a logistic regression over words and pairs of words, which remembers all of "
-        f"them and no order beyond: it is right on {shown_share(own.accuracy)} "
-        f"({shown_interval(own.ci_low, own.ci_high)})."
-    )
-    above = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
-    below = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
-    if above:
-        said += f" Shown to be better over all texts: {listed(above)}."
-    if below:
-        said += f" Shown to be worse: {listed(below)}."
-    return (
-        said if above or below else f"{said} Over all texts no network is shown to differ from it."
-    )
-
-
-def headline_of_control(comparison: Comparison) -> str:
-    """How the networks stand to what sees no order, in a sentence for the top of the page."""
-    control = comparison.control
-    if control is None or comparison.summary.empty:
-        return ""
-    asked = control.leads[control.leads.question == comparison.questions[0]]
-    overall = asked[asked.along == "all"]
-    own = next(rows_of(control.scores[control.scores.along == "all"]))
-    said = f"The order-free control, {control.name}, is right on {shown_share(own.accuracy)}"
-    ahead = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
-    behind = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
-    if len(behind) == len(overall):
-        return f"{said}: no network here does as well, so these texts ask for little memory."
-    if len(ahead) == len(overall):
-        return f"{said}, less than every network."
-    parts = [f"{listed(ahead)} {_verb(ahead)} shown to be better"] if ahead else []
-    parts += [f"{listed(behind)} {_verb(behind)} worse"] if behind else []
-    return f"{said}; {'; '.join(parts) or 'no network is shown to differ from it'}."
-
-
-def _verb(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
-
-
-def _leads_table(leads: pd.DataFrame, unit: str) -> Table:
-    rows = [
-        [row.architecture, row.place, shown_count(row.reviews), *row.shown.split(" ", 1)]
-        for row in rows_of(leads)
-    ]
-    headings = ["<architecture", unit.lower(), "texts", "points above the control", "95% interval"]
-    return make_table("Accuracy less that of the control", headings, rows)

@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.comparison import Breakdown, Comparison, ReportError, SweepFacts, TrackedRuns
-from pipeline.report import figures, inside, look, memory, tables, wording
+from pipeline.report import control, figures, inside, look, memory, tables, wording
 
 _HERE = Path(__file__).parent
 
@@ -65,6 +65,7 @@ def _draw(comparison: Comparison, tracked: TrackedRuns) -> list[figures.Figure]:
     drawn = [
         *figures.draw(comparison, tracked.history),
         *memory.draw_memory(comparison),
+        *control.draw_leads(comparison),
         *inside.draw_inside(comparison),
     ]
     return sorted(drawn, key=lambda figure: figures.SECTIONS.index(figure.section))
@@ -165,7 +166,7 @@ def _gather(
     return {
         "comparison": comparison,
         "facts": wording.describe_sweep(comparison, tracked.sweep.started),
-        "headline": f"{wording.headline(comparison)} {memory.headline_of_control(comparison)}".strip(),
+        "headline": f"{wording.headline(comparison)} {control.headline_of_control(comparison)}".strip(),
         "readers": [*wording.readers(comparison), *memory.answer_reader(comparison)],
         "cautions": wording.cautions(comparison),
         "reading": wording.describe_reading(comparison),
