@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.clauses import LESSON
-from pipeline.comparison import Comparison, TrackedRuns
+from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.config import CONTROL
 from pipeline.memory import Memory, remember
 from pipeline.report import control, inside, memory
@@ -232,6 +232,23 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     assert CONTROL not in reader.take + reader.because
     reach = pd.read_csv(probed[0] / "reach.csv")
     assert len(reach) == len(comparison.memory.reaches)
+
+
+def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
+    tracked = make_probed()
+    distance = tracked.probes["distance"].copy()
+    simple = tracked.runs.run_id[tracked.runs.architecture == "simple_rnn"]
+    guessing = distance.run_id.isin(simple)
+    coin = np.random.default_rng(3).permutation(np.where(np.arange(guessing.sum()) % 2, 1.0, -1.0))
+    distance.loc[guessing, "margin"] = coin
+    still = distance.run_id.isin(tracked.runs.run_id[tracked.runs.architecture == "gru"])
+    distance.loc[still, "margin"] = 2.0
+    probed = replace(tracked, probes={**tracked.probes, "distance": distance})
+    comparison = compare(probed, np.random.default_rng(0), replicates=100)
+    (reader,) = memory.answer_reader(comparison)
+    assert "Every network" not in reader.take
+    assert "simple_rnn" not in reader.take
+    assert "No margin that could be lost is shown of simple_rnn" in reader.because
 
 
 def test_the_control_is_beside_the_networks_and_none_of_them(

@@ -108,7 +108,7 @@ def headline_of_control(comparison: Comparison) -> str:
     ahead = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
     behind = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
     if len(behind) == len(overall):
-        return f"{said}: no network here does as well, so these texts ask for little memory."
+        return f"{said}: no network here does as well, and it sees no order."
     if len(ahead) == len(overall):
         return f"{said}, less than every network."
     parts = [f"{listed(ahead)} {_verb(ahead)} shown to be better"] if ahead else []

@@ -71,21 +71,28 @@ def answer_reader(comparison: Comparison) -> list[Reader]:
         return []
     reaches = comparison.memory.reaches
     rows = reaches[(reaches.measure == "half_life_after") & (reaches.question == "")]
-    rows = rows[rows.architecture.isin(comparison.summary.architecture) & rows.value.notna()]
-    if rows.empty:
-        return []
+    rows = rows[rows.architecture.isin(comparison.summary.architecture)]
     grouped = _by_answer(rows)
-    furthest = f"{rows.furthest.iloc[0]:.0f}"
     kept = [*grouped["beyond"], *grouped["rises"]]
     numbers = sorted(grouped["number"], key=lambda row: -row.value)
-    take = f"Beyond {furthest} words: {listed(kept)}" if kept else ""
-    if len(kept) == len(rows) > 1:
+    if not kept and not numbers:
+        return []
+    furthest = f"{rows.furthest.iloc[0]:.0f}"
+    if len(kept) == len(comparison.summary) > 1:
         take = f"Every network, beyond {furthest} words"
-    elif not kept:
-        take = f"{numbers[0].architecture}: {shown_reach(numbers[0])} words"
-    said = [f"{shown_reach(row)} words for {row.architecture}" for row in numbers]
-    because = "With neutral words after a short text, half of the margin is left "
-    because += f"after {listed(said)}." if said else f"after {furthest} words."
+    elif kept:
+        take = f"Beyond {furthest} words: {listed(kept)}"
+    elif len(numbers) == 1:
+        take = f"{shown_reach(numbers[0])} words"
+    else:  # no ranks: the intervals below may overlap
+        take = f"{numbers[-1].value:.0f} to {numbers[0].value:.0f} words, by the architecture"
+    ends = [f"{shown_reach(row)} words for {row.architecture}" for row in numbers]
+    ends += [f"more than {furthest} words for {listed(kept)}"] if kept else []
+    because = (
+        f"With neutral words after a short text, half of the margin is left after {listed(ends)}."
+    )
+    if grouped["nothing"]:
+        because += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
     return [Reader("How far back?", take, because)]
 
 
