@@ -31,13 +31,16 @@ def _wait_for_an_epoch(root: Path, process) -> None:
 
 
 def _descendants(group: int) -> list[str]:
-    """The commands of the processes of a group that are still there, but for zombies."""
+    """The commands of the processes of a group that are still there.
+
+    Zombies are not, nor is what has given up its memory and is about to be one: it has no command.
+    """
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
             if int(its_group) == group and state != "Z":
-                found.append(stat.with_name("cmdline").read_text())
+                found += filter(None, [stat.with_name("cmdline").read_text()])
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
