@@ -23,6 +23,7 @@ from pipeline.curves import even_ranges
 from pipeline.fading import Fading, fade
 from pipeline.memory import Memory, remember
 from pipeline.selection import SETTINGS, Tuning, describe_run, select_runs
+from pipeline.trends import Trends, find_trends, with_holm
 
 
 def _columns(names: str) -> tuple[str, ...]:
@@ -46,10 +47,6 @@ SUMMARY_COLUMNS = _columns(
 PAIR_COLUMNS = _columns(
     "architecture_a architecture_b difference ci_low ci_high p_value p_holm verdict detectable"
     " effect_size probability_a_wins mcnemar_p runs_a runs_b"
-)
-TREND_COLUMNS = _columns(
-    "slope slope_low slope_high p_value p_holm at_short at_short_low at_short_high"
-    " at_long at_long_low at_long_high change change_low change_high"
 )
 SIGNIFICANCE = 0.05
 
@@ -106,20 +103,13 @@ class Breakdown:
       seeds_counted.
     by_run: question, run_id, architecture, seed, low, high, accuracy.
     pairwise: the columns of `Comparison.pairwise` after low and high; all questions right.
-    slopes: architecture and `TREND_COLUMNS`: the slope in log odds for each doubling, the fitted
-      accuracy at `short` and at `long`, its change between them, each with its interval.
-    gaps: architecture_a, architecture_b and `TREND_COLUMNS` of a less b; the p values are those of
-      the difference of slopes.
-    short, long: the 10th and the 90th percentile.
+    trends: how the first question's accuracy goes with what the groups rise along.
     """
 
     accuracy: pd.DataFrame
     by_run: pd.DataFrame
     pairwise: pd.DataFrame
-    slopes: pd.DataFrame
-    gaps: pd.DataFrame
-    short: float
-    long: float
+    trends: Trends
 
 
 @dataclass(frozen=True)
@@ -473,7 +463,7 @@ class _Judge:
         correct = self._answers.correct[question]
         correct = correct if members is None else correct[:, members]
         rows = [self._pair(a, b, estimates, correct) for a, b in self._pairs]
-        table = _with_holm(rows, list(PAIR_COLUMNS))
+        table = with_holm(pd.DataFrame(rows, columns=list(PAIR_COLUMNS)))
         table["verdict"] = [self._verdict(pair) for pair in table.itertuples()]
         return table
 
@@ -525,62 +515,14 @@ class _Judge:
                 if question == questions[0]:
                     pairs = self.pairwise(estimate, question, group.members)
                     pairwise.append(pairs.assign(low=group.low, high=group.high))
-        short, long = np.percentile(values, [10, 90])
-        slopes, gaps = self._trends(questions[0], values.to_numpy(), short, long)
         return Breakdown(
             accuracy=_ranged(accuracy),
             by_run=_ranged(by_run),
             pairwise=_ranged(pairwise),
-            slopes=slopes,
-            gaps=gaps,
-            short=float(short),
-            long=float(long),
+            trends=find_trends(
+                self._answers.correct[questions[0]], values.to_numpy(), self._members
+            ),
         )
-
-    def _trends(
-        self, question: str, values: NDArray, short: float, long: float
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        # A distance may be 0, which has no logarithm; a text has at least one word.
-        offset = 0 if values.min() >= 1 else 1
-        fits = statistics.fit_by_doubling(self._answers.correct[question], np.log2(values + offset))
-        start, end = float(np.log2(short + offset)), float(np.log2(long + offset))
-        places = {
-            "slope": fits.slope(),
-            "at_short": fits.accuracy_at(start),
-            "at_long": fits.accuracy_at(end),
-            "change": fits.change(start, end),
-        }
-        slopes = [
-            {"architecture": name} | _trend(places, [(1.0, rows)])
-            for name, rows in self._members.items()
-        ]
-        gaps = [
-            {"architecture_a": a, "architecture_b": b}
-            | _trend(places, [(1.0, self._members[a]), (-1.0, self._members[b])])
-            for a, b in self._pairs
-        ]
-        return (
-            _with_holm(slopes, ["architecture", *TREND_COLUMNS]),
-            _with_holm(gaps, ["architecture_a", "architecture_b", *TREND_COLUMNS]),
-        )
-
-
-def _trend(
-    places: dict[str, statistics.RunEstimates], terms: list[tuple[float, NDArray[np.intp]]]
-) -> dict[str, float]:
-    row = {}
-    for name, estimates in places.items():
-        found = statistics.contrast(estimates, terms)
-        row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-        if name == "slope":
-            row["p_value"] = found.p_value if found.seeds_counted else np.nan
-    return row
-
-
-def _with_holm(rows: list[dict], columns: list[str]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=columns)
-    table["p_holm"] = statistics.holm(table.p_value.astype(float))
-    return table
 
 
 def _ranged(parts: list[pd.DataFrame]) -> pd.DataFrame:

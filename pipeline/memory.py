@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from pipeline.curves import (
     half_life,
     resample_curves,
 )
+from pipeline.trends import Trends, find_trends
 
 CURVE_COLUMNS = tuple(
     "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees margin"
@@ -54,12 +55,14 @@ class Memory:
     quiz: `QUIZ_COLUMNS` for all texts and some kinds of them, by distance from low up to and with
       high; a range over all distances is among them.
     notes: what a reader must know before believing a number.
+    trends: by condition, how accuracy goes with the neutral words or with the tokens that are read.
     """
 
     curves: pd.DataFrame
     reaches: pd.DataFrame
     quiz: pd.DataFrame
     notes: tuple[str, ...]
+    trends: Mapping[str, Trends] = field(default_factory=dict)
 
 
 def remember(
@@ -76,6 +79,7 @@ def remember(
     reaches: list[Row] = []
     quiz: list[Row] = []
     notes: list[str] = []
+    trends: dict[str, Trends] = {}
     for probe, table in probes.items():
         if probe != "quiz" and probe not in _REFERENCE:
             continue
@@ -90,6 +94,7 @@ def remember(
             asked = _resample(laid, probe, rng)
             curves += _describe_curves(laid, asked)
             reaches += _find_reaches(laid, asked)
+            trends |= _find_trends(laid, asked)
     if not curves and not quiz:
         return None
     return Memory(
@@ -97,6 +102,7 @@ def remember(
         pd.DataFrame(reaches, columns=list(REACH_COLUMNS)),
         pd.DataFrame(quiz, columns=list(QUIZ_COLUMNS)),
         tuple(notes),
+        trends,
     )
 
 
@@ -249,12 +255,18 @@ def _with_ends(name: str, estimates: statistics.RunEstimates, members: statistic
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
-    """Effective contexts, or the half-lives of every question, on each side."""
+def _find_sides(asked: _Asked) -> dict[str, list[int]]:
+    """The places of the conditions at rising distances, by their name."""
     sides: dict[str, list[int]] = {}
     for place, condition in enumerate(asked.conditions[1:], start=1):
         sides.setdefault(condition.name, []).append(place)
     sides.pop("alone", None)
+    return sides
+
+
+def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
+    """Effective contexts, or the half-lives of every question, on each side."""
+    sides = _find_sides(asked)
     rows = []
     for name, members in laid.members.items():
         for side, places in sides.items():
@@ -275,6 +287,23 @@ def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
                 for (measure, question), reach in found.items()
             ]
     return rows
+
+
+def _find_trends(laid: _Layout, asked: _Asked) -> dict[str, Trends]:
+    """By side: accuracy over the distances, from 0 where nothing stands between."""
+    found = {}
+    for side, places in _find_sides(asked).items():
+        read = [asked.conditions[place] for place in places]
+        if asked.probe == "distance":
+            read.insert(0, asked.conditions[0])
+        reviews = [laid.first.review_id.to_numpy()[one.rows] for one in read]
+        found[side] = find_trends(
+            np.concatenate([laid.stack("correct", one.rows) for one in read], axis=1).astype(bool),
+            np.concatenate([np.full(asked.reviews, one.distance or 0) for one in read]),
+            laid.members,
+            np.concatenate(reviews),
+        )
+    return found
 
 
 def _reach_row(name: str, probe: str, measure: str, question: str, reach: Reach) -> Row:

@@ -346,7 +346,9 @@ class LogisticFits:
         return np.einsum("ir,irjs,js->rs", gradient, blocks, gradient)
 
 
-def fit_by_doubling(correct: NDArray[np.bool_], doublings: Floats) -> LogisticFits:
+def fit_by_doubling(
+    correct: NDArray[np.bool_], doublings: Floats, reviews: ArrayLike | None = None
+) -> LogisticFits:
     """Does a run do worse as something doubles? The model `correct ~ run x doublings`, in full.
 
     With an intercept and a slope for each run, the model falls apart into a logistic regression for
@@ -354,8 +356,10 @@ def fit_by_doubling(correct: NDArray[np.bool_], doublings: Floats) -> LogisticFi
     by review (the sandwich of statsmodels' `cov_type="cluster"`, without its small-sample factor).
 
     Args:
-      correct: <bool>[runs, reviews].
-      doublings: <float>[reviews], log2 of a length or a distance.
+      correct: <bool>[runs, readings].
+      doublings: <float>[readings], log2 of a length or a distance.
+      reviews: [readings], which review each is a reading of, where one is read several times; without
+        it each reading is of a review of its own.
     """
     runs = len(correct)
     fits = np.full((runs, 2), np.nan)
@@ -375,4 +379,9 @@ def fit_by_doubling(correct: NDArray[np.bool_], doublings: Floats) -> LogisticFi
         bread = np.linalg.inv(design.T @ (design * (expected * (1 - expected))[:, None]))
         influence[:, :, run] = design * (right - expected)[:, None] @ bread
     stacked = influence.reshape(len(doublings), 2 * runs)
+    if reviews is not None:
+        _, review = np.unique(np.asarray(reviews), return_inverse=True)
+        summed = np.zeros((int(review.max()) + 1, 2 * runs))
+        np.add.at(summed, review, stacked)
+        stacked = summed
     return LogisticFits(fits[:, 0], fits[:, 1], stacked.T @ stacked)

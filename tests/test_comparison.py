@@ -181,11 +181,11 @@ def test_a_large_difference_is_shown_and_a_small_one_is_not(compared: Comparison
 def test_the_gap_grows_with_length() -> None:
     compared = judge(make_tracked(reviews=4000))
     assert compared.by_length is not None
-    gaps = compared.by_length.gaps.set_index(["architecture_a", "architecture_b"])
+    gaps = compared.by_length.trends.gaps.set_index(["architecture_a", "architecture_b"])
     gap: Any = gaps.loc["lstm", "simple_rnn"]
     assert gap.p_holm < 0.05
     assert gap.change_low > 0
-    slopes = compared.by_length.slopes.set_index("architecture").slope
+    slopes = compared.by_length.trends.slopes.set_index("architecture").slope
     assert gap.slope == pytest.approx(slopes["lstm"] - slopes["simple_rnn"])
 
 

@@ -234,6 +234,32 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     assert len(reach) == len(comparison.memory.reaches)
 
 
+def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
+    """One network errs more the more words there are; the others' answers do not depend on them."""
+    tracked = make_probed()
+    distance = tracked.probes["distance"].reset_index(drop=True)
+    rng = np.random.default_rng(0)
+    doublings = np.log2(distance.distance.to_numpy(dtype=float) + 1)
+    simple = distance.run_id.isin(tracked.runs.run_id[tracked.runs.architecture == "simple_rnn"])
+    distance["correct"] = rng.random(len(distance)) < np.where(simple, 0.95 - 0.03 * doublings, 0.9)
+    probed = replace(tracked, probes={**tracked.probes, "distance": distance})
+    comparison = compare(probed, np.random.default_rng(0), replicates=100)
+    assert comparison.memory is not None
+    trends = comparison.memory.trends["after"]
+    slopes = trends.slopes.set_index("architecture")
+    assert (trends.short, trends.long) == (0, 800)
+    assert slopes.slope_high["simple_rnn"] < 0
+    assert slopes.slope_low["lstm"] < 0 < slopes.slope_high["lstm"]
+    assert slopes.at_long["simple_rnn"] == pytest.approx(0.95 - 0.03 * np.log2(801), abs=0.06)
+    gaps = trends.gaps.set_index(["architecture_a", "architecture_b"]).p_holm
+    assert gaps["lstm", "simple_rnn"] < 0.05 < gaps["gru", "lstm"]
+    after = next(one for one in memory.draw_memory(comparison) if one.name == "distance_after")
+    assert "over simple_rnn goes from" in after.sentence
+    titles = [title for title, _ in memory.trend_tables(comparison)]
+    assert "As the neutral words after double" in titles
+    assert "As the last tokens read double" in titles
+
+
 def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
     tracked = make_probed()
     distance = tracked.probes["distance"].copy()

@@ -186,6 +186,20 @@ class TestSlopes:
         np.testing.assert_allclose(fit.params, expected, atol=1e-6)
         np.testing.assert_allclose(fit.cov_params(), found.covariance, atol=1e-6)
 
+    def test_readings_of_one_review_are_one_cluster(self) -> None:
+        """As statsmodels has it, and wider than if every reading were of a review of its own."""
+        correct, _ = draw(1, 300)
+        reviews = np.repeat(np.arange(100), 3)
+        right = np.repeat(correct[:, ::3], 3, axis=1) ^ (np.random.default_rng(0).random(300) < 0.1)
+        doublings = np.tile([0.0, 1.0, 2.0], 100)
+        found = statistics.fit_by_doubling(right, doublings, reviews)
+        model = sm.GLM(right[0].astype(float), sm.add_constant(doublings), sm.families.Binomial())
+        fit = model.fit(cov_type="cluster", cov_kwds={"groups": reviews, "use_correction": False})
+        np.testing.assert_allclose(fit.cov_params(), found.covariance, atol=1e-6)
+        alone = statistics.fit_by_doubling(right, doublings)
+        in_the_middle = found.accuracy_at(1.0).covariance, alone.accuracy_at(1.0).covariance
+        assert in_the_middle[0] > 1.5 * in_the_middle[1]
+
     def test_places_along_the_slope(self) -> None:
         correct, doublings = draw(6, 4000)
         found = statistics.fit_by_doubling(correct, doublings)

@@ -34,8 +34,9 @@ from pipeline.report.tables import (
     shown_number,
     shown_range,
     shown_share,
+    trend_table,
 )
-from pipeline.report.wording import Reader, listed
+from pipeline.report.wording import Reader, describe_gaps, listed
 
 _SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
 _ENDS = {"tail": "last", "head": "first"}
@@ -124,6 +125,24 @@ def reach_table(comparison: Comparison) -> Table | None:
     ]
     caption = "How far each architecture remembers, with 95% intervals"
     return make_table(caption, ["<architecture", *headings], rows)
+
+
+def trend_tables(comparison: Comparison) -> list[tuple[str, Table]]:
+    """What becomes of accuracy, and of every gap, as the words or the tokens read double."""
+    if comparison.memory is None:
+        return []
+    titles = {
+        **{
+            side: (f"As the neutral words {side} double", "neutral words")
+            for side in ("after", "before")
+        },
+        "both": ("As the neutral words on both sides double", "neutral words on each side"),
+        **{end: (f"As the {said} tokens read double", "tokens") for end, said in _ENDS.items()},
+    }
+    return [
+        (titles[name][0], trend_table(trends, titles[name][1]))
+        for name, trends in comparison.memory.trends.items()
+    ]
 
 
 def shown_reach(row: Any) -> str:
@@ -299,6 +318,9 @@ def _describe_distance(
         said += f" The margin of {listed(grouped['rises'])} rises."
     if grouped["nothing"]:
         said += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
+    trends = memory.trends.get(side)
+    gaps = describe_gaps(trends, "neutral words") if trends else ""
+    said += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
     return f"{said} {_describe_filler(memory)}".strip()
 
 

@@ -182,13 +182,14 @@ def _gather(
         "reach": memory.reach_table(comparison),
         "fading": inside.fading_table(comparison),
         "trends": [
-            (title, tables.trend_table(breakdown, unit))
+            (title, tables.trend_table(breakdown.trends, unit))
             for title, breakdown, unit in (
                 ("As the distance doubles", comparison.by_distance, "words in between"),
                 ("As the length doubles", comparison.by_length, "words"),
             )
             if breakdown is not None
-        ],
+        ]
+        + memory.trend_tables(comparison),
         "published": _published(comparison),
         "unfinished": tables.unfinished_table(comparison, run_url),
         "runs": tables.runs_table(comparison, run_url),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.comparison import Breakdown, Comparison
 from pipeline.selection import Tuning
+from pipeline.trends import Trends
 
 MISSING = "–"
 
@@ -230,16 +231,16 @@ def pair_table(pairs: pd.DataFrame) -> Table:
     return make_table("Every two architectures on the same reviews", headings, rows)
 
 
-def trend_table(breakdown: Breakdown, unit: str) -> Table:
+def trend_table(trends: Trends, unit: str) -> Table:
     """The slope of each architecture and of the gap of every two."""
-    short, long = f"at {breakdown.short:.0f} {unit}", f"at {breakdown.long:.0f} {unit}"
+    short, long = f"at {trends.short:.0f} {unit}", f"at {trends.long:.0f} {unit}"
     headings = ["<architecture or gap", "slope for each doubling", "95% interval", "p (Holm)"]
     headings += [short, long, "change (points)", "95% interval of the change"]
     both = [
-        *((row.architecture, shown_share, row) for row in rows_of(breakdown.slopes)),
+        *((row.architecture, shown_share, row) for row in rows_of(trends.slopes)),
         *(
             (f"{row.architecture_a} less {row.architecture_b}", shown_points, row)
-            for row in rows_of(breakdown.gaps)
+            for row in rows_of(trends.gaps)
         ),
     ]
     rows = [

@@ -24,6 +24,7 @@ from pipeline.report.tables import (
 )
 from pipeline.selection import describe_run
 from pipeline.sizes import TOLERANCE
+from pipeline.trends import Trends
 
 
 @dataclass(frozen=True)
@@ -312,12 +313,12 @@ def describe_breakdown(breakdown: Breakdown, question: str, unit: str, *, gaps: 
     ends = list(dict.fromkeys([str(change.index[0]), str(change.index[-1])]))
     said = [f"{n} goes from {shown_share(start[n])} to {shown_share(end[n])}" for n in ends]
     sentence = f"From {places[0]} to {places[1]} {unit}, {listed(said)}."
-    return f"{sentence} {describe_gaps(breakdown, unit)}".strip() if gaps else sentence
+    return f"{sentence} {describe_gaps(breakdown.trends, unit)}".strip() if gaps else sentence
 
 
-def describe_gaps(breakdown: Breakdown, unit: str) -> str:
+def describe_gaps(trends: Trends, unit: str) -> str:
     """Whether a gap is shown to grow: by the slopes, and by what they come to in points."""
-    gaps = breakdown.gaps
+    gaps = trends.gaps.dropna(subset="slope")
     if gaps.empty:
         return ""
     if gaps.p_holm.isna().all():
@@ -333,8 +334,8 @@ def describe_gaps(breakdown: Breakdown, unit: str) -> str:
     interval = sorted([sign * widest.change_low, sign * widest.change_high])
     return (
         f"The lead of {names[0]} over {names[1]} goes from "
-        f"{shown_points(sign * widest.at_short)} points at {breakdown.short:.0f} {unit} to "
-        f"{shown_points(sign * widest.at_long)} at {breakdown.long:.0f}, a change of "
+        f"{shown_points(sign * widest.at_short)} points at {trends.short:.0f} {unit} to "
+        f"{shown_points(sign * widest.at_long)} at {trends.long:.0f}, a change of "
         f"{shown_points(sign * widest.change)} ({shown_interval(*interval, points=True)})."
     )
 
