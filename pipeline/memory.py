@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -62,7 +62,7 @@ class Memory:
     reaches: pd.DataFrame
     quiz: pd.DataFrame
     notes: tuple[str, ...]
-    trends: Mapping[str, Trends] = field(default_factory=dict)
+    trends: Mapping[str, Trends]
 
 
 def remember(

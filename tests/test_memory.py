@@ -260,6 +260,23 @@ def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
     assert "As the last tokens read double" in titles
 
 
+def test_a_review_read_under_many_conditions_counts_once() -> None:
+    """Answers that depend on the review alone are as uncertain as over one reading of each."""
+    tracked = make_probed()
+    distance = tracked.probes["distance"].reset_index(drop=True)
+    right = np.random.default_rng(0).random(REVIEWS) < 0.8
+    distance["correct"] = right[distance.review_id.str.removeprefix("test/").astype(int)]
+    found = _remember(
+        tracked.runs[["run_id", "architecture"]], {**tracked.probes, "distance": distance}
+    )
+    slopes = found.trends["after"].slopes
+    slope = next(rows_of(slopes[slopes.architecture == "lstm"]))
+    share = right.mean()
+    width = 2 * 1.96 * np.sqrt(share * (1 - share) / REVIEWS)
+    assert slope.slope == pytest.approx(0, abs=1e-6)
+    assert slope.at_long_high - slope.at_long_low == pytest.approx(width, rel=0.05)
+
+
 def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
     tracked = make_probed()
     distance = tracked.probes["distance"].copy()

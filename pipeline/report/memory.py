@@ -22,7 +22,6 @@ from pipeline.report.figures import (
     hover_of,
     looks_of,
     share_axis,
-    with_interval,
 )
 from pipeline.report.tables import (
     MISSING,
@@ -32,7 +31,6 @@ from pipeline.report.tables import (
     shown_count,
     shown_interval,
     shown_number,
-    shown_range,
     shown_share,
     trend_table,
 )
@@ -40,6 +38,13 @@ from pipeline.report.wording import Reader, describe_gaps, listed
 
 _SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
 _ENDS = {"tail": "last", "head": "first"}
+_TRENDS = {  # what doubles, and its unit
+    "after": ("As the neutral words after double", "neutral words"),
+    "before": ("As the neutral words before double", "neutral words"),
+    "both": ("As the neutral words on both sides double", "neutral words on each side"),
+    "tail": ("As the last tokens read double", "tokens"),
+    "head": ("As the first tokens read double", "tokens"),
+}
 _MEASURES = {
     "effective_tail": "effective context (last tokens)",
     "effective_head": "effective context (first tokens)",
@@ -51,19 +56,16 @@ _MEASURES = {
 
 
 def draw_memory(comparison: Comparison) -> list[Figure]:
-    """The figures that the probes of these runs give."""
-    if comparison.summary.empty:
-        return []
-    figures: list[Figure] = []
-    style = Style(looks_of(comparison))
+    """The figures of moved and of cut words."""
     memory = comparison.memory
-    if memory is not None:
-        if len(memory.quiz):
-            figures.append(_draw_quiz(memory, style))
-        conditions = set(memory.curves.condition)
-        figures += [_draw_distance(memory, style, side) for side in _SIDES if side in conditions]
-        figures += [_draw_context(memory, style, end) for end in _ENDS if end in conditions]
-    return figures
+    if memory is None or comparison.summary.empty:
+        return []
+    style = Style(looks_of(comparison))
+    conditions = set(memory.curves.condition)
+    return [
+        *(_draw_distance(memory, style, side) for side in _SIDES if side in conditions),
+        *(_draw_context(memory, style, end) for end in _ENDS if end in conditions),
+    ]
 
 
 def answer_reader(comparison: Comparison) -> list[Reader]:
@@ -131,17 +133,11 @@ def trend_tables(comparison: Comparison) -> list[tuple[str, Table]]:
     """What becomes of accuracy, and of every gap, as the words or the tokens read double."""
     if comparison.memory is None:
         return []
-    titles = {
-        **{
-            side: (f"As the neutral words {side} double", "neutral words")
-            for side in ("after", "before")
-        },
-        "both": ("As the neutral words on both sides double", "neutral words on each side"),
-        **{end: (f"As the {said} tokens read double", "tokens") for end, said in _ENDS.items()},
-    }
+    found = comparison.memory.trends
     return [
-        (titles[name][0], trend_table(trends, titles[name][1]))
-        for name, trends in comparison.memory.trends.items()
+        (title, trend_table(found[condition], unit))
+        for condition, (title, unit) in _TRENDS.items()
+        if condition in found
     ]
 
 
@@ -363,78 +359,3 @@ def _describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> s
     if grouped["nothing"]:
         said += f" Not shown to be better than chance: {listed(grouped['nothing'])}."
     return said
-
-
-# The quiz ----------------------------------------------------------------------------------------
-
-
-def _draw_quiz(memory: Memory, style: Style) -> Figure:
-    quiz = memory.quiz[memory.quiz.question == "both"]
-    widest = quiz.groupby("texts", sort=False).high.transform("max")
-    whole = quiz[(quiz.low == 0) & (quiz.high == widest)].drop_duplicates(["architecture", "texts"])
-    order = list(dict.fromkeys(whole.texts))
-    reaches = memory.reaches[memory.reaches.measure == "under_75"]
-    passed = {row.architecture: shown_reach(row) for row in rows_of(reaches)}
-    return Figure(
-        name="quiz",
-        section=MEMORY,
-        title="The quiz: sentiment and subject, both right",
-        sentence=(
-            f"By kind of text, over all distances. Both are right on {PASSING:.0%} of the texts up to "
-            f"this many words in between: {listed([f'{n} {d}' for n, d in passed.items()])}. The lesson "
-            "is its sentence with neutral words after it."
-        ),
-        alternative="Share of the texts of each kind on which each architecture has both answers right.",
-        table=_quiz_table(memory.quiz),
-        chart=alt.LayerChart(layer=_grouped(whole, style, order)),
-        height=280,
-    )
-
-
-def _grouped(frame: pd.DataFrame, style: Style, order: list[str]) -> list[alt.Chart]:
-    """Accuracies with intervals, the architectures side by side at every place."""
-    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=share_axis())
-    axis = alt.Axis(labelAngle=0, grid=False, title=None, labelLimit=120)
-    base = alt.Chart(as_data(with_interval(frame))).encode(
-        x=alt.X("texts:N", sort=order, axis=axis),
-        xOffset=alt.XOffset("architecture:N", sort=style.names),
-        color=style.colour,
-        opacity=style.lit(),
-        tooltip=hover_of(
-            ("architecture", "Architecture"),
-            ("texts", "Texts"),
-            ("shown", "Both right (95% interval)"),
-            ("reviews", "Texts of this kind"),
-        ),
-    )
-    return [
-        base.mark_rule(strokeWidth=1.5).encode(
-            y=alt.Y("ci_low:Q", scale=alt.Scale(zero=False)), y2="ci_high:Q"
-        ),
-        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=style.shape),
-    ]
-
-
-def _quiz_table(quiz: pd.DataFrame) -> Table:
-    headings = [
-        "<architecture",
-        "<answers",
-        "<texts",
-        "distance",
-        "number",
-        "accuracy",
-        "95% interval",
-    ]
-    rows = [
-        [
-            row.architecture,
-            row.question,
-            row.texts,
-            shown_range(row.low, row.high),
-            shown_count(row.reviews),
-            shown_share(row.accuracy),
-            shown_interval(row.ci_low, row.ci_high),
-        ]
-        for row in rows_of(quiz)
-    ]
-    return make_table("The quiz by kind of text and distance", headings, rows)

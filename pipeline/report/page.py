@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.comparison import Breakdown, Comparison, ReportError, SweepFacts, TrackedRuns
-from pipeline.report import control, figures, inside, look, memory, tables, wording
+from pipeline.report import control, figures, inside, look, memory, quiz, tables, wording
 
 _HERE = Path(__file__).parent
 
@@ -64,6 +64,7 @@ def write_report(
 def _draw(comparison: Comparison, tracked: TrackedRuns) -> list[figures.Figure]:
     drawn = [
         *figures.draw(comparison, tracked.history),
+        *quiz.draw_quiz(comparison),
         *memory.draw_memory(comparison),
         *control.draw_leads(comparison),
         *inside.draw_inside(comparison),

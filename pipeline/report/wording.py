@@ -333,7 +333,7 @@ def describe_gaps(trends: Trends, unit: str) -> str:
         names = names[::-1]
     interval = sorted([sign * widest.change_low, sign * widest.change_high])
     return (
-        f"The lead of {names[0]} over {names[1]} goes from "
+        f"As fitted, the lead of {names[0]} over {names[1]} goes from "
         f"{shown_points(sign * widest.at_short)} points at {trends.short:.0f} {unit} to "
         f"{shown_points(sign * widest.at_long)} at {trends.long:.0f}, a change of "
         f"{shown_points(sign * widest.change)} ({shown_interval(*interval, points=True)})."
