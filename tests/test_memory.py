@@ -15,7 +15,7 @@ from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.config import CONTROL
 from pipeline.memory import Memory, remember
 from pipeline.report import control, inside, memory
-from pipeline.report.tables import rows_of
+from pipeline.report.tables import MISSING, rows_of
 from tests.test_comparison import make_tracked
 from tests.test_report import HOSTILE, Page, report
 
@@ -258,6 +258,13 @@ def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
     titles = [title for title, _ in memory.trend_tables(comparison)]
     assert "As the neutral words after double" in titles
     assert "As the last tokens read double" in titles
+
+
+def test_a_slope_that_nothing_gives_is_missing_with_its_interval() -> None:
+    """Those of the fixture are right at every distance."""
+    comparison = compare(make_probed(), np.random.default_rng(0), replicates=100)
+    (table,) = [t for title, t in memory.trend_tables(comparison) if "words after" in title]
+    assert {cell.text for cell in table.rows[0][1:]} == {MISSING}
 
 
 def test_a_review_read_under_many_conditions_counts_once() -> None:

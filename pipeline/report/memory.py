@@ -29,6 +29,7 @@ from pipeline.report.tables import (
     make_table,
     rows_of,
     shown_count,
+    shown_ends,
     shown_interval,
     shown_number,
     shown_share,
@@ -289,7 +290,7 @@ def _curve_table(frame: pd.DataFrame, along: str) -> Table:
             shown_interval(row.ci_low, row.ci_high),
             shown_share(row.agrees),
             shown_number(row.margin),
-            f"{shown_number(row.margin_low)} to {shown_number(row.margin_high)}",
+            shown_ends(row.margin_low, row.margin_high),
             shown_share(row.relative),
         ]
         for row in rows_of(frame)

@@ -73,6 +73,13 @@ def shown_interval(low: Any, high: Any, points: bool = False) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}%"
 
 
+def shown_ends(low: Any, high: Any) -> str:
+    """Two ends of an interval of numbers that are no shares."""
+    if pd.isna(low) or pd.isna(high):
+        return MISSING
+    return f"{shown_number(low)} to {shown_number(high)}"
+
+
 def shown_range(low: Any, high: Any) -> str:
     return f"{low} and more" if pd.isna(high) else f"{low}–{high}"
 
@@ -247,7 +254,7 @@ def trend_table(trends: Trends, unit: str) -> Table:
         [
             name,
             shown_number(row.slope),
-            f"{shown_number(row.slope_low)} to {shown_number(row.slope_high)}",
+            shown_ends(row.slope_low, row.slope_high),
             shown_p(row.p_holm),
             shown(row.at_short),
             shown(row.at_long),
