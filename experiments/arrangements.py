@@ -101,9 +101,6 @@ def draw_weights(shapes: Iterable[tuple[int, ...]]) -> list[np.ndarray]:
     return [(0.8 * rng.normal(0, min(s) ** -0.5, s)).astype(np.float32) for s in shapes]
 
 
-# TensorFlow ---------------------------------------------------------------------------------------
-
-
 def _arrange_project(arrangement: Arrangement, load: Workload) -> Arranged:
     """The project's own path: `pipeline.training.train` over the fused execution."""
     from pipeline.architectures import build_model
@@ -209,9 +206,6 @@ def endless_batches(load: Workload) -> Iterable[Any]:
         yield from shuffled_batches(load.split, load.batch_size, rng)
 
 
-# PyTorch ------------------------------------------------------------------------------------------
-
-
 def _arrange_torch(arrangement: Arrangement, load: Workload) -> Arranged:
     """The fastest of PyTorch's own ways: padded batches of like length, and for the backward direction
     the ids of each row reversed before they are embedded. Packed sequences are several times slower.
@@ -282,9 +276,6 @@ def _set_torch_weights(torch: Any, layers: Any, config: ArchitectureConfig, voca
             layers[name].bias_hh_l0.zero_()
         layers["dense"].weight.copy_(next(values).T)
         layers["dense"].bias.copy_(next(values))
-
-
-# The machine --------------------------------------------------------------------------------------
 
 
 def _arrange_product(arrangement: Arrangement, load: Workload) -> Arranged:

@@ -170,9 +170,6 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-# The workers --------------------------------------------------------------------------------------
-
-
 class Worker:
     """A process that trains in one arrangement when it is told to."""
 

@@ -166,9 +166,6 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-# The figure ---------------------------------------------------------------------------------------
-
-
 def as_svg(table: pd.DataFrame) -> str:
     spec = draw(table).to_dict(validate=False)
     return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])

@@ -83,9 +83,6 @@ def explain(tree: DictConfig, question: Question) -> int:
     return 0
 
 
-# What is asked ------------------------------------------------------------------------------------
-
-
 def read_text(question: Question) -> str:
     """The text, cleaned as every review is.
 
@@ -168,9 +165,6 @@ def _listed(key: str, value: str) -> list[str]:
     if not all(words):
         raise ConfigError(f"{key} is {value!r}; it may hold names with commas between them")
     return list(dict.fromkeys(words))
-
-
-# How it is read -----------------------------------------------------------------------------------
 
 
 def read(text: str, runs: list[TrainedRun], config: RunConfig) -> Explanation:

@@ -56,11 +56,11 @@ def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | Add
 
 def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Path]:
     """Writes `reports/<experiment>/`; the comparison and its page. The same runs give the same
-    intervals. Beside a league stand the others that were run on the same data.
+    intervals. Beside it stand the leagues that were run on the same data.
     """
     comparison = compare(tracked, np.random.default_rng(0))
     folder = store.root / "reports" / tracked.experiment
-    leagues = find_leagues(comparison, store) if tracked.experiment in LEAGUES else []
+    leagues = find_leagues(comparison, store)
     return comparison, write_report(comparison, tracked, folder, leagues)
 
 

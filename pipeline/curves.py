@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.statistics import Floats, Rows, RunEstimates, contrast, resample_reviews
 
+PASSING = 0.75  # the share of the quiz's texts with all answers right that counts as passed
+
 
 @dataclass(frozen=True)
 class Curves:

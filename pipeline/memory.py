@@ -7,8 +7,7 @@ are from 0 to 1; margins are logits signed by the label.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,13 +18,12 @@ from numpy.typing import NDArray
 from pipeline import statistics
 from pipeline.curves import (
     Curves,
-    Reach,
-    distance_under,
     effective_context,
-    even_ranges,
     half_life,
     resample_curves,
 )
+from pipeline.layout import Layout, Mask, Row, lay_out, name_left_out, reach_row
+from pipeline.quiz_scores import find_passing, score_quiz
 from pipeline.trends import Trends, find_trends
 
 CURVE_COLUMNS = tuple(
@@ -34,12 +32,8 @@ CURVE_COLUMNS = tuple(
 )
 REACH_COLUMNS = tuple("architecture probe measure question value low high furthest rises".split())
 QUIZ_COLUMNS = tuple("architecture question texts low high reviews accuracy ci_low ci_high".split())
-PASSING = 0.75  # of the texts of the quiz with all answers right
 # The reading that the others of a probe are compared with.
 _REFERENCE = {"context": "whole", "distance": "plain"}
-
-Row = dict[str, object]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -83,13 +77,13 @@ def remember(
     for probe, table in probes.items():
         if probe != "quiz" and probe not in _REFERENCE:
             continue
-        laid, left_out = _lay_out(table, runs)
-        notes += [_name_left_out(probe, left_out)] if len(left_out) else []
+        laid, left_out = lay_out(table, runs)
+        notes += [name_left_out(probe, left_out)] if len(left_out) else []
         if laid is None:
             continue
         if probe == "quiz":
-            quiz += _score_quiz(laid, rng)
-            reaches += _find_passing(laid, rng)
+            quiz += score_quiz(laid, rng)
+            reaches += find_passing(laid, rng)
         else:
             asked = _resample(laid, probe, rng)
             curves += _describe_curves(laid, asked)
@@ -104,60 +98,6 @@ def remember(
         tuple(notes),
         trends,
     )
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """One probe's tables, one for each run, with the same rows in the same order."""
-
-    tables: list[pd.DataFrame]
-    members: dict[str, NDArray[np.intp]]  # the tables of each architecture
-
-    @property
-    def first(self) -> pd.DataFrame:
-        return self.tables[0]
-
-    def columns(self, suffix: str) -> list[str]:
-        return [name for name in map(str, self.first.columns) if name.endswith(suffix)]
-
-    def stack(self, column: str, rows: Mask) -> NDArray:
-        """<value>[runs, rows]"""
-        return np.stack([table[column].to_numpy()[rows] for table in self.tables])
-
-
-def _lay_out(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[_Layout | None, pd.DataFrame]:
-    """The runs that were asked what most were asked, and those left out."""
-    keys = ["condition", "distance", "review_id"]
-    tables = {
-        run: part.sort_values(keys, kind="stable", ignore_index=True)
-        for run, part in table.groupby("run_id", sort=False)
-    }
-    asked = [
-        str(pd.util.hash_pandas_object(tables[run][keys]).sum()) if run in tables else ""
-        for run in runs.run_id
-    ]
-    if not any(asked):
-        return None, runs
-    commonest, _ = Counter(filter(None, asked)).most_common(1)[0]
-    same = np.array([one == commonest for one in asked])
-    chosen = runs[same].reset_index(drop=True)
-    members = chosen.groupby("architecture", sort=False).indices
-    laid = _Layout(
-        [tables[run] for run in chosen.run_id],
-        {str(name): np.asarray(index) for name, index in members.items()},
-    )
-    return laid, runs[~same]
-
-
-def _name_left_out(probe: str, runs: pd.DataFrame) -> str:
-    which = ", ".join(f"{row.architecture} ({row.run_id})" for row in runs.itertuples())
-    return (
-        f"Not in the figures of the {probe} probe, because they lack it or were probed with other "
-        f"settings: {which}. The program experiments.probe makes up for it."
-    )
-
-
-# Context and distance ----------------------------------------------------------------------------
 
 
 class _Condition(NamedTuple):
@@ -183,7 +123,7 @@ class _Asked:
     chance: float
 
 
-def _resample(laid: _Layout, probe: str, rng: np.random.Generator) -> _Asked:
+def _resample(laid: Layout, probe: str, rng: np.random.Generator) -> _Asked:
     conditions = _find_conditions(laid.first, _REFERENCE[probe])
 
     def by_condition(column: str) -> NDArray[np.float64]:
@@ -217,7 +157,7 @@ def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:
     return sorted(found, key=lambda one: one.name != reference)
 
 
-def _describe_curves(laid: _Layout, asked: _Asked) -> list[Row]:
+def _describe_curves(laid: Layout, asked: _Asked) -> list[Row]:
     margins = asked.margins[""]
     rows: list[Row] = []
     for name, members in laid.members.items():
@@ -264,7 +204,7 @@ def _find_sides(asked: _Asked) -> dict[str, list[int]]:
     return sides
 
 
-def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
+def _find_reaches(laid: Layout, asked: _Asked) -> list[Row]:
     """Effective contexts, or the half-lives of every question, on each side."""
     sides = _find_sides(asked)
     rows = []
@@ -283,13 +223,13 @@ def _find_reaches(laid: _Layout, asked: _Asked) -> list[Row]:
                     for question, curves in asked.margins.items()
                 }
             rows += [
-                _reach_row(name, asked.probe, f"{measure}_{side}", question, reach)
+                reach_row(name, asked.probe, f"{measure}_{side}", question, reach)
                 for (measure, question), reach in found.items()
             ]
     return rows
 
 
-def _find_trends(laid: _Layout, asked: _Asked) -> dict[str, Trends]:
+def _find_trends(laid: Layout, asked: _Asked) -> dict[str, Trends]:
     """By side: accuracy over the distances, from 0 where nothing stands between."""
     found = {}
     for side, places in _find_sides(asked).items():
@@ -304,96 +244,3 @@ def _find_trends(laid: _Layout, asked: _Asked) -> dict[str, Trends]:
             np.concatenate(reviews),
         )
     return found
-
-
-def _reach_row(name: str, probe: str, measure: str, question: str, reach: Reach) -> Row:
-    return {
-        "architecture": name,
-        "probe": probe,
-        "measure": measure,
-        "question": question,
-        "value": reach.value,
-        "low": reach.low,
-        "high": reach.high,
-        "furthest": reach.furthest,
-        "rises": reach.rises,
-    }
-
-
-# The quiz ----------------------------------------------------------------------------------------
-
-
-def _score_quiz(laid: _Layout, rng: np.random.Generator) -> list[Row]:
-    """Each question on each kind of texts, by distance and over all distances."""
-    table = laid.first
-    distances = table.distance.to_numpy()
-    columns = {c.removesuffix("_correct"): c for c in laid.columns("_correct")}
-    rows = []
-    for texts, inside in _kinds_of_texts(table).items():
-        furthest = int(distances[inside].max()) if inside.any() else 0
-        ranges = [(0, furthest), *even_ranges(furthest)]
-        if texts == "lesson":
-            ranges = [(0, furthest), *((d, d) for d in np.unique(distances[inside]).tolist())]
-        groups = np.stack([(distances >= a) & (distances <= b) & inside for a, b in ranges])
-        kept = [place for place, group in enumerate(groups) if group.any()]
-        for question, column in ({"both": "correct"} | columns).items():
-            correct = laid.stack(column, np.ones(len(table), dtype=bool)).astype(bool)
-            found = statistics.resample_reviews(correct, groups[kept], rng)
-            rows += [
-                _quiz_row(name, members, question, texts, ranges[place], estimates, groups[place])
-                for place, estimates in zip(kept, found, strict=True)
-                for name, members in laid.members.items()
-            ]
-    return rows
-
-
-def _kinds_of_texts(table: pd.DataFrame) -> dict[str, Mask]:
-    test = (table.condition == "test").to_numpy(dtype=bool)
-    distracted = (table.distractors > 0).to_numpy(dtype=bool)
-    contradicted = table.contradicted.to_numpy(dtype=bool)
-    kinds = {
-        "all": test,
-        "with distractors": test & distracted,
-        "without distractors": test & ~distracted,
-        "contradicted": test & contradicted,
-        "not contradicted": test & ~contradicted,
-        "lesson": (table.condition == "lesson").to_numpy(dtype=bool),
-    }
-    return {name: rows for name, rows in kinds.items() if rows.any()}
-
-
-def _quiz_row(
-    name: str,
-    members: statistics.Rows,
-    question: str,
-    texts: str,
-    ends: tuple[int, int],
-    estimates: statistics.RunEstimates,
-    group: Mask,
-) -> Row:
-    reviews = int(group.sum())
-    found = statistics.accuracy_interval(estimates, members, reviews)
-    return {
-        "architecture": name,
-        "question": question,
-        "texts": texts,
-        "low": ends[0],
-        "high": ends[1],
-        "reviews": reviews,
-        "accuracy": found.value,
-        "ci_low": found.low,
-        "ci_high": found.high,
-    }
-
-
-def _find_passing(laid: _Layout, rng: np.random.Generator) -> list[Row]:
-    """The distance at which fewer texts than `PASSING` have both answers right."""
-    test = (laid.first.condition == "test").to_numpy(dtype=bool)
-    correct = laid.stack("correct", test).astype(bool)
-    distances = laid.first.distance.to_numpy()[test]
-    architectures: Sequence[statistics.Rows] = list(laid.members.values())
-    found = distance_under(PASSING, correct, distances, architectures, rng)
-    return [
-        _reach_row(name, "quiz", "under_75", "both", reach)
-        for name, reach in zip(laid.members, found, strict=True)
-    ]

@@ -183,9 +183,6 @@ def _cut_stratified(
     return reviews.take(np.sort(rest)), reviews.take(np.sort(cut))
 
 
-# The generated corpus -----------------------------------------------------------------------------
-
-
 def _generate(config: ClausesConfig) -> ReviewSplits:
     rng = np.random.default_rng(config.seed)
     sizes = {
@@ -204,9 +201,6 @@ def _generate(config: ClausesConfig) -> ReviewSplits:
     heads = (Head("sentiment", clauses.SENTIMENTS), Head("subject", clauses.SUBJECTS))
     train = drop_leaks(splits["train"], splits["test"])
     return _splits(train, splits["validation"], splits["test"], heads)
-
-
-# IMDB through TensorFlow Datasets -----------------------------------------------------------------
 
 
 def _load_imdb(config: ImdbConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
@@ -269,9 +263,6 @@ def _remove_new(root: Path, before: set[Path], missing: list[Path]) -> None:
     for path in missing:
         if path.exists():
             path.rmdir()
-
-
-# A person's own table -----------------------------------------------------------------------------
 
 
 def _load_table(config: CsvConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:

@@ -154,9 +154,6 @@ def _log_lost(whole: EncodedSplit, cut: EncodedSplit, config: TokenizerConfig) -
     )
 
 
-# The cache ----------------------------------------------------------------------------------------
-
-
 def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
     import tokenizers
 

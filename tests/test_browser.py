@@ -31,10 +31,11 @@ from pipeline.report.explained import write_explanation
 from pipeline.report.tables import rows_of, shown_share
 from pipeline.yardstick import summarise
 from tests.test_comparison import ARCHITECTURES, make_tracked
+from tests.test_memory import make_probed
 from tests.test_report import HOSTILE
 from tests.test_yardstick import make_runs
 
-PAGES = ("report", "hostile", "adding", "explained")
+PAGES = ("report", "memory", "hostile", "adding", "explained")
 WITH_FIGURES = PAGES[:-1]
 WIDTHS = (360, 1280)
 NAMED = re.compile(r"\barchitecture: (.*?)(?:;|$)")
@@ -88,6 +89,8 @@ def made(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Made:
     tracked = make_tracked(tuple(ARCHITECTURES), 2, 300, two_heads=True, experiment="quickstart")
     comparison = compare(tracked, np.random.default_rng(0), replicates=50)
     write_report(comparison, tracked, folder / "report")
+    probed = compare(make_probed(), np.random.default_rng(0), replicates=50)
+    write_report(probed, make_probed(), folder / "memory")
     _write_hostile(folder / "hostile")
     steps = make_runs()
     write_yardstick(summarise(steps), steps, folder / "adding")
@@ -207,7 +210,7 @@ def test_hovering_a_mark_says_what_it_is(made: Made, report: Visit) -> None:
     assert [one for one in said if one not in means + seeds] == []
 
 
-@pytest.mark.parametrize("name", WITH_FIGURES[:2])
+@pytest.mark.parametrize("name", ["report", "memory", "hostile"])
 def test_every_figure_answers_to_the_pointer(made: Made, browser: Browser, name: str) -> None:
     with opened(made, browser, name) as seen:
         buttons = seen.page.query_selector_all(".legend button")
@@ -308,6 +311,8 @@ def test_nothing_is_wider_than_the_page(
     [
         ("report", 1280, "light"),
         ("report", 360, "dark"),
+        ("memory", 1280, "dark"),
+        ("memory", 360, "light"),
         ("adding", 1280, "dark"),
         ("explained", 360, "light"),
         ("explained", 1280, "dark"),
@@ -335,7 +340,9 @@ def _letters(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("report", "light"), ("adding", "dark")])
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("report", "light"), ("memory", "light"), ("adding", "dark")]
+)
 def test_the_print_has_every_figure_and_every_table(
     made: Made, browser: Browser, name: str, scheme: Literal["light", "dark"], tmp_path: Path
 ) -> None:

@@ -85,9 +85,6 @@ def answers_to(network: Network, text: str, tokenizer: Tokenizer) -> list[np.nda
     return [values.numpy() for values in forward_of(network.model)(token_ids[None])]
 
 
-# The numbers --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_word_has_the_probability_of_the_text_up_to_it(name: str) -> None:
     preset = read_preset(name)
@@ -203,9 +200,6 @@ def test_any_text_has_words(text: str) -> None:
     assert len(words.spans)
     assert 0 not in words.token_ids
     assert "".join(text[start:end] for start, end in words.spans) == text.replace(" ", "")
-
-
-# What is shown ------------------------------------------------------------------------------------
 
 
 def explain(text: str = LESSON, **changes: Any) -> Explanation:
@@ -332,9 +326,6 @@ def test_lines_hold_every_word_once_and_fit(
         assert used <= width or len(line) == 1
 
 
-# What is asked ------------------------------------------------------------------------------------
-
-
 def question(**given: str) -> Question:
     fields = dict.fromkeys(("text", "file", "runs", "architectures", "seeds", "page"))
     return Question(**(fields | given))  # pyright: ignore[reportArgumentType]
@@ -373,8 +364,6 @@ def test_a_text_that_is_none_is_refused_with_a_way_out(
     with pytest.raises(ConfigError, match="no text; give"):
         read_text(question())
 
-
-# The program --------------------------------------------------------------------------------------
 
 SMALL = (
     "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "

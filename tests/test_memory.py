@@ -14,9 +14,10 @@ from pipeline.clauses import LESSON
 from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.config import CONTROL
 from pipeline.memory import Memory, remember
-from pipeline.report import control, inside, memory
+from pipeline.report import control, inside, lesson, memory, quiz
 from pipeline.report.tables import MISSING, rows_of
 from tests.test_comparison import make_tracked
+from tests.test_fading import make_gates, make_retention
 from tests.test_report import HOSTILE, Page, report
 
 REVIEWS = 200
@@ -80,6 +81,23 @@ def make_probes(runs: pd.DataFrame, seed: int = 0) -> dict[str, pd.DataFrame]:
         "distance": pd.concat([make_distance(r, HALF_LIVES[n], rng) for r, n in names]),
         "context": pd.concat([make_context(r, CONTEXTS[n], rng) for r, n in names]),
     }
+
+
+def make_quiz(run_id: str, reach: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Both answers right on nine in ten of the texts with up to `reach` words after, then on a fifth."""
+    distance = np.arange(REVIEWS) * 4
+    right = rng.random(REVIEWS) < np.where(distance <= reach, 0.9, 0.2)
+    table = _rows(run_id, "test", 0, np.where(right, 1.0, -1.0)).assign(
+        distance=distance,
+        distractors=np.arange(REVIEWS) % 3,
+        contradicted=np.arange(REVIEWS) % 2 == 0,
+        sentiment_correct=right,
+        subject_correct=right | (rng.random(REVIEWS) < 0.3),
+    )
+    lesson = table.head(20).assign(
+        condition="lesson", review_id=[f"lesson-{number}" for number in range(20)], distractors=0
+    )
+    return pd.concat([table, lesson], ignore_index=True)
 
 
 def make_lesson(runs: pd.DataFrame) -> pd.DataFrame:
@@ -183,16 +201,13 @@ def test_no_probes_no_memory() -> None:
     assert remember({}, make_runs(gru=1), np.random.default_rng(0)) is None
 
 
-# The page ----------------------------------------------------------------------------------------
-
-
 def make_probed() -> TrackedRuns:
-    """A sweep with the control beside it, and probes of all."""
+    """A sweep with the control beside it, and every probe."""
     tracked = make_tracked(seeds=3, reviews=400)
     own = tracked.predictions[tracked.predictions.run_id == tracked.runs.run_id.iloc[0]]
     right = np.random.default_rng(5).random(len(own)) < 0.8
     flipped = np.where(own.label == "pos", "neg", "pos")
-    answers = own.assign(
+    control_answers = own.assign(
         run_id=CONTROL, correct=right, predicted=np.where(right, own.label, flipped)
     )
     row = tracked.runs.iloc[:1].assign(
@@ -201,7 +216,17 @@ def make_probed() -> TrackedRuns:
     row["cell"] = pd.NA
     runs = pd.concat([tracked.runs, row], ignore_index=True)
     probes = make_probes(runs) | {"lesson": make_lesson(tracked.runs)}
-    predictions = pd.concat([tracked.predictions, answers], ignore_index=True)
+    rng = np.random.default_rng(7)
+    asked = zip(tracked.runs.run_id, tracked.runs.architecture, strict=True)
+    probes["quiz"] = pd.concat([make_quiz(run, CONTEXTS[name], rng) for run, name in asked])
+    gated = tracked.runs[tracked.runs.architecture != "simple_rnn"]
+    probes["gates"] = make_gates({run: [2.0, 5.0, 40.0] for run in gated.run_id})
+    fading = {"lstm": 20.0, "gru": 8.0, "simple_rnn": 2.0}
+    half_lives = dict(zip(tracked.runs.run_id, tracked.runs.architecture.map(fading), strict=True))
+    states = make_retention(half_lives)
+    answers = states.assign(kind="logit", head="sentiment")
+    probes["retention"] = pd.concat([states, answers], ignore_index=True)
+    predictions = pd.concat([tracked.predictions, control_answers], ignore_index=True)
     return replace(tracked, runs=runs, predictions=predictions, probes=probes)
 
 
@@ -216,7 +241,8 @@ def test_every_probe_has_its_figures(probed: tuple[Path, Comparison, Page]) -> N
     drawn = {path.stem for path in (folder / "figures").glob("*.svg")}
     assert {
         *("distance_after", "distance_before", "distance_both", "context_tail", "context_head"),
-        *("above_control", "lesson_answer", "lesson_gates"),
+        *("above_control", "quiz", "retention_logit", "retention_state", "time_constants"),
+        *("lesson_answer", "lesson_gates"),
     } <= drawn
     assert page.count("figure") == len(drawn)
 
@@ -331,8 +357,10 @@ def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Pa
     _, comparison, _ = probed
     for figure in [
         *memory.draw_memory(comparison),
+        *quiz.draw_quiz(comparison),
         *control.draw_leads(comparison),
         *inside.draw_inside(comparison),
+        *lesson.draw_lesson(comparison),
     ]:
         figure.chart.to_dict(validate=True)
 

@@ -330,9 +330,6 @@ def test_too_few_texts_are_a_line_and_no_error(subject_of, caplog):
     assert "only of the generated texts" in caplog.text
 
 
-# The quiz ----------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Forgetful:
     """Knows both answers of every generated text while its evidence is near enough to the end."""

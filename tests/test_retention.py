@@ -110,8 +110,6 @@ def make_subject(config: ArchitectureConfig, kept: float | None = None, **data: 
     return Subject(reader, tokenizer, data_config, reviews, Path(), network)
 
 
-# The trace is the model ---------------------------------------------------------------------------
-
 EVERY_SHAPE = [
     {"cell": cell, "bidirectional": bidirectional, "num_layers": num_layers, "readout": readout}
     for cell, bidirectional, num_layers, readout in itertools.product(
@@ -225,8 +223,6 @@ def test_random_vectors_estimate_the_size_of_the_jacobian() -> None:
     assert np.mean(norms**2) == pytest.approx((jacobian**2).sum() / config.units, rel=0.05)
 
 
-# Known answers ------------------------------------------------------------------------------------
-
 SHAPES = [{}, {"bidirectional": True, "num_layers": 2}]
 SETTINGS = ProbeConfig(retention_reviews=60, retention_tokens=60)
 
@@ -303,9 +299,6 @@ def test_with_the_mean_as_readout_the_logit_hears_every_step_alike() -> None:
     )
     np.testing.assert_allclose(logit[20], logit[10], rtol=1e-2)
     np.testing.assert_allclose(state[10], 0.5**10, rtol=1e-3)
-
-
-# The probe ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PRESETS)

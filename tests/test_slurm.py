@@ -219,7 +219,8 @@ def test_a_job_that_is_out_of_time_once_too_often_is_recorded_with_that(cluster,
     # Slurm warns up to half a minute early: in the third minute, when the runs are in training.
     limit = "timeout_min=4 max_num_timeout=0 signal_delay_s=60".split()
     limits = [f"hydra.launcher.{value}" for value in limit]
-    process = _launch(tmp_path, *SWEEP, *LONG, "train.epochs=9999", *limits, SLURM_CONF=cluster)
+    endless = ["train.epochs=99999", "train.patience=99999"]
+    process = _launch(tmp_path, *SWEEP, *endless, *limits, SLURM_CONF=cluster)
     said, _ = process.communicate()
     print(said)
     assert process.returncode == 1

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline import clauses
 from pipeline.config import ClausesConfig, ProbeConfig
-from pipeline.curves import describe_reach, distance_under
+from pipeline.curves import PASSING, describe_reach, distance_under
 from pipeline.probes.frame import (
     Answers,
     ProbeResult,
@@ -23,7 +23,6 @@ from pipeline.probes.frame import (
 )
 from pipeline.probes.neutral import Filler
 
-PASSING = 0.75  # of the texts with both answers right
 _LESSONS = 20  # fillers after the lesson's sentence, at each distance
 TEST, LESSON = "test", "lesson"
 

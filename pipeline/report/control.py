@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.comparison import Comparison
 from pipeline.control import Control
-from pipeline.report.figures import MEMORY, Figure, Style, as_data, draw_rule, hover_of, looks_of
+from pipeline.report.drawing import MEMORY, Figure, Style, as_data, draw_rule, hover_of, looks_of
 from pipeline.report.tables import (
     Table,
     make_table,

@@ -12,8 +12,9 @@ import altair as alt
 import pandas as pd
 
 from pipeline.comparison import Comparison
-from pipeline.memory import PASSING, Memory
-from pipeline.report.figures import (
+from pipeline.curves import PASSING
+from pipeline.memory import Memory
+from pipeline.report.drawing import (
     MEMORY,
     Figure,
     Style,
@@ -100,9 +101,6 @@ def answer_reader(comparison: Comparison) -> list[Reader]:
     return [Reader("How far back?", take, because)]
 
 
-# How far it reaches ------------------------------------------------------------------------------
-
-
 def reach_table(comparison: Comparison) -> Table | None:
     """One row for each architecture: every place where something ends."""
     memory = comparison.memory
@@ -161,9 +159,6 @@ def _shown_end(end: float, row: Any) -> str:
 def _order(comparison: Comparison) -> list[str]:
     control = [comparison.control.name] if comparison.control is not None else []
     return [*comparison.summary.architecture, *control]
-
-
-# Curves ------------------------------------------------------------------------------------------
 
 
 def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:

@@ -20,7 +20,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.comparison import Breakdown, Comparison, ReportError, SweepFacts, TrackedRuns
-from pipeline.report import control, figures, inside, look, memory, quiz, tables, wording
+from pipeline.report import control, figures, inside, lesson, look, memory, quiz, tables, wording
+from pipeline.report.drawing import SECTIONS, Figure, looks_of
 
 _HERE = Path(__file__).parent
 
@@ -51,7 +52,7 @@ def write_report(
     _check_leagues(comparison, leagues)
     drawn = _draw(comparison, tracked)
     content = _gather(comparison, tracked, drawn, leagues)
-    looks = figures.looks_of(comparison)
+    looks = looks_of(comparison)
     with built_beside(folder) as built:
         _write_tables(comparison, built)
         svgs = write_figures(drawn, built)
@@ -61,15 +62,16 @@ def write_report(
     return folder / "index.html"
 
 
-def _draw(comparison: Comparison, tracked: TrackedRuns) -> list[figures.Figure]:
+def _draw(comparison: Comparison, tracked: TrackedRuns) -> list[Figure]:
     drawn = [
         *figures.draw(comparison, tracked.history),
         *quiz.draw_quiz(comparison),
         *memory.draw_memory(comparison),
         *control.draw_leads(comparison),
         *inside.draw_inside(comparison),
+        *lesson.draw_lesson(comparison),
     ]
-    return sorted(drawn, key=lambda figure: figures.SECTIONS.index(figure.section))
+    return sorted(drawn, key=lambda figure: SECTIONS.index(figure.section))
 
 
 @contextmanager
@@ -107,7 +109,7 @@ def _move_into(built: Path, folder: Path) -> None:
             os.replace(source, target)
 
 
-def write_figures(drawn: Sequence[figures.Figure], folder: Path) -> dict[str, str]:
+def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
     """Writes `figures/<name>.svg` -> the same by name."""
     svgs = {
         figure.name: vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
@@ -158,7 +160,7 @@ def _breakdown_rows(breakdown: Breakdown, along: str) -> pd.DataFrame:
 def _gather(
     comparison: Comparison,
     tracked: TrackedRuns,
-    drawn: list[figures.Figure],
+    drawn: list[Figure],
     leagues: Sequence[Comparison],
 ) -> dict[str, Any]:
     """What both the page and the Markdown say, as a template takes it."""
@@ -173,7 +175,7 @@ def _gather(
         "reading": wording.describe_reading(comparison),
         "method": wording.describe_method(comparison),
         "figures": drawn,
-        "sections": [name for name in figures.SECTIONS if any(f.section == name for f in drawn)],
+        "sections": [name for name in SECTIONS if any(f.section == name for f in drawn)],
         "leagues": tables.league_table(comparison, leagues) if leagues else None,
         "leagues_said": wording.describe_leagues([comparison, *leagues]),
         "tuning": tables.tuning_table(comparison.tuning) if comparison.tuning else None,

@@ -6,8 +6,9 @@ import altair as alt
 import pandas as pd
 
 from pipeline.comparison import Comparison
-from pipeline.memory import PASSING, Memory
-from pipeline.report.figures import (
+from pipeline.curves import PASSING
+from pipeline.memory import Memory
+from pipeline.report.drawing import (
     MEMORY,
     Figure,
     Style,

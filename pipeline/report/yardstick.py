@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.adding import SOLVED_BELOW, VARIANCE
 from pipeline.report import look
-from pipeline.report.figures import Figure, Style, as_data, hover_of
+from pipeline.report.drawing import Figure, Style, as_data, hover_of
 from pipeline.report.page import built_beside, describe_provenance, render_page, write_figures
 from pipeline.report.tables import (
     MISSING,

@@ -1,0 +1,163 @@
+"""Fading -> the figures of the lesson's sentence: the answer and the gates, word by word."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from pipeline.clauses import LESSON
+from pipeline.comparison import Comparison
+from pipeline.report import look
+from pipeline.report.drawing import INSIDE, Figure, Style, as_data, hover_of, looks_of, share_axis
+from pipeline.report.inside import ARROWS
+from pipeline.report.tables import Table, make_table, rows_of, shown_number, shown_share
+from pipeline.report.wording import listed
+
+
+def draw_lesson(comparison: Comparison) -> list[Figure]:
+    """A figure for the answer of each head with two classes, and one for the gates; none where the
+    sentence was not read.
+    """
+    fading = comparison.fading
+    if fading is None or comparison.summary.empty:
+        return []
+    style = Style(looks_of(comparison))
+    figures: list[Figure] = []
+    answers = fading.lesson[fading.lesson.measure == "answer"]
+    classes = answers.groupby("head", sort=False).name.nunique()
+    for number, head in enumerate(classes[classes == 1].index):
+        name = f"lesson_answer_{number + 1}" if number else "lesson_answer"
+        figures.append(_draw_answers(name, answers[answers["head"] == head], style))
+    gates = fading.lesson[fading.lesson.measure == "gate"]
+    if len(gates):
+        figures.append(_draw_gates(gates, style))
+    return figures
+
+
+def _word_axis(lesson: pd.DataFrame) -> alt.X:
+    words = list(lesson.drop_duplicates("place").sort_values("place").word)
+    return alt.X(
+        "place:O",
+        axis=alt.Axis(
+            labelExpr=f"{json.dumps(words)}[datum.value]",
+            labelAngle=-40,
+            labelOverlap=False,
+            title=None,
+            grid=False,
+        ),
+    )
+
+
+def _draw_answers(figure: str, answers: pd.DataFrame, style: Style) -> Figure:
+    head, name = answers["head"].iloc[0], answers.name.iloc[0]
+    shown = [_with_ends(row) for row in rows_of(answers)]
+    base = alt.Chart(as_data(answers.assign(shown=shown))).encode(
+        x=_word_axis(answers),
+        y=alt.Y(
+            "value:Q", scale=alt.Scale(domain=[0, 1]), axis=share_axis(f"Probability of {name}")
+        ),
+        color=style.colour,
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("word", "Up to this word"),
+            ("shown", f"{name}: mean (lowest to highest seed)"),
+        ),
+    )
+    last = answers[answers.place == answers.place.max()]
+    said = [f"{row.architecture} {shown_share(row.value)}" for row in rows_of(last)]
+    return Figure(
+        name=figure,
+        section=INSIDE,
+        title=f"The lesson's sentence, read word by word: {head}",
+        sentence=f"“{LESSON}” In the end, the probability of {name} is {listed(said)}.",
+        alternative=f"Probability of {name} after each word of the lesson's sentence.",
+        table=_lesson_table(answers),
+        chart=alt.LayerChart(
+            layer=[
+                base.mark_line(strokeWidth=2).encode(strokeDash=style.dash, opacity=style.lit(0.9)),
+                base.mark_point(filled=True, size=40).encode(
+                    shape=style.shape, opacity=style.lit()
+                ),
+            ]
+        ),
+        height=260,
+    )
+
+
+def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
+    order = {name: place for place, name in enumerate(style.names)}
+    gates = gates.assign(order=gates.architecture.map(order))
+    gates = gates.sort_values(
+        ["order", "layer", "direction", "place"], ascending=[True, True, False, True]
+    )
+    several = gates.groupby(["architecture", "place"]).layer.transform("size") > 1
+    label = [
+        f"{row.architecture} {int(row.layer)} {ARROWS[row.direction]}" if more else row.architecture
+        for row, more in zip(rows_of(gates), several, strict=True)
+    ]
+    shown = [_with_ends(row) for row in rows_of(gates)]
+    frame = gates.assign(label=label, shown=shown)
+    rows = len(dict.fromkeys(label))
+    mean = gates.groupby("word", sort=False).value.mean()
+    base = alt.Chart(as_data(frame)).encode(
+        x=_word_axis(gates),
+        y=alt.Y("label:N", sort=list(dict.fromkeys(label)), title=None),
+        opacity=style.lit(),
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("label", "Layer and direction"),
+            ("word", "Word"),
+            ("name", "Gate"),
+            ("shown", "Share kept: mean (lowest to highest seed)"),
+        ),
+    )
+    return Figure(
+        name="lesson_gates",
+        section=INSIDE,
+        own_legend=True,
+        title="The gates over the lesson's sentence",
+        sentence=(
+            "Which share of its state a layer keeps at each word: the forget gate of an LSTM, the "
+            "update gate of a GRU, averaged over units and seeds. Over all of them, most is kept at "
+            f"“{mean.idxmax()}” and least at “{mean.idxmin()}”."
+        ),
+        alternative="A row for each gated layer and a column for each word of the lesson's sentence.",
+        table=_lesson_table(gates),
+        chart=alt.LayerChart(
+            layer=[
+                base.mark_rect(stroke=look.PAPER, strokeWidth=1).encode(
+                    color=alt.Color(
+                        "value:Q",
+                        scale=alt.Scale(scheme="viridis"),
+                        legend=alt.Legend(title="Share kept", orient="bottom", format=".2f"),
+                    )
+                )
+            ]
+        ),
+        height=24 * rows + 20,
+    )
+
+
+def _with_ends(row: Any) -> str:
+    return f"{shown_number(row.value)} ({shown_number(row.lowest)} to {shown_number(row.highest)})"
+
+
+def _lesson_table(lesson: pd.DataFrame) -> Table:
+    """A row for each word, a column for each reading of it."""
+    readings = [
+        row.architecture
+        if pd.isna(row.layer)
+        else f"{row.architecture} {int(row.layer)} {ARROWS[row.direction]}"
+        for row in rows_of(lesson)
+    ]
+    ordered = lesson.assign(reading=readings).sort_values("place", kind="stable")
+    headings = list(dict.fromkeys(readings))
+    columns = [
+        ordered[ordered.reading == heading].value.map(shown_number).tolist() for heading in headings
+    ]
+    words = lesson.drop_duplicates("place").sort_values("place").word.tolist()
+    rows = [list(row) for row in zip(words, *columns, strict=True)]
+    return make_table("Word by word, mean over seeds", ["<word", *headings], rows)
