@@ -22,7 +22,7 @@ from experiments.standing import update_standing
 from pipeline.composition import without_effect
 from pipeline.config import AddingConfig, RunConfig
 from pipeline.report import describe_steps, write_yardstick
-from pipeline.report.tables import rows_of
+from pipeline.report.cells import rows_of
 from pipeline.yardstick import AddingRuns, Yardstick, summarise
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Arrangement:
     """kind: one of `ARRANGERS`; reviews: how many of them it trains on; row_length: of the text cut
     anew into rows of so many tokens, or None for the reviews as they are; max_length: the most tokens
     that the tutorial's recipe reads; processes: how many at the same time are measured, after one;
-    checked: whether its logits are compared, for which it traces the model twice more.
+    threads: of each of them, more than one for the tutorial's recipe alone; checked: whether its
+    logits are compared, for which it traces the model twice more.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Arrangement:
     row_length: int | None = None
     max_length: int | None = None
     processes: int = 1
+    threads: int = 1
     checked: bool = True
 
 
@@ -76,6 +79,7 @@ def work(arrangement: Arrangement, folder: Path, pipe: Any, barrier: Any) -> Non
 
         prepare_device(DeviceConfig(kind=Device.cpu, threads=1), concurrent_runs=1)
     elif arrangement.kind in ("masked", "tutorial"):  # without what the project sets for itself
+        os.environ.update(dict.fromkeys(_THREADS.split(), str(arrangement.threads)))
         from pipeline.device import native_noise_held_back
 
         with native_noise_held_back():

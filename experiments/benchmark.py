@@ -2,7 +2,8 @@
 
 python -m experiments.benchmark --seconds 3 --rounds 5
 
-Each arrangement trains in a worker process of its own, of one thread. Workers have turns of a few
+Each arrangement trains in a worker process of its own, of one thread; the tutorial's recipe also as it
+comes, one process with a thread for each core. Workers have turns of a few
 seconds, A B C A B C ..., and sleep in between, so that what disturbs the machine disturbs all alike;
 tracing and first steps are over before the first turn. Before anything is timed, equal weights must
 give equal logits. Throughput is in useful tokens a second, those that are not padding, of whole
@@ -49,6 +50,7 @@ from experiments.benchmark_report import (
     BY_LENGTH,
     BY_REVIEWS,
     LIMITS,
+    TUTORIAL,
     describe_run,
     show,
     summarise,
@@ -64,7 +66,7 @@ TOLERANCE = 1e-4  # between the logits of arrangements with equal weights
 REVIEWS = (1_000, 5_000, 25_000)
 LENGTHS = (100, 200, 400, 800, 1_600)
 _EPOCH_REVIEWS = 5_000
-COLUMNS = ("name", "cell", "flops", "logits_apart", "processes", "round", "rate")
+COLUMNS = ("name", "cell", "flops", "logits_apart", "processes", "threads", "round", "rate")
 _SPAWN = multiprocessing.get_context("spawn")  # never a fork of what has imported TensorFlow
 
 
@@ -144,10 +146,12 @@ def arrange(bi_lstm: ArchitectureConfig) -> list[Arrangement]:
     compared = [
         Arrangement("this project", "project", bi_lstm, processes=both),
         Arrangement("Keras with masks", "masked", bi_lstm, processes=both),
-        Arrangement("TensorFlow tutorial", "tutorial", bi_lstm, processes=both),
+        Arrangement(TUTORIAL, "tutorial", bi_lstm, processes=both),
     ]
     if has_torch():
         compared.append(Arrangement("PyTorch", "torch", bi_lstm, processes=both))
+    if both > 1:  # as its user runs it
+        compared.append(Arrangement(TUTORIAL, "tutorial", bi_lstm, threads=both))
     return [
         *compared,
         Arrangement("this project, dropout 0.5", "project", dropped),
@@ -253,7 +257,7 @@ def measure(
         turns = [(one, apart, workers[:1]) for one, apart, workers in started] + several
         for number, (one, apart, workers) in itertools.product(range(1, rounds + 1), turns):
             known = (one.name, one.architecture.cell.name, flops_per_token(one.architecture))
-            rows.append((*known, apart, len(workers), number, run_turn(workers, turn)))
+            rows.append((*known, apart, len(workers), one.threads, number, run_turn(workers, turn)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import vl_convert
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.report import look
-from pipeline.report.tables import rows_of
+from pipeline.report.cells import rows_of
 
 ARRANGEMENTS, ARCHITECTURES, LIMITS = "arrangement", "architecture", "limit"
 BY_REVIEWS, BY_LENGTH, BY_EPOCH = "reviews", "length", "epoch"
+TUTORIAL = "TensorFlow tutorial"
 
 TITLES = {
     ARRANGEMENTS: "The same bi_lstm in several arrangements, useful tokens a second",
@@ -34,6 +34,7 @@ TITLES = {
 HEADER = (
     "what",
     "processes",
+    "threads each",
     "median",
     "range of turns",
     "× tutorial",
@@ -54,9 +55,11 @@ def describe_run(
     lines = [
         f"Load before the start (1, 5, 15 minutes): {', '.join(f'{part:.2f}' for part in load)}",
         f"Versions: Python {platform.python_version()}, {', '.join(versions)}",
-        f"Each process has one thread; {rounds} rounds in turn, up to {seconds:g} s each",
+        f"{rounds} rounds in turn, up to {seconds:g} s each",
         "The tutorial's recipe reads whole reviews as they come, padded to the longest of each batch; "
         "all others the cut ones, in batches of like length",
+        "× tutorial is over one job of its recipe with a thread for each core in use, as it comes; two "
+        "jobs of it at a time are a row of their own. × PyTorch is over PyTorch in as many processes",
     ]
     if not with_torch:
         lines.append("PyTorch is left out: it is not installed (make bench TORCH=1 installs it)")
@@ -66,28 +69,29 @@ def describe_run(
 def summarise(turns: pd.DataFrame) -> pd.DataFrame:
     """A row for each thing measured: the median of its turns with their lowest and highest.
 
-    against_tutorial and against_torch: ratios of medians for the same number of processes;
-    limit_share: of the machine's rate of matrix products, for one process; microseconds: of one
-    process and one useful token. The epochs are one turn each.
+    against_tutorial: ratio of medians to one job of the tutorial's recipe on as many cores, as its
+    user runs it; against_torch: to as many processes of PyTorch; limit_share: of the machine's rate of
+    matrix products, for one core; microseconds: of one core and one useful token. The epochs are one
+    turn each.
     """
     by_epoch = (turns.part == BY_EPOCH).to_numpy(bool)
     ordinals = turns["round"].map({1: "first epoch ", 2: "second epoch "})
     named = turns.assign(name=(ordinals + turns.name).where(by_epoch, turns.name))
-    keys = ["part", "name", "cell", "flops", "logits_apart", "processes"]
+    keys = ["part", "name", "cell", "flops", "logits_apart", "processes", "threads"]
     rates = named.groupby(keys, sort=False, dropna=False).rate
     table = rates.agg(median="median", low="min", high="max", rounds="count")
     table = table.reset_index()
-    compared = table[table.part == ARRANGEMENTS].set_index(["name", "processes"])["median"]
+    compared = table[table.part == ARRANGEMENTS]
+    jobs = compared[(compared.name == TUTORIAL) & (compared.processes == 1)]
+    tutorial = jobs.set_index("threads")["median"]
+    torch = compared[compared.name == "PyTorch"].set_index("processes")["median"]
     limits = table[table.part == LIMITS].set_index("cell")["median"]
-    for column, name in (("tutorial", "TensorFlow tutorial"), ("torch", "PyTorch")):
-        table[f"against_{column}"] = [
-            row.median / compared.get((name, row.processes), np.nan)
-            if row.part == ARRANGEMENTS
-            else np.nan
-            for row in rows_of(table)
-        ]
+    cores = table.processes * table.threads
+    among = table["median"].where(table.part == ARRANGEMENTS)
+    table["against_tutorial"] = among / cores.map(tutorial)
+    table["against_torch"] = among / cores.map(torch)
     share = table["median"] * table.flops / table.cell.map(limits)
-    alone = (table.processes == 1) & (table.part != LIMITS)
+    alone = (cores == 1) & (table.part != LIMITS)
     table["limit_share"] = share.where(alone)
     table["microseconds"] = (1e6 / table["median"]).where(alone)
     return table
@@ -105,6 +109,7 @@ def table_rows(table: pd.DataFrame, part: str) -> list[tuple[str, ...]]:
         (
             row.name,
             str(row.processes),
+            str(row.threads),
             f"{row.median / unit:,.{digits}f}" + ("" if part == LIMITS else " k"),
             f"{row.low / unit:,.{digits}f} to {row.high / unit:,.{digits}f}",
             shown(row.against_tutorial, ".2f"),
@@ -199,16 +204,16 @@ def draw(table: pd.DataFrame) -> alt.VConcatChart:
 
 
 def _bars(table: pd.DataFrame, title: str) -> Any:
-    labels = {1: "1 process", 2: "2 processes"}
-    values = table.assign(processes=table.processes.map(labels))
-    values = values[["name", "processes", "median", "low", "high"]]
+    labels = {(1, 1): "1 process", (2, 1): "2 processes", (1, 2): "1 process of 2 threads"}
+    used = [labels[key] for key in zip(table.processes, table.threads, strict=True)]
+    values = table.assign(processes=used)[["name", "processes", "median", "low", "high"]]
     base = alt.Chart(_values(values)).encode(
         y=alt.Y("name:N", sort=list(table.name.unique()), title=None, axis=_labels()),
         yOffset=alt.YOffset("processes:N"),
     )
     colour = alt.Color(
         "processes:N",
-        scale=alt.Scale(domain=list(labels.values()), range=[look.TIED, look.BETTER]),
+        scale=alt.Scale(domain=list(labels.values()), range=[look.TIED, look.BETTER, look.WORSE]),
         legend=alt.Legend(title=None, orient="bottom"),
     )
     x = alt.X("median:Q", axis=alt.Axis(title="Useful tokens a second", format="~s", tickCount=6))

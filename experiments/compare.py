@@ -44,7 +44,7 @@ def compare(tree: DictConfig) -> int:
     config = build(tree)
     try:
         if hydra.mode == RunMode.MULTIRUN:
-            from experiments.sweep import run_job
+            from experiments.isolated import run_job
 
             return run_job(config, Path(hydra.sweep.dir), Path(hydra.runtime.output_dir))
         refuse_single_run(hydra.launcher)

@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 
 from experiments.adding import make_yardstick
 from experiments.program import report_error, run_program
-from pipeline.comparison import Comparison, ReportError, TrackedRuns, compare
+from pipeline.answers import ReportError
+from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.composition import build
 from pipeline.report import write_report
 from pipeline.yardstick import AddingRuns

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import statistics
+from pipeline.answers import Group
 from pipeline.curves import resample_curves
 
 SCORE_COLUMNS = tuple("along question low high reviews accuracy ci_low ci_high".split())
@@ -36,16 +37,6 @@ class Control:
     run: pd.DataFrame
     scores: pd.DataFrame
     leads: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Group:
-    """Reviews along something, from `low` up to and with `high`, an open end being None."""
-
-    along: str
-    low: int
-    high: int | None
-    members: NDArray[np.bool_]
 
 
 def stand_beside(

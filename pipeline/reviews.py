@@ -11,7 +11,6 @@ import html
 import logging
 import re
 import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ import pandas as pd
 import requests
 from filelock import FileLock
 
-from pipeline import clauses
+from pipeline import clauses, phrases
 from pipeline.config import (
     ClausesConfig,
     CsvConfig,
@@ -30,6 +29,7 @@ from pipeline.config import (
     DataError,
     ImdbConfig,
 )
+from pipeline.table_files import read_cells
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +198,7 @@ def _generate(config: ClausesConfig) -> ReviewSplits:
         ids = np.array([f"{name}-{number:05d}" for number in range(size)])
         labels = np.stack([made.sentiments, made.subjects], axis=1).astype(np.int32)
         splits[name] = Reviews(ids, made.texts, labels, made.traits)
-    heads = (Head("sentiment", clauses.SENTIMENTS), Head("subject", clauses.SUBJECTS))
+    heads = (Head("sentiment", phrases.SENTIMENTS), Head("subject", phrases.SUBJECTS))
     train = drop_leaks(splits["train"], splits["test"])
     return _splits(train, splits["validation"], splits["test"], heads)
 
@@ -297,7 +297,7 @@ def _as_reviews(table: pd.DataFrame, head: Head, prefix: str) -> Reviews:
 
 def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
     """Columns row (as a spreadsheet counts, the header being row 1), text (cleaned) and label."""
-    raw = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
+    raw = read_cells(path)
     for column in (config.text_column, config.label_column):
         if column not in raw.columns:
             raise DataError(
@@ -317,50 +317,3 @@ def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
     if table.empty:
         raise DataError(f"{path}: no rows below the header")
     return table
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path).reset_index(drop=True)
-    except Exception as error:
-        raise DataError(f"{path} cannot be read as Parquet: {error}") from error
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return _parse_csv(path, "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(_locate_bad_encoding(path, error.start)) from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
-
-
-def _parse_csv(path: Path, encoding: str) -> pd.DataFrame:
-    # "NA" and "null" are texts like any other here, and 0 and 1 are names of labels.
-    with warnings.catch_warnings():
-        # Rows longer than the header (an unquoted comma) would lose cells with no more than a warning.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        table = pd.read_csv(
-            path,
-            encoding=encoding,
-            dtype=str,
-            keep_default_na=False,
-            index_col=False,
-            skip_blank_lines=False,  # or the rows that an error names would not be those of the file
-        )
-    return table[~(table.isna() | (table == "")).all(axis=1)]
-
-
-def _locate_bad_encoding(path: Path, byte: int) -> str:
-    """Which cell is not UTF-8. Latin-1 reads every byte as itself, so that the cell can be found."""
-    try:
-        raw = _parse_csv(path, "latin-1")
-    except (pd.errors.ParserError, pd.errors.ParserWarning):  # such as UTF-16
-        return f"{path}, byte {byte}: not UTF-8; save the file as UTF-8"
-    for number, row in enumerate(raw.itertuples(index=False), start=2):
-        for column, cell in zip(raw.columns, row, strict=True):
-            try:
-                str(cell).encode("latin-1").decode("utf-8")
-            except UnicodeDecodeError:
-                return f"{path}, row {number}, column {column!r}: not UTF-8; save the file as UTF-8"
-    return f"{path}, row 1: not UTF-8; save the file as UTF-8"

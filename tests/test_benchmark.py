@@ -10,8 +10,15 @@ import pandas as pd
 import pytest
 
 from experiments.arrangements import ARRANGERS, Arrangement, endless_batches, flops_per_token
-from experiments.benchmark import COLUMNS, TOLERANCE, check_logits, load_architectures, plan
-from experiments.benchmark_report import HEADER, TITLES, summarise, table_rows, write
+from experiments.benchmark import (
+    COLUMNS,
+    TOLERANCE,
+    check_logits,
+    has_torch,
+    load_architectures,
+    plan,
+)
+from experiments.benchmark_report import HEADER, TITLES, TUTORIAL, summarise, table_rows, write
 from experiments.program import Failure
 from experiments.turns import Turn, Turns
 from experiments.workload import Workload, as_split
@@ -129,9 +136,11 @@ def make_turns() -> pd.DataFrame:
                 architecture = arrangement.architecture
                 known = (part, arrangement.name, architecture.cell.name)
                 known += (flops_per_token(architecture), np.nan if part == "limit" else 1e-7)
-                rate = LIMIT if part == "limit" else RATE * processes
+                threads = arrangement.threads
+                # A second thread is worth less than a second process.
+                rate = LIMIT if part == "limit" else RATE * processes * threads**0.5
                 for number, factor in zip(range(1, rounds + 1), (1.0, 0.5, 1.1), strict=False):
-                    rows.append((*known, processes, number, rate * factor))
+                    rows.append((*known, processes, threads, number, rate * factor))
     return pd.DataFrame(rows, columns=["part", *COLUMNS])
 
 
@@ -142,7 +151,11 @@ def test_the_table_holds_medians_their_spread_and_the_share_of_the_limit() -> No
     assert (ours["median"], ours.low, ours.high) == (RATE, RATE / 2, pytest.approx(1.1 * RATE))
     assert ours.limit_share == pytest.approx(RATE * 2 * 6 * 4 * 64 * 128 / LIMIT)
     pair = table[(table.name == "this project") & (table.processes == 2)].iloc[0]
-    assert pair.against_tutorial == 1
+    assert pair.against_tutorial == pytest.approx(2**0.5)
+    assert pair.against_torch == 1 or not has_torch()
+    jobs = table[(table.name == TUTORIAL) & (table.processes == 1)].set_index("threads")
+    assert list(jobs.against_tutorial) == [1, 1]
+    assert np.isnan(jobs.limit_share[2])
     assert np.isnan(pair.limit_share)
     epochs = table[table.part == "epoch"]
     assert list(epochs.name.str.split().str[0]) == ["first", "second"]

@@ -27,8 +27,8 @@ from pipeline.comparison import Comparison, compare
 from pipeline.config import ArchitectureConfig, Cell
 from pipeline.explanation import Explanation, GateReading, HeadReading, NetworkReading
 from pipeline.report import look, write_report, write_yardstick
+from pipeline.report.cells import rows_of, shown_share
 from pipeline.report.explained import write_explanation
-from pipeline.report.tables import rows_of, shown_share
 from pipeline.yardstick import summarise
 from tests.test_comparison import ARCHITECTURES, make_tracked
 from tests.test_memory import make_probed

@@ -12,15 +12,9 @@ from scipy import stats
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.clauses import (
-    SENTIMENT_WORDS,
-    SENTIMENTS,
-    SUBJECT_NOUNS,
-    SUBJECTS,
-    GeneratedTexts,
-    generate_texts,
-)
+from pipeline.clauses import GeneratedTexts, generate_texts
 from pipeline.config import ClausesConfig
+from pipeline.phrases import SENTIMENT_WORDS, SENTIMENTS, SUBJECT_NOUNS, SUBJECTS
 
 _NOUNS = {noun for nouns in SUBJECT_NOUNS.values() for noun in nouns}
 _OPINIONS = {

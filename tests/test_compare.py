@@ -188,18 +188,20 @@ def test_data_that_cannot_be_used_ends_with_one_line_and_status_1(tmp_path):
 def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, monkeypatch):
     from conftest import small_run
 
-    from experiments import sweep
+    from experiments import isolated
     from experiments.job import launcher
 
     job = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     real = subprocess.Popen
     monkeypatch.setattr(
-        sweep.subprocess, "Popen", lambda command, **rest: real([sys.executable, "-c", job], **rest)
+        isolated.subprocess,
+        "Popen",
+        lambda command, **rest: real([sys.executable, "-c", job], **rest),
     )
     config = small_run(tmp_path)
     word = {"parent_run_id": None, "concurrent_runs": 1, "launcher": launcher(), "lines": True}
     (tmp_path / "sweep.json").write_text(json.dumps(word))
-    sweep.run_job(config, tmp_path, tmp_path / "0")
+    isolated.run_job(config, tmp_path, tmp_path / "0")
     (run,) = Store.of(config).runs()
     assert run.info.status == "FAILED"
     assert "SIGKILL" in run.data.tags["failure"]

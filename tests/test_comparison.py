@@ -10,14 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.comparison import (
-    PAIR_COLUMNS,
-    Comparison,
-    ReportError,
-    SweepFacts,
-    TrackedRuns,
-    compare,
-)
+from pipeline.answers import ReportError
+from pipeline.comparison import Comparison, SweepFacts, TrackedRuns, compare
+from pipeline.judging import PAIR_COLUMNS
 
 # name: cell, num_layers, bidirectional, parameters, accuracy in log odds, loss for a doubling
 ARCHITECTURES = {

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 from conftest import ROOT, small_run
 
@@ -236,6 +237,17 @@ def test_the_fingerprint_follows_the_code_of_every_stage(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", noted)
     assert fingerprint(small_run(tmp_path)) == base
     assert {"pipeline/training.py", "pipeline/tokens.py", "kernels/scan.py"} <= read
+    # What a stage uses is either read too or does not decide a number: names, sizes, where to go on.
+    names = [
+        place.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for place in read
+    ]
+    read_modules = {f"pipeline.{name.removeprefix('pipeline.')}" for name in names}
+    graph = grimp.build_graph("pipeline")
+    used = {
+        other for name in read_modules for other in graph.find_modules_directly_imported_by(name)
+    }
+    harmless = {"pipeline.config", "pipeline.sizes", "pipeline.checkpoints"}
+    assert used - read_modules <= harmless
 
 
 def test_a_table_counts_by_its_content_not_by_its_place(tmp_path):

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.clauses import LESSON
 from pipeline.config import ProbeConfig
+from pipeline.phrases import LESSON
 from pipeline.probes import Skipped
 from pipeline.probes.lesson import read_lesson
-from pipeline.report.tables import rows_of
+from pipeline.report.cells import rows_of
 from tests.test_retention import PRESETS, make_subject, read_preset
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.clauses import LESSON
 from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.config import CONTROL
 from pipeline.memory import Memory, remember
+from pipeline.phrases import LESSON
 from pipeline.report import control, inside, lesson, memory, quiz
-from pipeline.report.tables import MISSING, rows_of
+from pipeline.report.cells import MISSING, rows_of
 from tests.test_comparison import make_tracked
 from tests.test_fading import make_gates, make_retention
 from tests.test_report import HOSTILE, Page, report

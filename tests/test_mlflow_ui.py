@@ -28,7 +28,7 @@ from playwright.sync_api import Browser, expect
 from experiments.sweep import SweepCallback, _open_sweeps
 from pipeline.comparison import TrackedRuns
 from pipeline.config import Cell
-from pipeline.report.tables import rows_of
+from pipeline.report.cells import rows_of
 from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
 from tests.test_comparison import make_tracked
 

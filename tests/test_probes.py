@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import clauses
+from pipeline import clauses, phrases
 from pipeline.baseline import fit_control
 from pipeline.config import (
     ClausesConfig,
@@ -28,7 +28,7 @@ from pipeline.probes.distance import measure_distance
 from pipeline.probes.frame import ask, count_words, draw_stratified, encode_rows
 from pipeline.probes.neutral import Filler, load_material
 from pipeline.probes.quiz import ask_quiz
-from pipeline.report.tables import rows_of
+from pipeline.report.cells import rows_of
 from pipeline.reviews import Head, Reviews, ReviewSplits, load_reviews
 from pipeline.tokens import encode_texts, train_tokenizer
 
@@ -341,11 +341,11 @@ class Forgetful:
     def read(self, texts: list[str]) -> list[np.ndarray]:
         assert self.reviews.traits is not None
         known = dict(zip(self.reviews.traits.evidence, self.reviews.labels, strict=True))
-        known[clauses.LESSON] = np.array(clauses.LESSON_LABELS)
+        known[phrases.LESSON] = np.array(phrases.LESSON_LABELS)
         sentiments, subjects = np.full((len(texts), 1), -1.0), np.zeros((len(texts), 6))
         by_text = dict(zip(self.reviews.texts, self.reviews.traits.evidence, strict=True))
         for row, text in enumerate(texts):
-            evidence = by_text.get(text, clauses.LESSON)
+            evidence = by_text.get(text, phrases.LESSON)
             after = len(text[text.index(evidence) + len(evidence) :].split())
             right = after <= self.memory
             sentiment, subject = known[evidence]
@@ -381,7 +381,7 @@ def test_the_quiz_says_that_a_memory_holds_or_never_began(generated, cache):
 
 
 def test_the_lessons_sentence_is_asked_at_every_distance(generated, cache):
-    assert clauses.LESSON == "While watching the movie, I could only think of how terrible it was."
+    assert phrases.LESSON == "While watching the movie, I could only think of how terrible it was."
     lesson = _ask(generated, cache, memory=60).table.query("condition == 'lesson'")
     right = lesson.groupby("distance").correct.mean()
     assert right.to_dict() == {0: 1.0, 25: 1.0, 50: 1.0, 100: 0.0, 200: 0.0}

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.comparison import Comparison, ReportError, TrackedRuns, compare
+from pipeline.answers import ReportError
+from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.report import figures, look, wording, write_report
-from pipeline.report.tables import rows_of
+from pipeline.report.cells import rows_of
 from tests.test_comparison import ARCHITECTURES, make_tracked
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.config import TUNABLE
 from pipeline.report import figures, write_report
-from pipeline.report.tables import rows_of
+from pipeline.report.cells import rows_of
 from pipeline.selection import SETTINGS, select_runs
 from tests.test_comparison import make_tracked
 

@@ -15,7 +15,7 @@ import pytest
 from pipeline.adding import SOLVED_BELOW
 from pipeline.comparison import SweepFacts
 from pipeline.report import describe_steps, write_yardstick
-from pipeline.report.tables import rows_of
+from pipeline.report.cells import rows_of
 from pipeline.report.yardstick import headline
 from pipeline.yardstick import AddingRuns, summarise
 from tests.test_report import HOSTILE, Page

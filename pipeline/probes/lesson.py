@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.clauses import LESSON
 from pipeline.config import ProbeConfig
 from pipeline.explanation import GateReading, HeadReading
+from pipeline.phrases import LESSON
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
 from pipeline.probes.reading import cut_words, follow_head, read_gates, read_prefixes
 
@@ -15,7 +15,7 @@ ANSWER, GATE = "answer", "gate"
 
 
 def read_lesson(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """Reads `clauses.LESSON`, whatever the network was trained on.
+    """Reads `phrases.LESSON`, whatever the network was trained on.
 
     The table has a row for each word and what is followed there. measure: answer, with the probability
     of class `name` of head `layer` after that word; or gate, with the mean over units of the share that

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline import clauses
+from pipeline import clauses, phrases
 from pipeline.config import ClausesConfig, ProbeConfig
 from pipeline.curves import PASSING, describe_reach, distance_under
 from pipeline.probes.frame import (
@@ -51,11 +51,11 @@ def _ask_lesson(subject: Subject, config: ProbeConfig) -> pd.DataFrame:
     filler = Filler(clauses.neutral_sentences(rng, 1000))
     distances = np.repeat([0, *config.distances], _LESSONS)
     texts = [
-        f"{clauses.LESSON} {filler.write(distance, rng)}".strip() for distance in distances.tolist()
+        f"{phrases.LESSON} {filler.write(distance, rng)}".strip() for distance in distances.tolist()
     ]
     traits = pd.DataFrame({"distance": distances, "distractors": 0, "contradicted": False})
     ids = np.array([f"lesson-{number:03d}" for number in range(len(texts))])
-    labels = np.tile(clauses.LESSON_LABELS, (len(texts), 1))
+    labels = np.tile(phrases.LESSON_LABELS, (len(texts), 1))
     return _rows(subject, ids, texts, labels, traits.assign(condition=LESSON))
 
 

@@ -4,7 +4,7 @@
 all into a folder; `yardstick` does all of that for the adding problem.
 """
 
-from pipeline.comparison import ReportError
+from pipeline.answers import ReportError
 from pipeline.report.page import write_report
 from pipeline.report.yardstick import describe_steps, write_yardstick
 

@@ -7,8 +7,7 @@ import pandas as pd
 
 from pipeline.comparison import Comparison
 from pipeline.control import Control
-from pipeline.report.drawing import MEMORY, Figure, Style, as_data, draw_rule, hover_of, looks_of
-from pipeline.report.tables import (
+from pipeline.report.cells import (
     Table,
     make_table,
     rows_of,
@@ -17,7 +16,8 @@ from pipeline.report.tables import (
     shown_points,
     shown_share,
 )
-from pipeline.report.wording import listed
+from pipeline.report.drawing import MEMORY, Figure, Style, as_data, draw_rule, hover_of, looks_of
+from pipeline.report.wording import all_or_each, listed
 
 
 def draw_leads(comparison: Comparison) -> list[Figure]:
@@ -88,9 +88,9 @@ def _describe_leads(control: Control, overall: pd.DataFrame) -> str:
     above = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
     below = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
     if above:
-        said += f" Shown to be better over all texts: {listed(above)}."
+        said += f" Shown to be better over all texts: {all_or_each(above, len(overall))}."
     if below:
-        said += f" Shown to be worse: {listed(below)}."
+        said += f" Shown to be worse: {all_or_each(below, len(overall))}."
     return (
         said if above or below else f"{said} Over all texts no network is shown to differ from it."
     )

@@ -16,8 +16,8 @@ import pandas as pd
 
 from pipeline.comparison import Comparison
 from pipeline.report import look
+from pipeline.report.cells import Table, rows_of, shown_share
 from pipeline.report.look import Look
-from pipeline.report.tables import Table, rows_of, shown_share
 
 FOLLOWED = "followed"
 LIT = f"{FOLLOWED} === '' || datum.architecture === {FOLLOWED}"

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline.comparison import ReportError
+from pipeline.answers import ReportError
 from pipeline.explanation import (
     Explanation,
     GateReading,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from pipeline.comparison import Breakdown, Comparison
+from pipeline.comparison import Comparison
+from pipeline.judging import Breakdown
 from pipeline.report import look, wording
+from pipeline.report.cells import rows_of, shown_interval, shown_points, shown_range, shown_share
 from pipeline.report.drawing import (
     LIT,
     MEMORY,
@@ -25,11 +27,6 @@ from pipeline.report.tables import (
     cost_by_run_table,
     curves_table,
     pair_table,
-    rows_of,
-    shown_interval,
-    shown_points,
-    shown_range,
-    shown_share,
     summary_table,
 )
 

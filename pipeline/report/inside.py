@@ -12,15 +12,9 @@ import pandas as pd
 from pipeline.comparison import Comparison
 from pipeline.fading import Fading
 from pipeline.report import look
+from pipeline.report.cells import MISSING, Table, make_table, rows_of, shown_count
 from pipeline.report.drawing import INSIDE, Figure, Style, as_data, hover_of, looks_of
-from pipeline.report.tables import (
-    MISSING,
-    Table,
-    make_table,
-    rows_of,
-    shown_count,
-)
-from pipeline.report.wording import listed
+from pipeline.report.wording import spread
 
 _LEAST = 1e-6  # what is less than a millionth is drawn there
 
@@ -110,13 +104,15 @@ def _draw_retention(
             y=y, shape=style.shape, opacity=style.lit(0.9)
         ),
     ]
-    lives = [f"{shown_half_life(row)} for {row.architecture}" for row in rows_of(halves)]
+    lives = [
+        (row.value, f"{shown_half_life(row)} for {row.architecture}") for row in rows_of(halves)
+    ]
     return Figure(
         name=f"retention_{kind}",
         section=INSIDE,
         title=title,
         sentence=(
-            f"{said} Half of it (dotted) is left after this many steps: {listed(lives)}. Of several "
+            f"{said} Half of it (dotted) is left after this many steps: {spread(lives)}. Of several "
             "layers the last, read forwards; the others are in the table."
         ),
         alternative="Share of a signal that is left by distance, on a log axis, by architecture.",

@@ -8,13 +8,13 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from pipeline.clauses import LESSON
 from pipeline.comparison import Comparison
+from pipeline.phrases import LESSON
 from pipeline.report import look
+from pipeline.report.cells import Table, make_table, rows_of, shown_number, shown_share
 from pipeline.report.drawing import INSIDE, Figure, Style, as_data, hover_of, looks_of, share_axis
 from pipeline.report.inside import ARROWS
-from pipeline.report.tables import Table, make_table, rows_of, shown_number, shown_share
-from pipeline.report.wording import listed
+from pipeline.report.wording import spread
 
 
 def draw_lesson(comparison: Comparison) -> list[Figure]:
@@ -67,12 +67,14 @@ def _draw_answers(figure: str, answers: pd.DataFrame, style: Style) -> Figure:
         ),
     )
     last = answers[answers.place == answers.place.max()]
-    said = [f"{row.architecture} {shown_share(row.value)}" for row in rows_of(last)]
+    said = [
+        (row.value, f"{shown_share(row.value)} for {row.architecture}") for row in rows_of(last)
+    ]
     return Figure(
         name=figure,
         section=INSIDE,
         title=f"The lesson's sentence, read word by word: {head}",
-        sentence=f"“{LESSON}” In the end, the probability of {name} is {listed(said)}.",
+        sentence=f"“{LESSON}” In the end, the probability of {name} is {spread(said)}.",
         alternative=f"Probability of {name} after each word of the lesson's sentence.",
         table=_lesson_table(answers),
         chart=alt.LayerChart(

@@ -14,6 +14,17 @@ import pandas as pd
 from pipeline.comparison import Comparison
 from pipeline.curves import PASSING
 from pipeline.memory import Memory
+from pipeline.report.cells import (
+    MISSING,
+    Table,
+    make_table,
+    rows_of,
+    shown_count,
+    shown_ends,
+    shown_interval,
+    shown_number,
+    shown_share,
+)
 from pipeline.report.drawing import (
     MEMORY,
     Figure,
@@ -24,19 +35,8 @@ from pipeline.report.drawing import (
     looks_of,
     share_axis,
 )
-from pipeline.report.tables import (
-    MISSING,
-    Table,
-    make_table,
-    rows_of,
-    shown_count,
-    shown_ends,
-    shown_interval,
-    shown_number,
-    shown_share,
-    trend_table,
-)
-from pipeline.report.wording import Reader, describe_gaps, listed
+from pipeline.report.tables import trend_table
+from pipeline.report.wording import Reader, all_or_each, describe_gaps, listed, spread
 
 _SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
 _ENDS = {"tail": "last", "head": "first"}
@@ -91,10 +91,11 @@ def answer_reader(comparison: Comparison) -> list[Reader]:
         take = f"{shown_reach(numbers[0])} words"
     else:  # no ranks: the intervals below may overlap
         take = f"{numbers[-1].value:.0f} to {numbers[0].value:.0f} words, by the architecture"
-    ends = [f"{shown_reach(row)} words for {row.architecture}" for row in numbers]
-    ends += [f"more than {furthest} words for {listed(kept)}"] if kept else []
+    ends = [(row.value, f"{shown_reach(row)} words for {row.architecture}") for row in numbers]
+    said = [spread(ends)] if ends else []
+    said += [f"more than {furthest} words for {listed(kept)}"] if kept else []
     because = (
-        f"With neutral words after a short text, half of the margin is left after {listed(ends)}."
+        f"With neutral words after a short text, half of the margin is left after {listed(said)}."
     )
     if grouped["nothing"]:
         because += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
@@ -303,8 +304,9 @@ def _describe_distance(
         f"{_SIDES[side]}: nothing of the evidence is lost, it is only moved. A cross is the half-life."
     )
     grouped = _by_answer(reaches)
-    parts = [f"{shown_reach(row)} for {row.architecture}" for row in grouped["number"]]
-    parts += [f"beyond {furthest} for {listed(grouped['beyond'])}"] if grouped["beyond"] else []
+    parts = _spread_of(grouped["number"])
+    if grouped["beyond"]:
+        parts.append(f"beyond {furthest} for {all_or_each(grouped['beyond'], len(reaches))}")
     said += f" In words: {listed(parts)}." if parts else ""
     if grouped["rises"]:
         said += f" The margin of {listed(grouped['rises'])} rises."
@@ -330,6 +332,11 @@ def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
     return grouped
 
 
+def _spread_of(reaches: list[Any]) -> list[str]:
+    texts = [(row.value, f"{shown_reach(row)} for {row.architecture}") for row in reaches]
+    return [spread(texts)] if texts else []
+
+
 def _describe_filler(memory: Memory) -> str:
     """How neutral the neutral words are: alone they should say nothing."""
     alone = memory.curves[memory.curves.condition == "alone"]
@@ -348,8 +355,9 @@ def _describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> s
         "which the neutral words further up keep apart."
     )
     grouped = _by_answer(reaches)
-    parts = [f"{shown_reach(row)} for {row.architecture}" for row in grouped["number"]]
-    parts += [f"the whole text for {listed(grouped['beyond'])}"] if grouped["beyond"] else []
+    parts = _spread_of(grouped["number"])
+    if grouped["beyond"]:
+        parts.append(f"the whole text for {all_or_each(grouped['beyond'], len(reaches))}")
     if parts:
         said += f" Within a point of the full accuracy from this many on: {listed(parts)}."
     if grouped["nothing"]:

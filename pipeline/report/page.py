@@ -19,8 +19,11 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.comparison import Breakdown, Comparison, ReportError, SweepFacts, TrackedRuns
+from pipeline.answers import ReportError
+from pipeline.comparison import Comparison, SweepFacts, TrackedRuns
+from pipeline.judging import Breakdown
 from pipeline.report import control, figures, inside, lesson, look, memory, quiz, tables, wording
+from pipeline.report.cells import MISSING, Table
 from pipeline.report.drawing import SECTIONS, Figure, looks_of
 
 _HERE = Path(__file__).parent
@@ -259,7 +262,7 @@ def _drawing_library() -> str:
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
-def _published(comparison: Comparison) -> tables.Table | None:
+def _published(comparison: Comparison) -> Table | None:
     """Only IMDB has published results to stand beside."""
     if set(comparison.runs.data.dropna()) != {"imdb"}:
         return None
@@ -270,7 +273,7 @@ def describe_provenance(runs: pd.DataFrame, sweep: SweepFacts) -> list[tuple[str
     """Where the numbers come from; which run has which value is in the table of runs."""
 
     def all_of(column: str) -> str:
-        return ", ".join(sorted({str(value) for value in runs[column].dropna()})) or tables.MISSING
+        return ", ".join(sorted({str(value) for value in runs[column].dropna()})) or MISSING
 
     dirty = runs.git_dirty.dropna().astype(bool)
     tree = "with changes not committed" if dirty.any() else "clean" if len(dirty) else "unknown"
@@ -283,6 +286,6 @@ def describe_provenance(runs: pd.DataFrame, sweep: SweepFacts) -> list[tuple[str
         ("Threads for a run", all_of("threads")),
         ("Runs at a time", all_of("concurrent_runs")),
         ("Tracking store", sweep.tracking_uri),
-        ("Parent run", sweep.parent_run_id or tables.MISSING),
+        ("Parent run", sweep.parent_run_id or MISSING),
         *sweep.provenance,
     ]

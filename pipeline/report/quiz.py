@@ -8,6 +8,15 @@ import pandas as pd
 from pipeline.comparison import Comparison
 from pipeline.curves import PASSING
 from pipeline.memory import Memory
+from pipeline.report.cells import (
+    Table,
+    make_table,
+    rows_of,
+    shown_count,
+    shown_interval,
+    shown_range,
+    shown_share,
+)
 from pipeline.report.drawing import (
     MEMORY,
     Figure,
@@ -19,16 +28,7 @@ from pipeline.report.drawing import (
     with_interval,
 )
 from pipeline.report.memory import shown_reach
-from pipeline.report.tables import (
-    Table,
-    make_table,
-    rows_of,
-    shown_count,
-    shown_interval,
-    shown_range,
-    shown_share,
-)
-from pipeline.report.wording import listed
+from pipeline.report.wording import spread
 
 
 def draw_quiz(comparison: Comparison) -> list[Figure]:
@@ -45,14 +45,14 @@ def _draw_kinds(memory: Memory, style: Style) -> Figure:
     whole = quiz[(quiz.low == 0) & (quiz.high == widest)].drop_duplicates(["architecture", "texts"])
     order = list(dict.fromkeys(whole.texts))
     reaches = memory.reaches[memory.reaches.measure == "under_75"]
-    passed = {row.architecture: shown_reach(row) for row in rows_of(reaches)}
+    passed = [(row.value, f"{row.architecture} {shown_reach(row)}") for row in rows_of(reaches)]
     return Figure(
         name="quiz",
         section=MEMORY,
         title="The quiz: sentiment and subject, both right",
         sentence=(
             f"By kind of text, over all distances. Both are right on {PASSING:.0%} of the texts up to "
-            f"this many words in between: {listed([f'{n} {d}' for n, d in passed.items()])}. The lesson "
+            f"this many words in between: {spread(passed)}. The lesson "
             "is its sentence with neutral words after it."
         ),
         alternative="Share of the texts of each kind on which each architecture has both answers right.",

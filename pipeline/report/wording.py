@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison import SIGNIFICANCE, Breakdown, Comparison
-from pipeline.report.tables import (
+from pipeline.comparison import Comparison
+from pipeline.judging import SIGNIFICANCE, Breakdown
+from pipeline.report.cells import (
     rows_of,
     shown_count,
     shown_interval,
@@ -54,9 +55,24 @@ class Standing:
         return (self.leader, *self.tied, *self.unclear)
 
 
+_FEW = 4  # that a sentence can name and still be read
+
+
 def listed(names: Sequence[str], last: str = "and") -> str:
     *head, tail = names
     return f"{', '.join(head)} {last} {tail}" if head else tail
+
+
+def spread(texts: Sequence[tuple[float, str]]) -> str:
+    """What a sentence says of numbers, each with its text: each of a few; of more, the ends."""
+    if len(texts) <= _FEW:
+        return listed([text for _, text in texts])
+    ordered = [text for _, text in sorted(texts)]
+    return f"{ordered[0]} to {ordered[-1]}, the others in between"
+
+
+def all_or_each(names: Sequence[str], everybody: int) -> str:
+    return "all" if len(names) == everybody > _FEW else listed(names)
 
 
 def find_standing(accuracy: pd.DataFrame, pairs: pd.DataFrame) -> Standing:

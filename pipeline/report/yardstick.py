@@ -10,18 +10,18 @@ import pandas as pd
 
 from pipeline.adding import SOLVED_BELOW, VARIANCE
 from pipeline.report import look
-from pipeline.report.drawing import Figure, Style, as_data, hover_of
-from pipeline.report.page import built_beside, describe_provenance, render_page, write_figures
-from pipeline.report.tables import (
+from pipeline.report.cells import (
     MISSING,
     Table,
     make_table,
     rows_of,
-    run_cell,
     shown_count,
     shown_seconds,
     shown_text,
 )
+from pipeline.report.drawing import Figure, Style, as_data, hover_of
+from pipeline.report.page import built_beside, describe_provenance, render_page, write_figures
+from pipeline.report.tables import run_cell
 from pipeline.report.wording import listed
 from pipeline.yardstick import AddingRuns, Yardstick
 
