@@ -93,4 +93,5 @@ def test_leagues_on_the_same_data_stand_side_by_side(root):
     assert done.returncode == 0, done.stderr
     assert "Leagues side by side" in first.read_text()
     markdown = (first.parent / "report.md").read_text()
-    assert "- **equal_parameters: 1,600 to 1,620 weights in the recurrent layers.**" in markdown
+    weights = "1,600 to 1,620 weights in the recurrent layers"
+    assert f"- **equal_parameters: {weights}; learning_rate chosen on validation.**" in markdown

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.answers import ReportError
 from pipeline.comparison import Comparison, TrackedRuns, compare
-from pipeline.report import figures, look, wording, write_report
+from pipeline.report import answer, figures, look, write_report
 from pipeline.report.cells import rows_of
 from tests.test_comparison import ARCHITECTURES, make_tracked
 
@@ -177,7 +177,7 @@ def test_a_small_budget_does_not_buy_what_merely_could_not_be_judged() -> None:
         comparison.cost.architecture != "simple_rnn", 1.0
     )
     comparison = replace(comparison, cost=comparison.cost.assign(train_seconds=quickest))
-    budget = wording.readers(comparison)[-1]
+    budget = answer.readers(comparison)[-1]
     assert budget.asks == "The smallest budget"
     assert "simple_rnn" not in budget.take
 
@@ -357,6 +357,6 @@ def test_a_standing_reads_both_sides_of_a_pair() -> None:
         [("a", "b", "worse"), ("b", "c", "tied"), ("d", "b", "not enough runs")],
         columns=["architecture_a", "architecture_b", "verdict"],
     )
-    found = wording.find_standing(accuracy, pairs)
+    found = answer.find_standing(accuracy, pairs)
     assert found.leader == "b"
     assert (found.worse, found.tied, found.unclear) == (("a",), ("c",), ("d",))

@@ -1,7 +1,7 @@
 """Comparison -> one page that opens with no network, its tables and its figures.
 
-`wording` says what the numbers say, `figures` draws them, `tables` sets them, and `page` puts it
-all into a folder; `yardstick` does all of that for the adding problem.
+`answer` and `wording` say what the numbers say, `figures` and its neighbours draw them, `tables` sets
+them, and `page` puts it all into a folder; `yardstick` does all of that for the adding problem.
 """
 
 from pipeline.answers import ReportError

@@ -142,12 +142,12 @@ def draw_lines(
     return alt.LayerChart(layer=[each, line, interval, point])
 
 
-def draw_rule(value: float, text: str) -> alt.LayerChart:
-    """A dotted line at a value of y, with what it stands for."""
-    base = alt.Chart(as_data(pd.DataFrame({"value": [value], "text": [text]})))
-    rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(y="value:Q")
+def draw_rule(value: float, text: str, field: str = "value") -> alt.LayerChart:
+    """A dotted line at a value of y, with what it stands for; `field` is what others call y."""
+    base = alt.Chart(as_data(pd.DataFrame({field: [value], "text": [text]}))).encode(y=f"{field}:Q")
+    rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4])
     label = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)
-    return alt.LayerChart(layer=[rule, label.encode(y="value:Q", x=alt.value(4), text="text:N")])
+    return alt.LayerChart(layer=[rule, label.encode(x=alt.value(4), text="text:N")])
 
 
 def _config(*, legend: bool) -> dict[str, Any]:

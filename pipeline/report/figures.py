@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.comparison import Comparison
 from pipeline.judging import Breakdown
-from pipeline.report import look, wording
+from pipeline.report import answer, look, wording
 from pipeline.report.cells import rows_of, shown_interval, shown_points, shown_range, shown_share
 from pipeline.report.drawing import (
     LIT,
@@ -47,7 +47,7 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
     figures.append(_accuracy(comparison, style))
     if not comparison.pairwise.empty:
         figures.append(_verdicts(comparison))
-    equal = wording.held_equal(comparison)
+    equal = answer.held_equal(comparison)
     figures += [
         _against_cost(comparison, style, column, name, unit)
         for column, shared, name, unit in (

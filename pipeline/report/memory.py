@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.comparison import Comparison
 from pipeline.curves import PASSING
 from pipeline.memory import Memory
+from pipeline.report.answer import Reader
 from pipeline.report.cells import (
     MISSING,
     Table,
@@ -36,7 +37,7 @@ from pipeline.report.drawing import (
     share_axis,
 )
 from pipeline.report.tables import trend_table
-from pipeline.report.wording import Reader, all_or_each, describe_gaps, listed, spread
+from pipeline.report.wording import all_or_each, describe_gaps, listed, spread
 
 _SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
 _ENDS = {"tail": "last", "head": "first"}

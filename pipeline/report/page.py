@@ -22,7 +22,18 @@ from markupsafe import Markup
 from pipeline.answers import ReportError
 from pipeline.comparison import Comparison, SweepFacts, TrackedRuns
 from pipeline.judging import Breakdown
-from pipeline.report import control, figures, inside, lesson, look, memory, quiz, tables, wording
+from pipeline.report import (
+    answer,
+    control,
+    figures,
+    inside,
+    lesson,
+    look,
+    memory,
+    quiz,
+    tables,
+    wording,
+)
 from pipeline.report.cells import MISSING, Table
 from pipeline.report.drawing import SECTIONS, Figure, looks_of
 
@@ -172,15 +183,15 @@ def _gather(
     return {
         "comparison": comparison,
         "facts": wording.describe_sweep(comparison, tracked.sweep.started),
-        "headline": f"{wording.headline(comparison)} {control.headline_of_control(comparison)}".strip(),
-        "readers": [*wording.readers(comparison), *memory.answer_reader(comparison)],
+        "headline": f"{answer.headline(comparison)} {control.headline_of_control(comparison)}".strip(),
+        "readers": [*answer.readers(comparison), *memory.answer_reader(comparison)],
         "cautions": wording.cautions(comparison),
         "reading": wording.describe_reading(comparison),
         "method": wording.describe_method(comparison),
         "figures": drawn,
         "sections": [name for name in SECTIONS if any(f.section == name for f in drawn)],
         "leagues": tables.league_table(comparison, leagues) if leagues else None,
-        "leagues_said": wording.describe_leagues([comparison, *leagues]),
+        "leagues_said": answer.describe_leagues([comparison, *leagues]),
         "tuning": tables.tuning_table(comparison.tuning) if comparison.tuning else None,
         "summary": tables.summary_table(comparison) if has_results else None,
         "cost": tables.cost_table(comparison) if has_results else None,

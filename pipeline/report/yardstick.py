@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from pipeline.adding import SOLVED_BELOW, VARIANCE
@@ -19,8 +18,9 @@ from pipeline.report.cells import (
     shown_seconds,
     shown_text,
 )
-from pipeline.report.drawing import Figure, Style, as_data, hover_of
+from pipeline.report.drawing import Figure
 from pipeline.report.page import built_beside, describe_provenance, render_page, write_figures
+from pipeline.report.steps import draw_steps, shown_error, shown_steps
 from pipeline.report.tables import run_cell
 from pipeline.report.wording import listed
 from pipeline.yardstick import AddingRuns, Yardstick
@@ -41,7 +41,7 @@ def write_yardstick(yardstick: Yardstick, tracked: AddingRuns, folder: Path) -> 
     Raises:
       ReportError: the folder cannot be written.
     """
-    drawn = _draw(yardstick, tracked.history)
+    drawn = draw_steps(yardstick, tracked.history)
     content = _gather(yardstick, tracked, drawn)
     with built_beside(folder) as built:
         yardstick.runs.to_csv(built / "runs.csv", index=False)
@@ -55,23 +55,11 @@ def write_yardstick(yardstick: Yardstick, tracked: AddingRuns, folder: Path) -> 
 
 def describe_steps(yardstick: Yardstick) -> list[tuple[str, ...]]:
     """For each architecture its name and, in the order of the lengths, the steps it took."""
-    cells = {
-        (row.architecture, row.length): _shown_steps(row) for row in rows_of(yardstick.summary)
-    }
+    cells = {(row.architecture, row.length): shown_steps(row) for row in rows_of(yardstick.summary)}
     return [
         (name, *(cells.get((name, length), MISSING) for length in yardstick.lengths))
         for name in yardstick.architectures.architecture
     ]
-
-
-def _shown_steps(row: Any) -> str:
-    if not row.ended:
-        return MISSING
-    if not row.solved:
-        return "diverged" if row.diverged == row.ended else f"not in {shown_count(row.max_steps)}"
-    ends = f" ({shown_count(row.steps_low)} to {shown_count(row.steps_high)})" * (row.solved > 1)
-    share = f", {row.solved} of {row.ended}" * (row.solved < row.ended)
-    return f"{shown_count(row.steps)}{ends}{share}"
 
 
 def headline(yardstick: Yardstick) -> str:
@@ -166,21 +154,6 @@ def _steps_table(yardstick: Yardstick) -> Table:
     )
 
 
-def _steps_by_run_table(ended: pd.DataFrame) -> Table:
-    rows = [
-        [
-            run.architecture,
-            shown_count(run.length),
-            shown_text(run.seed),
-            shown_count(run.steps_to_solve),
-            shown_count(run.steps),
-        ]
-        for run in rows_of(ended)
-    ]
-    headings = ["<architecture", "length", "seed", "steps to solve", "steps"]
-    return make_table("Each run that came to its end", headings, rows)
-
-
 def _runs_table(runs: pd.DataFrame, run_url: str | None) -> Table:
     headings = [
         "<architecture",
@@ -200,8 +173,8 @@ def _runs_table(runs: pd.DataFrame, run_url: str | None) -> Table:
             shown_text(run.status),
             shown_count(run.steps_to_solve),
             shown_count(run.steps),
-            _shown_error(run.best_mse),
-            _shown_error(run.test_mse),
+            shown_error(run.best_mse),
+            shown_error(run.test_mse),
             shown_count(run.units),
             shown_count(run.parameters),
             shown_seconds(run.train_seconds),
@@ -211,176 +184,3 @@ def _runs_table(runs: pd.DataFrame, run_url: str | None) -> Table:
         for run in rows_of(runs)
     ]
     return make_table("Every planned run", headings, rows)
-
-
-def _shown_error(value: Any) -> str:
-    return MISSING if pd.isna(value) else f"{value:.5f}"
-
-
-def _draw(yardstick: Yardstick, history: pd.DataFrame) -> list[Figure]:
-    """The steps by length, and for each length the way there."""
-    if not (yardstick.summary.ended > 0).any():
-        return []
-    style = Style(look.assign_looks(yardstick.architectures))
-    figures = [_by_length(yardstick, style)]
-    if not history.empty:
-        runs = yardstick.runs[["run_id", "architecture", "length", "seed"]]
-        told = history.merge(runs, on="run_id").dropna(subset=["val_mse"])
-        figures += [
-            _curves(told[told.length == length], length, yardstick, style)
-            for length in yardstick.lengths
-            if (told.length == length).any()
-        ]
-    return figures
-
-
-def _by_length(yardstick: Yardstick, style: Style) -> Figure:
-    """A mark for each run; those that did not solve it stand hollow on the line of the budget.
-
-    Lengths stand side by side, and the architectures of a length beside each other.
-    """
-    places = {length: place for place, length in enumerate(yardstick.lengths)}
-    count = max(len(style.names) - 1, 1)
-    beside = {name: 0.4 * (place / count - 0.5) for place, name in enumerate(style.names)}
-
-    def placed(frame: pd.DataFrame) -> pd.DataFrame:
-        x = frame.length.map(places).astype(float) + frame.architecture.map(beside).astype(float)
-        return frame[["architecture", "length"]].assign(x=x)
-
-    ended = yardstick.runs[yardstick.runs.status.isin(["finished", "diverged"])]
-    budget = float(ended.max_steps.max())
-    marks = placed(ended).assign(
-        seed=ended.seed,
-        is_solved=ended.steps_to_solve.notna().astype(bool),
-        steps=ended.steps_to_solve.fillna(ended.max_steps).astype(float),
-        shown=ended.steps_to_solve.map(shown_count, na_action="ignore").fillna("not solved"),
-    )
-    solved = yardstick.summary[yardstick.summary.solved > 0]
-    medians = placed(solved).assign(steps=solved.steps)
-    named = " : ".join(f"datum.value === {i} ? '{length}'" for length, i in places.items())
-    x = alt.X(
-        "x:Q",
-        scale=alt.Scale(domain=[-0.5, len(places) - 0.5], nice=False),
-        axis=alt.Axis(
-            values=list(places.values()),
-            labelExpr=f"{named} : ''",
-            grid=False,
-            title="Length of the sequence",
-        ),
-    )
-    y = alt.Y(
-        "steps:Q",
-        scale=alt.Scale(domain=[0, 1.05 * budget], nice=False),
-        axis=alt.Axis(title="Steps of training", format=",d", tickCount=6),
-    )
-    line = (
-        alt.Chart(as_data(medians))
-        .mark_line(strokeWidth=2)
-        .encode(x=x, y=y, color=style.colour, strokeDash=style.dash, opacity=style.lit(0.7))
-    )
-    base = alt.Chart(as_data(marks)).encode(
-        x=x,
-        y=y,
-        color=style.colour,
-        shape=style.shape,
-        opacity=style.lit(),
-        tooltip=hover_of(
-            ("architecture", "Architecture"),
-            ("length", "Length"),
-            ("seed", "Seed"),
-            ("shown", "Steps to solve"),
-        ),
-    )
-    filled = base.transform_filter("datum.is_solved").mark_point(filled=True, size=90, opacity=1)
-    hollow = base.transform_filter("!datum.is_solved").mark_point(size=90, opacity=1)
-    return Figure(
-        name="steps_to_solve",
-        section="Steps",
-        title="Steps to solve it, by length",
-        sentence="A mark is a run; a hollow one had used its steps up without having solved it.",
-        alternative="Steps of training until the adding problem is solved, by length.",
-        table=_steps_by_run_table(ended),
-        chart=alt.LayerChart(layer=[_rule(budget, "not solved", "steps"), line, filled, hollow]),
-        height=300,
-    )
-
-
-def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: Style) -> Figure:
-    shown = history.assign(shown=history.val_mse.map(_shown_error))
-    columns = ["run_id", "architecture", "seed", "step", "val_mse", "shown"]
-    top = max(float(history.val_mse.max()), VARIANCE) * 1.6
-    low = min(float(history.val_mse.min()), SOLVED_BELOW) / 1.3
-    line = (
-        alt.Chart(as_data(shown[columns].sort_values(["run_id", "step"])))
-        .mark_line(strokeWidth=1.8)
-        .encode(
-            x=alt.X(
-                "step:Q",
-                scale=alt.Scale(zero=True),
-                axis=alt.Axis(title="Step", format=",d", grid=False, tickCount=6),
-            ),
-            y=alt.Y(
-                "val_mse:Q",
-                scale=alt.Scale(type="log", domain=[low, top], nice=False),
-                axis=alt.Axis(
-                    title="Mean squared error", format="~g", values=[0.001, 0.01, 0.1, 1]
-                ),
-            ),
-            color=style.colour,
-            strokeDash=style.dash,
-            detail="run_id:N",
-            opacity=style.lit(0.9),
-            tooltip=hover_of(
-                ("architecture", "Architecture"),
-                ("seed", "Seed"),
-                ("step", "Step"),
-                ("shown", "Error"),
-            ),
-        )
-    )
-    rules = [
-        _rule(VARIANCE, "always the mean", "val_mse"),
-        _rule(SOLVED_BELOW, "solved", "val_mse"),
-    ]
-    return Figure(
-        name=f"error_length_{length}",
-        section="Errors",
-        title=f"The way there, at length {length:,}",
-        sentence=_describe_way(length, yardstick),
-        alternative=f"Mean squared error over held-out sequences of length {length}, by step.",
-        table=_errors_table(length, yardstick),
-        chart=alt.LayerChart(layer=[*rules, line]),
-        height=240,
-    )
-
-
-def _rule(at: float, text: str, field: str) -> alt.LayerChart:
-    base = alt.Chart(as_data(pd.DataFrame({field: [at], "text": [text]}))).encode(y=f"{field}:Q")
-    rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4])
-    words = base.mark_text(color=look.MUTED, align="left", dy=-6, fontSize=11)
-    return alt.LayerChart(layer=[rule, words.encode(x=alt.value(4), text="text:N")])
-
-
-def _describe_way(length: int, yardstick: Yardstick) -> str:
-    own = yardstick.summary[(yardstick.summary.length == length) & (yardstick.summary.ended > 0)]
-    stuck = own[own.best_mse > 0.9 * VARIANCE]
-    said = "The error over sequences held out, on a logarithmic scale."
-    if len(stuck):
-        names = listed(list(stuck.architecture))
-        said += f" {names} never came away from always answering the mean."
-    return said
-
-
-def _errors_table(length: int, yardstick: Yardstick) -> Table:
-    own = yardstick.summary[yardstick.summary.length == length]
-    rows = [
-        [
-            row.architecture,
-            _shown_error(row.best_mse),
-            f"{row.solved} of {row.ended}",
-            _shown_steps(row),
-        ]
-        for row in rows_of(own)
-    ]
-    headings = ["<architecture", "lowest error", "solved", "steps to solve"]
-    return make_table(f"Length {length:,}", headings, rows)

@@ -279,13 +279,6 @@ def _facts(
     newest = (sweeps or runs)[0]
     started = pd.Timestamp(newest.info.start_time, unit="ms", tz="UTC")
     shown = (*finished, newest)[0].data.tags
-    provenance = {
-        "code": f"{shown.get('git_commit', 'unknown')[:12]}"
-        + (" (changed since)" if shown.get("git_dirty") == "true" else ""),
-        "versions": shown.get("versions", "unknown"),
-        "platform": shown.get("platform", "unknown"),
-        "device": shown.get("device", "unknown"),
-    }
     url = None
     if store.uri.startswith("http"):
         url = f"{store.uri.rstrip('/')}/#/experiments/{store.experiment_id}/runs/"
@@ -296,7 +289,7 @@ def _facts(
         store.shown_uri if store.uri.startswith("http") else Path(store.uri).name,
         tuple(plan.get("tuned", ())) if plan else (),
         url,
-        tuple(provenance.items()),
+        (("Platform", shown.get("platform", "unknown")),),
     )
 
 
