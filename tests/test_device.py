@@ -1,0 +1,42 @@
+"""What is set for a run before TensorFlow is imported."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+FAULTS = """
+import resource
+import numpy as np
+from pipeline.config import Device, DeviceConfig
+from pipeline.device import prepare_device
+
+if {prepared}:
+    prepare_device(DeviceConfig(kind=Device.cpu, threads=1), concurrent_runs=1)
+
+def count():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+for _ in range(2):
+    before = count()
+    for _ in range(10):
+        np.ones(60_000_000, np.uint8)
+print(count() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone can be told")
+def test_what_a_step_frees_is_there_for_the_next_one() -> None:
+    """Sixty megabytes are some fifteen thousand pages of 4 KiB."""
+    faults = {}
+    for prepared in (False, True):
+        code = FAULTS.format(prepared=prepared)
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        faults[prepared] = int(done.stdout)
+    assert faults[True] < 1_000 < faults[False]
