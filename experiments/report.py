@@ -5,6 +5,7 @@ python -m experiments.report experiment=imdb
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from experiments.program import report_error, run_program
 from pipeline.answers import ReportError
 from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.composition import build
+from pipeline.config import CONTROL
 from pipeline.report import write_report
 from pipeline.yardstick import AddingRuns
 
@@ -77,7 +79,10 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
         if other is None or sweep is None:
             continue
         try:
-            league = compare(load_runs(other, sweep), np.random.default_rng(0))
+            tracked = load_runs(other, sweep)
+            # The control is the same for all, and stands beside the sweep itself.
+            networks = tracked.runs[tracked.runs.architecture != CONTROL]
+            league = compare(replace(tracked, runs=networks), np.random.default_rng(0))
         except ReportError as error:
             print(f"{name} does not stand beside it: {error}")
             continue

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from pipeline import statistics
 from pipeline.answers import Group
-from pipeline.curves import resample_curves
 
 SCORE_COLUMNS = tuple("along question low high reviews accuracy ci_low ci_high".split())
 LEAD_COLUMNS = tuple(
@@ -58,9 +57,11 @@ def stand_beside(
       rng: the reviews are resampled with it.
     """
     scores, leads = [], []
+    members = np.stack([group.members for group in groups])
     for question, correct in control.items():
         gaps = networks[question].astype(np.int8) - correct.astype(np.int8)
-        for group in groups:
+        resampled = statistics.resample_reviews(gaps, members, rng)
+        for group, estimates in zip(groups, resampled, strict=True):
             place = {
                 "along": group.along,
                 "question": question,
@@ -69,9 +70,8 @@ def stand_beside(
                 "reviews": int(group.members.sum()),
             }
             scores.append(place | _score(correct[group.members], rng))
-            curves = resample_curves(gaps[:, None, group.members], rng)
-            for name, members in architectures.items():
-                found = statistics.contrast(curves.only(0), [(1.0, members)])
+            for name, rows in architectures.items():
+                found = statistics.contrast(estimates, [(1.0, rows)])
                 leads.append(
                     place
                     | {

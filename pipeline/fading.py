@@ -132,16 +132,14 @@ def _digest(review_ids: pd.Series) -> int:
 
 
 def _stack(part: pd.DataFrame, along: str, value: str) -> tuple[Floats, NDArray[np.int64]]:
-    """-> <float>[runs, places, reviews] and what the places are."""
-    runs = [
-        one.pivot(index=along, columns="review_id", values=value)
-        for _, one in part.groupby("run_id", sort=False)
-    ]
-    places = runs[0].index
-    for one in runs[1:]:
-        places = places.intersection(one.index)
-    stacked = np.stack([one.loc[places].to_numpy(dtype=np.float64) for one in runs])
-    return stacked, places.to_numpy(dtype=np.int64)
+    """-> <float>[runs, places, reviews] and what the places are: those that every run has."""
+    run, runs = pd.factorize(part.run_id)
+    review, reviews = pd.factorize(part.review_id, sort=True)
+    place, places = pd.factorize(part[along], sort=True)
+    stacked = np.full((len(runs), len(places), len(reviews)), np.nan)
+    stacked[run, place, review] = part[value]
+    shared = np.logical_not(np.isnan(stacked).all(axis=2).any(axis=0))
+    return stacked[:, shared], places[shared].to_numpy(dtype=np.int64)
 
 
 def relative(scores: Floats) -> Floats:
@@ -184,11 +182,10 @@ def describe_constants(curves: Curves) -> dict[str, float]:
     """
     runs, units = curves.values.shape
     constants = time_constants(curves.values)
-    lower, median, upper = (_quantile(constants, share) for share in (0.25, 0.5, 0.75))
+    lower, median, upper = (float(_quantile(constants, share)) for share in (0.25, 0.5, 0.75))
     row = {"runs": runs, "units": units, "lower": lower, "median": median, "upper": upper}
-    medians = np.array([_quantile(of_run, 0.5) for of_run in constants])
-    draws = [[_quantile(of_run, 0.5) for of_run in time_constants(draw)] for draw in curves.draws]
-    logs = np.log(np.array(draws))
+    medians = _quantile(constants, 0.5, axis=-1)
+    logs = np.log(_quantile(time_constants(curves.draws), 0.5, axis=-1))
     if not (np.isfinite(medians).all() and np.isfinite(logs).all()):
         return row | {"low": np.nan, "high": np.nan}
     covariance = np.atleast_2d(np.cov(logs, rowvar=False))
@@ -204,6 +201,6 @@ def time_constants(log_gates: Floats) -> Floats:
     return np.divide(-1.0, log_gates, out=np.full_like(log_gates, np.inf), where=log_gates != 0)
 
 
-def _quantile(values: Floats, share: float) -> float:
+def _quantile(values: Floats, share: float, axis: int | None = None) -> Floats:
     """Between infinite values nothing can be interpolated, so a quantile is one of the values."""
-    return float(np.quantile(values, share, method="inverted_cdf"))
+    return np.asarray(np.quantile(values, share, axis=axis, method="inverted_cdf"))

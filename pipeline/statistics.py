@@ -22,13 +22,16 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import statsmodels.api as sm
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.stats.proportion import proportion_confint, proportion_effectsize
 from statsmodels.tools.sm_exceptions import PerfectSeparationError, PerfectSeparationWarning
+from statsmodels.tools.tools import add_constant
 
 Floats = NDArray[np.float64]
 Rows = Sequence[int] | NDArray[np.integer]
@@ -50,25 +53,8 @@ class RunEstimates:
     covariance: Floats
 
 
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with what is known of it.
-
-    `seeds_counted` is false where an architecture has a single run: then the interval and the p
-    value are about these very networks on other reviews, and say nothing of another seed.
-    `detectable` is the smallest true value that 80 % of such sweeps would have told from zero.
-    """
-
-    value: float
-    low: float
-    high: float
-    p_value: float
-    detectable: float
-    seeds_counted: bool
-
-
 def resample_reviews(
-    correct: NDArray[np.bool_],
+    correct: NDArray[np.bool_ | np.int8],
     groups: NDArray[np.bool_],
     rng: np.random.Generator,
     replicates: int = 1000,
@@ -79,7 +65,7 @@ def resample_reviews(
     Bayesian bootstrap; Rubin 1981, Annals of Statistics 9:130): however small, no group is empty.
 
     Args:
-      correct: <bool>[runs, reviews].
+      correct: <bool>[runs, reviews]; or <int8>, differences between runs, where -1 is lost and 1 won.
       groups: <bool>[groups, reviews], which reviews are in which group; none may be empty.
       rng: the same generator state gives the same intervals.
       replicates: how often the reviews are resampled.
@@ -147,6 +133,36 @@ class _Parts:
         return min(1.0, 2 * math.exp(log_tail))  # pyright: ignore[reportArgumentType]
 
 
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with what is known of it.
+
+    `seeds_counted` is false where an architecture has a single run: then the interval and the p
+    value are about these very networks on other reviews, and say nothing of another seed. A share has
+    neither p value nor smallest detectable value: there is no zero to tell it from. Both are worked out
+    when they are asked for, which for the thousands of intervals along curves nobody does.
+    """
+
+    value: float
+    low: float
+    high: float
+    seeds_counted: bool
+    _parts: _Parts | None = None
+    _comparisons: int = 1
+
+    @cached_property
+    def p_value(self) -> float:
+        return self._parts.p_value() if self._parts is not None else float("nan")
+
+    @cached_property
+    def detectable(self) -> float:
+        """The smallest true value that 80 % of such sweeps would have told from zero."""
+        if self._parts is None or not self.seeds_counted:
+            return float("nan")
+        tail = (1 - CONFIDENCE) / 2 / max(self._comparisons, 1)
+        return self._parts.reach(tail) + self._parts.reach(1 - POWER)
+
+
 def _take_apart(estimates: RunEstimates, terms: Sequence[tuple[float, Rows]]) -> _Parts:
     """The variance of a sum of means over runs, by source.
 
@@ -193,14 +209,13 @@ def contrast(
     """
     parts = _take_apart(estimates, terms)
     reach = parts.reach((1 - CONFIDENCE) / 2)
-    seen = parts.reach((1 - CONFIDENCE) / 2 / max(comparisons, 1)) + parts.reach(1 - POWER)
     return Interval(
         value=parts.value,
         low=parts.value - reach,
         high=parts.value + reach,
-        p_value=parts.p_value(),
-        detectable=seen if parts.seeds_counted else float("nan"),
         seeds_counted=parts.seeds_counted,
+        _parts=parts,
+        _comparisons=comparisons,
     )
 
 
@@ -226,8 +241,6 @@ def accuracy_interval(estimates: RunEstimates, members: Rows, reviews: int) -> I
         value=share,
         low=max(0.0, share - parts.reach(tail, below)),
         high=min(1.0, share + parts.reach(tail, above)),
-        p_value=float("nan"),
-        detectable=float("nan"),
         seeds_counted=parts.seeds_counted,
     )
 
@@ -364,14 +377,14 @@ def fit_by_doubling(
     runs = len(correct)
     fits = np.full((runs, 2), np.nan)
     influence = np.full((len(doublings), 2, runs), np.nan)
-    design = sm.add_constant(np.asarray(doublings, dtype=np.float64), has_constant="add")
+    design = add_constant(np.asarray(doublings, dtype=np.float64), has_constant="add")
     for run, right in enumerate(correct.astype(np.float64)):
         if right.min() == right.max() or np.ptp(doublings) == 0:
             continue
         with warnings.catch_warnings(), np.errstate(over="ignore"):
             warnings.simplefilter("error", PerfectSeparationWarning)
             try:
-                fit = sm.GLM(right, design, family=sm.families.Binomial()).fit()
+                fit = GLM(right, design, family=Binomial()).fit()
             except (PerfectSeparationError, PerfectSeparationWarning):
                 continue
         fits[run] = fit.params

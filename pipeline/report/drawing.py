@@ -7,6 +7,7 @@ Every chart knows the signal `followed`: the one architecture to show, or "" for
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +52,14 @@ class Figure:
         return self._spec(legend=True) | {"width": _PAPER_WIDTH, "background": look.PAPER}
 
     def _spec(self, *, legend: bool) -> dict[str, Any]:
-        spec = self.chart.properties(height=self.height).to_dict(validate=False)  # tests do
-        spec["config"] = _config(legend=legend)
-        spec["params"] = [*spec.get("params", []), {"name": FOLLOWED, "value": ""}]
-        spec["background"] = "transparent"
-        return spec
+        params = [*self._drawn.get("params", []), {"name": FOLLOWED, "value": ""}]
+        config = _config(legend=legend)
+        return self._drawn | {"config": config, "params": params, "background": "transparent"}
+
+    @functools.cached_property
+    def _drawn(self) -> dict[str, Any]:
+        """The chart for the page and for paper; Altair takes its time."""
+        return self.chart.properties(height=self.height).to_dict(validate=False)  # tests do
 
 
 def looks_of(comparison: Comparison) -> list[Look]:

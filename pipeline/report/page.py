@@ -7,8 +7,11 @@ import html
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -125,6 +128,7 @@ def _move_into(built: Path, folder: Path) -> None:
 
 def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
     """Writes `figures/<name>.svg` -> the same by name."""
+    _drawing_library()  # begins
     svgs = {
         figure.name: vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
         for figure in drawn
@@ -238,7 +242,7 @@ def render_page(
             svgs={name: Markup(svg) for name, svg in svgs.items()},
             specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
             on_dark=_as_script(look.ON_DARK),
-            drawing=Markup(_drawing_library()) if drawn else "",
+            drawing=Markup(_drawing_library().result()) if drawn else "",
             style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
             behaviour=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
         )
@@ -267,10 +271,28 @@ def _as_script(value: Any) -> Markup:
     return Markup(text)
 
 
+_BUNDLE = """
+import sys, vl_convert
+sys.stdout.buffer.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
+"""
+
+
 @functools.cache
-def _drawing_library() -> str:
-    """Vega and Vega-Lite as one script, from the package that also draws the SVGs."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+def _drawing_library() -> Future[str]:
+    """Vega and Vega-Lite as one script, from the package that also draws the SVGs.
+
+    It takes that package seconds, in which Python stands still; so it is bundled in another process,
+    beside the drawing of the figures.
+    """
+
+    def bundle() -> str:
+        command = [sys.executable, "-c", _BUNDLE]
+        return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+    with_one = ThreadPoolExecutor(1)
+    begun = with_one.submit(bundle)
+    with_one.shutdown(wait=False)
+    return begun
 
 
 def _published(comparison: Comparison) -> Table | None:

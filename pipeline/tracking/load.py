@@ -72,13 +72,14 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     ]
     history = _concat([_history(store, run) for run in chosen.values() if run])
     facts = _facts(store, sweeps, runs, plan, finished)
+    predictions, probes = _tables(store, finished)
     return TrackedRuns(
         store.name,
         _with_whole_epochs(pd.DataFrame(rows), history).convert_dtypes(),
-        _concat([_predictions(store, run) for run in finished]),
+        predictions,
         history,
         facts,
-        _probes(store, finished),
+        probes,
     )
 
 
@@ -224,23 +225,19 @@ def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _predictions(store: Store, run: Run) -> pd.DataFrame:
-    names = {entry.path for entry in store.client.list_artifacts(run.info.run_id)}
-    if "predictions.parquet" not in names:
-        return pd.DataFrame()
-    path = store.client.download_artifacts(run.info.run_id, "predictions.parquet")
-    return pd.read_parquet(path).assign(run_id=run.info.run_id)
-
-
-def _probes(store: Store, runs: list[Run]) -> dict[str, pd.DataFrame]:
-    """For each probe the tables of all runs that have one."""
-    tables: dict[str, list[pd.DataFrame]] = {}
+def _tables(store: Store, runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """The predictions of all runs, and for each probe the tables of those that have one."""
+    predictions: list[pd.DataFrame] = []
+    probes: dict[str, list[pd.DataFrame]] = {}
     for run in runs:
-        for entry in store.client.list_artifacts(run.info.run_id, "probes"):
-            path = store.client.download_artifacts(run.info.run_id, entry.path)
-            table = pd.read_parquet(path).assign(run_id=run.info.run_id)
-            tables.setdefault(Path(entry.path).stem, []).append(table)
-    return {probe: pd.concat(parts, ignore_index=True) for probe, parts in tables.items()}
+        run_id = run.info.run_id
+        table, folder = store.fetch(run, "predictions.parquet"), store.fetch(run, "probes")
+        if table is not None:
+            predictions.append(pd.read_parquet(table).assign(run_id=run_id))
+        for file in sorted(folder.glob("*.parquet")) if folder is not None else ():
+            probes.setdefault(file.stem, []).append(pd.read_parquet(file).assign(run_id=run_id))
+    joined = {probe: pd.concat(parts, ignore_index=True) for probe, parts in probes.items()}
+    return _concat(predictions), joined
 
 
 def _history(

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from pipeline.config import RunConfig
 from pipeline.tracking.outbox import Outbox, Writer
@@ -126,6 +127,16 @@ class Store:
             token = page.token
             if not token:
                 return found
+
+    def fetch(self, run: Run, name: str) -> Path | None:
+        """Where an artifact of a run, a file or a folder, lies on this machine; None: it has none."""
+        if self.is_local:  # and so are its files: for thirty runs MLflow takes seconds to say where
+            path = Path(local_file_uri_to_path(run.info.artifact_uri)) / name
+            return path if path.exists() else None
+        entries = self.client.list_artifacts(run.info.run_id)
+        if name not in {entry.path for entry in entries}:
+            return None
+        return Path(self.client.download_artifacts(run.info.run_id, name))
 
     def newest(self, fingerprint: str) -> Run | None:
         """The run that stands for a fingerprint: the newest that came to its end anywhere, or was begun
