@@ -308,7 +308,7 @@ def _describe_distance(
     parts = _spread_of(grouped["number"])
     if grouped["beyond"]:
         parts.append(f"beyond {furthest} for {all_or_each(grouped['beyond'], len(reaches))}")
-    said += f" In words: {listed(parts)}." if parts else ""
+    said += f" In words: {'; '.join(parts)}." if parts else ""
     if grouped["rises"]:
         said += f" The margin of {listed(grouped['rises'])} rises."
     if grouped["nothing"]:
@@ -360,7 +360,7 @@ def _describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> s
     if grouped["beyond"]:
         parts.append(f"the whole text for {all_or_each(grouped['beyond'], len(reaches))}")
     if parts:
-        said += f" Within a point of the full accuracy from this many on: {listed(parts)}."
+        said += f" Within a point of the full accuracy from this many on: {'; '.join(parts)}."
     if grouped["nothing"]:
         said += f" Not shown to be better than chance: {listed(grouped['nothing'])}."
     return said
