@@ -95,3 +95,11 @@ def test_leagues_on_the_same_data_stand_side_by_side(root):
     markdown = (first.parent / "report.md").read_text()
     weights = "1,600 to 1,620 weights in the recurrent layers"
     assert f"- **equal_parameters: {weights}; learning_rate chosen on validation.**" in markdown
+
+
+def test_leagues_stand_beside_a_sweep_that_is_none(root):
+    done = _run(root, "-m", "name=plain", *SMALL, "architecture.units=8", "train.epochs=1")
+    assert done.returncode == 0, done.stderr
+    markdown = (root / "reports" / "plain" / "report.md").read_text()
+    assert "- **plain: 8 units.**" in markdown
+    assert "- **equal_time: 0.5 s of training" in markdown

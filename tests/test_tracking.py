@@ -323,6 +323,15 @@ def test_the_newest_sweep_of_which_a_network_was_trained_on_the_same_data_is_fou
     assert find_sweep(store, "other") is None
 
 
+def test_a_sweep_that_was_killed_before_its_plan_stood_hides_no_run(store, tmp_path):
+    config = small_run(tmp_path)
+    with track_sweep(store, SweepPlan.of([config])) as parent:
+        run = _finish(store, config, 0.5, parent.run_id)
+    store.create_run({"kind": "sweep"}, "killed")
+    assert load_runs(store).runs.run_id.tolist() == [run]
+    assert find_sweep(store, "abc123") == parent.run_id
+
+
 def test_an_experiment_beside_is_looked_for_and_not_made(store, tmp_path):
     assert store.beside("equal_units") is None
     Store(None, tmp_path, "equal_units")

@@ -129,7 +129,7 @@ def _find(
             f"nothing is tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
             f"name={store.name} first"
         )
-    plan = _load_json(store, sweeps[0], "plan.json") if sweeps else None
+    plan = _load_plan(store, sweeps[0]) if sweeps else None
     return runs, sweeps, plan, _with_control(_choose(runs, plan), runs)
 
 
@@ -140,7 +140,8 @@ def find_sweep(store: Store, data_fingerprint: str) -> str | None:
     networks = [run for run in trained if run.data.tags.get("architecture") != CONTROL]
     fingerprints = {run.data.tags.get("fingerprint") for run in networks}
     for sweep in store.runs("tags.kind = 'sweep'"):
-        if fingerprints & set(_load_json(store, sweep, "plan.json")["fingerprints"]):
+        plan = _load_plan(store, sweep)
+        if plan is not None and fingerprints & set(plan["fingerprints"]):
             return sweep.info.run_id
     return None
 
@@ -290,8 +291,10 @@ def _facts(
     )
 
 
-def _load_json(store: Store, run: Run, name: str) -> Any:
-    return json.loads(Path(store.client.download_artifacts(run.info.run_id, name)).read_text())
+def _load_plan(store: Store, sweep: Run) -> dict[str, Any] | None:
+    """None of a sweep that was killed before it had written one down."""
+    path = store.fetch(sweep, "plan.json")
+    return json.loads(path.read_text()) if path is not None else None
 
 
 def _concat(tables: list[pd.DataFrame]) -> pd.DataFrame:
