@@ -42,20 +42,20 @@ def scan(
 
     @tf.custom_gradient
     def run(projected: Any, recurrent: Any, *bias: Any) -> tuple[Any, Callable[[Any], Tensors]]:
-        last, outputs, tape = _forth(cell, projected, reading, recurrent, bias)
+        last, outputs, tape = _forth(cell, projected, reading, recurrent, bias, sequences)
 
         def gradient(upstream: Any) -> Tensors:
             return _back(cell, tape, reading, recurrent, bias, upstream, sequences)
 
-        return (outputs if sequences else last), gradient
+        return (outputs.stack() if sequences else last), gradient
 
     return run(projected, recurrent, *bias)
 
 
 def _forth(
-    cell: Cell, projected: Any, reading: Reading, recurrent: Any, bias: Tensors
+    cell: Cell, projected: Any, reading: Reading, recurrent: Any, bias: Tensors, sequences: bool
 ) -> tuple[Any, Any, Any]:
-    """-> the last outputs, all outputs and the tape."""
+    """-> the last outputs, all outputs where `sequences` asks for them, and the tape."""
     zero = _zero_state(reading, recurrent)
     length = tf.shape(reading.rows)[0]
 
@@ -63,13 +63,15 @@ def _forth(
         m = tf.matmul(states[0], recurrent)
         for value in bias:
             m += value
-        after, seen = cell.step(tf.gather(projected, reading.rows[t]), m, states)
-        return t + 1, after, _push(tape, (*seen, *states)), outputs.write(t, after[0])
+        after, seen = cell.step(tf.gather(projected, tf.gather(reading.rows, t)), m, states)
+        if sequences:
+            outputs = outputs.write(t, after[0])
+        return t + 1, after, _push(tape, (*seen, *states)), outputs
 
     outputs = tf.TensorArray(tf.float32, length, element_shape=zero.shape)
     start = (0, (zero,) * cell.states, _empty_tape(zero), outputs)
     _, states, tape, outputs = _loop(lambda t, *_: t < length, iterate, start)
-    return states[0], outputs.stack(), tape
+    return states[0], outputs, tape
 
 
 def _back(
@@ -87,10 +89,11 @@ def _back(
     steps in the order of the rows: faster than adding here and there, and the same each time.
     """
     zero = _zero_state(reading, recurrent)
+    state_shape = tf.shape(zero)
     length = tf.shape(reading.rows)[0]
 
     def iterate(t: Any, dstates: Tensors, tape: Any, dweights: Tensors, dinputs: Any) -> Tensors:
-        tape, values = _pop(tape, cell.seen + cell.states, zero)
+        tape, values = _pop(tape, cell.seen + cell.states, state_shape, zero.shape)
         seen, states = values[: cell.seen], values[cell.seen :]
         if sequences:
             dstates = (dstates[0] + upstream[t], *dstates[1:])
@@ -137,12 +140,16 @@ def _push(tape: Any, values: Tensors) -> Any:
     return tape
 
 
-def _pop(tape: Any, count: int, like: Any) -> tuple[Any, Tensors]:
-    """-> the tape without its last `count` tensors, and these, in the order they were pushed."""
+def _pop(tape: Any, count: int, shape: Any, known: tf.TensorShape) -> tuple[Any, Tensors]:
+    """-> the tape without its last `count` tensors, and these, in the order they were pushed.
+
+    shape: of each of them; known: what is known of that while the loop is traced.
+    """
     values = []
     for _ in range(count):
         tape, value = tf.raw_ops.TensorListPopBack(
-            input_handle=tape, element_shape=tf.shape(like), element_dtype=like.dtype
+            input_handle=tape, element_shape=shape, element_dtype=tf.float32
         )
-        values.append(tf.ensure_shape(value, like.shape))
+        value.set_shape(known)  # where an operation would be one more in each step
+        values.append(value)
     return tape, tuple(reversed(values))
