@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -40,3 +41,36 @@ def test_what_a_step_frees_is_there_for_the_next_one() -> None:
         )
         faults[prepared] = int(done.stdout)
     assert faults[True] < 1_000 < faults[False]
+
+
+PRODUCT = """
+from pipeline.config import Device, DeviceConfig
+from pipeline.device import prepare_device
+
+prepare_device(DeviceConfig(kind=Device.cpu, threads=1), concurrent_runs=1)
+import tensorflow as tf
+
+@tf.function
+def multiply(a, b):
+    return tf.matmul(a, b)
+
+multiply(tf.ones([2, 64, 64]), tf.ones([2, 64, 256]))
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="of x86 alone")
+@pytest.mark.parametrize(("asked", "multiplied"), [(None, True), ("0", False)])
+def test_onednn_multiplies_unless_it_is_turned_off(asked: str | None, multiplied: bool) -> None:
+    """oneDNN writes a line for each of its products when it is told to be verbose."""
+    environment = {name: value for name, value in os.environ.items() if "ONEDNN" not in name}
+    environment |= {"ONEDNN_VERBOSE": "1"} | ({"TF_ENABLE_ONEDNN_OPTS": asked} if asked else {})
+    done = subprocess.run(
+        [sys.executable, "-c", PRODUCT],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    lines = [line for line in done.stdout.splitlines() if "exec,cpu,matmul" in line]
+    assert bool(lines) == multiplied
