@@ -170,14 +170,14 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
         return loss
 
     signature = [_FEATURES, tf.TensorSpec([None], tf.float32)]
-    traced: Any = tf.function(learn, input_signature=signature, jit_compile=False)
+    traced: Any = tf.function(learn, input_signature=signature, jit_compile=False, autograph=False)
     traced.get_concrete_function()  # now: seconds that are no training
     return traced
 
 
 @cache  # a trace takes a second, and every validation reads
 def _reader(forward: Forward) -> Callable[..., Any]:
-    @tf.function(input_signature=[_FEATURES], jit_compile=False)
+    @tf.function(input_signature=[_FEATURES], jit_compile=False, autograph=False)
     def read(features: tf.Tensor) -> tf.Tensor:
         return forward(features, training=False)[0][:, 0]
 

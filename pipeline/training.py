@@ -249,6 +249,7 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
             tf.TensorSpec([None, None], tf.int32),
         ],
         jit_compile=False,
+        autograph=False,  # nothing to rewrite: no Python branch asks a tensor, and to look takes seconds
     )
     def step(token_ids: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -266,7 +267,9 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
 
 @cache  # a trace takes a second, and every epoch reads the validation split
 def _reader(forward: Forward) -> Callable[..., Any]:
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], jit_compile=False)
+    signature = [tf.TensorSpec([None, None], tf.int32)]
+
+    @tf.function(input_signature=signature, jit_compile=False, autograph=False)
     def read(token_ids: tf.Tensor) -> Any:
         return forward(token_ids, training=False)
 

@@ -52,7 +52,7 @@ def differentiate(
         np.random.default_rng(1).normal(0, 1, (len(token_ids), head.outputs)) for head in HEADS
     ]
 
-    @tf.function
+    @tf.function(autograph=False)
     def run(token_ids: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = forward(token_ids, training=training)
@@ -231,7 +231,7 @@ def test_fused_adam_is_adam() -> None:
         optimizer = optimizer_class(0.01, global_clipnorm=0.1)
         optimizer.build(model.trainable_variables)
 
-        @tf.function
+        @tf.function(autograph=False)
         def step(token_ids: Any, model=model, forward=forward, optimizer=optimizer) -> None:
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(
