@@ -145,7 +145,7 @@ def _run(
             from experiments.adding import run_adding
 
             return run_adding(config, recorder, device.kind, checkpoint, job_dir)
-        reviews = load_reviews(config.data)
+        reviews = load_reviews(config.data, cache)
         encoded = encode_splits(reviews, config.tokenizer, cache)
         counts = {name: len(split) for name, split in reviews.named()}
         recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)

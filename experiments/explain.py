@@ -28,11 +28,12 @@ from omegaconf import DictConfig
 
 from experiments.explain_table import show
 from experiments.program import Failure, report_error, run_program, take_word
+from pipeline.cleaning import clean_text
 from pipeline.composition import build
 from pipeline.config import ConfigError, DataError, RunConfig
 from pipeline.explanation import Explanation
 from pipeline.report.explained import write_explanation
-from pipeline.reviews import Head, clean_text
+from pipeline.reviews import Head
 
 if TYPE_CHECKING:  # TensorFlow comes in after its threads are set
     from pipeline.device import DeviceFacts

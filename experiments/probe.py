@@ -102,7 +102,9 @@ def _probe_all(
         try:
             key = json.dumps(as_plain(run.config.data))
             if key not in loaded:
-                loaded = {key: load_reviews(run.config.data)}  # one at a time: they may be large
+                loaded = {
+                    key: load_reviews(run.config.data, cache)
+                }  # one at a time: they may be large
             subject = _open(run, loaded[key], cache, device)
             track_probes(RunRecorder(run.store, run.run_id), subject, config)
         except Exception as error:

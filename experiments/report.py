@@ -51,7 +51,7 @@ def report(tree: DictConfig) -> int:
 
 def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | AddingRuns:
     """A sweep of an experiment, the newest unless `sweep_id` names another; without one, all runs."""
-    from pipeline.tracking import holds_adding, load_adding, load_runs
+    from pipeline.tracking.load import holds_adding, load_adding, load_runs
 
     load = load_adding if holds_adding(store, sweep_id) else load_runs
     return load(store, sweep_id)
@@ -69,7 +69,7 @@ def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Path]:
 
 def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
     """The other leagues, each in its newest sweep over the data of `comparison`."""
-    from pipeline.tracking import find_sweep, load_runs
+    from pipeline.tracking.load import find_sweep, load_runs
 
     data = comparison.runs.data_fingerprint.dropna().unique()
     found = []

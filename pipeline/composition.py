@@ -290,9 +290,12 @@ def code_fingerprint(settings: Any, stages: list[str]) -> str:
 # The stages whose code decides what numbers come out: of a run, of one on the adding problem,
 # of the control, and of probes.
 _STAGES = [
-    *("phrases", "clauses", "table_files", "reviews", "tokens", "batches"),
+    *("phrases", "clauses", "cleaning", "table_files", "imdb", "reviews", "tokens", "batches"),
     *("architectures", "kernels", "training", "predictions"),
 ]
 _ADDING_STAGES = ["adding", "architectures", "kernels", "solving"]
-_CONTROL_STAGES = ["phrases", "clauses", "table_files", "reviews", "baseline", "predictions"]
+_CONTROL_STAGES = [
+    *("phrases", "clauses", "cleaning", "table_files", "imdb", "reviews"),
+    *("baseline", "predictions"),
+]
 _PROBE_STAGES = ["phrases", "baseline", "probes"]

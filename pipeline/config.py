@@ -164,7 +164,7 @@ class DataConfig:
 
 @dataclass
 class ImdbConfig(DataConfig):
-    """`data_dir`: as TFDS takes it; null leaves it to `TFDSDATA_DIR` and then to TFDS's default."""
+    """`data_dir`: as TFDS takes it; null leaves it to `TFDS_DATA_DIR` and then to TFDS's default."""
 
     kind: str = "imdb"
     data_dir: str | None = None

@@ -7,21 +7,16 @@ says it is, validation is cut out of train, and nothing in train stands in test 
 from __future__ import annotations
 
 import hashlib
-import html
 import logging
-import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import requests
-from filelock import FileLock
 
 from pipeline import clauses, phrases
+from pipeline.cleaning import clean_text
 from pipeline.config import (
     ClausesConfig,
     CsvConfig,
@@ -29,6 +24,7 @@ from pipeline.config import (
     DataError,
     ImdbConfig,
 )
+from pipeline.imdb import read_imdb
 from pipeline.table_files import read_cells
 
 log = logging.getLogger(__name__)
@@ -84,8 +80,8 @@ class ReviewSplits:
         yield from (("train", self.train), ("validation", self.validation), ("test", self.test))
 
 
-def load_reviews(config: DataConfig) -> ReviewSplits:
-    """The splits that a data configuration asks for.
+def load_reviews(config: DataConfig, cache: Path | None = None) -> ReviewSplits:
+    """The splits that a data configuration asks for; `cache`: a folder for what takes long to read.
 
     Raises:
       DataError: the data cannot be found, or a row of it cannot be used.
@@ -93,7 +89,7 @@ def load_reviews(config: DataConfig) -> ReviewSplits:
     if isinstance(config, ClausesConfig):
         return _generate(config)
     if isinstance(config, ImdbConfig):
-        train, test, heads = _load_imdb(config)
+        train, test, heads = _load_imdb(config, cache)
     else:
         assert isinstance(config, CsvConfig)
         train, test, heads = _load_table(config)
@@ -110,20 +106,12 @@ def load_neutral_ground(config: DataConfig, splits: ReviewSplits) -> tuple[list[
         rng = np.random.default_rng([config.seed, 1])
         return clauses.neutral_sentences(rng, _NEUTRAL_TEXTS), "the generator's neutral sentences"
     if isinstance(config, ImdbConfig):
-        part = f"unsupervised[:{_NEUTRAL_TEXTS}]"
-        return _read_imdb_split(_prepared_imdb(config), part).texts, "the unsupervised split"
+        (part,) = read_imdb(config, [f"unsupervised[:{_NEUTRAL_TEXTS}]"])
+        return part.texts, "the unsupervised split"
     return splits.validation.texts, "the validation split"
 
 
 _NEUTRAL_TEXTS = 10_000
-
-
-def clean_text(text: str) -> str:
-    """Line breaks written as HTML, HTML entities and runs of white space become plain text."""
-    return " ".join(html.unescape(_BREAK.sub(" ", text)).split())
-
-
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def drop_leaks(train: Reviews, test: Reviews) -> Reviews:
@@ -203,66 +191,17 @@ def _generate(config: ClausesConfig) -> ReviewSplits:
     return _splits(train, splits["validation"], splits["test"], heads)
 
 
-def _load_imdb(config: ImdbConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
-    builder = _prepared_imdb(config)
-    parts = [_read_imdb_split(builder, name) for name in ("train", "test")]
-    return parts[0], parts[1], (Head("sentiment", ("negative", "positive")),)
-
-
-def _prepared_imdb(config: ImdbConfig) -> Any:
-    import tensorflow_datasets as tfds
-
-    tfds.display_progress_bar(enable=False)
-    builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
-    # Workers that start at once prepare it once; the lock lies outside of what a failure removes.
-    place = hashlib.blake2b(str(builder.data_dir).encode(), digest_size=8).hexdigest()
-    with FileLock(Path(tempfile.gettempdir()) / f"imdb-reviews-{place}.lock"):
-        builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
-        if not builder.is_prepared():
-            _prepare(builder)
-    return builder
-
-
-def _read_imdb_split(builder: Any, name: str) -> Reviews:
-    import tensorflow_datasets as tfds
-
-    # One batch of everything, in the order of the files: fast, and the same each time.
-    rows = tfds.as_numpy(builder.as_dataset(split=name, batch_size=-1, shuffle_files=False))
-    ids = np.array([f"{name}-{number:05d}" for number in range(len(rows["label"]))])
-    texts = [clean_text(text.decode("utf-8")) for text in rows["text"]]
-    return Reviews(ids, texts, rows["label"].astype(np.int32)[:, None])
-
-
-def _prepare(builder: Any) -> None:
-    """Downloads and prepares the data set; after a failure nothing half-written is left behind."""
-    folder = Path(builder.data_dir)
-    root = folder.parents[2]
-    before = set(root.rglob("*")) if root.exists() else set()
-    missing = [path for path in (root, *root.parents) if not path.exists()]
-    try:
-        # TFDS retries an unreachable host for minutes; one short request finds out at once.
-        for url in builder.url_infos:
-            requests.head(url, timeout=10, allow_redirects=True).raise_for_status()
-        builder.download_and_prepare()
-    except BaseException as error:
-        _remove_new(root, before, missing)
-        if not isinstance(error, Exception):  # stopped by hand
-            raise
-        raise DataError(
-            f"IMDB is not prepared at {folder}, and its download failed "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:160]}). Ways out: connect this "
-            "machine to the internet; point data.data_dir or TFDS_DATA_DIR at a folder where TFDS has "
-            "prepared imdb_reviews; or use the generated texts with data=clauses"
-        ) from error
-
-
-def _remove_new(root: Path, before: set[Path], missing: list[Path]) -> None:
-    new = set(root.rglob("*")) - before if root.exists() else set()
-    for path in sorted(new, reverse=True):  # what a folder holds, before the folder
-        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-    for path in missing:
-        if path.exists():
-            path.rmdir()
+def _load_imdb(config: ImdbConfig, cache: Path | None) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
+    names = ["train", "test"]
+    train, test = (
+        Reviews(
+            np.array([f"{name}-{number:05d}" for number in range(len(part.texts))]),
+            part.texts,
+            part.labels[:, None],
+        )
+        for name, part in zip(names, read_imdb(config, names, cache), strict=True)
+    )
+    return train, test, (Head("sentiment", ("negative", "positive")),)
 
 
 def _load_table(config: CsvConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline import imdb
+from pipeline.cleaning import clean_text
 from pipeline.config import ClausesConfig, CsvConfig, DataError, ImdbConfig
-from pipeline.reviews import Reviews, clean_text, drop_leaks, load_reviews
+from pipeline.reviews import Reviews, drop_leaks, load_reviews
 
 
 def test_clean_text_takes_breaks_and_entities_out():
@@ -136,6 +138,25 @@ def test_imdb_is_read_where_tfds_prepared_it(tfds_dir, caplog):
     assert len(splits.train) + len(splits.validation) == 25_000 - 123 - 98
     assert abs(splits.validation.labels.mean() - 0.5) < 0.01
     assert not any("<br" in text for text in splits.train.texts)
+
+
+def test_imdb_is_read_once_for_the_same_files(tfds_dir, tmp_path, monkeypatch):
+    config = ImdbConfig(data_dir=str(tfds_dir))
+    first = load_reviews(config, tmp_path)
+
+    def read_again(*_):
+        raise RuntimeError("read again")
+
+    monkeypatch.setattr(imdb, "_read", read_again)
+    again = load_reviews(config, tmp_path)
+    assert again.fingerprint == first.fingerprint
+    assert again.test.texts == first.test.texts
+    np.testing.assert_array_equal(again.train.labels, first.train.labels)
+    assert again.train.labels.dtype == np.int32
+    for file in (tmp_path / "reviews").glob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:1000])  # damaged
+    with pytest.raises(RuntimeError, match="read again"):
+        load_reviews(config, tmp_path)
 
 
 def test_a_failed_download_names_the_ways_out_and_leaves_nothing(tmp_path, monkeypatch):

@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT, small_run
 
-from pipeline.tracking import Store, TrackingError, load_runs, track_run
+from pipeline.tracking import Store, TrackingError, track_run
+from pipeline.tracking.load import load_runs
 
 pytest.importorskip("psycopg", reason="psycopg is not installed (pip install '.[server]')")
 

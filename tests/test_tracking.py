@@ -21,13 +21,12 @@ from pipeline.tracking import (
     SweepPlan,
     TrackingError,
     ensure_failed,
-    find_sweep,
     is_done,
-    load_runs,
     settle,
     track_run,
     track_sweep,
 )
+from pipeline.tracking.load import find_sweep, load_runs
 
 
 @pytest.fixture(scope="module")

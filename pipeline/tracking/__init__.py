@@ -1,4 +1,7 @@
-"""Everything MLflow: the store, what a run writes into it, what a comparison reads out of it."""
+"""Everything MLflow: the store, what a run writes into it, what a comparison reads out of it.
+
+The last is `pipeline.tracking.load`, which stands apart: it needs the statistics, and a run does not.
+"""
 
 import os
 
@@ -11,7 +14,6 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
-from pipeline.tracking.load import find_sweep, holds_adding, load_adding, load_runs
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.runs import SweepPlan, ensure_failed, settle, track_run, track_sweep
 from pipeline.tracking.server import TrackingError
@@ -26,12 +28,8 @@ __all__ = [
     "TrainedRun",
     "ensure_failed",
     "find_runs",
-    "find_sweep",
     "finished_runs",
-    "holds_adding",
     "is_done",
-    "load_adding",
-    "load_runs",
     "settle",
     "track_run",
     "track_sweep",
