@@ -159,13 +159,16 @@ def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:
 
 def _describe_curves(laid: Layout, asked: _Asked) -> list[Row]:
     margins = asked.margins[""]
+    # Of all runs at once, and so the same for every architecture.
+    places = range(len(asked.conditions))
+    accuracies = [asked.accuracy.only(place) for place in places]
+    means = [margins.only(place) for place in places]
+    shares = [margins.relative_to(0, place) for place in places]
     rows: list[Row] = []
     for name, members in laid.members.items():
-        known = statistics.contrast(margins.only(0), [(1.0, members)]).low > 0
+        known = statistics.contrast(means[0], [(1.0, members)]).low > 0
         for place, condition in enumerate(asked.conditions):
-            accuracy = statistics.accuracy_interval(
-                asked.accuracy.only(place), members, asked.reviews
-            )
+            accuracy = statistics.accuracy_interval(accuracies[place], members, asked.reviews)
             rows.append(
                 {
                     "architecture": name,
@@ -178,13 +181,9 @@ def _describe_curves(laid: Layout, asked: _Asked) -> list[Row]:
                     "ci_low": accuracy.low,
                     "ci_high": accuracy.high,
                     "agrees": float(asked.agreement[members, place].mean()),
-                    **_with_ends("margin", margins.only(place), members),
+                    **_with_ends("margin", means[place], members),
                     # A share of nothing would be noise.
-                    **(
-                        _with_ends("relative", margins.relative_to(0, place), members)
-                        if known
-                        else {}
-                    ),
+                    **(_with_ends("relative", shares[place], members) if known else {}),
                 }
             )
     return rows

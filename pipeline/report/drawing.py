@@ -98,9 +98,13 @@ class Style:
         return alt.when(LIT).then(alt.value(opacity)).otherwise(alt.value(0.08))
 
 
-def as_data(frame: pd.DataFrame) -> alt.Data:
-    """Rows as they are read by a chart; what is missing is null."""
-    return alt.Data(values=frame.astype(object).where(frame.notna(), None).to_dict("records"))
+def as_data(frame: pd.DataFrame) -> alt.InlineData:
+    """Rows as they are read by a chart; what is missing is null.
+
+    As data of this kind a chart holds them once, whatever number of its layers reads them.
+    """
+    rows: Any = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return alt.InlineData(values=rows)
 
 
 def share_axis(title: str = "Test accuracy") -> alt.Axis:
