@@ -162,6 +162,8 @@ def test_every_figure_is_drawn_with_its_marks(
             assert len(marks) >= 2, chart.get_attribute("id")
             # What stands there for readers without scripts has marks too.
             assert "still" not in chart.get_attribute("class").split()
+            # The words for those who do not see it outlive the drawing.
+            assert len(chart.get_attribute("aria-label").split()) > 3
 
 
 def test_figures_turn_with_the_page_from_light_to_dark(made: Made, browser: Browser) -> None:
