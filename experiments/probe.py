@@ -102,9 +102,8 @@ def _probe_all(
         try:
             key = json.dumps(as_plain(run.config.data))
             if key not in loaded:
-                loaded = {
-                    key: load_reviews(run.config.data, cache)
-                }  # one at a time: they may be large
+                # One at a time: they may be large.
+                loaded = {key: load_reviews(run.config.data, cache)}
             subject = _open(run, loaded[key], cache, device)
             track_probes(RunRecorder(run.store, run.run_id), subject, config)
         except Exception as error:

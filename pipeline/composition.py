@@ -289,13 +289,8 @@ def code_fingerprint(settings: Any, stages: list[str]) -> str:
 
 # The stages whose code decides what numbers come out: of a run, of one on the adding problem,
 # of the control, and of probes.
-_STAGES = [
-    *("phrases", "clauses", "cleaning", "table_files", "imdb", "reviews", "tokens", "batches"),
-    *("architectures", "kernels", "training", "predictions"),
-]
+_TEXTS = ["phrases", "clauses", "cleaning", "table_files", "imdb", "reviews"]
+_STAGES = [*_TEXTS, *"tokens batches architectures kernels training predictions".split()]
 _ADDING_STAGES = ["adding", "architectures", "kernels", "solving"]
-_CONTROL_STAGES = [
-    *("phrases", "clauses", "cleaning", "table_files", "imdb", "reviews"),
-    *("baseline", "predictions"),
-]
+_CONTROL_STAGES = [*_TEXTS, "baseline", "predictions"]
 _PROBE_STAGES = ["phrases", "baseline", "probes"]

@@ -74,6 +74,7 @@ class Watcher(Protocol):
     def on_epoch(self, record: EpochRecord) -> None: ...
 
 
+_ANY_LENGTH = tf.TensorSpec([None, None], tf.int32)  # one trace for batches of every length
 Forward = Callable[..., list[Any]]  # (token_ids, training: bool) -> logits for each head
 
 
@@ -244,10 +245,7 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
     variables = model.trainable_variables
 
     @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, None], tf.int32),  # one trace for batches of every length
-            tf.TensorSpec([None, None], tf.int32),
-        ],
+        input_signature=[_ANY_LENGTH, _ANY_LENGTH],
         jit_compile=False,
         autograph=False,  # nothing to rewrite: no Python branch asks a tensor, and to look takes seconds
     )
@@ -267,9 +265,7 @@ def _training_step(model: keras.Model, forward: Forward, optimizer: Any) -> Call
 
 @cache  # a trace takes a second, and every epoch reads the validation split
 def _reader(forward: Forward) -> Callable[..., Any]:
-    signature = [tf.TensorSpec([None, None], tf.int32)]
-
-    @tf.function(input_signature=signature, jit_compile=False, autograph=False)
+    @tf.function(input_signature=[_ANY_LENGTH], jit_compile=False, autograph=False)
     def read(token_ids: tf.Tensor) -> Any:
         return forward(token_ids, training=False)
 

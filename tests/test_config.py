@@ -237,7 +237,8 @@ def test_the_fingerprint_follows_the_code_of_every_stage(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", noted)
     assert fingerprint(small_run(tmp_path)) == base
     assert {"pipeline/training.py", "pipeline/tokens.py", "kernels/scan.py"} <= read
-    # What a stage uses is either read too or does not decide a number: names, sizes, where to go on.
+    # What a stage uses is either read too or does not decide a number: names, sizes, where to go on,
+    # what a cached file is called.
     names = [
         place.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for place in read
     ]
@@ -246,7 +247,6 @@ def test_the_fingerprint_follows_the_code_of_every_stage(tmp_path, monkeypatch):
     used = {
         other for name in read_modules for other in graph.find_modules_directly_imported_by(name)
     }
-    # (composition: what a cached file is called).
     harmless = {f"pipeline.{name}" for name in ("config", "sizes", "checkpoints", "composition")}
     assert used - read_modules <= harmless
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -157,6 +159,22 @@ def test_imdb_is_read_once_for_the_same_files(tfds_dir, tmp_path, monkeypatch):
         file.write_bytes(file.read_bytes()[:1000])  # damaged
     with pytest.raises(RuntimeError, match="read again"):
         load_reviews(config, tmp_path)
+
+
+def test_imdb_is_read_anew_when_its_files_change(tmp_path, monkeypatch):
+    prepared = tmp_path / "imdb_reviews-train.tfrecord"
+    splits = {"train": SimpleNamespace(filepaths=[str(prepared)])}
+    builder = SimpleNamespace(info=SimpleNamespace(splits=splits))
+    monkeypatch.setattr(imdb, "_prepared", lambda _: builder)
+
+    def read(_, part: str) -> imdb.ImdbPart:
+        return imdb.ImdbPart([f"{part} {prepared.read_text()}"], np.array([1], np.int32))
+
+    monkeypatch.setattr(imdb, "_read", read)
+    for text in ("once", "again", "a third time"):
+        prepared.write_text(text)
+        (part,) = imdb.read_imdb(ImdbConfig(), ["train"], tmp_path / "cache")
+        assert part.texts == [f"train {text}"]
 
 
 def test_a_failed_download_names_the_ways_out_and_leaves_nothing(tmp_path, monkeypatch):

@@ -42,20 +42,20 @@ def scan(
 
     @tf.custom_gradient
     def run(projected: Any, recurrent: Any, *bias: Any) -> tuple[Any, Callable[[Any], Tensors]]:
-        last, outputs, tape = _forth(cell, projected, reading, recurrent, bias, sequences)
+        outputs, tape = _forth(cell, projected, reading, recurrent, bias, sequences)
 
         def gradient(upstream: Any) -> Tensors:
             return _back(cell, tape, reading, recurrent, bias, upstream, sequences)
 
-        return (outputs.stack() if sequences else last), gradient
+        return outputs, gradient
 
     return run(projected, recurrent, *bias)
 
 
 def _forth(
     cell: Cell, projected: Any, reading: Reading, recurrent: Any, bias: Tensors, sequences: bool
-) -> tuple[Any, Any, Any]:
-    """-> the last outputs, all outputs where `sequences` asks for them, and the tape."""
+) -> tuple[Any, Any]:
+    """-> the outputs, all or the last, and the tape."""
     zero = _zero_state(reading, recurrent)
     length = tf.shape(reading.rows)[0]
 
@@ -71,7 +71,7 @@ def _forth(
     outputs = tf.TensorArray(tf.float32, length, element_shape=zero.shape)
     start = (0, (zero,) * cell.states, _empty_tape(zero), outputs)
     _, states, tape, outputs = _loop(lambda t, *_: t < length, iterate, start)
-    return states[0], outputs, tape
+    return (outputs.stack() if sequences else states[0]), tape
 
 
 def _back(
