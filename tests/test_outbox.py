@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import threading
 from collections.abc import Callable
@@ -177,6 +178,45 @@ def test_what_is_written_is_the_same_on_the_other_side(tmp_path):
     assert fake.end == ("FINISHED", 77)
 
 
+def test_the_folder_of_a_run_may_go_at_any_moment_for_who_writes_into_it(tmp_path, monkeypatch):
+    fake = FakeServer()
+    outbox = _outbox(tmp_path, fake)
+    run_folder = outbox.folder / "run"
+    run_folder.mkdir(parents=True)
+    make_folder, removed = os.mkdir, 0
+
+    def mkdir(path: Any, *arguments: Any) -> None:
+        nonlocal removed
+        try:
+            make_folder(path, *arguments)
+        finally:  # whether it was there or is made, who has delivered the last write removes it
+            if Path(path) == run_folder and removed < 3:
+                run_folder.rmdir()
+                removed += 1
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    _write(outbox, 1, "metric", tmp_path)
+    outbox.flush()
+    assert removed == 3
+    assert len(fake.metrics) == 1
+
+
+def test_the_folder_of_a_run_may_go_at_any_moment_for_who_reads_it(tmp_path, monkeypatch):
+    outbox = _outbox(tmp_path, FakeServer())
+    run_folder = outbox.folder / "run"
+    run_folder.mkdir(parents=True)
+    list_folder = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path) == run_folder:
+            run_folder.rmdir()
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    outbox.deliver_left()
+    assert not run_folder.exists()
+
+
 def test_who_writes_does_not_wait_for_a_server_that_hangs(tmp_path):
     goes_on = threading.Event()
 
@@ -311,6 +351,18 @@ def test_a_write_that_cannot_be_read_is_set_aside(tmp_path, caplog):
     _outbox(tmp_path, fake).deliver_left()
     assert [metric[3] for metric in fake.metrics] == [2]
     assert "refused" in caplog.text
+
+
+def test_the_files_of_a_write_that_was_delivered_are_in_nobodys_way(tmp_path):
+    fake = FakeServer()
+    outbox = _outbox(tmp_path, fake)
+    left = outbox.folder / "run" / "000002" / "files" / "note.txt"
+    left.parent.mkdir(parents=True)
+    left.write_text("left by a process that was killed")
+    for number in (1, 2, 3):
+        _write(outbox, number, "metric", tmp_path)
+    outbox.flush()
+    assert len(fake.metrics) == 3
 
 
 @dying

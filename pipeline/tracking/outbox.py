@@ -155,7 +155,8 @@ class Outbox:
                 (beside / "files").mkdir(exist_ok=True)
                 copy(file, beside / "files" / file.name)
             (beside / "call.json").write_text(json.dumps({"call": call, "arguments": arguments}))
-            numbers = [int(item.name) for item in _items(run_folder)]
+            # Also of one that was delivered by a process killed before it had removed the files.
+            numbers = [int(item.name) for item in run_folder.glob("[0-9]*")]
             number = max([self._numbers.get(run_id, 0), *numbers]) + 1
             os.rename(beside, run_folder / f"{number:06d}")
             self._numbers[run_id] = number
@@ -279,13 +280,18 @@ _SEND: dict[str, Callable[..., None]] = {
 
 def _items(run_folder: Path) -> list[Path]:
     """The whole writes of a run, the oldest first."""
-    return sorted(call.parent for call in run_folder.glob("[0-9]*/call.json"))
+    try:
+        return sorted(call.parent for call in run_folder.glob("[0-9]*/call.json"))
+    except FileNotFoundError:  # removed between two looks, by who delivered the last of them
+        return []
 
 
 def _make_folder_in(run_folder: Path) -> Path:
     while True:
-        run_folder.mkdir(parents=True, exist_ok=True)
-        # Who has just delivered all else that was in it removes the folder of a run.
+        # Who has just delivered all else that was in it removes the folder of a run, at any moment;
+        # `exist_ok` fails where that is between its finding the folder and its second look.
+        with suppress(FileExistsError):
+            run_folder.mkdir(parents=True)
         with suppress(FileNotFoundError):
             return Path(tempfile.mkdtemp(dir=run_folder, prefix=".new-"))
 
