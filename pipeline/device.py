@@ -22,8 +22,9 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """kind: cpu or gpu; name: as the machine calls it; threads: of this run; concurrent_runs: how many
-    runs share the machine.
+    """kind: cpu or gpu; name: as the machine calls it, and whether oneDNN is turned off on it, which
+    changes speed and, by rounding, numbers; threads: of this run; concurrent_runs: how many runs share
+    the machine.
     """
 
     kind: str
@@ -73,7 +74,9 @@ def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
     if cards:
         name = tf.config.experimental.get_device_details(cards[0]).get("device_name", "GPU")
         return DeviceFacts("gpu", name, threads, concurrent_runs)
-    return DeviceFacts("cpu", _processor_name(), threads, concurrent_runs)
+    off = os.environ["TF_ENABLE_ONEDNN_OPTS"].lower() in ("0", "false")  # as TensorFlow reads it
+    name = _processor_name() + (", oneDNN off" if off else "")
+    return DeviceFacts("cpu", name, threads, concurrent_runs)
 
 
 def _keep_freed_memory() -> None:
