@@ -70,6 +70,8 @@ def _prepared(config: ImdbConfig) -> Any:
 
     tfds.display_progress_bar(enable=False)
     builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
+    if builder.is_prepared():
+        return builder
     # Workers that start at once prepare it once; the lock lies outside of what a failure removes.
     place = hashlib.blake2b(str(builder.data_dir).encode(), digest_size=8).hexdigest()
     with FileLock(Path(tempfile.gettempdir()) / f"imdb-reviews-{place}.lock"):

@@ -161,6 +161,15 @@ def test_imdb_is_read_once_for_the_same_files(tfds_dir, tmp_path, monkeypatch):
         load_reviews(config, tmp_path)
 
 
+def test_who_may_not_take_the_lock_of_another_person_reads_what_is_prepared(tfds_dir, monkeypatch):
+    def foreign(lock_file):
+        raise PermissionError(f"{lock_file} is another person's")
+
+    monkeypatch.setattr(imdb, "FileLock", foreign)
+    parts = imdb.read_imdb(ImdbConfig(data_dir=str(tfds_dir)), ["test"])
+    assert [len(part.texts) for part in parts] == [25_000]
+
+
 def test_imdb_is_read_anew_when_its_files_change(tmp_path, monkeypatch):
     prepared = tmp_path / "imdb_reviews-train.tfrecord"
     splits = {"train": SimpleNamespace(filepaths=[str(prepared)])}
