@@ -71,7 +71,7 @@ def stand_beside(
             }
             scores.append(place | _score(correct[group.members], rng))
             for name, rows in architectures.items():
-                found = statistics.contrast(estimates, [(1.0, rows)])
+                found = statistics.contrast(estimates, [(1.0, rows)], reviews=place["reviews"])
                 leads.append(
                     place
                     | {

@@ -143,7 +143,8 @@ class Judge:
         self, a: str, b: str, estimates: statistics.RunEstimates, correct: NDArray[np.bool_]
     ) -> dict[str, object]:
         first, second = self._members[a], self._members[b]
-        gap = statistics.contrast(estimates, [(1.0, first), (-1.0, second)], len(self._pairs))
+        terms = [(1.0, first), (-1.0, second)]
+        gap = statistics.contrast(estimates, terms, len(self._pairs), correct.shape[1])
         means = estimates.values[first], estimates.values[second]
         return {
             "architecture_a": a,

@@ -27,8 +27,8 @@ from pipeline.quiz_scores import find_passing, score_quiz
 from pipeline.trends import Trends, find_trends
 
 CURVE_COLUMNS = tuple(
-    "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees margin"
-    " margin_low margin_high relative relative_low relative_high".split()
+    "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees commonest"
+    " margin margin_low margin_high relative relative_low relative_high".split()
 )
 REACH_COLUMNS = tuple("architecture probe measure question value low high furthest rises".split())
 QUIZ_COLUMNS = tuple("architecture question texts low high reviews accuracy ci_low ci_high".split())
@@ -42,7 +42,8 @@ class Memory:
 
     curves: `CURVE_COLUMNS`, for each architecture, probe, condition and distance (NA for the whole
       text): accuracy with its interval, the share of answers that agree with the reference reading,
-      and the mean margin of the first question, also as a share of the reference's.
+      the share of a run's commonest answer to the first question, and the mean margin of that question,
+      also as a share of the reference's.
     reaches: `REACH_COLUMNS`: effective contexts, half-lives (question "" being the first) and where the
       quiz is no longer passed. An infinite end lies beyond `furthest`; where the value is NaN there
       was nothing to lose.
@@ -110,8 +111,9 @@ class _Condition(NamedTuple):
 class _Asked:
     """A probe's conditions, the reference first, and every run's scores under them.
 
-    margins: by question, the first being "". agreement: <float>[runs, conditions]. chance: the share
-    of the commonest answers.
+    margins: by question, the first being "". agreement: <float>[runs, conditions]. commonest: the
+    same shape, which share of a run's answers to the first question is the commonest one. chance: the
+    share of the commonest right answers.
     """
 
     probe: str
@@ -119,6 +121,7 @@ class _Asked:
     accuracy: Curves
     margins: dict[str, Curves]
     agreement: NDArray[np.float64]
+    commonest: NDArray[np.float64]
     reviews: int
     chance: float
 
@@ -142,6 +145,13 @@ def _resample(laid: Layout, probe: str, rng: np.random.Generator) -> _Asked:
             for question, column in columns.items()
         },
         agreement=by_condition("agrees").mean(axis=2),
+        commonest=np.stack(
+            [
+                [pd.Series(given).value_counts(normalize=True).iloc[0] for given in answers]
+                for answers in (laid.stack("predicted", one.rows) for one in conditions)
+            ],
+            axis=1,
+        ),
         reviews=correct.shape[2],
         chance=float(labels.value_counts(normalize=True).iloc[0]),
     )
@@ -181,6 +191,7 @@ def _describe_curves(laid: Layout, asked: _Asked) -> list[Row]:
                     "ci_low": accuracy.low,
                     "ci_high": accuracy.high,
                     "agrees": float(asked.agreement[members, place].mean()),
+                    "commonest": float(asked.commonest[members, place].mean()),
                     **_with_ends("margin", means[place], members),
                     # A share of nothing would be noise.
                     **(_with_ends("relative", shares[place], members) if known else {}),

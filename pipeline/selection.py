@@ -68,7 +68,7 @@ def select_runs(
     tuning = _tune(runs, usable, settings) if settings else None
     runs["chosen"] = _is_chosen(runs, tuning)
     runs["compared"] = usable & runs.chosen
-    notes = [_describe_tuning(tuning)] if tuning else []
+    notes = [describe_tuning(tuning)] if tuning else []
     if (finished & ~predicted).any():
         which = _named(runs[finished & ~predicted], settings)
         notes.append(f"Finished, but without predictions, and so not compared: {which}.")
@@ -139,7 +139,7 @@ def _is_chosen(runs: pd.DataFrame, tuning: Tuning | None) -> pd.Series:
     return pd.Series(pd.MultiIndex.from_frame(runs[keys]).isin(chosen), index=runs.index)
 
 
-def _describe_tuning(tuning: Tuning) -> str:
+def describe_tuning(tuning: Tuning) -> str:
     """The grid, the budget, what was chosen on what, and where the grid may have been too narrow."""
     names, grid, chosen = list(tuning.settings), tuning.grid, tuning.chosen
     tried = ", ".join(_shown(grid[names].drop_duplicates().sort_values(names)))

@@ -101,5 +101,5 @@ def test_leagues_stand_beside_a_sweep_that_is_none(root):
     done = _run(root, "-m", "name=plain", *SMALL, "architecture.units=8", "train.epochs=1")
     assert done.returncode == 0, done.stderr
     markdown = (root / "reports" / "plain" / "report.md").read_text()
-    assert "- **plain: 8 units.**" in markdown
+    assert "- **plain: 8 units; learning rate 0.001 for all, not tuned.**" in markdown
     assert "- **equal_time: 0.5 s of training" in markdown

@@ -252,6 +252,7 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     assert comparison.memory is not None
     row = _reach(comparison.memory, "gru", "half_life_after")
     assert f"{memory.shown_reach(row)} for gru" in page.text
+    assert "in this share of readings: 50.0%" in page.text  # they follow a coin
     (reader,) = memory.answer_reader(comparison)
     assert reader.take == "Beyond 800 words: lstm"
     assert memory.shown_reach(row) in reader.because

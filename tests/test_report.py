@@ -200,6 +200,21 @@ def test_nothing_finished_gives_a_page_that_says_why(tmp_path: Path) -> None:
     assert page.count("figure") == 0
 
 
+def test_a_leader_with_a_single_seed_left_says_so() -> None:
+    tracked = make_tracked(seeds=2, reviews=300)
+    lost = (tracked.runs.architecture == "lstm") & (tracked.runs.seed == 0)
+    runs = tracked.runs.assign(status=tracked.runs.status.mask(lost, "diverged"))
+    kept = tracked.predictions[~tracked.predictions.run_id.isin(runs[lost].run_id)]
+    comparison = compare(
+        replace(tracked, runs=runs, predictions=kept), np.random.default_rng(0), replicates=50
+    )
+    assert answer.headline(comparison).startswith("lstm is right")
+    assert "the most of all, with a single seed." in answer.headline(comparison)
+    (_, _, own), (_, _, beside) = answer.describe_leagues([comparison, replace(comparison)])
+    assert "diverged" not in own  # its page says so elsewhere
+    assert "1 run diverged: lstm seed 0." in beside
+
+
 def test_a_diverged_run_is_named_before_the_figures(tmp_path: Path) -> None:
     tracked = make_tracked(seeds=2, reviews=300)
     runs = tracked.runs.copy()
@@ -360,3 +375,7 @@ def test_a_standing_reads_both_sides_of_a_pair() -> None:
     found = answer.find_standing(accuracy, pairs)
     assert found.leader == "b"
     assert (found.worse, found.tied, found.unclear) == (("a",), ("c",), ("d",))
+    assert found.most == "the most of all"
+    # The same share of right answers, met on another way through the decimals.
+    again = answer.find_standing(accuracy.assign(accuracy=[0.7, 0.9, 0.9 - 1e-16, 0.88]), pairs)
+    assert again.most == "as much as any"

@@ -97,6 +97,21 @@ class TestContrast:
         assert ab.p_value == pytest.approx(ba.p_value)
         assert (ab.low, ab.high) == pytest.approx((-ba.high, -ba.low))
 
+    @pytest.mark.parametrize("share", [0.99, 0.995, 1.0])
+    def test_few_reviews_with_nearly_all_right_are_certain_of_nothing(self, share: float) -> None:
+        rng = np.random.default_rng(5)
+        everything, terms = np.ones((1, 30), bool), [(1.0, ROWS[0]), (-1.0, ROWS[1])]
+        false, tied = 0, 0
+        for _ in range(200):
+            (estimates,) = statistics.resample_reviews(
+                rng.random((6, 30)) < share, everything, rng, replicates=100
+            )
+            found = statistics.contrast(estimates, terms, reviews=30)
+            false += found.p_value < 0.05
+            tied += max(-found.low, found.high) < 0.02
+        assert false <= 17  # of 200, where one in twenty is promised: three standard errors
+        assert tied == 0
+
     def test_one_seed_is_said_and_its_interval_is_narrower(self) -> None:
         estimates = estimate(draw()[0])
         one = statistics.contrast(estimates, [(1, [0]), (-1, ROWS[1])])
@@ -109,6 +124,33 @@ class TestContrast:
         estimates.covariance[5] = estimates.covariance[:, 5] = np.nan
         assert np.isfinite(statistics.contrast(estimates, [(1, ROWS[0])]).low)
         assert np.isnan(statistics.contrast(estimates, [(1, ROWS[1])]).p_value)
+
+    @pytest.mark.parametrize(("spreads", "seeds"), [((1, 1), 3), ((1, 3), 3), ((2, 2), 5)])
+    def test_four_of_five_sweeps_see_what_is_called_detectable(
+        self, spreads: tuple[int, int], seeds: int
+    ) -> None:
+        rng, from_reviews = np.random.default_rng(3), 1e-6
+        rows = np.arange(seeds), np.arange(seeds, 2 * seeds)
+        terms = [(1.0, rows[0]), (-1.0, rows[1])]
+        deviations = np.repeat(np.array(spreads) * 0.003, seeds)
+        covariance = np.full(
+            (2 * seeds, 2 * seeds), from_reviews / 2
+        )  # of reviews for all runs alike
+        covariance[:seeds, seeds:] = covariance[seeds:, :seeds] = 0
+
+        def sweep(values: np.ndarray) -> statistics.Interval:
+            return statistics.contrast(statistics.RunEstimates(values, covariance), terms, 36)
+
+        # Of which the spreads are the true ones.
+        typical = np.tile(stats.zscore(np.arange(seeds), ddof=1), 2) * deviations
+        typical[:seeds] += sweep(typical).detectable
+        assert sweep(typical).value == pytest.approx(sweep(typical).detectable)
+        seen = 0
+        for _ in range(400):
+            drawn = rng.normal(0, deviations)
+            drawn[:seeds] += sweep(typical).detectable + rng.normal(0, np.sqrt(from_reviews))
+            seen += sweep(drawn).p_value < 0.05 / 36
+        assert 0.74 * 400 < seen < 0.86 * 400  # three standard errors
 
     def test_more_comparisons_see_less(self) -> None:
         estimates = estimate(draw()[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from pipeline.comparison import Comparison
@@ -21,7 +22,8 @@ from pipeline.report.cells import (
     shown_seconds,
     shown_share,
 )
-from pipeline.report.wording import listed
+from pipeline.report.wording import describe_lost, listed
+from pipeline.selection import describe_tuning
 from pipeline.sizes import TOLERANCE
 
 
@@ -45,6 +47,7 @@ class Standing:
     worse: tuple[str, ...]
     tied: tuple[str, ...]
     unclear: tuple[str, ...]
+    most: str  # how the leader's accuracy stands to the others', in words
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -73,6 +76,7 @@ def find_standing(accuracy: pd.DataFrame, pairs: pd.DataFrame) -> Standing:
         names = [other.architecture for other in others]
         return tuple(name for name in names if verdicts[first.architecture, name] == verdict)
 
+    shared = any(np.isclose(other.accuracy, first.accuracy, rtol=1e-9) for other in others)
     return Standing(
         leader=first.architecture,
         accuracy=first.accuracy,
@@ -81,6 +85,7 @@ def find_standing(accuracy: pd.DataFrame, pairs: pd.DataFrame) -> Standing:
         worse=having("better"),
         tied=having("tied"),
         unclear=having("not enough runs"),
+        most="as much as any" if shared else "the most of all",
     )
 
 
@@ -100,10 +105,12 @@ def headline(comparison: Comparison) -> str:
         return f"{said}. There is no other architecture to compare it with."
     if not comparison.summary.seeds_counted.any():
         return (
-            f"{said}, the most of all. But with one seed each, this sweep compares these very "
-            "networks: which architecture is better it cannot tell."
+            f"{said}, {found.most}. But with one seed each, this sweep compares these very networks: "
+            "which architecture is better it cannot tell."
         )
-    return f"{said}, the most of all. {_against(found, comparison)}".strip()
+    counted = comparison.summary.set_index("architecture").seeds_counted
+    said += f", {found.most}" + ("" if counted[found.leader] else ", with a single seed")
+    return f"{said}. {_against(found, comparison)}".strip()
 
 
 def _against(found: Standing, comparison: Comparison) -> str:
@@ -152,7 +159,7 @@ def _reader_of_group(
     found = find_standing(group, breakdown.pairwise[breakdown.pairwise.low == low])
     place = shown_range(low, group.high.iloc[0])
     asks = f"{texts}: {place} {unit}"
-    leads = f"{found.leader} scores {shown_share(found.accuracy)}, the most of all"
+    leads = f"{found.leader} scores {shown_share(found.accuracy)}, {found.most}"
     if _several_seeds(comparison):
         return Reader(asks, _take(found, comparison), f"{leads}. {_against(found, comparison)}")
     least = next(rows_of(group.sort_values("accuracy")))
@@ -190,12 +197,31 @@ def _cheapest(comparison: Comparison) -> Reader | None:
         because += ", the most of all."
     else:
         leader = f"{shown_share(found.accuracy)} in {shown_seconds(seconds[found.leader])}"
-        verb = "is not shown to be better" if _several_seeds(comparison) else "scores more"
+        verb = "scores more"
+        if _several_seeds(comparison):
+            verb = "is not shown to be better, after the correction over all pairs"
         because += f". {found.leader} {verb}: {leader}."
+    because += _of_control(comparison, seconds[name])
     if not cost.alone.all():
         because += " Other work ran at the same time, so read the times with care."
     take = name if _several_seeds(comparison) else f"{name}, as far as one seed goes"
     return Reader("The smallest budget", take, because)
+
+
+def _of_control(comparison: Comparison, seconds: float) -> str:
+    """The control beside the smallest budget, where it costs less and is right at least as often."""
+    control = comparison.control
+    if control is None:
+        return ""
+    run = control.run.iloc[0]
+    overall = control.leads[control.leads.along == "all"]
+    overall = overall[overall.question == comparison.questions[0]]
+    if not run.train_seconds < seconds or (overall.ci_low > 0).any():
+        return ""
+    return (
+        f" No network at all costs less: the control, {control.name}, trains in "
+        f"{shown_seconds(run.train_seconds)} and no network is shown to be better."
+    )
 
 
 def held_equal(comparison: Comparison) -> dict[str, str]:
@@ -219,13 +245,23 @@ def held_equal(comparison: Comparison) -> dict[str, str]:
 
 
 def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str, str]]:
-    """For each league its name, what it holds equal and tunes, and what it found."""
+    """For each league its name, what it holds equal and tunes, and what it found.
+
+    With what a reader must know of it; of the first one, whose page this is, that stands elsewhere.
+    """
     said = []
     for league in leagues:
         equal = listed(list(held_equal(league).values()) or ["nothing but the texts"])
+        rates = league.runs.learning_rate.dropna().unique()
         if league.tuning is not None:
             equal += f"; {listed(league.tuning.settings)} chosen on validation"
-        said.append((league.experiment, equal, headline(league)))
+        elif len(rates) == 1:
+            equal += f"; learning rate {rates[0]:g} for all, not tuned"
+        found = [headline(league)]
+        if league is not leagues[0]:
+            found += [describe_tuning(league.tuning)] if league.tuning else []
+            found += describe_lost(league)
+        said.append((league.experiment, equal, " ".join(found)))
     return said
 
 

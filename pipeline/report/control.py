@@ -91,9 +91,9 @@ def _describe_leads(control: Control, overall: pd.DataFrame) -> str:
         said += f" Shown to be better over all texts: {all_or_each(above, len(overall))}."
     if below:
         said += f" Shown to be worse: {all_or_each(below, len(overall))}."
-    return (
-        said if above or below else f"{said} Over all texts no network is shown to differ from it."
-    )
+    if above or below:
+        return f"{said} Each by its own 95% interval."
+    return f"{said} Over all texts no network is shown to differ from it."
 
 
 def headline_of_control(comparison: Comparison) -> str:
@@ -108,7 +108,9 @@ def headline_of_control(comparison: Comparison) -> str:
     ahead = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
     behind = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
     if len(behind) == len(overall):
-        return f"{said}: no network here does as well, and it sees no order."
+        return (
+            f"{said}: no network here does as well, and of order it knows only neighbouring words."
+        )
     if len(ahead) == len(overall):
         return f"{said}, less than every network."
     parts = [f"{listed(ahead)} {_verb(ahead)} shown to be better"] if ahead else []

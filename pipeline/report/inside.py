@@ -16,6 +16,7 @@ from pipeline.report.cells import MISSING, Table, make_table, rows_of, shown_cou
 from pipeline.report.drawing import INSIDE, Figure, Style, as_data, hover_of, looks_of
 from pipeline.report.wording import spread
 
+_FRESH_LSTM = -1 / math.log(1 / (1 + math.exp(-1)))  # steps, of a gate at the sigmoid of 1
 _LEAST = 1e-6  # what is less than a millionth is drawn there
 
 
@@ -239,15 +240,15 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
         for row in rows_of(fading.time_constants)
     ]
     headings = ["<architecture", "<layer", "units", "lower quartile", "median", "upper quartile"]
-    longest = next(rows_of(frame.sort_values("median", ascending=False)))
     return Figure(
         name="time_constants",
         section=INSIDE,
         title="How long the units remember by their gates alone",
         sentence=(
-            "A bar spans the middle half of the units, a mark their median; "
-            f"{longest.label} has the longest, {longest.median:.3g} steps. What returns "
-            "through the recurrent weights is not in it."
+            "A bar spans the middle half of the units, a mark their median: "
+            f"{frame['median'].min():.3g} to {frame['median'].max():.3g} steps. Keras starts the "
+            f"forget gate of an LSTM with a bias of 1, which alone gives {_FRESH_LSTM:.3g}. What "
+            "returns through the recurrent weights is not in it."
         ),
         alternative="Quartiles of the time constants of the units of each gated layer.",
         table=make_table("Time constants of the units, in steps", headings, rows),

@@ -103,7 +103,9 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
     shown = [_with_ends(row) for row in rows_of(gates)]
     frame = gates.assign(label=label, shown=shown)
     rows = len(dict.fromkeys(label))
-    mean = gates.groupby("word", sort=False).value.mean()
+    values = frame.groupby("label", sort=False).value
+    words = [frame.word[found].value_counts() for found in (values.idxmax(), values.idxmin())]
+    most, least = (f"“{counts.index[0]}” (in {counts.iloc[0]} of {rows})" for counts in words)
     base = alt.Chart(as_data(frame)).encode(
         x=_word_axis(gates),
         y=alt.Y("label:N", sort=list(dict.fromkeys(label)), title=None),
@@ -123,8 +125,8 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
         title="The gates over the lesson's sentence",
         sentence=(
             "Which share of its state a layer keeps at each word: the forget gate of an LSTM, the "
-            "update gate of a GRU, averaged over units and seeds. Over all of them, most is kept at "
-            f"“{mean.idxmax()}” and least at “{mean.idxmin()}”."
+            "update gate of a GRU, averaged over units and seeds. By layer and direction, most is kept "
+            f"most often at {most} and least at {least}."
         ),
         alternative="A row for each gated layer and a column for each word of the lesson's sentence.",
         table=_lesson_table(gates),

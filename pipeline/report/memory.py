@@ -12,6 +12,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.comparison import Comparison
+from pipeline.config import CONTROL
 from pipeline.curves import PASSING
 from pipeline.memory import Memory
 from pipeline.report.answer import Reader
@@ -72,11 +73,15 @@ def draw_memory(comparison: Comparison) -> list[Figure]:
 
 
 def answer_reader(comparison: Comparison) -> list[Reader]:
-    """For the reader who asks how far back: the half-lives of the margin, where they were measured."""
+    """For the reader who asks how far back: the half-lives of the margin, where they were measured.
+
+    With words on both sides, for a network that also reads from the end reaches the text last, as if
+    nothing stood behind it, where there are words behind it alone.
+    """
     if comparison.memory is None:
         return []
     reaches = comparison.memory.reaches
-    rows = reaches[(reaches.measure == "half_life_after") & (reaches.question == "")]
+    rows = reaches[(reaches.measure == "half_life_both") & (reaches.question == "")]
     rows = rows[rows.architecture.isin(comparison.summary.architecture)]
     grouped = _by_answer(rows)
     kept = [*grouped["beyond"], *grouped["rises"]]
@@ -90,13 +95,16 @@ def answer_reader(comparison: Comparison) -> list[Reader]:
         take = f"Beyond {furthest} words: {listed(kept)}"
     elif len(numbers) == 1:
         take = f"{shown_reach(numbers[0])} words"
-    else:  # no ranks: the intervals below may overlap
-        take = f"{numbers[-1].value:.0f} to {numbers[0].value:.0f} words, by the architecture"
+    else:
+        take = f"{numbers[-1].value:.0f} to {numbers[0].value:.0f} words, "
+        apart = numbers[-1].high < numbers[0].low
+        take += "by the architecture" if apart else "whose is more cannot be told"
     ends = [(row.value, f"{shown_reach(row)} words for {row.architecture}") for row in numbers]
     said = [spread(ends)] if ends else []
     said += [f"more than {furthest} words for {listed(kept)}"] if kept else []
     because = (
-        f"With neutral words after a short text, half of the margin is left after {listed(said)}."
+        "With as many neutral words before a short text as after it, half of the margin is left after "
+        f"{listed(said)}."
     )
     if grouped["nothing"]:
         because += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
@@ -301,8 +309,9 @@ def _describe_distance(
     furthest = int(frame.distance.max())
     reviews = int(frame.reviews.iloc[0])
     said = (
-        f"{reviews:,} short decisive texts, read whole with up to {furthest} neutral words "
-        f"{_SIDES[side]}: nothing of the evidence is lost, it is only moved. A cross is the half-life."
+        f"{reviews:,} short texts that the order-free control has right and is surest of, read whole "
+        f"with up to {furthest} neutral words {_SIDES[side]}: nothing of the evidence is lost, it is "
+        "only moved. A cross is the half-life."
     )
     grouped = _by_answer(reaches)
     parts = _spread_of(grouped["number"])
@@ -315,6 +324,10 @@ def _describe_distance(
         said += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
     trends = memory.trends.get(side)
     gaps = describe_gaps(trends, "neutral words") if trends else ""
+    if CONTROL in set(frame.architecture):
+        said += (
+            f" {CONTROL} forgets nothing by construction: texts and neutral words are its choice."
+        )
     said += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
     return f"{said} {_describe_filler(memory)}".strip()
 
@@ -339,14 +352,17 @@ def _spread_of(reaches: list[Any]) -> list[str]:
 
 
 def _describe_filler(memory: Memory) -> str:
-    """How neutral the neutral words are: alone they should say nothing."""
+    """How neutral the neutral words are: alone, a network should answer now this, now that."""
     alone = memory.curves[memory.curves.condition == "alone"]
     if alone.empty:
         return ""
-    ends = [shown_share(share) for share in (alone.accuracy.min(), alone.accuracy.max())]
+    alone = alone[alone.distance == alone.distance.max()].sort_values("commonest")
+    ends = [f"{shown_share(row.commonest)} of {row.architecture}" for row in rows_of(alone)]
+    said = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
     return (
-        f"Read alone, the neutral words get the answers of their reviews on {' to '.join(ends)}, by the "
-        "architecture and how many they are."
+        f"Read alone, {int(alone.distance.iloc[0])} neutral words get one and the same answer in this "
+        f"share of readings: {said}. Such a lean shifts the accuracies further out; the mean margin, "
+        "over texts of every answer, it leaves where it is."
     )
 
 

@@ -153,6 +153,9 @@ def _write_tables(comparison: Comparison, folder: Path) -> None:
     ):
         if breakdown is not None:
             _breakdown_rows(breakdown, along).to_csv(folder / f"{name}.csv", index=False)
+            breakdown.pairwise.to_csv(folder / f"{name}_pairwise.csv", index=False)
+            breakdown.trends.slopes.to_csv(folder / f"{name}_slopes.csv", index=False)
+            breakdown.trends.gaps.to_csv(folder / f"{name}_gaps.csv", index=False)
 
 
 def _further_tables(comparison: Comparison) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -71,9 +71,9 @@ def describe_method(comparison: Comparison) -> str:
         "validation split. An interval joins Student's t over the seeds with a bootstrap of the "
         "texts, drawn alike for all runs. “Better” and “worse” need a p value below "
         f"{SIGNIFICANCE:g} after Holm's correction over all pairs; “tied” means that the whole "
-        f"interval lies within {100 * comparison.tie_margin:g} points; else it is “not enough "
-        "runs”. McNemar's test (its p values over the pairs of seeds combined as twice their "
-        "median) is about these very networks: it knows no other seed. Whether a gap grows is "
+        f"interval lies within {100 * comparison.tie_margin:g} points, for each pair by itself; else it "
+        "is “not enough runs”. McNemar's test (its p values over the pairs of seeds combined as twice "
+        "their median) is about these very networks: it knows no other seed. Whether a gap grows is "
         "asked of the model correct ~ architecture × log2(length), a logistic regression "
         "clustered by text."
     )
@@ -89,7 +89,8 @@ def describe_accuracy(comparison: Comparison) -> str:
         return f"{said} With one seed, the interval knows the chance of the reviews only."
     widest = str(spread.idxmax())
     low, high = groups.min()[widest], groups.max()[widest]
-    return f"{said} Seeds matter most to {widest}: {shown_share(low)} to {shown_share(high)}."
+    apart = f"{shown_share(low)} to {shown_share(high)} for {widest}"
+    return f"{said} The seeds of one architecture lie up to this far apart: {apart}."
 
 
 def describe_breakdown(breakdown: Breakdown, question: str, unit: str, *, gaps: bool) -> str:
@@ -144,8 +145,8 @@ def describe_pairs(comparison: Comparison) -> str:
     if len(seen):
         ends = list(dict.fromkeys(map(_shown_detectable, (seen.min(), seen.max()))))
         sentence += (
-            " A number is the row less the column, in points; the smallest difference that this "
-            f"sweep would have seen is {' to '.join(ends)} points, by the pair."
+            " A number is the row less the column, in points; the smallest difference that four "
+            f"of five such sweeps would have seen is {' to '.join(ends)} points, by the pair."
         )
     return sentence
 
@@ -170,17 +171,23 @@ def describe_curves(history: pd.DataFrame) -> str:
     return f"A line is a run; the validation accuracy of the {len(best)} runs peaks in {epochs}."
 
 
-def cautions(comparison: Comparison) -> list[str]:
-    """What a reader must know before using a number."""
-    said = list(comparison.notes)
+def describe_lost(comparison: Comparison) -> list[str]:
+    """Which runs did not finish."""
     runs = comparison.runs
     lost = runs[~runs.compared & (runs.status != "finished")]
     settings = comparison.tuning.settings if comparison.tuning else ()
+    said = []
     for status, group in lost.groupby(lost.status.astype(str)):
         names = listed([describe_run(row, settings) for row in rows_of(group)])
         said.append(f"{_counted(len(group), 'run')} {status}: {names}.")
     if lost.chosen.any() and not comparison.summary.empty:
         said.append("Accuracies are those of the finished runs alone.")
+    return said
+
+
+def cautions(comparison: Comparison) -> list[str]:
+    """What a reader must know before using a number."""
+    said = [*comparison.notes, *describe_lost(comparison)]
     single = comparison.summary[~comparison.summary.seeds_counted.astype(bool)]
     if len(single):
         said.append(
