@@ -17,6 +17,7 @@ from pipeline.answers import ReportError
 from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.report import answer, figures, look, write_report
 from pipeline.report.cells import rows_of
+from pipeline.selection import Tuning
 from tests.test_comparison import ARCHITECTURES, make_tracked
 
 
@@ -275,6 +276,21 @@ def test_leagues_stand_side_by_side(tmp_path: Path) -> None:
     strange = replace(league, runs=league.runs.assign(data_fingerprint="another"))
     with pytest.raises(ReportError, match="imdb and equal_parameters were trained on different"):
         write_report(comparison, tracked, tmp_path / "report", leagues=[strange])
+
+
+def test_what_a_tuned_league_shows_is_said_above_a_sweep_without_tuning() -> None:
+    comparison = compare(make_tracked(("lstm", "gru"), 2, 200), np.random.default_rng(0))
+    grid = pd.DataFrame({"architecture": ["lstm", "gru"], "learning_rate": 1e-3, "chosen": True})
+    tuning = Tuning(("learning_rate",), grid)
+    first, second = comparison.summary.architecture
+    pair = {"architecture_a": first, "architecture_b": second, "verdict": "better"}
+    better = comparison.pairwise.assign(**pair)
+    league = replace(comparison, experiment="equal_units", tuning=tuning, pairwise=better)
+    (said,) = answer.where_tuning_matters(comparison, [league])
+    assert f"In equal_units, where learning_rate is chosen on validation, {first} (" in said
+    assert said.endswith(f"is shown to be better than {second}.")
+    assert answer.where_tuning_matters(league, [league]) == []
+    assert answer.where_tuning_matters(comparison, [replace(league, tuning=None)]) == []
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)//", None])

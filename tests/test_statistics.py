@@ -142,7 +142,7 @@ class TestContrast:
             return statistics.contrast(statistics.RunEstimates(values, covariance), terms, 36)
 
         # Of which the spreads are the true ones.
-        typical = np.tile(stats.zscore(np.arange(seeds), ddof=1), 2) * deviations
+        typical = np.tile(np.asarray(stats.zscore(np.arange(seeds), ddof=1)), 2) * deviations
         typical[:seeds] += sweep(typical).detectable
         assert sweep(typical).value == pytest.approx(sweep(typical).detectable)
         seen = 0

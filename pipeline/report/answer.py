@@ -244,6 +244,22 @@ def held_equal(comparison: Comparison) -> dict[str, str]:
     return equal
 
 
+def where_tuning_matters(comparison: Comparison, leagues: Sequence[Comparison]) -> list[str]:
+    """For a sweep that tunes nothing, what each league that does shows."""
+    said = []
+    for league in leagues if comparison.tuning is None else ():
+        if league.tuning is None or league.summary.empty:
+            continue
+        found = find_standing(league.summary, league.pairwise)
+        if found.worse:
+            said.append(
+                f"Nothing was tuned here. In {league.experiment}, where "
+                f"{listed(league.tuning.settings)} is chosen on validation, {found.leader} "
+                f"({shown_share(found.accuracy)}) is shown to be better than {listed(found.worse)}."
+            )
+    return said
+
+
 def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str, str]]:
     """For each league its name, what it holds equal and tunes, and what it found.
 

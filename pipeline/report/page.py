@@ -192,7 +192,10 @@ def _gather(
         "facts": wording.describe_sweep(comparison, tracked.sweep.started),
         "headline": f"{answer.headline(comparison)} {control.headline_of_control(comparison)}".strip(),
         "readers": [*answer.readers(comparison), *memory.answer_reader(comparison)],
-        "cautions": wording.cautions(comparison),
+        "cautions": [
+            *answer.where_tuning_matters(comparison, leagues),
+            *wording.cautions(comparison),
+        ],
         "reading": wording.describe_reading(comparison),
         "method": wording.describe_method(comparison),
         "figures": drawn,
