@@ -146,15 +146,16 @@ def _resample(laid: Layout, probe: str, rng: np.random.Generator) -> _Asked:
         },
         agreement=by_condition("agrees").mean(axis=2),
         commonest=np.stack(
-            [
-                [pd.Series(given).value_counts(normalize=True).iloc[0] for given in answers]
-                for answers in (laid.stack("predicted", one.rows) for one in conditions)
-            ],
-            axis=1,
+            [_share_of_commonest(laid.stack("predicted", one.rows)) for one in conditions], axis=1
         ),
         reviews=correct.shape[2],
         chance=float(labels.value_counts(normalize=True).iloc[0]),
     )
+
+
+def _share_of_commonest(answers: NDArray) -> NDArray[np.float64]:
+    """<float>[runs], of answers [runs, reviews]."""
+    return np.max([(answers == one).mean(axis=1) for one in pd.unique(answers.ravel())], axis=0)
 
 
 def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:

@@ -137,7 +137,8 @@ def describe_pairs(comparison: Comparison) -> str:
     clear = int(counts.get("better", 0) + counts.get("worse", 0))
     said = [f"Of {len(comparison.pairwise)} pairs, {clear} show a difference"]
     if tied := int(counts.get("tied", 0)):
-        said.append(f"{tied} are tied to within {100 * comparison.tie_margin:g} points")
+        are = "is" if tied == 1 else "are"
+        said.append(f"{tied} {are} tied to within {100 * comparison.tie_margin:g} points")
     if unclear := int(counts.get("not enough runs", 0)):
         said.append(f"for {unclear} there are not enough runs")
     sentence = f"{', '.join(said)}."
