@@ -7,17 +7,34 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from pathlib import Path
 
 from pipeline.config import ROOT
 
 
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; it may be 1 to 65535")
+    return int(text)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            own.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.ui", description="Opens MLflow on the local store."
     )
-    parser.add_argument("--port", type=int, default=5000)
+    parser.add_argument("--port", type=_port, default=5000)
     parser.add_argument("--root", type=Path, default=ROOT, help="the folder that holds mlflow.db")
     options = parser.parse_args()
 
@@ -25,6 +42,9 @@ def main() -> None:
     database, artifacts = root / "mlflow.db", root / "mlartifacts"
     if not database.exists():
         print(f"Failed: no store at {database}: run a comparison first", file=sys.stderr)
+        sys.exit(1)
+    if not _is_free(options.port):
+        print(f"Failed: port {options.port} is taken: --port takes another", file=sys.stderr)
         sys.exit(1)
     print(f"MLflow: http://127.0.0.1:{options.port}  (Ctrl-C ends it)", flush=True)
     command = [

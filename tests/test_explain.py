@@ -188,7 +188,7 @@ def test_of_a_text_that_is_too_long_the_usual_part_is_read(
 def test_words_that_are_not_in_the_vocabulary_are_told() -> None:
     reading = read(make_network(), "The zyzzyva was terrible")
     assert list(reading.unknown) == [False, True, False, False]
-    assert reading.notes == ("1 of 4 words are not in its vocabulary",)
+    assert reading.notes == ("does not know 1 of the 4 words",)
     reading = read(make_network(), "zyzzyva xylyl")
     assert reading.unknown.all()
     assert "none of these words" in reading.notes[0]

@@ -201,6 +201,15 @@ def test_nothing_finished_gives_a_page_that_says_why(tmp_path: Path) -> None:
     assert page.count("figure") == 0
 
 
+def test_who_has_learnt_nothing_is_not_recommended() -> None:
+    tracked = make_tracked(("lstm", "gru"), 2, 300)
+    wrong = np.random.default_rng(0).random(len(tracked.predictions)) < 0.5
+    given = tracked.predictions.assign(correct=wrong)
+    comparison = compare(replace(tracked, predictions=given), np.random.default_rng(0))
+    assert "no network is shown to have learnt the task." in answer.headline(comparison)
+    assert "The smallest budget" not in [reader.asks for reader in answer.readers(comparison)]
+
+
 def test_a_leader_with_a_single_seed_left_says_so() -> None:
     tracked = make_tracked(seeds=2, reviews=300)
     lost = (tracked.runs.architecture == "lstm") & (tracked.runs.seed == 0)

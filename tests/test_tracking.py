@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import small_run
+from mlflow.utils.validation import _validate_metric_name
 
 from pipeline.composition import control_of, fingerprint
 from pipeline.config import Cell, RunConfig
@@ -27,6 +28,7 @@ from pipeline.tracking import (
     track_sweep,
 )
 from pipeline.tracking.load import find_sweep, load_runs
+from pipeline.tracking.record import metric_name
 
 
 @pytest.fixture(scope="module")
@@ -464,3 +466,16 @@ def test_workers_that_start_at_once_on_no_store_lose_nothing(tmp_path):
     assert len(runs) == 3
     for run in runs:
         assert len(store.client.get_metric_history(run.info.run_id, "val/accuracy")) == 40
+
+
+@pytest.mark.parametrize(
+    "label", ["R&B", "C++", "a//b", "../x", "/", "<b>", "é", "x" * 300, "a\nb"]
+)
+def test_any_label_makes_a_name_that_mlflow_takes(label: str) -> None:
+    names = {
+        metric_name(f"probe/filler_alone/{text}") for text in (label, f"{label}?", f"{label}!")
+    }
+    assert len(names) == 3
+    for name in names:
+        _validate_metric_name(name)
+    assert metric_name("val/accuracy") == "val/accuracy"

@@ -181,5 +181,5 @@ def _notes(words: Words, kept: int, config: TokenizerConfig) -> tuple[str, ...]:
     if words.unknown.all():
         notes.append("knows none of these words: to it every text of as many is the same")
     elif unknown:
-        notes.append(f"{unknown} of {len(words.spans):,} words are not in its vocabulary")
+        notes.append(f"does not know {unknown} of the {len(words.spans):,} words")
     return tuple(notes)

@@ -101,6 +101,11 @@ def headline(comparison: Comparison) -> str:
         f"{found.leader} {right} on {shown_share(found.accuracy)} of the test texts "
         f"(95% interval {shown_interval(found.low, found.high)})"
     )
+    if _none_has_learnt(comparison):
+        return (
+            f"{said}, {found.most}. Always giving the commonest answer would be right on "
+            f"{shown_share(comparison.chance[0])}: no network is shown to have learnt the task."
+        )
     if len(comparison.summary) == 1:
         return f"{said}. There is no other architecture to compare it with."
     if not comparison.summary.seeds_counted.any():
@@ -111,6 +116,11 @@ def headline(comparison: Comparison) -> str:
     counted = comparison.summary.set_index("architecture").seeds_counted
     said += f", {found.most}" + ("" if counted[found.leader] else ", with a single seed")
     return f"{said}. {_against(found, comparison)}".strip()
+
+
+def _none_has_learnt(comparison: Comparison) -> bool:
+    """Whether always giving the commonest answer may be as good as any network."""
+    return bool((comparison.summary.ci_low <= comparison.chance[0]).all())
 
 
 def _against(found: Standing, comparison: Comparison) -> str:
@@ -184,6 +194,8 @@ def _cheapest(comparison: Comparison) -> Reader | None:
     if cost.train_seconds.isna().any() or "train_seconds" in held_equal(comparison):
         return None
     found = find_standing(comparison.summary, comparison.pairwise)
+    if _none_has_learnt(comparison):
+        return None
     accuracies = comparison.summary.set_index("architecture").accuracy
     close = accuracies[accuracies >= found.accuracy - comparison.tie_margin].index
     seconds = cost.train_seconds.loc[[name for name in found.candidates if name in close]]

@@ -6,8 +6,11 @@ that was kept, `test/*` read once.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import posixpath
+import re
 import tempfile
 import time
 from dataclasses import asdict
@@ -20,6 +23,18 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 
 from pipeline.reviews import Head
 from pipeline.tracking.store import Store
+
+_REFUSED_BY_MLFLOW = re.compile(r"[^\w\-. :/]")
+_LONGEST_NAME = 250
+
+
+def metric_name(name: str) -> str:
+    """A name that MLflow takes; that of a label that it would not take stays known by a digest."""
+    safe = posixpath.normpath(_REFUSED_BY_MLFLOW.sub("_", name))
+    if safe == name and len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+    return f"{safe[: _LONGEST_NAME - 9]}-{digest}"
 
 
 class RunRecorder:
@@ -40,7 +55,8 @@ class RunRecorder:
 
     def metrics(self, values: dict[str, float], step: int = 0) -> None:
         now = int(time.time() * 1000)
-        new = {key: float(value) for key, value in values.items() if (key, step) not in self.known}
+        named = {metric_name(key): float(value) for key, value in values.items()}
+        new = {key: value for key, value in named.items() if (key, step) not in self.known}
         batch = [
             Metric(key, value, now, step) for key, value in new.items() if math.isfinite(value)
         ]
