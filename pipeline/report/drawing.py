@@ -174,6 +174,7 @@ def _config(*, legend: bool) -> dict[str, Any]:
         },
         "legend": {
             "labelColor": look.INK,
+            "titleColor": look.INK,
             "labelFontSize": 12,
             "symbolSize": 90,
             "symbolOpacity": 1,
