@@ -14,7 +14,7 @@ from pipeline.comparison import Comparison, TrackedRuns, compare
 from pipeline.config import CONTROL
 from pipeline.memory import Memory, remember
 from pipeline.phrases import LESSON
-from pipeline.report import control, inside, lesson, memory, quiz
+from pipeline.report import answer, control, inside, lesson, memory, quiz
 from pipeline.report.cells import MISSING, rows_of
 from tests.test_comparison import make_tracked
 from tests.test_fading import make_gates, make_retention
@@ -328,6 +328,37 @@ def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
     assert "Every network" not in reader.take
     assert "simple_rnn" not in reader.take
     assert "No margin that could be lost is shown of simple_rnn" in reader.because
+
+
+def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
+    probed: tuple[Path, Comparison, Page],
+) -> None:
+    _, comparison, _ = probed
+    assert comparison.memory is not None
+    reaches = comparison.memory.reaches.assign(value=[60.0] * len(comparison.memory.reaches))
+    ours = (reaches.measure == "half_life_both") & (reaches.question == "")
+    for high, said in ((90.0, "by the architecture"), (200.0, "whose is more cannot be told")):
+        reaches.loc[ours, ["value", "low", "high"]] = [200.0, 150.0, 300.0]
+        reaches.loc[ours & (reaches.architecture == "gru"), ["value", "low", "high"]] = [
+            60,
+            40,
+            high,
+        ]
+        changed = replace(comparison, memory=replace(comparison.memory, reaches=reaches))
+        (reader,) = memory.answer_reader(changed)
+        assert reader.take == f"60 to 200 words, {said}"
+
+
+def test_the_cheapest_is_held_against_the_control(probed: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, _ = probed
+    assert comparison.control is not None
+    for seconds, lead, said in ((0.1, -0.1, True), (1e6, -0.1, False), (0.1, 0.1, False)):
+        run = comparison.control.run.assign(train_seconds=seconds)
+        leads = comparison.control.leads.assign(ci_low=lead)
+        control = replace(comparison.control, run=run, leads=leads)
+        budget = answer.readers(replace(comparison, control=control))[-1]
+        assert budget.asks == "The smallest budget"
+        assert ("No network at all costs less" in budget.because) == said
 
 
 def test_the_control_is_beside_the_networks_and_none_of_them(

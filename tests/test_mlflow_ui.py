@@ -187,3 +187,21 @@ def test_the_report_opens_inside_mlflow(sweep: Sweep, seen: Visit) -> None:
     figures = report.locator("html[data-drawn] .chart svg")
     expect(figures.first).to_be_visible()
     assert figures.count() == report.locator("figure").count() >= 6
+
+
+def test_a_port_that_cannot_be_had_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for asked, status, said in ((port, 1, "is taken"), (99999, 2, "1 to 65535")):
+            done = subprocess.run(
+                [sys.executable, "-m", "experiments.ui", "--port", str(asked), "--root", tmp_path],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == status
+            assert said in done.stderr.splitlines()[-1]

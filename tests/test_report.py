@@ -201,6 +201,14 @@ def test_nothing_finished_gives_a_page_that_says_why(tmp_path: Path) -> None:
     assert page.count("figure") == 0
 
 
+def test_a_few_texts_that_all_have_right_make_nobody_better() -> None:
+    tracked = make_tracked(reviews=30)
+    right = tracked.predictions.assign(correct=True)
+    comparison = compare(replace(tracked, predictions=right), np.random.default_rng(0))
+    assert set(comparison.pairwise.verdict) == {"not enough runs"}
+    assert "as much as any" in answer.headline(comparison)
+
+
 def test_who_has_learnt_nothing_is_not_recommended() -> None:
     tracked = make_tracked(("lstm", "gru"), 2, 300)
     wrong = np.random.default_rng(0).random(len(tracked.predictions)) < 0.5
