@@ -20,8 +20,9 @@ from omegaconf import DictConfig
 
 from experiments.program import report_error, run_program
 from experiments.slurm import refuse_single_run
-from pipeline.composition import build, fingerprint
+from pipeline.composition import build
 from pipeline.config import AddingConfig, RunConfig
+from pipeline.fingerprint import fingerprint
 
 if TYPE_CHECKING:  # TensorFlow comes in after its threads are set
     from pipeline.reviews import ReviewSplits

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from experiments.program import Failure, is_expected, report_error, run_program, take_word
-from pipeline.composition import as_plain, build, control_of, probe_fingerprint
+from pipeline.composition import as_plain, build, control_of
 from pipeline.config import AddingConfig, ProbeConfig, RunConfig
+from pipeline.fingerprint import probe_fingerprint
 
 if TYPE_CHECKING:  # TensorFlow comes in after its threads are set
     from pipeline.device import DeviceFacts

@@ -1,4 +1,4 @@
-"""A composed tree -> a checked `RunConfig`, and what tells one run from another.
+"""A composed tree -> a checked `RunConfig`.
 
 Hydra composes the files under `conf/` onto the dataclasses of `pipeline.config`; `build` turns the tree
 into plain objects and checks every value, so that each stage can trust the sub-config it is given.
@@ -7,7 +7,6 @@ into plain objects and checks every value, so that each stage can trust the sub-
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -30,7 +29,6 @@ from pipeline.config import (
     ConfigError,
     Device,
     ForgetBias,
-    ProbeConfig,
     RunConfig,
 )
 
@@ -249,48 +247,3 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
         raise ConfigError(f"not a configuration of a run: {str(error).splitlines()[0]}") from error
     assert isinstance(tree, DictConfig)
     return build(tree)
-
-
-def fingerprint(config: RunConfig) -> str:
-    """What determines the result of a run: its configuration, its data and the code of the stages.
-
-    Where a run is computed, tracked and compared does not count, nor does where its data lies or how
-    its answers are grouped by length: a person's own table counts with its content.
-    """
-    plain = as_used(config)
-    sections = ["control"] if config.control else ["tokenizer", "architecture", "train", "seed"]
-    determining = {name: plain[name] for name in sections if name in plain}
-    data = plain["data"]
-    for name in ("data_dir", "length_edges"):
-        data.pop(name, None)
-    for name in ("path", "test_path"):
-        if data.get(name):
-            data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
-    stages = _ADDING_STAGES if isinstance(config.data, AddingConfig) else _STAGES
-    stages = _CONTROL_STAGES if config.control else stages
-    return code_fingerprint([determining, data], stages)
-
-
-def probe_fingerprint(config: ProbeConfig) -> str:
-    """What determines the tables of the probes of a trained run: their settings and their code."""
-    return code_fingerprint(as_plain(config), _PROBE_STAGES)
-
-
-def code_fingerprint(settings: Any, stages: list[str]) -> str:
-    """Of settings (JSON values) and the code of modules or packages of the pipeline, by name."""
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(json.dumps(settings, sort_keys=True).encode())
-    for stage in stages:
-        folder = Path(__file__).parent
-        for file in sorted([*folder.glob(f"{stage}.py"), *folder.glob(f"{stage}/*.py")]):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-# The stages whose code decides what numbers come out: of a run, of one on the adding problem,
-# of the control, and of probes.
-_TEXTS = ["phrases", "clauses", "cleaning", "table_files", "imdb", "reviews"]
-_STAGES = [*_TEXTS, *"tokens batches architectures kernels training predictions".split()]
-_ADDING_STAGES = ["adding", "architectures", "kernels", "solving"]
-_CONTROL_STAGES = [*_TEXTS, "baseline", "predictions"]
-_PROBE_STAGES = ["phrases", "baseline", "probes"]

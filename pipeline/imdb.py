@@ -15,8 +15,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from pipeline.cleaning import clean_text
-from pipeline.composition import code_fingerprint
 from pipeline.config import DataError, ImdbConfig
+from pipeline.fingerprint import code_fingerprint
 
 
 class ImdbPart(NamedTuple):
@@ -42,7 +42,7 @@ def read_imdb(config: ImdbConfig, parts: list[str], cache: Path | None = None) -
 def _read_cached(builder: Any, part: str, cache: Path) -> ImdbPart:
     states = [(Path(path), os.stat(path)) for path in builder.info.splits[part].filepaths]
     settings = [part, *((path.name, s.st_size, s.st_mtime_ns) for path, s in states)]
-    file = cache / "reviews" / f"{code_fingerprint(settings, ['cleaning', 'imdb'])}.parquet"
+    file = cache / "reviews" / f"{_key(settings)}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         try:
@@ -54,6 +54,10 @@ def _read_cached(builder: Any, part: str, cache: Path) -> ImdbPart:
             os.replace(beside, file)
             return read
     return ImdbPart(table.text.to_list(), table.label.to_numpy(np.int32))
+
+
+def _key(settings: list[Any]) -> str:
+    return code_fingerprint(settings, [clean_text.__module__, __name__], follow_imports=False)
 
 
 def _read(builder: Any, part: str) -> ImdbPart:

@@ -22,8 +22,8 @@ from pipeline.adding import (
     draw_sequences,
 )
 from pipeline.architectures import build_regressor, forward_of
-from pipeline.composition import fingerprint
 from pipeline.config import AddingConfig, ArchitectureConfig, Cell, TrainConfig
+from pipeline.fingerprint import fingerprint
 from pipeline.kernels import fuse
 from pipeline.solving import SolveResult, Validation, mean_squared_error, read_values, solve
 from pipeline.training import Outcome

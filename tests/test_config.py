@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import grimp
 import pytest
 from conftest import ROOT, small_run
 
+from pipeline import fingerprint as fingerprint_module
 from pipeline.composition import (
     as_plain,
     build,
     check,
     control_of,
-    fingerprint,
     from_plain,
     may_hold,
     register_schemas,
@@ -30,8 +32,10 @@ from pipeline.config import (
     Device,
     ForgetBias,
     Keep,
+    ProbeConfig,
     RunConfig,
 )
+from pipeline.fingerprint import code_fingerprint, fingerprint, probe_fingerprint
 
 
 @pytest.mark.parametrize(
@@ -226,29 +230,62 @@ def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp
         assert fingerprint(small_run(tmp_path, **change)) == base
 
 
-def test_the_fingerprint_follows_the_code_of_every_stage(tmp_path, monkeypatch):
+@pytest.fixture
+def copied_sources(tmp_path, monkeypatch) -> Iterator[Path]:
+    """A copy of the package, whose code the fingerprints count in place of the package's own."""
+    copy = tmp_path / "sources"
+    shutil.copytree(fingerprint_module._SOURCES, copy)
+    monkeypatch.setattr(fingerprint_module, "_SOURCES", copy)
+    fingerprint_module._with_imports.cache_clear()
+    yield copy
+    fingerprint_module._with_imports.cache_clear()
+
+
+def test_comments_docstrings_and_places_leave_a_fingerprint_alone(tmp_path, copied_sources):
     base = fingerprint(small_run(tmp_path))
-    real, read = Path.read_bytes, set()
-
-    def noted(path: Path) -> bytes:
-        read.add(f"{path.parent.name}/{path.name}")
-        return real(path)
-
-    monkeypatch.setattr(Path, "read_bytes", noted)
+    file = copied_sources / "kernels" / "scan.py"
+    original = file.read_text()
+    tree = ast.parse(original)
+    assert ast.get_docstring(tree)
+    bare = ast.unparse(ast.Module(tree.body[1:], []))  # without comments and the first docstring
+    file.write_text(f'"""Something else."""\n# A comment.\n{bare}\n')
     assert fingerprint(small_run(tmp_path)) == base
-    assert {"pipeline/training.py", "pipeline/tokens.py", "kernels/scan.py"} <= read
-    # What a stage uses is either read too or does not decide a number: names, sizes, where to go on,
-    # what a cached file is called.
-    names = [
-        place.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for place in read
-    ]
-    read_modules = {f"pipeline.{name.removeprefix('pipeline.')}" for name in names}
-    graph = grimp.build_graph("pipeline")
-    used = {
-        other for name in read_modules for other in graph.find_modules_directly_imported_by(name)
-    }
-    harmless = {f"pipeline.{name}" for name in ("config", "sizes", "checkpoints", "composition")}
-    assert used - read_modules <= harmless
+    moved = file.rename(copied_sources / "through_time.py")
+    for other in copied_sources.rglob("*.py"):
+        text = other.read_text()
+        other.write_text(text.replace("pipeline.kernels.scan", "pipeline.through_time"))
+    fingerprint_module._with_imports.cache_clear()
+    assert moved.exists()
+    assert fingerprint(small_run(tmp_path)) == base
+
+
+@pytest.mark.parametrize(
+    ("place", "old", "new"),
+    [
+        ("kernels/cells.py", "idle=(100, 0, 0)", "idle=(99, 0, 0)"),
+        ("training.py", "epoch = len(self.records) + 1", "epoch = len(self.records) + 2"),
+        ("tokens.py", "import json", "import json, math"),
+    ],
+)
+def test_changed_code_changes_a_fingerprint(tmp_path, copied_sources, place, old, new):
+    base = fingerprint(small_run(tmp_path))
+    text = (copied_sources / place).read_text()
+    assert old in text
+    (copied_sources / place).write_text(text.replace(old, new))
+    assert fingerprint(small_run(tmp_path)) != base
+
+
+@pytest.mark.parametrize("name", ["curves", "fading", "tokens", "kernels/scan", "probes/trace"])
+def test_the_probes_count_all_that_decides_their_tables(copied_sources, name):
+    base = probe_fingerprint(ProbeConfig())
+    file = copied_sources / f"{name}.py"
+    file.write_text(f"{file.read_text()}\nADDED = 1\n")
+    assert probe_fingerprint(ProbeConfig()) != base
+
+
+def test_a_fingerprint_of_a_module_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match=r"pipeline\.nothing"):
+        code_fingerprint({}, ["pipeline.nothing"])
 
 
 def test_a_table_counts_by_its_content_not_by_its_place(tmp_path):

@@ -14,8 +14,9 @@ import pytest
 from conftest import small_run
 from mlflow.utils.validation import _validate_metric_name
 
-from pipeline.composition import control_of, fingerprint
+from pipeline.composition import control_of
 from pipeline.config import Cell, RunConfig
+from pipeline.fingerprint import fingerprint
 from pipeline.tracking import (
     RunRecorder,
     Store,

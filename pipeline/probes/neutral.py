@@ -17,8 +17,8 @@ import numpy as np
 from filelock import FileLock
 
 from pipeline.baseline import BigramControl, fit_control
-from pipeline.composition import code_fingerprint
 from pipeline.config import ProbeConfig
+from pipeline.fingerprint import code_fingerprint
 from pipeline.probes.frame import Skipped, Subject, ask, count_words
 from pipeline.reviews import Reviews, load_neutral_ground
 
@@ -49,7 +49,7 @@ def load_material(subject: Subject, config: ProbeConfig) -> Material:
     Processes that start at once wait for the first to find it.
     """
     settings = [subject.reviews.fingerprint, subject.data.seed, config.distance_max_words]
-    name = code_fingerprint(settings, ["baseline", "probes/neutral"])
+    name = code_fingerprint(settings, [BigramControl.__module__, __name__], follow_imports=False)
     file = subject.cache / "neutral" / f"{name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
