@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from pipeline.config import ROOT
+from pipeline.config.schema import ROOT
 
 
 def _port(text: str) -> int:

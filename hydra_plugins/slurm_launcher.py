@@ -33,8 +33,8 @@ class SlurmLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from experiments.slurm import cancel, submit, wait
-        from experiments.sweep import fail_job
+        from pipeline.sweeps.callback import fail_job
+        from pipeline.sweeps.slurm import cancel, submit, wait
 
         jobs = submit(self.plugin, self.plugin.params, job_overrides, initial_job_idx)
         try:

@@ -1,4 +1,4 @@
-"""What the tests share: one thread for TensorFlow, a small run, and the real reviews where they are."""
+"""What the tests share: one thread for TensorFlow, and the real reviews where they are."""
 
 from __future__ import annotations
 
@@ -10,42 +10,7 @@ os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NU
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow", TF_ENABLE_ONEDNN_OPTS="1")
 
 import pytest
-
-from pipeline.config import (
-    ArchitectureConfig,
-    Cell,
-    ClausesConfig,
-    DeviceConfig,
-    ProbeConfig,
-    RunConfig,
-    TokenizerConfig,
-    TrackingConfig,
-    TrainConfig,
-)
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def small_run(folder: Path, **changes: object) -> RunConfig:
-    """A run of seconds on generated text; `changes` by attribute, such as `train__epochs=1`."""
-    config = RunConfig(
-        data=ClausesConfig(train_size=200, validation_size=100, test_size=120, max_distance=10),
-        tokenizer=TokenizerConfig(),
-        architecture=ArchitectureConfig(name="lstm", cell=Cell.lstm, units=8, embedding_dim=8),
-        train=TrainConfig(epochs=2),
-        probe=ProbeConfig(kinds=[]),
-        device=DeviceConfig(threads=1),
-        tracking=TrackingConfig(),
-        name="small",
-        root=str(folder),
-    )
-    for path, value in changes.items():
-        *parents, leaf = path.split("__")
-        target: object = config
-        for parent in parents:
-            target = getattr(target, parent)
-        setattr(target, leaf, value)
-    return config
+from factories import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
-from pipeline.config import ProbeConfig
-from pipeline.curves import describe_reach, effective_context, resample_curves
+from pipeline.analysis.curves import describe_reach, effective_context, resample_curves
+from pipeline.config.schema import ProbeConfig
+from pipeline.data.reviews import Reviews
 from pipeline.probes.frame import (
     FEWEST_REVIEWS,
     ProbeResult,
@@ -23,7 +24,6 @@ from pipeline.probes.frame import (
     count_words,
     draw_stratified,
 )
-from pipeline.reviews import Reviews
 
 SIDES = ("tail", "head")
 WHOLE = "whole"

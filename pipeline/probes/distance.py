@@ -12,8 +12,9 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from pipeline.config import ProbeConfig
-from pipeline.curves import describe_reach, half_life, resample_curves
+from pipeline.analysis.curves import describe_reach, half_life, resample_curves
+from pipeline.config.schema import ProbeConfig
+from pipeline.data.reviews import Reviews
 from pipeline.probes.frame import (
     FEWEST_REVIEWS,
     ProbeResult,
@@ -24,7 +25,6 @@ from pipeline.probes.frame import (
     draw_stratified,
 )
 from pipeline.probes.neutral import Filler, Material, load_material
-from pipeline.reviews import Reviews
 
 PLAIN, ALONE = "plain", "alone"
 SIDES = ("after", "before", "both")

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
-from pipeline.config import ArchitectureConfig, DataConfig, ProbeConfig
-from pipeline.reviews import Head, ReviewSplits
-from pipeline.tokens import EncodedSplit, encode_texts
-from pipeline.training import Forward, read_logits
+from pipeline.config.schema import ArchitectureConfig, DataConfig, ProbeConfig
+from pipeline.data.reviews import Head, ReviewSplits
+from pipeline.tokens.encoding import EncodedSplit, encode_texts
+from pipeline.training.loop import Forward, read_logits
 
 FEWEST_REVIEWS = 40  # a probe of fewer says nothing about a network
 

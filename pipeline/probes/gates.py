@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.config import ProbeConfig
-from pipeline.curves import resample_curves
-from pipeline.fading import describe_constants
+from pipeline.analysis.curves import resample_curves
+from pipeline.analysis.fading import describe_constants
+from pipeline.config.schema import ProbeConfig
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
 from pipeline.probes.trace import DIRECTIONS, KEEP_GATES, LayerTrace, label, trace_tests
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.config import ProbeConfig
-from pipeline.explanation import GateReading, HeadReading
-from pipeline.phrases import LESSON
+from pipeline.analysis.explanation import GateReading, HeadReading
+from pipeline.config.schema import ProbeConfig
+from pipeline.data.lexicon import LESSON
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
 from pipeline.probes.reading import cut_words, follow_head, read_gates, read_prefixes
 

@@ -16,11 +16,11 @@ from functools import cached_property
 import numpy as np
 from filelock import FileLock
 
-from pipeline.baseline import BigramControl, fit_control
-from pipeline.config import ProbeConfig
-from pipeline.fingerprint import code_fingerprint
+from pipeline.config.fingerprint import code_fingerprint
+from pipeline.config.schema import ProbeConfig
+from pipeline.data.reviews import Reviews, load_neutral_ground
+from pipeline.models.bigram_baseline import BigramControl, fit_control
 from pipeline.probes.frame import Skipped, Subject, ask, count_words
-from pipeline.reviews import Reviews, load_neutral_ground
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline import clauses, phrases
-from pipeline.config import ClausesConfig, ProbeConfig
-from pipeline.curves import PASSING, describe_reach, distance_under
+from pipeline.analysis.curves import PASSING, describe_reach, distance_under
+from pipeline.config.schema import ClausesConfig, ProbeConfig
+from pipeline.data import lexicon as phrases
+from pipeline.data import synthetic as clauses
 from pipeline.probes.frame import (
     Answers,
     ProbeResult,

@@ -12,13 +12,13 @@ import numpy as np
 from scipy.special import expit, logsumexp
 from tokenizers import Tokenizer
 
-from pipeline.batches import ordered_batches
-from pipeline.config import Cell, Keep, RunConfig, TokenizerConfig
-from pipeline.explanation import GateReading, HeadReading, NetworkReading
+from pipeline.analysis.explanation import GateReading, HeadReading, NetworkReading
+from pipeline.config.schema import Cell, Keep, RunConfig, TokenizerConfig
+from pipeline.data.reviews import Head
 from pipeline.probes.frame import Network
 from pipeline.probes.trace import DIRECTIONS, trace, turn
-from pipeline.reviews import Head
-from pipeline.tokens import UNKNOWN, EncodedSplit, cut_split
+from pipeline.tokens.batches import ordered_batches
+from pipeline.tokens.encoding import UNKNOWN, EncodedSplit, cut_split
 
 _BATCH_SIZE = 64
 _GATES = {Cell.lstm: "forget gate", Cell.gru: "update gate"}

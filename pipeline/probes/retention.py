@@ -27,9 +27,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from pipeline.config import ArchitectureConfig, ProbeConfig
-from pipeline.curves import describe_reach, half_life, resample_curves
-from pipeline.fading import relative
+from pipeline.analysis.curves import describe_reach, half_life, resample_curves
+from pipeline.analysis.fading import relative
+from pipeline.config.schema import ArchitectureConfig, ProbeConfig
+from pipeline.data.reviews import Head
 from pipeline.probes.frame import ProbeResult, Subject
 from pipeline.probes.gates import log_kept
 from pipeline.probes.trace import (
@@ -41,7 +42,6 @@ from pipeline.probes.trace import (
     trace_tests,
     turn,
 )
-from pipeline.reviews import Head
 
 
 class Signal(NamedTuple):

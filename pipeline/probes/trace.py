@@ -18,11 +18,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import ArchitectureConfig, Cell, ProbeConfig, Readout
-from pipeline.kernels.cells import CELLS, Tensors
+from pipeline.config.schema import ArchitectureConfig, Cell, ProbeConfig, Readout
+from pipeline.data.reviews import Reviews
+from pipeline.models.fused.cells import CELLS, Tensors
 from pipeline.probes.frame import FEWEST_REVIEWS, Skipped, Subject, count_words, draw_stratified
-from pipeline.reviews import Reviews
-from pipeline.tokens import encode_texts
+from pipeline.tokens.encoding import encode_texts
 
 DIRECTIONS = ("forward", "backward")
 

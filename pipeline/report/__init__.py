@@ -4,8 +4,7 @@
 them, and `page` puts it all into a folder; `yardstick` does all of that for the adding problem.
 """
 
-from pipeline.answers import ReportError
 from pipeline.report.page import write_report
 from pipeline.report.yardstick import describe_steps, write_yardstick
 
-__all__ = ["ReportError", "describe_steps", "write_report", "write_yardstick"]
+__all__ = ["describe_steps", "write_report", "write_yardstick"]

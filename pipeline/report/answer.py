@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.judging import Breakdown
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.pairwise import Breakdown
+from pipeline.analysis.selection import describe_tuning
+from pipeline.config.parameter_counts import TOLERANCE
 from pipeline.report.cells import (
     rows_of,
     shown_count,
@@ -23,8 +25,6 @@ from pipeline.report.cells import (
     shown_share,
 )
 from pipeline.report.wording import describe_lost, listed
-from pipeline.selection import describe_tuning
-from pipeline.sizes import TOLERANCE
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.control import Control
+from pipeline.analysis.baseline import Control
+from pipeline.analysis.comparison import Comparison
 from pipeline.report.cells import (
     Table,
     make_table,

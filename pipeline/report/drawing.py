@@ -15,7 +15,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from pipeline.comparison import Comparison
+from pipeline.analysis.comparison import Comparison
 from pipeline.report import look
 from pipeline.report.cells import Table, rows_of, shown_share
 from pipeline.report.look import Look

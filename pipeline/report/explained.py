@@ -12,8 +12,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline.answers import ReportError
-from pipeline.explanation import (
+from pipeline.analysis.explanation import (
     Explanation,
     GateReading,
     HeadReading,
@@ -21,10 +20,11 @@ from pipeline.explanation import (
     describe_answer,
     describe_change,
 )
+from pipeline.errors import ReportError
 from pipeline.report.look import Look, assign_looks
 from pipeline.report.page import make_environment
 
-_HERE = Path(__file__).parent
+_TEMPLATES = Path(__file__).parent / "templates"
 _LINE = 86  # characters: what stands beside the names on a page of 60rem
 _NARROWEST = 5  # characters that a word takes, for its numbers stand below it
 _STRONGEST = 55  # percent of a colour, so that text stands out from it, light and dark
@@ -86,7 +86,7 @@ def write_explanation(explanation: Explanation, path: Path) -> Path:
 def render(explanation: Explanation) -> str:
     looks = looks_of(explanation.networks)
     labels = explanation.labels()
-    styles = [_HERE / name for name in ("page.css", "explain.css")]
+    styles = [_TEMPLATES / name for name in ("page.css", "explain.css")]
     return (
         make_environment(autoescape=True)
         .get_template("explain.html.j2")

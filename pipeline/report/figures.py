@@ -5,8 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.judging import Breakdown
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.pairwise import Breakdown
 from pipeline.report import answer, look, wording
 from pipeline.report.cells import rows_of, shown_interval, shown_points, shown_range, shown_share
 from pipeline.report.drawing import (

@@ -9,8 +9,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.fading import Fading
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.fading import Fading
 from pipeline.report import look
 from pipeline.report.cells import MISSING, Table, make_table, rows_of, shown_count
 from pipeline.report.drawing import INSIDE, Figure, Style, as_data, hover_of, looks_of

@@ -8,8 +8,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.phrases import LESSON
+from pipeline.analysis.comparison import Comparison
+from pipeline.data.lexicon import LESSON
 from pipeline.report import look
 from pipeline.report.cells import Table, make_table, rows_of, shown_number, shown_share
 from pipeline.report.drawing import INSIDE, Figure, Style, as_data, hover_of, looks_of, share_axis

@@ -11,10 +11,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.config import CONTROL
-from pipeline.curves import PASSING
-from pipeline.memory import Memory
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.curves import PASSING
+from pipeline.analysis.memory import Memory
+from pipeline.config.schema import CONTROL
 from pipeline.report.answer import Reader
 from pipeline.report.cells import (
     MISSING,

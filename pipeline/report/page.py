@@ -22,9 +22,9 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.answers import ReportError
-from pipeline.comparison import Comparison, SweepFacts, TrackedRuns
-from pipeline.judging import Breakdown
+from pipeline.analysis.comparison import Comparison, SweepFacts, TrackedRuns
+from pipeline.analysis.pairwise import Breakdown
+from pipeline.errors import ReportError
 from pipeline.report import (
     answer,
     control,
@@ -41,6 +41,7 @@ from pipeline.report.cells import MISSING, Table
 from pipeline.report.drawing import SECTIONS, Figure, looks_of
 
 _HERE = Path(__file__).parent
+_TEMPLATES = _HERE / "templates"
 
 
 def write_report(
@@ -226,7 +227,7 @@ def _gather(
 
 def make_environment(*, autoescape: bool) -> Environment:
     return Environment(
-        loader=PackageLoader("pipeline", "report"),
+        loader=PackageLoader("pipeline.report"),
         autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -249,8 +250,8 @@ def render_page(
             specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
             on_dark=_as_script(look.ON_DARK),
             drawing=Markup(_drawing_library().result()) if drawn else "",
-            style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
-            behaviour=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+            style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
+            behaviour=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
         )
     )
 

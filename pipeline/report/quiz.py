@@ -5,9 +5,9 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.curves import PASSING
-from pipeline.memory import Memory
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.curves import PASSING
+from pipeline.analysis.memory import Memory
 from pipeline.report.cells import (
     Table,
     make_table,

@@ -7,7 +7,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from pipeline.adding import SOLVED_BELOW, VARIANCE
+from pipeline.analysis.adding import Yardstick
+from pipeline.data.adding import SOLVED_BELOW, VARIANCE
 from pipeline.report import look
 from pipeline.report.cells import (
     MISSING,
@@ -19,7 +20,6 @@ from pipeline.report.cells import (
 )
 from pipeline.report.drawing import Figure, Style, as_data, draw_rule, hover_of
 from pipeline.report.wording import listed
-from pipeline.yardstick import Yardstick
 
 
 def draw_steps(yardstick: Yardstick, history: pd.DataFrame) -> list[Figure]:

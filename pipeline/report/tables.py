@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.judging import Breakdown
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.pairwise import Breakdown
+from pipeline.analysis.selection import Tuning
+from pipeline.analysis.slopes import Trends
 from pipeline.report.cells import (
     MISSING,
     Cell,
@@ -29,8 +31,6 @@ from pipeline.report.cells import (
     shown_text,
     unless_missing,
 )
-from pipeline.selection import Tuning
-from pipeline.trends import Trends
 
 
 def summary_table(comparison: Comparison) -> Table:

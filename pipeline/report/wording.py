@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison import Comparison
-from pipeline.judging import SIGNIFICANCE, Breakdown
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.pairwise import SIGNIFICANCE, Breakdown
+from pipeline.analysis.selection import describe_run
+from pipeline.analysis.slopes import Trends
 from pipeline.report.cells import (
     rows_of,
     shown_interval,
@@ -16,8 +18,6 @@ from pipeline.report.cells import (
     shown_range,
     shown_share,
 )
-from pipeline.selection import describe_run
-from pipeline.trends import Trends
 
 _FEW = 4  # that a sentence can name and still be read
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.adding import SOLVED_BELOW, VARIANCE
+from pipeline.analysis.adding import AddingRuns, Yardstick
+from pipeline.data.adding import SOLVED_BELOW, VARIANCE
 from pipeline.report import look
 from pipeline.report.cells import (
     MISSING,
@@ -23,9 +24,8 @@ from pipeline.report.page import built_beside, describe_provenance, render_page,
 from pipeline.report.steps import draw_steps, shown_error, shown_steps
 from pipeline.report.tables import run_cell
 from pipeline.report.wording import listed
-from pipeline.yardstick import AddingRuns, Yardstick
 
-# What the papers say, for orientation: their sequences differ (see `pipeline.adding`).
+# What the papers say, for orientation: their sequences differ (see `pipeline.data.adding`).
 _PUBLISHED = (
     ("<source", "<network", "length", "<result"),
     ("Hochreiter & Schmidhuber 1997, Table 7", "LSTM", "100", "solved after 74,000 sequences"),

@@ -16,7 +16,6 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.runs import SweepPlan, ensure_failed, settle, track_run, track_sweep
-from pipeline.tracking.server import TrackingError
 from pipeline.tracking.store import Store, is_done
 from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
 
@@ -24,7 +23,6 @@ __all__ = [
     "RunRecorder",
     "Store",
     "SweepPlan",
-    "TrackingError",
     "TrainedRun",
     "ensure_failed",
     "find_runs",

@@ -14,11 +14,11 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Run
 
-from pipeline.comparison import SweepFacts, TrackedRuns
-from pipeline.config import CONTROL
-from pipeline.tracking.server import TrackingError
+from pipeline.analysis.adding import AddingRuns
+from pipeline.analysis.comparison import SweepFacts, TrackedRuns
+from pipeline.config.schema import CONTROL
+from pipeline.errors import TrackingError
 from pipeline.tracking.store import Store
-from pipeline.yardstick import AddingRuns
 
 _HISTORY = {
     "train/loss": "train_loss",

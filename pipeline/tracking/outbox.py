@@ -32,7 +32,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking.server import Server, ServerAway, TrackingError, Trouble, reason_of
+from pipeline.errors import TrackingError
+from pipeline.tracking.server import Server, ServerAway, Trouble, reason_of
 
 log = logging.getLogger(__name__)
 

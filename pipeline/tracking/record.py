@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from pipeline.reviews import Head
+from pipeline.data.reviews import Head
 from pipeline.tracking.store import Store
 
 _REFUSED_BY_MLFLOW = re.compile(r"[^\w\-. :/]")
@@ -98,6 +98,11 @@ class RunRecorder:
         entry = DatasetInput(data_set, [InputTag("mlflow.data.context", "training")])
         self.store.writer.log_inputs(self.run_id, datasets=[entry])
         self.tags({"data_fingerprint": digest})
+
+    def summary(self, text: str, sizes: dict[str, float]) -> None:
+        """What a model is made of, in words, and how large it is."""
+        self.text(text, "model_summary.txt")
+        self.metrics(sizes)
 
     def heads(self, heads: tuple[Head, ...]) -> None:
         """What is asked of every text, and the possible answers in their order."""

@@ -23,11 +23,11 @@ from typing import Any
 import yaml
 from mlflow.entities import Run
 
-from pipeline.composition import as_plain, as_used
-from pipeline.config import ROOT, AddingConfig, Cell, RunConfig
-from pipeline.fingerprint import fingerprint
+from pipeline.config.compose import as_plain, as_used
+from pipeline.config.fingerprint import fingerprint
+from pipeline.config.schema import ROOT, AddingConfig, Cell, RunConfig
+from pipeline.errors import TrackingError
 from pipeline.tracking.record import RunRecorder
-from pipeline.tracking.server import TrackingError
 from pipeline.tracking.store import Store, is_done
 
 

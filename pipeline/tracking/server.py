@@ -20,13 +20,11 @@ import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from pipeline.errors import TrackingError
+
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-
-
-class TrackingError(RuntimeError):
-    """The tracking store cannot be used; the message says where and the way out."""
 
 
 class Trouble(Enum):

@@ -23,15 +23,10 @@ from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 
-from pipeline.config import RunConfig
+from pipeline.config.schema import RunConfig
+from pipeline.errors import TrackingError
 from pipeline.tracking.outbox import Outbox, Writer
-from pipeline.tracking.server import (
-    Server,
-    TrackingError,
-    reason_of,
-    waiting_client,
-    without_credentials,
-)
+from pipeline.tracking.server import Server, reason_of, waiting_client, without_credentials
 
 log = logging.getLogger(__name__)
 

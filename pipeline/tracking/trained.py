@@ -13,10 +13,11 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from tokenizers import Tokenizer
 
-from pipeline.composition import from_plain
-from pipeline.config import ConfigError, RunConfig
-from pipeline.reviews import Head
-from pipeline.tracking.store import Store, TrackingError
+from pipeline.config.compose import from_plain
+from pipeline.config.schema import RunConfig
+from pipeline.data.reviews import Head
+from pipeline.errors import ConfigError, TrackingError
+from pipeline.tracking.store import Store
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class TrainedRun:
 
     def model(self) -> Any:
         """The `keras.Model` with the weights that were kept. The layers it is made of must be known:
-        import `pipeline.architectures` first.
+        import `pipeline.models.architectures` first.
         """
         from mlflow.keras import load_model
 

@@ -1,0 +1,107 @@
+"""Tracked runs of the adding problem -> the steps that each architecture took to solve each length.
+
+There is little to infer: a run solves its length, after so many steps, or it does not in the steps it
+was given; several seeds say how far that is luck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.analysis.comparison import SweepFacts
+from pipeline.analysis.selection import name_by_settings
+
+# What two runs over one length must share to count as two seeds of the same thing.
+_SETTINGS = tuple(
+    "units num_layers bidirectional dropout readout forget_bias chrono_steps learning_rate"
+    " batch_size global_clipnorm max_steps".split()
+)
+RUN_COLUMNS = tuple(
+    "run_id architecture length seed status failure solved steps_to_solve steps max_steps best_mse"
+    " test_mse cell units num_layers bidirectional dropout readout forget_bias chrono_steps"
+    " batch_size learning_rate global_clipnorm parameters recurrent_parameters train_seconds"
+    " peak_memory_mb fingerprint data_fingerprint device threads concurrent_runs git_commit"
+    " git_dirty versions started".split()
+)
+
+
+@dataclass(frozen=True)
+class AddingRuns:
+    """A sweep over the adding problem as tracking has it.
+
+    runs: a row for each planned run, with `RUN_COLUMNS`; steps_to_solve is missing where it is not
+      solved, solved where the run did not come to its end.
+    history: run_id, step, train_mse, val_mse.
+    """
+
+    experiment: str
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    sweep: SweepFacts
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What the page shows and the tables hold.
+
+    runs: those of `AddingRuns`, `architecture` made unique to its settings.
+    summary: a row for each architecture and length: architecture, length, planned, ended (finished or
+      diverged), diverged, solved, steps (the median of those that solved it, missing without any),
+      steps_low, steps_high, best_mse (the lowest that any of its runs came to), max_steps, cell,
+      num_layers, bidirectional.
+    """
+
+    experiment: str
+    runs: pd.DataFrame
+    summary: pd.DataFrame
+
+    @property
+    def lengths(self) -> list[int]:
+        return sorted(int(length) for length in self.summary.length.unique())
+
+    @property
+    def architectures(self) -> pd.DataFrame:
+        """A row for each architecture, the one that solves most, in the fewest steps, first."""
+        groups = self.summary.groupby("architecture", sort=False)
+        first = groups.first().reset_index()[
+            ["architecture", "cell", "num_layers", "bidirectional"]
+        ]
+        rank = groups.agg(solved=("solved", "sum"), steps=("steps", "sum"))
+        order = rank.sort_values(["solved", "steps"], ascending=[False, True], kind="stable").index
+        return first.set_index("architecture").loc[order].reset_index()
+
+
+def summarise(tracked: AddingRuns) -> Yardstick:
+    """Counts each seed once: of several runs of the same thing, the newest."""
+    runs = tracked.runs.reindex(columns=list(RUN_COLUMNS)).reset_index(drop=True)
+    runs["architecture"] = name_by_settings(runs, _SETTINGS)
+    order = ["architecture", "length", "seed"]
+    runs = runs.sort_values([*order, "started"], na_position="first", kind="stable")
+    runs = runs.drop_duplicates(order, keep="last", ignore_index=True)
+    rows = [_summarise(group) for _, group in runs.groupby(["architecture", "length"], sort=False)]
+    return Yardstick(tracked.experiment, runs, pd.DataFrame(rows))
+
+
+def _summarise(runs: pd.DataFrame) -> dict[str, Any]:
+    """The seeds of one architecture over one length."""
+    steps = runs.steps_to_solve.dropna().astype(float)
+    begun = runs[runs.cell.notna()]
+    first = (begun if len(begun) else runs).iloc[0]  # what never began is known by its name alone
+    return {
+        "architecture": first.architecture,
+        "length": int(first.length),
+        "planned": len(runs),
+        "ended": int(runs.status.isin(["finished", "diverged"]).sum()),
+        "diverged": int((runs.status == "diverged").sum()),
+        "solved": len(steps),
+        "steps": steps.median() if len(steps) else np.nan,
+        "steps_low": steps.min(),
+        "steps_high": steps.max(),
+        "best_mse": runs.best_mse.dropna().astype(float).min(),
+        "max_steps": runs.max_steps.max(),
+        **{name: first[name] for name in ("cell", "num_layers", "bidirectional")},
+    }

@@ -1,0 +1,101 @@
+"""Predictions -> Answers: who had what right, on the same reviews for all, and groups of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.analysis.curves import even_ranges
+from pipeline.analysis.selection import describe_run
+from pipeline.errors import ReportError
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Who had what right: `correct` is <bool>[runs, reviews] by question, the first over all."""
+
+    correct: dict[str, NDArray[np.bool_]]
+    traits: pd.DataFrame
+    chance: tuple[float, ...]
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        return tuple(self.correct)
+
+
+def lay_out_answers(
+    predictions: pd.DataFrame, chosen: pd.DataFrame, *, shared_only: bool
+) -> Answers:
+    """Predictions as a row for each run and a column for each review, the same for all."""
+    tables = dict(iter(predictions.groupby("run_id", sort=False)))
+    by_run = [tables[run].set_index("review_id").sort_index() for run in chosen.run_id]
+    index = by_run[0].index
+    for run, table in zip(chosen.itertuples(), by_run, strict=True):
+        if table.index.has_duplicates:
+            raise ReportError(f"{name_run(run)} predicts a review twice")
+        if shared_only:
+            index = index.intersection(table.index)
+        elif not index.equals(table.index):
+            pair = f"{name_run(chosen.iloc[0])} and {name_run(run)}"
+            raise ReportError(f"{pair} were tested on different reviews")
+    if index.empty:
+        raise ReportError("the finished runs share no test review")
+    by_run = [table.loc[index] for table in by_run]
+    heads = [c.removesuffix("_label") for c in by_run[0].columns if c.endswith("_label")]
+    labels = by_run[0][["label", *(f"{head}_label" for head in heads)]]
+    commonest = [labels.value_counts().iloc[0]]
+    commonest += [labels[c].value_counts().iloc[0] for c in labels if heads]
+    correct = {("label", "both", "all")[min(len(heads), 2)]: _stack(by_run, "correct")}
+    if heads:
+        prefix = "test_accuracy_"
+        scored = [c.removeprefix(prefix) for c in chosen.columns if c.startswith(prefix)]
+        first = next((name for name in scored if name not in heads), "label")
+        correct[first] = _stack(by_run, "label") == _stack(by_run, "predicted")
+        for head in heads:
+            correct[head] = _stack(by_run, f"{head}_label") == _stack(by_run, f"{head}_predicted")
+    traits = by_run[0][[c for c in ("length", "distance") if c in by_run[0]]]
+    return Answers(correct, traits, tuple(float(n / len(labels)) for n in commonest))
+
+
+def _stack(tables: list[pd.DataFrame], column: str) -> NDArray:
+    return np.stack([table[column].to_numpy() for table in tables])
+
+
+@dataclass(frozen=True)
+class Group:
+    """Reviews along something, from `low` up to and with `high`, an open end being None."""
+
+    along: str
+    low: int
+    high: int | None
+    members: NDArray[np.bool_]
+
+
+def rising_groups(values: pd.Series, edges: Iterable[int], end: int | None = None) -> list[Group]:
+    """Groups that begin at 0 and at each edge; the last is open, or goes up to `end`."""
+    starts = [0, *edges]
+    ends = [*(edge - 1 for edge in starts[1:]), end]
+    groups = []
+    for low, high in zip(starts, ends, strict=True):
+        members = ((values >= low) & (high is None or values <= high)).to_numpy()
+        groups.append(Group(str(values.name), low, high, members))
+    return [group for group in groups if group.members.any()]
+
+
+def distance_groups(answers: Answers) -> list[Group]:
+    """In about eight groups with round edges; none where distances are not known."""
+    if "distance" not in answers.traits or answers.traits.distance.isna().any():
+        return []
+    distances = answers.traits.distance
+    furthest = int(distances.max())
+    edges = [low for low, _ in even_ranges(furthest)[1:]]
+    return rising_groups(distances, edges, furthest)
+
+
+def name_run(run) -> str:
+    """A row of runs, for a person who must find it."""
+    return f"{describe_run(run)} ({run.run_id})"

@@ -1,0 +1,101 @@
+"""The order-free control beside the networks: what it scores, and what they do better or worse.
+
+What a network does not do better than a model that sees no order beyond two words needs no memory. A
+difference is taken review by review, so that its interval counts the seeds of the network and the
+reviews; the control itself has no seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.analysis import statistics
+from pipeline.analysis.answers import Group
+
+SCORE_COLUMNS = tuple("along question low high reviews accuracy ci_low ci_high".split())
+LEAD_COLUMNS = tuple(
+    "architecture along question low high reviews difference ci_low ci_high seeds_counted".split()
+)
+
+
+@dataclass(frozen=True)
+class Control:
+    """The control on the reviews that the networks are compared on.
+
+    name: among the architectures; run: its row of runs; scores: `SCORE_COLUMNS`, along `all`,
+    `length` or `distance`, from low up to and with high (NA: no end); leads: `LEAD_COLUMNS`, the
+    accuracy of a network less that of the control.
+    """
+
+    name: str
+    run: pd.DataFrame
+    scores: pd.DataFrame
+    leads: pd.DataFrame
+
+
+def stand_beside(
+    run: pd.DataFrame,
+    control: Mapping[str, NDArray[np.bool_]],
+    networks: Mapping[str, NDArray[np.bool_]],
+    architectures: Mapping[str, NDArray[np.intp]],
+    groups: Sequence[Group],
+    rng: np.random.Generator,
+) -> Control:
+    """Scores the control, and every architecture against it.
+
+    Args:
+      run: the control's row of runs.
+      control: for each question <bool>[reviews].
+      networks: for each question <bool>[runs, reviews].
+      architectures: the rows of the runs of each.
+      groups: of reviews, none empty.
+      rng: the reviews are resampled with it.
+    """
+    scores, leads = [], []
+    members = np.stack([group.members for group in groups])
+    for question, correct in control.items():
+        gaps = networks[question].astype(np.int8) - correct.astype(np.int8)
+        resampled = statistics.resample_reviews(gaps, members, rng)
+        for group, estimates in zip(groups, resampled, strict=True):
+            place = {
+                "along": group.along,
+                "question": question,
+                "low": group.low,
+                "high": group.high,
+                "reviews": int(group.members.sum()),
+            }
+            scores.append(place | _score(correct[group.members], rng))
+            for name, rows in architectures.items():
+                found = statistics.contrast(estimates, [(1.0, rows)], reviews=place["reviews"])
+                leads.append(
+                    place
+                    | {
+                        "architecture": name,
+                        "difference": found.value,
+                        "ci_low": found.low,
+                        "ci_high": found.high,
+                        "seeds_counted": found.seeds_counted,
+                    }
+                )
+    return Control(
+        name=str(run.architecture.iloc[0]),
+        run=run,
+        scores=_framed(scores, SCORE_COLUMNS),
+        leads=_framed(leads, LEAD_COLUMNS),
+    )
+
+
+def _score(correct: NDArray[np.bool_], rng: np.random.Generator) -> dict[str, float]:
+    everything = np.ones((1, len(correct)), dtype=bool)
+    (estimates,) = statistics.resample_reviews(correct[None], everything, rng)
+    found = statistics.accuracy_interval(estimates, [0], len(correct))
+    return {"accuracy": found.value, "ci_low": found.low, "ci_high": found.high}
+
+
+def _framed(rows: list[dict], columns: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(columns)).astype({"low": "Int64", "high": "Int64"})

@@ -1,0 +1,239 @@
+"""Curves of scores, and how far something reaches along them: pure functions over arrays.
+
+A curve is the mean score of every run under rising conditions, on the same reviews, with what it would
+be under resampled reviews; `pipeline.analysis.statistics` joins that with the seeds into an interval at
+each place. A reach is where a curve falls, with the interval of that place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.analysis.statistics import Floats, Rows, RunEstimates, contrast, resample_reviews
+
+PASSING = 0.75  # the share of the quiz's texts with all answers right that counts as passed
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The mean score of every run under every condition, on the same reviews.
+
+    values: <float>[runs, conditions]; draws: <float>[replicates, runs, conditions], the same under
+    resampled reviews.
+    """
+
+    values: Floats
+    draws: Floats
+
+    def only(self, condition: int) -> RunEstimates:
+        """The scores under one condition."""
+        return RunEstimates(self.values[:, condition], _covariance(self.draws[:, :, condition]))
+
+    def difference(self, condition: int, base: int, factor: float = 1.0) -> RunEstimates:
+        """The score under a condition less `factor` of that under `base`."""
+        draws = self.draws[:, :, condition] - factor * self.draws[:, :, base]
+        values = self.values[:, condition] - factor * self.values[:, base]
+        return RunEstimates(values, _covariance(draws))
+
+    def under(self, conditions: Sequence[int]) -> Curves:
+        """The curves under some of the conditions, in that order."""
+        chosen = list(conditions)
+        return Curves(self.values[:, chosen], self.draws[:, :, chosen])
+
+    def relative_to(self, base: int, condition: int) -> RunEstimates:
+        """The score under a condition as a share of that under `base`."""
+        draws = self.draws[:, :, condition] / self.draws[:, :, base]
+        return RunEstimates(self.values[:, condition] / self.values[:, base], _covariance(draws))
+
+
+def _covariance(draws: Floats) -> Floats:
+    """Of <float>[replicates, runs], <float>[runs, runs]."""
+    centred = draws - draws.mean(axis=0)
+    return centred.T @ centred / (len(draws) - 1)
+
+
+def resample_curves(scores: ArrayLike, rng: np.random.Generator, replicates: int = 1000) -> Curves:
+    """The means of `scores` <float>[runs, conditions, reviews], and these under resampled reviews.
+
+    A review keeps its weight under all conditions and for all runs, as in `resample_reviews`, so that
+    what is compared is compared review by review.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    runs, conditions, reviews = scores.shape
+    weights = rng.standard_exponential((replicates, reviews))
+    weights /= weights.sum(axis=1, keepdims=True)
+    flat = scores.reshape(runs * conditions, reviews)
+    draws = (flat @ weights.T).reshape(runs, conditions, replicates)
+    # A condition is what is asked for, again and again: its draws lie together.
+    by_condition = np.ascontiguousarray(draws.transpose(1, 2, 0))
+    return Curves(scores.mean(axis=2), by_condition.transpose(1, 2, 0))
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A place along a scale that was measured up to `furthest`, with its interval.
+
+    Infinite is what lies beyond `furthest`. `value` is NaN where there was nothing to lose. `rises`:
+    at `furthest` there is, beyond chance, more than at the start.
+    """
+
+    value: float
+    low: float
+    high: float
+    furthest: float
+    rises: bool = False
+
+
+def fall_below_zero(
+    places: ArrayLike, estimates: Sequence[RunEstimates], members: Rows
+) -> tuple[float, float, float]:
+    """Where a curve first falls below zero: the place and the ends of its interval.
+
+    Between two places the curve is straight; it is infinite where it stays above, and the first place
+    where it is never above. The interval holds the places where the pointwise interval of the curve
+    holds zero, as that of a median survival time does (Brookmeyer and Crowley 1982, Biometrics
+    38:29): so it counts seeds and reviews as every other interval here, and an end of it may be
+    infinite.
+
+    Args:
+      places: rising.
+      estimates: the curve of every run at each place.
+      members: the rows of the runs of one architecture.
+    """
+    found = [contrast(estimate, [(1.0, members)]) for estimate in estimates]
+    value, low, high = (
+        _first_below(np.asarray(places, dtype=np.float64), np.array(curve))
+        for curve in zip(*((one.value, one.low, one.high) for one in found), strict=True)
+    )
+    return value, low, high
+
+
+def _first_below(places: Floats, curve: Floats) -> float:
+    below = np.flatnonzero(curve < 0)
+    if not len(below):
+        return float("inf")
+    after = int(below[0])
+    if after == 0:
+        return float(places[0])
+    start, end = curve[after - 1], curve[after]
+    return float(places[after - 1] + (places[after] - places[after - 1]) * start / (start - end))
+
+
+def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
+    """The distance at which the mean score of an architecture has halved.
+
+    The ratio to the start is asked as a difference, score(d) - score(0) / 2, whose interval is sound
+    where the start is uncertain too (Fieller 1954, JRSS B 16:175). The distance of the first halving
+    counts, should the curve rise again.
+
+    Args:
+      distances: <float>[conditions], rising, the first being 0.
+      curves: the conditions are those distances.
+      members: the rows of the runs of one architecture.
+
+    Returns:
+      `value` NaN where the score at distance 0 is not shown to be above zero.
+    """
+    distances = np.asarray(distances, dtype=np.float64)
+    last, furthest = len(distances) - 1, float(distances[-1])
+    if contrast(curves.only(0), [(1.0, members)]).low <= 0:
+        return Reach(math.nan, math.nan, math.nan, furthest)
+    halves = [curves.difference(place, 0, 0.5) for place in range(len(distances))]
+    value, low, high = fall_below_zero(distances, halves, members)
+    change = contrast(curves.difference(last, 0), [(1.0, members)])
+    return Reach(value, low, high, furthest, rises=math.isinf(value) and change.low > 0)
+
+
+def effective_context(
+    lengths: ArrayLike, curves: Curves, members: Rows, chance: float, tolerance: float = 0.01
+) -> Reach:
+    """The shortest context from which on accuracy stays within `tolerance` of the full reading.
+
+    Its interval runs from the shortest length that may hold this, by the pointwise intervals of the
+    paired differences, to the shortest that surely does; only lengths that were read are answers.
+
+    Args:
+      lengths: <int>[conditions - 1], rising.
+      curves: accuracies under those lengths and, as the last condition, of the full reading.
+      members: the rows of the runs of one architecture.
+      chance: the accuracy of always giving the commonest answer.
+
+    Returns:
+      `value` NaN where the full reading is not shown to be better than chance.
+    """
+    lengths = np.asarray(lengths, dtype=np.float64)
+    if contrast(curves.only(-1), [(1.0, members)]).low <= chance:
+        return Reach(math.nan, math.nan, math.nan, float(lengths[-1]))
+    differences = [
+        contrast(curves.difference(place, -1), [(1.0, members)]) for place in range(len(lengths))
+    ]
+
+    def shortest(of: Sequence[float]) -> float:
+        short = np.flatnonzero(np.array(of) < -tolerance - 1e-9)
+        first = int(short[-1]) + 1 if len(short) else 0
+        return float(lengths[first]) if first < len(lengths) else math.inf
+
+    return Reach(
+        value=shortest([one.value for one in differences]),
+        low=shortest([one.high for one in differences]),
+        high=shortest([one.low for one in differences]),
+        furthest=float(lengths[-1]),
+    )
+
+
+def even_ranges(furthest: int) -> list[tuple[int, int]]:
+    """About eight ranges of whole numbers with round edges that cover 0 to `furthest`, both ends
+    included; a short rest goes with the last.
+    """
+    width = next((w for w in (1, 2, 5, 10, 25, 50, 100) if w * 8 >= furthest), furthest // 8 + 1)
+    starts = [0, *range(width, furthest + 1 - width // 2, width)]
+    return list(zip(starts, [*(start - 1 for start in starts[1:]), furthest], strict=True))
+
+
+def distance_under(
+    level: float,
+    correct: NDArray[np.bool_],
+    distances: NDArray[np.integer],
+    members: Sequence[Rows],
+    rng: np.random.Generator,
+) -> list[Reach]:
+    """The distance at which accuracy falls under `level`, for each architecture.
+
+    Texts are grouped by distance as in `even_ranges`, and a group stands at its mean distance; the
+    first also at 0, so that 0 is the answer where it is under `level` from the start.
+
+    Args:
+      level: from 0 to 1.
+      correct: <bool>[runs, reviews].
+      distances: <int>[reviews].
+      members: the rows of the runs of each architecture.
+      rng: the reviews are resampled with it.
+    """
+    furthest = int(distances.max())
+    inside = [(distances >= low) & (distances <= high) for low, high in even_ranges(furthest)]
+    groups = np.stack([group for group in inside if group.any()])
+    places = [0.0, *(float(distances[group].mean()) for group in groups)]
+    found = resample_reviews(correct, groups, rng)
+    above = [RunEstimates(one.values - level, one.covariance) for one in (found[0], *found)]
+    return [Reach(*fall_below_zero(places, above, rows), furthest) for rows in members]
+
+
+def describe_reach(reach: Reach, beyond: str) -> str:
+    """A reach in words, such as "57 (48 to 66)" or "beyond 800 (520 to beyond 800)".
+
+    `beyond`: what to call what lies beyond the furthest place, such as "the whole text".
+    """
+    if math.isnan(reach.value):
+        return "nothing to lose"
+    value, low, high = (
+        beyond if math.isinf(end) else f"{end:.0f}" if end >= 10 else f"{end:.2g}"
+        for end in (reach.value, reach.low, reach.high)
+    )
+    if reach.rises:
+        return "rises"
+    return value if low == high else f"{value} ({low} to {high})"

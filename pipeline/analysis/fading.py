@@ -1,0 +1,206 @@
+"""Tables of retention and gates -> Fading: how signals fade inside the architectures, with intervals.
+
+Every run was looked into while it read the same reviews; `pipeline.analysis.statistics` counts the
+reviews and the seeds. Shares are relative to distance 0. They fall over orders of magnitude, so that
+they are averaged, and their intervals made, on a log scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.analysis import statistics
+from pipeline.analysis.curves import Curves, half_life, resample_curves
+
+SIGNAL = ["kind", "head", "layer", "direction"]
+CURVE_COLUMNS = (*("architecture", *SIGNAL), *"distance reviews runs share low high".split())
+HALF_LIFE_COLUMNS = ("architecture", *SIGNAL, *"value low high furthest rises".split())
+TIME_COLUMNS = tuple("architecture layer direction runs units lower median upper low high".split())
+_READING = "architecture measure head name layer direction place word".split()
+LESSON_COLUMNS = (*_READING, *"value lowest highest unknown runs".split())
+_FLOOR = 1e-12  # what is below is nothing; zero has no logarithm
+_CEILING = 1e100  # of a share in a mean: its square is still a float
+
+Row = dict[str, object]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fading:
+    """What is left of signals by distance, and what the gates imply.
+
+    curves: `CURVE_COLUMNS`, a row for each architecture, signal (kind logit, state or gate; head of a
+      logit; layer, 0 being the embedding; direction of reading) and distance.
+    half_lives: `HALF_LIFE_COLUMNS`; an infinite end lies beyond `furthest`.
+    time_constants: `TIME_COLUMNS`: in steps, the quartiles over the units of all runs, and the interval
+      of the median. Infinite where units forget nothing.
+    lesson: `LESSON_COLUMNS`, the lesson's sentence word by word: the mean over runs, and their ends, of
+      the probability of class `name` of a head (measure answer) or of the share that a layer keeps
+      (gate).
+    notes: what a reader must know before believing a number.
+    """
+
+    curves: pd.DataFrame
+    half_lives: pd.DataFrame
+    time_constants: pd.DataFrame
+    lesson: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def fade(
+    probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
+) -> Fading | None:
+    """Puts the runs' tables side by side; None where no run was looked into.
+
+    Args:
+      probes: for each probe the tables of all runs one under the other, with `run_id`.
+      runs: run_id and architecture of those to compare.
+      rng: the reviews are resampled with it.
+    """
+    curves: list[Row] = []
+    half_lives: list[Row] = []
+    constants: list[Row] = []
+    notes: list[str] = []
+    for names, part in _by_architecture(probes.get("retention"), runs, SIGNAL, notes):
+        scores, distances = _stack(part, "distance", "value")
+        resampled = resample_curves(relative(scores), rng)
+        curves += _describe_curve(names, distances, resampled, scores.shape[2])
+        half_lives.append(_describe_half_life(names, distances, resampled))
+    for names, part in _by_architecture(probes.get("gates"), runs, ["layer", "direction"], notes):
+        scores, _ = _stack(part, "unit", "log_gate")
+        constants.append(names | describe_constants(resample_curves(scores, rng)))
+    lesson = _gather_lesson(probes.get("lesson"), runs)
+    if not curves and not constants and lesson.empty:
+        return None
+    return Fading(
+        pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),
+        pd.DataFrame(half_lives, columns=list(HALF_LIFE_COLUMNS)),
+        pd.DataFrame(constants, columns=list(TIME_COLUMNS)),
+        lesson,
+        tuple(notes),
+    )
+
+
+def _gather_lesson(table: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFrame:
+    """The readings of the runs of an architecture as one."""
+    if table is None or table.empty:
+        return pd.DataFrame(columns=list(LESSON_COLUMNS))
+    known = table.reindex(columns=["run_id", "unknown", "value", *_READING[1:]])
+    known = known.merge(runs[["run_id", "architecture"]], on="run_id")
+    return (
+        known.groupby(_READING, sort=False, dropna=False)
+        .agg(
+            value=("value", "mean"),
+            lowest=("value", "min"),
+            highest=("value", "max"),
+            unknown=("unknown", "mean"),
+            runs=("run_id", "nunique"),
+        )
+        .reset_index()
+    )
+
+
+def _by_architecture(
+    table: pd.DataFrame | None, runs: pd.DataFrame, columns: list[str], notes: list[str]
+) -> Iterator[tuple[Row, pd.DataFrame]]:
+    """The rows of each architecture and signal, of runs that were asked about the same reviews."""
+    if table is None or table.empty:
+        return
+    known = table.merge(runs[["run_id", "architecture"]], on="run_id")
+    asked = known.groupby("run_id").review_id.agg(_digest)
+    if asked.empty:
+        return
+    others = asked.index[asked != asked.mode().iloc[0]]
+    if len(others):
+        notes.append(
+            "Not in the figures of what fades inside a network, because they read other reviews "
+            f"there: {', '.join(map(str, others))}. The program experiments.probe makes up for it."
+        )
+    known = known[~known.run_id.isin(others)]
+    for key, part in known.groupby(["architecture", *columns], sort=False):
+        yield dict(zip(["architecture", *columns], key, strict=True)), part
+
+
+def _digest(review_ids: pd.Series) -> int:
+    distinct = np.unique(review_ids.to_numpy(dtype=object).astype(str)).astype(object)
+    return int(pd.util.hash_array(distinct).sum(dtype=np.uint64) >> np.uint64(1))
+
+
+def _stack(part: pd.DataFrame, along: str, value: str) -> tuple[Floats, NDArray[np.int64]]:
+    """-> <float>[runs, places, reviews] and what the places are: those that every run has."""
+    run, runs = pd.factorize(part.run_id)
+    review, reviews = pd.factorize(part.review_id, sort=True)
+    place, places = pd.factorize(part[along], sort=True)
+    stacked = np.full((len(runs), len(places), len(reviews)), np.nan)
+    stacked[run, place, review] = part[value]
+    shared = np.logical_not(np.isnan(stacked).all(axis=2).any(axis=0))
+    return stacked[:, shared], places[shared].to_numpy(dtype=np.int64)
+
+
+def relative(scores: Floats) -> Floats:
+    """<float>[runs, distances, reviews], each run on its own scale: relative to its mean at the first
+    distance.
+    """
+    start = scores[:, :1].mean(axis=2, keepdims=True)
+    return np.minimum(scores / np.maximum(start, 1e-300), _CEILING)
+
+
+def _describe_curve(
+    names: Row, distances: NDArray[np.int64], curves: Curves, reviews: int
+) -> list[Row]:
+    runs = range(len(curves.values))
+    rows = []
+    for place, distance in enumerate(distances):
+        ratio = curves.relative_to(0, place)
+        logs = statistics.RunEstimates(
+            np.log(np.maximum(ratio.values, _FLOOR)),
+            # The delta method: d log x = dx / x.
+            ratio.covariance / np.maximum(np.outer(ratio.values, ratio.values), _FLOOR**2),
+        )
+        found = statistics.contrast(logs, [(1.0, runs)])
+        share, low, high = np.exp(np.clip([found.value, found.low, found.high], -200, 200))
+        counts = {"distance": int(distance), "reviews": reviews, "runs": len(runs)}
+        rows.append(names | counts | {"share": share, "low": low, "high": high})
+    return rows
+
+
+def _describe_half_life(names: Row, distances: NDArray[np.int64], curves: Curves) -> Row:
+    found = half_life(distances, curves, range(len(curves.values)))
+    ends = {name: getattr(found, name) for name in ("value", "low", "high", "furthest", "rises")}
+    return names | ends
+
+
+def describe_constants(curves: Curves) -> dict[str, float]:
+    """The columns of `TIME_COLUMNS` from runs on.
+
+    curves: the mean logarithms of gates, the conditions being units. The interval is on a log scale.
+    """
+    runs, units = curves.values.shape
+    constants = time_constants(curves.values)
+    lower, median, upper = (float(_quantile(constants, share)) for share in (0.25, 0.5, 0.75))
+    row = {"runs": runs, "units": units, "lower": lower, "median": median, "upper": upper}
+    medians = _quantile(constants, 0.5, axis=-1)
+    logs = np.log(_quantile(time_constants(curves.draws), 0.5, axis=-1))
+    if not (np.isfinite(medians).all() and np.isfinite(logs).all()):
+        return row | {"low": np.nan, "high": np.nan}
+    covariance = np.atleast_2d(np.cov(logs, rowvar=False))
+    found = statistics.contrast(
+        statistics.RunEstimates(np.log(medians), covariance), [(1.0, range(runs))]
+    )
+    low, high = np.exp(np.clip([found.low, found.high], -200, 200))
+    return row | {"low": float(low), "high": float(high)}
+
+
+def time_constants(log_gates: Floats) -> Floats:
+    """In steps, of mean logarithms of any shape; infinite where a unit forgets nothing."""
+    return np.divide(-1.0, log_gates, out=np.full_like(log_gates, np.inf), where=log_gates != 0)
+
+
+def _quantile(values: Floats, share: float, axis: int | None = None) -> Floats:
+    """Between infinite values nothing can be interpolated, so a quantile is one of the values."""
+    return np.asarray(np.quantile(values, share, axis=axis, method="inverted_cdf"))

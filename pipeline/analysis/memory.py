@@ -1,0 +1,257 @@
+"""Tables of probes -> Memory: how far back the architectures remember, with intervals.
+
+Every run was asked about the same reviews under the same conditions; `pipeline.analysis.statistics`
+counts the reviews and the seeds. The order-free control goes the same way, as an architecture of one
+run. Shares are from 0 to 1; margins are logits signed by the label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.analysis import statistics
+from pipeline.analysis.curves import (
+    Curves,
+    effective_context,
+    half_life,
+    resample_curves,
+)
+from pipeline.analysis.probe_tables import Layout, Mask, Row, lay_out, name_left_out, reach_row
+from pipeline.analysis.recall import find_passing, score_quiz
+from pipeline.analysis.slopes import Trends, find_trends
+
+CURVE_COLUMNS = tuple(
+    "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees commonest"
+    " margin margin_low margin_high relative relative_low relative_high".split()
+)
+REACH_COLUMNS = tuple("architecture probe measure question value low high furthest rises".split())
+QUIZ_COLUMNS = tuple("architecture question texts low high reviews accuracy ci_low ci_high".split())
+# The reading that the others of a probe are compared with.
+_REFERENCE = {"context": "whole", "distance": "plain"}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the probes say of every architecture, the control among them.
+
+    curves: `CURVE_COLUMNS`, for each architecture, probe, condition and distance (NA for the whole
+      text): accuracy with its interval, the share of answers that agree with the reference reading,
+      the share of a run's commonest answer to the first question, and the mean margin of that question,
+      also as a share of the reference's.
+    reaches: `REACH_COLUMNS`: effective contexts, half-lives (question "" being the first) and where the
+      quiz is no longer passed. An infinite end lies beyond `furthest`; where the value is NaN there
+      was nothing to lose.
+    quiz: `QUIZ_COLUMNS` for all texts and some kinds of them, by distance from low up to and with
+      high; a range over all distances is among them.
+    notes: what a reader must know before believing a number.
+    trends: by condition, how accuracy goes with the neutral words or with the tokens that are read.
+    """
+
+    curves: pd.DataFrame
+    reaches: pd.DataFrame
+    quiz: pd.DataFrame
+    notes: tuple[str, ...]
+    trends: Mapping[str, Trends]
+
+
+def remember(
+    probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
+) -> Memory | None:
+    """Puts the runs' tables side by side; None where no run was probed.
+
+    Args:
+      probes: for each probe the tables of all runs one under the other, with `run_id`.
+      runs: run_id and architecture of those to compare, the control among them.
+      rng: the reviews are resampled with it.
+    """
+    curves: list[Row] = []
+    reaches: list[Row] = []
+    quiz: list[Row] = []
+    notes: list[str] = []
+    trends: dict[str, Trends] = {}
+    for probe, table in probes.items():
+        if probe != "quiz" and probe not in _REFERENCE:
+            continue
+        laid, left_out = lay_out(table, runs)
+        notes += [name_left_out(probe, left_out)] if len(left_out) else []
+        if laid is None:
+            continue
+        if probe == "quiz":
+            quiz += score_quiz(laid, rng)
+            reaches += find_passing(laid, rng)
+        else:
+            asked = _resample(laid, probe, rng)
+            curves += _describe_curves(laid, asked)
+            reaches += _find_reaches(laid, asked)
+            trends |= _find_trends(laid, asked)
+    if not curves and not quiz:
+        return None
+    return Memory(
+        pd.DataFrame(curves, columns=list(CURVE_COLUMNS)).astype({"distance": "Int64"}),
+        pd.DataFrame(reaches, columns=list(REACH_COLUMNS)),
+        pd.DataFrame(quiz, columns=list(QUIZ_COLUMNS)),
+        tuple(notes),
+        trends,
+    )
+
+
+class _Condition(NamedTuple):
+    name: str
+    distance: int | None
+    rows: Mask  # of a table
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A probe's conditions, the reference first, and every run's scores under them.
+
+    margins: by question, the first being "". agreement: <float>[runs, conditions]. commonest: the
+    same shape, which share of a run's answers to the first question is the commonest one. chance: the
+    share of the commonest right answers.
+    """
+
+    probe: str
+    conditions: list[_Condition]
+    accuracy: Curves
+    margins: dict[str, Curves]
+    agreement: NDArray[np.float64]
+    commonest: NDArray[np.float64]
+    reviews: int
+    chance: float
+
+
+def _resample(laid: Layout, probe: str, rng: np.random.Generator) -> _Asked:
+    conditions = _find_conditions(laid.first, _REFERENCE[probe])
+
+    def by_condition(column: str) -> NDArray[np.float64]:
+        stacked = [laid.stack(column, condition.rows) for condition in conditions]
+        return np.stack(stacked, axis=1).astype(np.float64)
+
+    correct = by_condition("correct")
+    columns = {c.removesuffix("margin").rstrip("_"): c for c in laid.columns("margin")}
+    labels = laid.first.loc[conditions[0].rows, laid.columns("label")]
+    return _Asked(
+        probe=probe,
+        conditions=conditions,
+        accuracy=resample_curves(correct, rng),
+        margins={
+            question: resample_curves(by_condition(column), rng)
+            for question, column in columns.items()
+        },
+        agreement=by_condition("agrees").mean(axis=2),
+        commonest=np.stack(
+            [_share_of_commonest(laid.stack("predicted", one.rows)) for one in conditions], axis=1
+        ),
+        reviews=correct.shape[2],
+        chance=float(labels.value_counts(normalize=True).iloc[0]),
+    )
+
+
+def _share_of_commonest(answers: NDArray) -> NDArray[np.float64]:
+    """<float>[runs], of answers [runs, reviews]."""
+    return np.max([(answers == one).mean(axis=1) for one in pd.unique(answers.ravel())], axis=0)
+
+
+def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:
+    found = []
+    for name, part in table.groupby("condition", sort=False):
+        for distance in sorted(part.distance.dropna().unique()) or [None]:
+            there = table.distance.isna() if distance is None else table.distance == distance
+            rows = ((table.condition == name) & there).to_numpy(dtype=bool)
+            found.append(_Condition(str(name), None if distance is None else int(distance), rows))
+    return sorted(found, key=lambda one: one.name != reference)
+
+
+def _describe_curves(laid: Layout, asked: _Asked) -> list[Row]:
+    margins = asked.margins[""]
+    # Of all runs at once, and so the same for every architecture.
+    places = range(len(asked.conditions))
+    accuracies = [asked.accuracy.only(place) for place in places]
+    means = [margins.only(place) for place in places]
+    shares = [margins.relative_to(0, place) for place in places]
+    rows: list[Row] = []
+    for name, members in laid.members.items():
+        known = statistics.contrast(means[0], [(1.0, members)]).low > 0
+        for place, condition in enumerate(asked.conditions):
+            accuracy = statistics.accuracy_interval(accuracies[place], members, asked.reviews)
+            rows.append(
+                {
+                    "architecture": name,
+                    "probe": asked.probe,
+                    "condition": condition.name,
+                    "distance": condition.distance,
+                    "reviews": asked.reviews,
+                    "runs": len(members),
+                    "accuracy": accuracy.value,
+                    "ci_low": accuracy.low,
+                    "ci_high": accuracy.high,
+                    "agrees": float(asked.agreement[members, place].mean()),
+                    "commonest": float(asked.commonest[members, place].mean()),
+                    **_with_ends("margin", means[place], members),
+                    # A share of nothing would be noise.
+                    **(_with_ends("relative", shares[place], members) if known else {}),
+                }
+            )
+    return rows
+
+
+def _with_ends(name: str, estimates: statistics.RunEstimates, members: statistics.Rows) -> Row:
+    found = statistics.contrast(estimates, [(1.0, members)])
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _find_sides(asked: _Asked) -> dict[str, list[int]]:
+    """The places of the conditions at rising distances, by their name."""
+    sides: dict[str, list[int]] = {}
+    for place, condition in enumerate(asked.conditions[1:], start=1):
+        sides.setdefault(condition.name, []).append(place)
+    sides.pop("alone", None)
+    return sides
+
+
+def _find_reaches(laid: Layout, asked: _Asked) -> list[Row]:
+    """Effective contexts, or the half-lives of every question, on each side."""
+    sides = _find_sides(asked)
+    rows = []
+    for name, members in laid.members.items():
+        for side, places in sides.items():
+            lengths = [asked.conditions[place].distance or 0 for place in places]
+            if asked.probe == "context":
+                curves = asked.accuracy.under([*places, 0])
+                reach = effective_context(lengths, curves, members, asked.chance)
+                found = {("effective", ""): reach}
+            else:
+                found = {
+                    ("half_life", question): half_life(
+                        [0, *lengths], curves.under([0, *places]), members
+                    )
+                    for question, curves in asked.margins.items()
+                }
+            rows += [
+                reach_row(name, asked.probe, f"{measure}_{side}", question, reach)
+                for (measure, question), reach in found.items()
+            ]
+    return rows
+
+
+def _find_trends(laid: Layout, asked: _Asked) -> dict[str, Trends]:
+    """By side: accuracy over the distances, from 0 where nothing stands between."""
+    found = {}
+    for side, places in _find_sides(asked).items():
+        read = [asked.conditions[place] for place in places]
+        if asked.probe == "distance":
+            read.insert(0, asked.conditions[0])
+        reviews = [laid.first.review_id.to_numpy()[one.rows] for one in read]
+        found[side] = find_trends(
+            np.concatenate([laid.stack("correct", one.rows) for one in read], axis=1).astype(bool),
+            np.concatenate([np.full(asked.reviews, one.distance or 0) for one in read]),
+            laid.members,
+            np.concatenate(reviews),
+        )
+    return found

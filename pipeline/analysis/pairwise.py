@@ -1,0 +1,206 @@
+"""Answers -> accuracies and verdicts: the statistics asked for every architecture and every pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.analysis import statistics
+from pipeline.analysis.answers import Answers, Group
+from pipeline.analysis.baseline import Control, stand_beside
+from pipeline.analysis.slopes import Trends, find_trends, with_holm
+
+PAIR_COLUMNS = tuple(
+    "architecture_a architecture_b difference ci_low ci_high p_value p_holm verdict detectable"
+    " effect_size probability_a_wins mcnemar_p runs_a runs_b".split()
+)
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Accuracy within groups of reviews that rise along something: length, or distance.
+
+    accuracy: question, architecture, low, high (NA: no end), reviews, accuracy, ci_low, ci_high,
+      seeds_counted.
+    by_run: question, run_id, architecture, seed, low, high, accuracy.
+    pairwise: the columns of `Comparison.pairwise` after low and high; all questions right.
+    trends: how the first question's accuracy goes with what the groups rise along.
+    """
+
+    accuracy: pd.DataFrame
+    by_run: pd.DataFrame
+    pairwise: pd.DataFrame
+    trends: Trends
+
+
+class Judge:
+    """Asks the statistics, for every architecture or pair, about one layout of answers."""
+
+    def __init__(
+        self,
+        chosen: pd.DataFrame,
+        answers: Answers,
+        rng: np.random.Generator,
+        replicates: int,
+        tie_margin: float,
+    ) -> None:
+        self._chosen, self._answers = chosen, answers
+        self._rng, self._replicates, self._tie_margin = rng, replicates, tie_margin
+        rows = chosen.reset_index(drop=True).groupby("architecture", sort=False).indices
+        self._members = {str(name): np.asarray(index) for name, index in rows.items()}
+        self._pairs = list(combinations(self._members, 2))
+        everything = np.ones((1, len(answers.traits)), dtype=bool)
+        self.overall = {
+            question: self._resample(question, everything)[0] for question in answers.questions
+        }
+
+    def _resample(self, question: str, groups: NDArray[np.bool_]) -> list[statistics.RunEstimates]:
+        return statistics.resample_reviews(
+            self._answers.correct[question], groups, self._rng, self._replicates
+        )
+
+    def against(
+        self, correct: dict[str, NDArray[np.bool_]], run: pd.DataFrame, groups: list[Group]
+    ) -> Control:
+        """The order-free control, of whose answers `correct` are right, beside every architecture."""
+        networks = self._answers.correct
+        return stand_beside(run, correct, networks, self._members, groups, self._rng.spawn(1)[0])
+
+    def summary(self, runs: pd.DataFrame, pairwise: pd.DataFrame) -> pd.DataFrame:
+        planned = runs.groupby("architecture").size()
+        main, *further = self._answers.questions
+        accuracy = self._accuracies(self.overall[main], len(self._answers.traits))
+        facts = self._chosen.groupby("architecture", sort=False).agg(
+            {
+                "cell": "first",
+                "num_layers": "first",
+                "bidirectional": "first",
+                "units": "first",
+                "val_accuracy": "mean",
+            }
+        )
+        table = accuracy.drop(columns="reviews").merge(facts, on="architecture")
+        table["runs"] = [len(self._members[name]) for name in table.architecture]
+        table["planned"] = planned[table.architecture].to_numpy()
+        table["tier"] = self._tiers(pairwise)
+        for question in further:
+            part = self._accuracies(self.overall[question], len(self._answers.traits))
+            for column in ("accuracy", "ci_low", "ci_high"):
+                table[f"{column}_{question}"] = part[column]
+        return table.sort_values("accuracy", ascending=False, ignore_index=True)
+
+    def _tiers(self, pairwise: pd.DataFrame) -> list[int | None]:
+        """1 where nothing is better, 2 where only those of tier 1 are, and so on."""
+        a, b = pairwise.architecture_a, pairwise.architecture_b
+        won, lost = pairwise.verdict == "better", pairwise.verdict == "worse"
+        tiers: dict[str, int] = {}
+        while len(tiers) < len(self._members):
+            rest = [name for name in self._members if name not in tiers]
+            beaten = {*b[won & a.isin(rest)], *a[lost & b.isin(rest)]}
+            level = max(tiers.values(), default=0) + 1
+            tiers |= dict.fromkeys([name for name in rest if name not in beaten] or rest, level)
+        return [tiers[name] if len(rows) > 1 else None for name, rows in self._members.items()]
+
+    def _accuracies(self, estimates: statistics.RunEstimates, reviews: int) -> pd.DataFrame:
+        found = {
+            n: statistics.accuracy_interval(estimates, rows, reviews)
+            for n, rows in self._members.items()
+        }
+        return pd.DataFrame(
+            [
+                {
+                    "architecture": name,
+                    "reviews": reviews,
+                    "accuracy": interval.value,
+                    "ci_low": interval.low,
+                    "ci_high": interval.high,
+                    "seeds_counted": interval.seeds_counted,
+                }
+                for name, interval in found.items()
+            ]
+        )
+
+    def pairwise(
+        self,
+        estimates: statistics.RunEstimates,
+        question: str,
+        members: NDArray[np.bool_] | None = None,
+    ) -> pd.DataFrame:
+        """Every two architectures on some reviews; the p values corrected over these pairs."""
+        correct = self._answers.correct[question]
+        correct = correct if members is None else correct[:, members]
+        rows = [self._pair(a, b, estimates, correct) for a, b in self._pairs]
+        table = with_holm(pd.DataFrame(rows, columns=list(PAIR_COLUMNS)))
+        table["verdict"] = [self._verdict(pair) for pair in table.itertuples()]
+        return table
+
+    def _pair(
+        self, a: str, b: str, estimates: statistics.RunEstimates, correct: NDArray[np.bool_]
+    ) -> dict[str, object]:
+        first, second = self._members[a], self._members[b]
+        terms = [(1.0, first), (-1.0, second)]
+        gap = statistics.contrast(estimates, terms, len(self._pairs), correct.shape[1])
+        means = estimates.values[first], estimates.values[second]
+        return {
+            "architecture_a": a,
+            "architecture_b": b,
+            "difference": gap.value,
+            "ci_low": gap.low,
+            "ci_high": gap.high,
+            "p_value": gap.p_value if gap.seeds_counted else np.nan,
+            "detectable": gap.detectable,
+            "effect_size": statistics.effect_size(float(means[0].mean()), float(means[1].mean())),
+            "probability_a_wins": statistics.probability_of_winning(*means),
+            "mcnemar_p": statistics.mcnemar_over_seeds(correct, first, second),
+            "runs_a": len(first),
+            "runs_b": len(second),
+        }
+
+    def _verdict(self, pair) -> str:
+        """A difference is shown, or that there is none to speak of; else more runs are needed."""
+        if np.isfinite(pair.p_holm) and pair.p_holm < SIGNIFICANCE:
+            return "better" if pair.difference > 0 else "worse"
+        shown_small = max(-pair.ci_low, pair.ci_high) < self._tie_margin
+        return "tied" if np.isfinite(pair.p_holm) and shown_small else "not enough runs"
+
+    def break_down(
+        self, values: pd.Series, groups: list[Group], questions: tuple[str, ...]
+    ) -> Breakdown:
+        """Accuracy, verdicts and trends along `values`; trends for the first question alone."""
+        accuracy, by_run, pairwise = [], [], []
+        for question in questions:
+            estimates = self._resample(question, np.stack([group.members for group in groups]))
+            for group, estimate in zip(groups, estimates, strict=True):
+                place = {"question": question, "low": group.low, "high": group.high}
+                accuracy.append(
+                    self._accuracies(estimate, int(group.members.sum())).assign(**place)
+                )
+                by_run.append(
+                    self._chosen[["run_id", "architecture", "seed"]].assign(
+                        accuracy=estimate.values, **place
+                    )
+                )
+                if question == questions[0]:
+                    pairs = self.pairwise(estimate, question, group.members)
+                    pairwise.append(pairs.assign(low=group.low, high=group.high))
+        return Breakdown(
+            accuracy=_ranged(accuracy),
+            by_run=_ranged(by_run),
+            pairwise=_ranged(pairwise),
+            trends=find_trends(
+                self._answers.correct[questions[0]], values.to_numpy(), self._members
+            ),
+        )
+
+
+def _ranged(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Parts joined, the place first; an open end is NA in a column of whole numbers."""
+    table = pd.concat(parts, ignore_index=True)
+    table = table.astype({"low": "Int64", "high": "Int64"})
+    ahead = [column for column in ("question", "architecture", "low", "high") if column in table]
+    return table[[*ahead, *(column for column in table if column not in ahead)]]

@@ -1,0 +1,88 @@
+"""The quiz of every run -> what each architecture finds, by kind of text and distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipeline.analysis import statistics
+from pipeline.analysis.curves import PASSING, distance_under, even_ranges
+from pipeline.analysis.probe_tables import Layout, Mask, Row, reach_row
+
+
+def score_quiz(laid: Layout, rng: np.random.Generator) -> list[Row]:
+    """Each question on each kind of texts, by distance and over all distances."""
+    table = laid.first
+    distances = table.distance.to_numpy()
+    columns = {c.removesuffix("_correct"): c for c in laid.columns("_correct")}
+    rows = []
+    for texts, inside in _kinds_of_texts(table).items():
+        furthest = int(distances[inside].max()) if inside.any() else 0
+        ranges = [(0, furthest), *even_ranges(furthest)]
+        if texts == "lesson":
+            ranges = [(0, furthest), *((d, d) for d in np.unique(distances[inside]).tolist())]
+        groups = np.stack([(distances >= a) & (distances <= b) & inside for a, b in ranges])
+        kept = [place for place, group in enumerate(groups) if group.any()]
+        for question, column in ({"both": "correct"} | columns).items():
+            correct = laid.stack(column, np.ones(len(table), dtype=bool)).astype(bool)
+            found = statistics.resample_reviews(correct, groups[kept], rng)
+            rows += [
+                _quiz_row(name, members, question, texts, ranges[place], estimates, groups[place])
+                for place, estimates in zip(kept, found, strict=True)
+                for name, members in laid.members.items()
+            ]
+    return rows
+
+
+def _kinds_of_texts(table: pd.DataFrame) -> dict[str, Mask]:
+    test = (table.condition == "test").to_numpy(dtype=bool)
+    distracted = (table.distractors > 0).to_numpy(dtype=bool)
+    contradicted = table.contradicted.to_numpy(dtype=bool)
+    kinds = {
+        "all": test,
+        "with distractors": test & distracted,
+        "without distractors": test & ~distracted,
+        "contradicted": test & contradicted,
+        "not contradicted": test & ~contradicted,
+        "lesson": (table.condition == "lesson").to_numpy(dtype=bool),
+    }
+    return {name: rows for name, rows in kinds.items() if rows.any()}
+
+
+def _quiz_row(
+    name: str,
+    members: statistics.Rows,
+    question: str,
+    texts: str,
+    ends: tuple[int, int],
+    estimates: statistics.RunEstimates,
+    group: Mask,
+) -> Row:
+    reviews = int(group.sum())
+    found = statistics.accuracy_interval(estimates, members, reviews)
+    return {
+        "architecture": name,
+        "question": question,
+        "texts": texts,
+        "low": ends[0],
+        "high": ends[1],
+        "reviews": reviews,
+        "accuracy": found.value,
+        "ci_low": found.low,
+        "ci_high": found.high,
+    }
+
+
+def find_passing(laid: Layout, rng: np.random.Generator) -> list[Row]:
+    """The distance at which fewer texts than `PASSING` have both answers right."""
+    test = (laid.first.condition == "test").to_numpy(dtype=bool)
+    correct = laid.stack("correct", test).astype(bool)
+    distances = laid.first.distance.to_numpy()[test]
+    architectures: Sequence[statistics.Rows] = list(laid.members.values())
+    found = distance_under(PASSING, correct, distances, architectures, rng)
+    return [
+        reach_row(name, "quiz", "under_75", "both", reach)
+        for name, reach in zip(laid.members, found, strict=True)
+    ]

@@ -1,0 +1,101 @@
+"""Answers and what they rise along -> Trends: does a gap between architectures grow with it?
+
+The model is `correct ~ run x log2(values)`, fitted by `pipeline.analysis.statistics`, which counts the
+reviews and the seeds. What rises may be the length of reviews, the distance of the evidence, or how
+much of a review was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.analysis import statistics
+
+TREND_COLUMNS = tuple(
+    "slope slope_low slope_high p_value p_holm at_short at_short_low at_short_high"
+    " at_long at_long_low at_long_high change change_low change_high".split()
+)
+
+
+@dataclass(frozen=True)
+class Trends:
+    """How accuracy goes with something that rises.
+
+    slopes: architecture and `TREND_COLUMNS`: the slope in log odds for each doubling, the fitted
+      accuracy at `short` and at `long`, its change between them, each with its interval.
+    gaps: architecture_a, architecture_b and `TREND_COLUMNS` of a less b; the p values are those of
+      the difference of slopes, corrected over all pairs.
+    short, long: the 10th and the 90th percentile of what rises.
+    """
+
+    slopes: pd.DataFrame
+    gaps: pd.DataFrame
+    short: float
+    long: float
+
+
+def find_trends(
+    correct: NDArray[np.bool_],
+    values: ArrayLike,
+    members: Mapping[str, statistics.Rows],
+    reviews: ArrayLike | None = None,
+) -> Trends:
+    """Fits a slope to every run, and holds those of the architectures against each other.
+
+    Args:
+      correct: <bool>[runs, readings].
+      values: <number>[readings], at least 0; one that may be 0 counts from 1.
+      members: the rows of each architecture's runs.
+      reviews: [readings], which review each is a reading of; without it each is of its own.
+    """
+    rising = np.asarray(values, dtype=np.float64)
+    # A distance may be 0, which has no logarithm; a text has at least one word.
+    offset = 0 if rising.min() >= 1 else 1
+    short, long = (float(end) for end in np.percentile(rising, [10, 90]))
+    fits = statistics.fit_by_doubling(correct, np.log2(rising + offset), reviews)
+    start, end = float(np.log2(short + offset)), float(np.log2(long + offset))
+    places = {
+        "slope": fits.slope(),
+        "at_short": fits.accuracy_at(start),
+        "at_long": fits.accuracy_at(end),
+        "change": fits.change(start, end),
+    }
+    slopes = [
+        {"architecture": name} | _describe(places, [(1.0, rows)]) for name, rows in members.items()
+    ]
+    gaps = [
+        {"architecture_a": a, "architecture_b": b}
+        | _describe(places, [(1.0, members[a]), (-1.0, members[b])])
+        for a, b in combinations(members, 2)
+    ]
+    columns = list(TREND_COLUMNS)
+    return Trends(
+        slopes=with_holm(pd.DataFrame(slopes, columns=["architecture", *columns])),
+        gaps=with_holm(pd.DataFrame(gaps, columns=["architecture_a", "architecture_b", *columns])),
+        short=short,
+        long=long,
+    )
+
+
+def _describe(
+    places: Mapping[str, statistics.RunEstimates],
+    terms: Sequence[tuple[float, statistics.Rows]],
+) -> dict[str, float]:
+    row = {}
+    for name, estimates in places.items():
+        found = statistics.contrast(estimates, terms)
+        row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        if name == "slope":
+            row["p_value"] = found.p_value if found.seeds_counted else np.nan
+    return row
+
+
+def with_holm(table: pd.DataFrame) -> pd.DataFrame:
+    """Fills `p_holm` by Holm's correction of `p_value` over the whole table."""
+    return table.assign(p_holm=statistics.holm(table.p_value.astype(float)))

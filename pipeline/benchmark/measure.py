@@ -1,0 +1,247 @@
+"""How fast the project trains: beside its peers, and beside what the machine can do.
+
+Each arrangement trains in a worker process of its own, of one thread; the tutorial's recipe also as it
+comes, one process with a thread for each core. Workers have turns of a few
+seconds, A B C A B C ..., and sleep in between, so that what disturbs the machine disturbs all alike;
+tracing and first steps are over before the first turn. Before anything is timed, equal weights must
+give equal logits. Throughput is in useful tokens a second, those that are not padding, of whole
+training steps: batching, forward, backward, clipping and Adam.
+
+The share of the machine's limit is throughput times `arrangements.flops_per_token` (for each layer
+and direction 6 G U (F + U), with G gates, U units, F inputs) over the rate at which one thread does
+the matrix products of a recurrent step of that cell.
+
+Writes `reports/benchmark/benchmark.csv`, `.md` and `.svg`. Exit status 1: the arrangements disagree,
+or one of them failed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import itertools
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.benchmark.report import (
+    ARCHITECTURES,
+    ARRANGEMENTS,
+    BY_EPOCH,
+    BY_LENGTH,
+    BY_REVIEWS,
+    LIMITS,
+    TUTORIAL,
+    describe_run,
+    show,
+    summarise,
+    write,
+)
+from pipeline.benchmark.timing import Turn
+from pipeline.benchmark.variants import (
+    Arrangement,
+    flops_per_token,
+    work,
+)
+from pipeline.benchmark.workload import prepare_texts
+from pipeline.config.compose import available_cores, load_architectures
+from pipeline.config.schema import ArchitectureConfig, Cell
+from pipeline.errors import Failure
+
+TOLERANCE = 1e-4  # between the logits of arrangements with equal weights
+
+REVIEWS = (1_000, 5_000, 25_000)
+
+LENGTHS = (100, 200, 400, 800, 1_600)
+
+_EPOCH_REVIEWS = 5_000
+
+COLUMNS = ("name", "cell", "flops", "logits_apart", "processes", "threads", "round", "rate")
+
+_SPAWN = multiprocessing.get_context("spawn")  # never a fork of what has imported TensorFlow
+
+
+def benchmark(seconds: float, rounds: int, folder: Path) -> None:
+    """Measures, prints and writes everything.
+
+    Raises:
+      Failure: arrangements disagree, or a worker ended early.
+    """
+    started, load = time.perf_counter(), os.getloadavg()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as prepared:
+        with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
+            facts = pool.submit(prepare_texts, Path(prepared)).result()
+        facts += describe_run(seconds, rounds, load, has_torch())
+        print(*facts, sep="\n", flush=True)
+        table = summarise(measure_everything(Path(prepared), seconds, rounds))
+    facts.append(f"Took {time.perf_counter() - started:,.0f} s")
+    show(table)
+    print(f"Written to {write(table, facts, folder)}")
+
+
+def measure_everything(prepared: Path, seconds: float, rounds: int) -> pd.DataFrame:
+    """A row for each turn: part and `COLUMNS`; rates are in tokens (for limits, operations) a second."""
+    parts = []
+    for part, arrangements, turn, times in plan(load_architectures(), seconds, rounds):
+        print(f"Measuring by {part}: {', '.join(one.name for one in arrangements)}", flush=True)
+        parts.append(measure(arrangements, prepared, turn, times).assign(part=part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def plan(
+    architectures: dict[str, ArchitectureConfig], seconds: float, rounds: int
+) -> Iterator[tuple[str, list[Arrangement], Turn, int]]:
+    """Part, what is measured in turn, how long a turn is, and how many there are.
+
+    What is compared with others has the longest turns: a step of the tutorial's takes a second.
+    """
+    bi_lstm = architectures["bi_lstm"]
+    shorter, fewer = Turn(seconds=seconds * 2 / 3), min(rounds, 3)
+    yield ARRANGEMENTS, arrange(bi_lstm), Turn(seconds=seconds), rounds
+    named = architectures.items()
+    yield ARCHITECTURES, [Arrangement(name, "project", a) for name, a in named], shorter, rounds
+    cells = {cell: next(a for a in architectures.values() if a.cell == cell) for cell in Cell}
+    products = [Arrangement(cell.name, "product", a) for cell, a in cells.items()]
+    yield LIMITS, products, Turn(seconds=seconds / 3), rounds
+    again = Arrangement("", "project", bi_lstm, checked=False)
+    sizes = [dataclasses.replace(again, name=f"{size:,}", reviews=size) for size in REVIEWS]
+    yield BY_REVIEWS, sizes, shorter, fewer
+    lengths = [dataclasses.replace(again, name=f"{n:,}", row_length=n) for n in LENGTHS]
+    yield BY_LENGTH, lengths, shorter, fewer
+    size = _EPOCH_REVIEWS
+    epoch = dataclasses.replace(again, name=f"of {size:,}", reviews=size)
+    yield BY_EPOCH, [epoch], Turn(epochs=1), 2
+
+
+def arrange(bi_lstm: ArchitectureConfig) -> list[Arrangement]:
+    """What is compared: each alone and, the four that matter, on two cores at the same time."""
+    both = min(2, available_cores())
+    dropped = dataclasses.replace(bi_lstm, dropout=0.5)
+    compared = [
+        Arrangement("this project", "project", bi_lstm, processes=both),
+        Arrangement("Keras with masks", "masked", bi_lstm, processes=both),
+        Arrangement(TUTORIAL, "tutorial", bi_lstm, processes=both),
+    ]
+    if has_torch():
+        compared.append(Arrangement("PyTorch", "torch", bi_lstm, processes=both))
+    if both > 1:  # as its user runs it
+        compared.append(Arrangement(TUTORIAL, "tutorial", bi_lstm, threads=both))
+    return [
+        *compared,
+        Arrangement("this project, dropout 0.5", "project", dropped),
+        Arrangement("tutorial, cut to 400 tokens", "tutorial", bi_lstm, max_length=400),
+    ]
+
+
+def has_torch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+class Worker:
+    """A process that trains in one arrangement when it is told to."""
+
+    def __init__(self, arrangement: Arrangement, prepared: Path, barrier: Any) -> None:
+        self.arrangement = arrangement
+        self.pipe, theirs = _SPAWN.Pipe()
+        arguments = (arrangement, prepared, theirs, barrier)
+        self.process = _SPAWN.Process(target=work, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def receive(self) -> Any:
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            status = self.process.exitcode
+            raise Failure(f"{self.arrangement.name}: its worker ended, status {status}") from None
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.join()
+
+
+@contextmanager
+def start_workers(
+    arrangements: Sequence[Arrangement], prepared: Path
+) -> Iterator[list[tuple[Arrangement, float, list[Worker]]]]:
+    """Each arrangement, how far its logits are from plain Keras, and its processes, warmed up."""
+    with ExitStack() as stack:
+
+        def start(arrangement: Arrangement) -> tuple[list[Worker], Any]:
+            barrier = _SPAWN.Barrier(arrangement.processes)
+            workers = []
+            for _ in range(arrangement.processes):
+                workers.append(Worker(arrangement, prepared, barrier))
+                stack.callback(workers[-1].end)
+            logits = [worker.receive() for worker in workers]
+            for worker in workers:
+                worker.receive()  # the turn that warms it up
+            return workers, logits[0]
+
+        with ThreadPoolExecutor(available_cores()) as pool:
+            started = list(pool.map(start, arrangements))
+        apart = check_logits(arrangements, [logits for _, logits in started])
+        yield list(zip(arrangements, apart, [workers for workers, _ in started], strict=True))
+
+
+def check_logits(
+    arrangements: Sequence[Arrangement], computed: Sequence[tuple[Any, Any]]
+) -> list[float]:
+    """How far the logits of each arrangement are, with equal weights, from those of plain Keras layers.
+
+    computed: for each arrangement its logits (None: it has none) and, where it has TensorFlow, those
+    of plain layers. Raises `Failure` where they are further apart than `TOLERANCE`.
+    """
+    keys = [(one.architecture.name, one.row_length) for one in arrangements]
+    plain = {
+        key: expected
+        for key, (_, expected) in zip(keys, computed, strict=True)
+        if expected is not None
+    }
+    apart = []
+    for arrangement, key, (logits, _) in zip(arrangements, keys, computed, strict=True):
+        apart.append(np.nan if logits is None else float(np.abs(logits - plain[key]).max()))
+        if logits is not None and not apart[-1] <= TOLERANCE:
+            raise Failure(
+                f"{arrangement.name}, {arrangement.architecture.name}: with equal weights its logits "
+                f"are {apart[-1]:.2g} from those of plain Keras layers; allowed are {TOLERANCE:g}"
+            )
+    return apart
+
+
+def measure(
+    arrangements: Sequence[Arrangement], prepared: Path, turn: Turn, rounds: int
+) -> pd.DataFrame:
+    """A row for each turn, with `COLUMNS`."""
+    rows = []
+    with start_workers(arrangements, prepared) as started:
+        several = [entry for entry in started if entry[0].processes > 1]
+        turns = [(one, apart, workers[:1]) for one, apart, workers in started] + several
+        for number, (one, apart, workers) in itertools.product(range(1, rounds + 1), turns):
+            known = (one.name, one.architecture.cell.name, flops_per_token(one.architecture))
+            rows.append((*known, apart, len(workers), one.threads, number, run_turn(workers, turn)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def run_turn(workers: Sequence[Worker], turn: Turn) -> float:
+    """Useful tokens a second of workers at the same time, added up."""
+    together = len(workers) > 1
+    for worker in workers:
+        worker.pipe.send(dataclasses.replace(turn, together=together))
+    counted = [worker.receive() for worker in workers]
+    if together:  # they have gone on, so that none was measured alone
+        for worker in workers:
+            worker.pipe.send("rest")
+        for worker in workers:
+            worker.receive()
+    return sum(tokens / seconds for tokens, seconds in counted)

@@ -1,0 +1,150 @@
+"""What tells one run from another: its settings, its data and the code that decides its numbers.
+
+Of the code only what is computed counts: comments, docstrings, formatting and the place of a file do
+not, so that a file may be moved and a sentence mended without disowning the runs that are tracked.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.compose import as_plain, as_used
+from pipeline.config.schema import AddingConfig, ProbeConfig, RunConfig
+
+_SOURCES = Path(__file__).resolve().parents[1]
+
+# Where the code of each kind of run begins; what these modules import belongs to it.
+_NETWORK = (
+    "pipeline.data.reviews",
+    "pipeline.tokens.encoding",
+    "pipeline.training.loop",
+    "pipeline.training.evaluate",
+)
+_ADDING = ("pipeline.data.adding", "pipeline.training.adding")
+_BASELINE = (
+    "pipeline.data.reviews",
+    "pipeline.models.bigram_baseline",
+    "pipeline.training.evaluate",
+)
+_PROBES = ("pipeline.probes",)
+
+# Settings count by their values; what is an error changes no number.
+_WITHOUT_NUMBERS = ("pipeline.config", "pipeline.errors")
+
+
+def fingerprint(config: RunConfig) -> str:
+    """Return what determines the result of a run, as 16 hexadecimal digits.
+
+    Where a run is computed, tracked and compared does not count, nor does where its data lies or how
+    its answers are grouped by length: a person's own table counts with its content.
+    """
+    plain = as_used(config)
+    sections = ["control"] if config.control else ["tokenizer", "architecture", "train", "seed"]
+    determining = {name: plain[name] for name in sections if name in plain}
+    data = plain["data"]
+    for name in ("data_dir", "length_edges"):
+        data.pop(name, None)
+    for name in ("path", "test_path"):
+        if data.get(name):
+            data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
+    stages = _ADDING if isinstance(config.data, AddingConfig) else _NETWORK
+    return code_fingerprint([determining, data], _BASELINE if config.control else stages)
+
+
+def probe_fingerprint(config: ProbeConfig) -> str:
+    """Return what determines the tables of the probes of a trained run: their settings and code."""
+    return code_fingerprint(as_plain(config), _PROBES)
+
+
+def code_fingerprint(settings: Any, modules: Sequence[str], *, follow_imports: bool = True) -> str:
+    """Return the fingerprint of settings and of the code that works on them.
+
+    Parameters:
+      settings: JSON values.
+      modules: dotted names in this package. A package stands for its `__init__`.
+      follow_imports: whether what they import, directly or not, belongs to them.
+
+    Raises:
+      ValueError: there is no such module.
+    """
+    read = _with_imports(tuple(modules)) if follow_imports else sorted(modules)
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    for code in sorted(source_digest(_file_of(name).read_text("utf-8")) for name in read):
+        digest.update(code)
+    return digest.hexdigest()
+
+
+@cache
+def source_digest(source: str) -> bytes:
+    """Return a digest of what Python code computes: 16 bytes, the same wherever the file stands."""
+    tree = _Computed().visit(ast.parse(source))
+    return hashlib.blake2b(ast.unparse(tree).encode(), digest_size=16).digest()
+
+
+class _Computed(ast.NodeTransformer):
+    """Leaves out docstrings and, of what is imported from this package, the place."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return ast.Pass() if is_text else self.generic_visit(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        if (node.module or "").split(".")[0] == "pipeline":
+            node.module = "pipeline"
+        return node
+
+
+@cache
+def _with_imports(modules: tuple[str, ...]) -> list[str]:
+    """Return the modules and all of this package that they import, directly or not."""
+    found: set[str] = set()
+    left = list(modules)
+    while left:
+        name = left.pop()
+        if name not in found and not name.startswith(_WITHOUT_NUMBERS):
+            found.add(name)
+            left.extend(_imported_by(name))
+    return sorted(found)
+
+
+def _imported_by(name: str) -> Iterator[str]:
+    tree = ast.parse(_file_of(name).read_text("utf-8"))
+    for node in _run_statements(tree.body):
+        for one in ast.walk(node):
+            if isinstance(one, ast.ImportFrom) and (one.module or "").startswith("pipeline"):
+                assert one.module is not None
+                below = [f"{one.module}.{alias.name}" for alias in one.names]
+                modules = [other for other in below if _find_file(other)]
+                yield from modules
+                if len(modules) < len(below):
+                    yield one.module
+            elif isinstance(one, ast.Import):
+                yield from (a.name for a in one.names if a.name.startswith("pipeline."))
+
+
+def _run_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements but for those that only a type checker reads."""
+    for node in body:
+        test = node.test if isinstance(node, ast.If) else None
+        if not (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"):
+            yield node
+
+
+def _find_file(name: str) -> Path | None:
+    place = _SOURCES.joinpath(*name.split(".")[1:])
+    files = (place.with_suffix(".py"), place / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+def _file_of(name: str) -> Path:
+    file = _find_file(name)
+    if file is None:
+        raise ValueError(f"a fingerprint counts the code of {name}, and there is no such module")
+    return file

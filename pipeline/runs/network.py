@@ -1,0 +1,87 @@
+"""A run of a network: from text to tracked predictions and probes."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.schema import RunConfig
+from pipeline.data.reviews import load_reviews
+from pipeline.models.architectures import build_model, forward_of, summarise_model
+from pipeline.models.fused import fuse
+from pipeline.probes import Network, NetworkReader, Subject
+from pipeline.runs.device import peak_memory_mb
+from pipeline.runs.probing import track_probes
+from pipeline.runs.progress import watch_training
+from pipeline.tokens.encoding import encode_splits
+from pipeline.tracking import RunRecorder
+from pipeline.training.evaluate import evaluate
+from pipeline.training.loop import Outcome, TrainResult, train
+
+log = logging.getLogger(__name__)
+
+
+def run_network(
+    config: RunConfig,
+    recorder: RunRecorder,
+    device_kind: str,
+    checkpoint: Path,
+    job_dir: Path | None,
+) -> str:
+    """Trains, tests and probes one network; the outcome, finished or diverged.
+
+    Expects the device to be prepared and the run to be tracked: see `pipeline.runs.start.run`.
+    """
+    cache = Path(config.root) / ".cache"
+    reviews = load_reviews(config.data, cache)
+    encoded = encode_splits(reviews, config.tokenizer, cache)
+    counts = {name: len(split) for name, split in reviews.named()}
+    recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
+
+    vocab_size = encoded.tokenizer.get_vocab_size()
+    model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
+    # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
+    forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
+    recorder.summary(*summarise_model(model))
+    with watch_training(recorder, encoded.train, config, job_dir) as watcher:
+        result = train(model, encoded, config.train, config.seed, watcher, forward, checkpoint)
+    recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
+    if result.outcome == Outcome.diverged:
+        epoch = len(result.history) + 1
+        reason = f"diverged: the loss was no longer finite in epoch {epoch}"
+        log.warning("%s", reason.capitalize())
+        recorder.end("diverged", reason)
+    else:
+        batch_size, edges = config.train.batch_size, config.data.length_edges
+        test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
+        recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
+        watcher.on_test(result.history.val_accuracy.max(), test.metrics["accuracy"])
+        recorder.table(test.predictions, "predictions.parquet")
+        recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
+        recorder.heads(encoded.heads)
+        recorder.model(model)
+        network = Network(model, forward, config.architecture)
+        reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)
+        subject = Subject(reader, encoded.tokenizer, config.data, reviews, cache, network)
+        track_probes(recorder, subject, config.probe)
+        log.info(
+            "Test accuracy %.4f over %s reviews, weights of epoch %d",
+            *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),
+        )
+    return result.outcome.name
+
+
+def _training_metrics(result: TrainResult) -> dict[str, Any]:
+    metrics = {
+        "time/train_seconds": result.seconds,
+        "time/tokens_per_second": result.tokens_per_second,
+    }
+    if result.best_epoch:
+        best = result.history.set_index("epoch").loc[result.best_epoch]
+        metrics |= {
+            "best/epoch": result.best_epoch,
+            "best/val_accuracy": best.val_accuracy,
+            "best/val_loss": best.val_loss,
+        }
+    return metrics

@@ -1,0 +1,77 @@
+"""The probes of trained runs: what they measure is tracked in the run itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+
+from pipeline.config.compose import as_plain
+from pipeline.config.fingerprint import probe_fingerprint
+from pipeline.config.schema import ProbeConfig
+from pipeline.data.reviews import ReviewSplits, load_reviews
+from pipeline.errors import Failure, PipelineError
+from pipeline.models.architectures import forward_of
+from pipeline.models.bigram_baseline import fit_control
+from pipeline.models.fused import fuse
+from pipeline.probes import Network, NetworkReader, Subject, run_probes
+from pipeline.runs.device import DeviceFacts
+from pipeline.tracking import RunRecorder, TrainedRun
+
+log = logging.getLogger(__name__)
+
+
+def probe_all(
+    runs: list[TrainedRun], config: ProbeConfig, cache: Path, device: DeviceFacts
+) -> dict[str, str]:
+    """The names of the runs that could not be probed, and why."""
+
+    failed = {}
+    loaded: dict[str, ReviewSplits] = {}
+    for run in runs:
+        log.info("%s (%s)", run.name, run.run_id)
+        try:
+            key = json.dumps(as_plain(run.config.data))
+            if key not in loaded:
+                # One at a time: they may be large.
+                loaded = {key: load_reviews(run.config.data, cache)}
+            subject = open_subject(run, loaded[key], cache, device)
+            track_probes(RunRecorder(run.store, run.run_id), subject, config)
+        except PipelineError as error:
+            failed[run.name] = str(error)
+    return failed
+
+
+def open_subject(
+    run: TrainedRun, reviews: ReviewSplits, cache: Path, device: DeviceFacts
+) -> Subject:
+
+    if run.tags.get("data_fingerprint") != reviews.fingerprint:
+        raise Failure(
+            f"its texts are no longer what it was trained on ({run.config.data.source}): put them "
+            "back, or train it again"
+        )
+    tokenizer = run.tokenizer()
+    if run.config.control:
+        control = fit_control(reviews.train, reviews.validation, reviews.heads)
+        return Subject(control, tokenizer, run.config.data, reviews, cache)
+    model = run.model()
+    architecture = run.config.architecture
+    forward = fuse(model, architecture) if device.kind == "cpu" else forward_of(model)
+    reader = NetworkReader(forward, reviews.heads, tokenizer)
+    network = Network(model, forward, architecture)
+    return Subject(reader, tokenizer, run.config.data, reviews, cache, network)
+
+
+def track_probes(recorder: RunRecorder, subject: Subject, config: ProbeConfig) -> None:
+    """Runs the probes and writes a table, scalars and facts of each; a tag says with which settings."""
+
+    started = time.perf_counter()
+    for result in run_probes(subject, config):
+        name = f"probe/{result.name}"
+        recorder.table(result.table, f"probes/{result.name}.parquet")
+        recorder.metrics({f"{name}/{key}": value for key, value in result.metrics.items()})
+        recorder.tags({f"{name}/{key}": fact for key, fact in result.facts.items()})
+    recorder.metrics({"time/probe_seconds": time.perf_counter() - started})
+    recorder.tags({"probes": probe_fingerprint(config)})

@@ -1,0 +1,272 @@
+"""The live table of a sweep, on a terminal: what is done, what runs and how far, what failed, time left.
+
+It is drawn by the process that launched the sweep, from the files that the jobs write
+(`pipeline.runs.status`), and fits the height of the terminal.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from statistics import fmean
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.config.compose import as_used
+from pipeline.config.schema import AddingConfig, RunConfig
+from pipeline.runs.status import Standing, State, read_standing
+
+_STYLES = {
+    State.waiting: "dim",
+    State.running: "cyan",
+    State.done: "green",
+    State.done_before: "green",
+    State.diverged: "yellow",
+    State.failed: "red",
+}
+_MOST_REASONS = 3
+_EARLY = 0.05  # of its epochs: before that a job's pace is mostly its start
+_BAR = 8  # characters
+_WIDE = 100  # characters: there is room for the speed
+
+
+@dataclass(frozen=True)
+class Job:
+    """name: what tells it from the others of its sweep, without the seed; folder: of its files."""
+
+    name: str
+    architecture: str
+    seed: int
+    folder: Path
+
+
+class Board:
+    """A context in which the table is shown, and which leaves the terminal as it was."""
+
+    def __init__(self, jobs: list[Job], title: str, at_a_time: int) -> None:
+        self.jobs, self.title, self.at_a_time = jobs, title, at_a_time
+        self.standings = [Standing() for _ in jobs]
+        self.console = Console()
+        self.live = Live(console=self.console, get_renderable=self.draw, refresh_per_second=2)
+
+    def __enter__(self) -> Board:
+        self.live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.live.stop()
+
+    def draw(self) -> RenderableType:
+        """The table as the jobs stand now."""
+        self.standings = [
+            known if known.is_over else read_standing(job.folder) or known
+            for job, known in zip(self.jobs, self.standings, strict=True)
+        ]
+        width, height = self.console.size
+        return draw_board(
+            self.jobs, self.standings, self.title, self.at_a_time, time.time(), (width, height)
+        )
+
+
+def can_show_board() -> bool:
+    """Whether a person looks at standard output through a terminal that can redraw lines."""
+    return sys.stdout.isatty() and Console().is_interactive
+
+
+def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[Job], str]:
+    """-> the jobs, in the order of their numbers, and what their names consist of.
+
+    A name holds the architecture and the settings in which jobs of one architecture differ.
+    """
+    settings = [_settings(config) for config in configs]
+    by_architecture: dict[str, list[dict[str, Any]]] = {}
+    for config, values in zip(configs, settings, strict=True):
+        by_architecture.setdefault(config.architecture.name, []).append(values)
+    differing = [
+        key
+        for key in settings[0]
+        if any(len({str(v[key]) for v in group}) > 1 for group in by_architecture.values())
+    ]
+    jobs = [
+        Job(
+            ", ".join([config.architecture.name, *(str(values[key]) for key in differing)]),
+            config.architecture.name,
+            config.seed,
+            sweep_dir / str(number),
+        )
+        for number, (config, values) in enumerate(zip(configs, settings, strict=True))
+    ]
+    return jobs, ", ".join(["architecture", *differing])
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    plain = as_used(config)
+    sections = (plain.get(name, {}) for name in ("tokenizer", "architecture", "train"))
+    settings = {key: value for section in sections for key, value in section.items()}
+    if isinstance(config.data, AddingConfig):
+        settings["length"] = config.data.length
+    return settings
+
+
+def draw_board(
+    jobs: list[Job],
+    standings: list[Standing],
+    title: str,
+    at_a_time: int,
+    now: float,
+    size: tuple[int, int],
+) -> RenderableType:
+    """The table in at most `size`, characters and lines; what does not fit is counted in a line.
+
+    `now`: seconds since 1970. `title`: what the names of the jobs consist of.
+    """
+    width, height = size
+    reasons = _reasons(jobs, standings)
+    left = time_left([job.architecture for job in jobs], standings, at_a_time, now)
+    footer = [_line(_summary(standings, left), "bold"), *reasons]
+    # A line each for the names of the columns and for the cursor beneath.
+    shown = rows_shown(standings, height - 2 - len(footer))
+    hidden = Counter(standing.state for row, standing in enumerate(standings) if row not in shown)
+    if hidden:
+        counts = ", ".join(f"{hidden[state]} {state.value}" for state in State if hidden[state])
+        footer.insert(0, _line(f"and {counts}", "dim"))
+    table = _table(title, width)
+    for row in shown:
+        table.add_row(*_cells(jobs[row], standings[row], now, width))
+    return Group(table, *footer)
+
+
+def rows_shown(standings: list[Standing], room: int) -> list[int]:
+    """The jobs that get a row, in their order, where `room` lines hold rows and the count of the rest.
+
+    Running ones come first, then failed and diverged ones, then those that were done last, then those
+    that are next.
+    """
+    if len(standings) <= room:
+        return list(range(len(standings)))
+
+    rank = {State.running: 0, State.failed: 1, State.diverged: 1, State.waiting: 3}
+
+    def urgency(row: int) -> tuple[int, float, int]:
+        standing = standings[row]
+        return rank.get(standing.state, 2), -(standing.ended or 0.0), row
+
+    return sorted(sorted(range(len(standings)), key=urgency)[: max(0, room - 1)])
+
+
+def time_left(
+    architectures: list[str], standings: list[Standing], at_a_time: int, now: float
+) -> float | None:
+    """About how many seconds the sweep will take, or None while nothing tells.
+
+    A job is taken to last as long as those of its architecture did on average, else as long as they
+    will at the pace of their epochs, else as all did or will. One that has lasted longer than that goes
+    on at its own pace. The waiting ones are dealt, in their order, to whoever is free first.
+    """
+    known = list(zip(architectures, standings, strict=True))
+    lasted = [(name, s.seconds(now) or 0.0) for name, s in known if s.state == State.done]
+    running = [(name, s) for name, s in known if s.state == State.running]
+    paced = [(name, s.seconds_at_pace(now)) for name, s in running if s.progress_now >= _EARLY]
+    if not lasted and not paced:
+        return None
+
+    def expect(name: str) -> float:
+        alike = ([t for other, t in times if other == name] for times in (lasted, paced))
+        return fmean(next(filter(None, alike), [t for _, t in lasted or paced]))
+
+    free = []
+    for name, standing in running:
+        yet, expected = standing.seconds(now) or 0.0, expect(name)
+        lasts = expected if yet < expected else standing.seconds_at_pace(now)
+        free.append(lasts - yet)
+    free += [0.0] * (at_a_time - len(free))
+    heapq.heapify(free)
+    for name, standing in known:
+        if standing.state == State.waiting:
+            heapq.heapreplace(free, free[0] + expect(name))
+    return max(free)
+
+
+def _table(title: str, width: int) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column(_line(title), overflow="ellipsis")
+    right = {"justify": "right", "no_wrap": True}
+    table.add_column("seed", **right)  # pyright: ignore[reportArgumentType]
+    table.add_column("state", no_wrap=True, min_width=len(State.diverged.value))
+    table.add_column("epoch", **right)  # pyright: ignore[reportArgumentType]
+    table.add_column("", no_wrap=True, width=_BAR)
+    for name in ("val", "test", *(["tokens/s"] if width >= _WIDE else []), "time"):
+        table.add_column(name, **right)  # pyright: ignore[reportArgumentType]
+    return table
+
+
+def _cells(job: Job, standing: Standing, now: float, width: int) -> list[RenderableType]:
+    seconds = standing.seconds(now)
+    running = standing.state == State.running
+    bar = ProgressBar(1.0, standing.progress, _BAR) if running else ""
+    speed = f"{standing.tokens_per_second:,.0f}" if standing.tokens_per_second else ""
+    return [
+        _line(job.name),
+        str(job.seed),
+        Text(standing.state.value, _STYLES[standing.state]),
+        f"{standing.epoch}/{standing.epochs}" if standing.epoch else "",
+        bar,
+        _accuracy(standing.val_accuracy),
+        _accuracy(standing.test_accuracy),
+        *([speed] if width >= _WIDE else []),
+        "" if seconds is None else str(timedelta(seconds=int(seconds))),
+    ]
+
+
+def _accuracy(share: float | None) -> str:
+    return "" if share is None else f"{share:.4f}"
+
+
+def _summary(standings: list[Standing], left: float | None) -> str:
+    counts = Counter(standing.state for standing in standings)
+    done = counts[State.done] + counts[State.done_before]
+    words = [f"{done} of {len(standings)} done"]
+    words += [f"{counts[s]} {s.value}" for s in (State.failed, State.diverged) if counts[s]]
+    words += [f"{counts[s]} {s.value}" for s in (State.running, State.waiting) if counts[s]]
+    if counts[State.running] or counts[State.waiting]:
+        words.insert(1, "time left not known yet" if left is None else f"{_about(left)} left")
+    return ", ".join(words)
+
+
+def _about(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "under a minute"
+    return f"about {minutes} min" if minutes < 100 else f"about {seconds / 3600:.1f} h"
+
+
+def _reasons(jobs: list[Job], standings: list[Standing]) -> list[Text]:
+    """A line for each of the first failures."""
+    failed = [
+        _line(f"{job.name} seed {job.seed}: {standing.reason}", "red")
+        for job, standing in zip(jobs, standings, strict=True)
+        if standing.reason
+    ]
+    return failed[:_MOST_REASONS]
+
+
+def _line(text: str, style: str = "") -> Text:
+    """A text of anybody's as one line: nothing in it is markup or moves the cursor."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return Text(plain, style, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,114 @@
+"""Model x split -> a row per review, and what the rows add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, softmax
+from sklearn.metrics import roc_auc_score
+
+from pipeline.data.reviews import Head, Reviews
+from pipeline.tokens.encoding import EncodedSplit
+from pipeline.training.loop import Forward, losses, read_logits
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """predictions: a row per review; metrics: name without the split -> value, all finite."""
+
+    predictions: pd.DataFrame
+    metrics: dict[str, float]
+
+
+def evaluate(
+    forward: Forward,
+    split: EncodedSplit,
+    heads: tuple[Head, ...],
+    batch_size: int,
+    length_edges: list[int],
+    reviews: Reviews,
+) -> Evaluation:
+    """Answers, probabilities and metrics of a model on a split."""
+    logits = read_logits(forward, split, heads, batch_size)
+    return evaluate_logits(logits, split, heads, length_edges, reviews)
+
+
+def evaluate_logits(
+    logits: list[np.ndarray],
+    split: EncodedSplit,
+    heads: tuple[Head, ...],
+    length_edges: list[int],
+    reviews: Reviews,
+) -> Evaluation:
+    """The same, of logits <float>[n, outputs] for each head, whoever gave them.
+
+    Columns of the predictions: review_id; for the first head label, predicted and probability (of
+    `classes[1]` where there are two classes, else of the class predicted), for further heads the same
+    behind the head's name; correct (every head right); length (words of the uncut review); kept_length
+    (tokens read); and the traits of the reviews where they have any.
+    """
+    table = pd.DataFrame({"review_id": split.review_ids})
+    correct = np.ones(len(split), dtype=bool)
+    metrics: dict[str, float] = {}
+    for number, (head, values) in enumerate(zip(heads, logits, strict=True)):
+        prefix = "" if number == 0 else f"{head.name}_"
+        labels, probabilities = split.labels[:, number], _probabilities(values)
+        predicted = probabilities.argmax(axis=1)
+        shown = probabilities[:, 1] if head.outputs == 1 else probabilities.max(axis=1)
+        table[f"{prefix}label"] = np.array(head.classes, dtype=object)[labels]
+        table[f"{prefix}predicted"] = np.array(head.classes, dtype=object)[predicted]
+        table[f"{prefix}probability"] = shown
+        correct &= predicted == labels
+        suffix = f"/{head.name}" if len(heads) > 1 else ""
+        metrics |= _head_metrics(labels, probabilities, suffix)
+    table["correct"] = correct
+    table["length"] = split.words
+    table["kept_length"] = split.lengths
+    if reviews.traits is not None:
+        table = pd.concat([table, reviews.traits.reset_index(drop=True)], axis=1)
+    metrics["accuracy"] = float(correct.mean())
+    metrics["loss"] = float(losses(split.labels, logits, heads).mean())
+    metrics |= _accuracy_by_length(table, length_edges)
+    return Evaluation(table, metrics)
+
+
+def length_bands(edges: list[int]) -> list[tuple[int, int | None, str]]:
+    """Each band's first length, last length (None: no end) and name, such as `length_400_799`."""
+    lows = [0, *edges]
+    highs: list[int | None] = [*(edge - 1 for edge in edges), None]
+    return [
+        (low, high, f"length_{low}_{high}" if high is not None else f"length_{low}_up")
+        for low, high in zip(lows, highs, strict=True)
+    ]
+
+
+def _accuracy_by_length(table: pd.DataFrame, edges: list[int]) -> dict[str, float]:
+    metrics = {}
+    for low, high, name in length_bands(edges):
+        inside = (table.length >= low) & (table.length <= (np.inf if high is None else high))
+        if inside.any():
+            metrics[f"accuracy/{name}"] = float(table.correct[inside].mean())
+    return metrics
+
+
+def _probabilities(logits: np.ndarray) -> np.ndarray:
+    """Of every class, <float>[n, classes]."""
+    logits = logits.astype(np.float64)
+    if logits.shape[1] == 1:
+        positive = expit(logits[:, 0])
+        return np.stack([1 - positive, positive], axis=1)
+    return np.asarray(softmax(logits, axis=1))
+
+
+def _head_metrics(labels: np.ndarray, probabilities: np.ndarray, suffix: str) -> dict[str, float]:
+    """Accuracy, and ROC AUC (one against the rest, for more than two classes) where it is defined."""
+    metrics = {}
+    classes = probabilities.shape[1]
+    if suffix:
+        metrics[f"accuracy{suffix}"] = float(np.mean(probabilities.argmax(axis=1) == labels))
+    if len(np.unique(labels)) == classes:
+        scores = probabilities[:, 1] if classes == 2 else probabilities
+        metrics[f"roc_auc{suffix}"] = float(roc_auc_score(labels, scores, multi_class="ovr"))
+    return metrics

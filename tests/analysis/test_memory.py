@@ -1,0 +1,414 @@
+"""Probe tables with known answers -> Memory, and what the page makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.memory import Memory, remember
+from pipeline.config.schema import CONTROL
+from pipeline.data.lexicon import LESSON
+from pipeline.report import answer, control, inside, lesson, memory, quiz
+from pipeline.report.cells import MISSING, rows_of
+from tests.analysis.test_comparison import make_tracked
+from tests.analysis.test_fading import make_gates, make_retention
+from tests.report.test_page import HOSTILE, Page, report
+
+REVIEWS = 200
+DISTANCES = [25, 50, 100, 200, 400, 800]
+LENGTHS = [10, 25, 50, 100, 200, 400]
+HALF_LIVES = {"lstm": np.inf, "gru": 150.0, "simple_rnn": 30.0, CONTROL: np.inf}
+CONTEXTS = {"lstm": 200, "gru": 100, "simple_rnn": 25, CONTROL: 400}
+
+
+def _rows(run_id: str, condition: str, distance: int | None, margin: np.ndarray) -> pd.DataFrame:
+    count = len(margin)
+    truth = np.where(np.arange(count) % 2, "pos", "neg")
+    other = np.where(np.arange(count) % 2, "neg", "pos")
+    return pd.DataFrame(
+        {
+            "run_id": run_id,
+            "review_id": [f"test/{number}" for number in range(count)],
+            "condition": condition,
+            "distance": pd.array([distance] * count, dtype="Int64"),
+            "agrees": margin > 0,
+            "correct": margin > 0,
+            "label": truth,
+            "predicted": np.where(margin > 0, truth, other),
+            "margin": margin,
+        }
+    )
+
+
+def make_distance(run_id: str, half_life: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Margins of 2 on average that halve after so many words, whichever side these are on."""
+    own = 2 + rng.normal(0, 0.3, REVIEWS)
+    parts = [_rows(run_id, "plain", 0, own)]
+    for side in ("after", "before", "both"):
+        for distance in DISTANCES:
+            parts.append(_rows(run_id, side, distance, own * 0.5 ** (distance / half_life)))
+    coin = rng.permutation(np.where(np.arange(REVIEWS) % 2, 1.0, -1.0))
+    parts.append(_rows(run_id, "alone", 800, coin))
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_context(run_id: str, context: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Right on nine in ten from `context` tokens on, on seven in ten below."""
+    order = rng.permutation(REVIEWS)
+
+    def margins(share: float) -> np.ndarray:
+        return np.where(order < share * REVIEWS, 1.0, -1.0)
+
+    parts = [_rows(run_id, "whole", None, margins(0.9))]
+    for end in ("tail", "head"):
+        parts += [
+            _rows(run_id, end, length, margins(0.9 if length >= context else 0.7))
+            for length in LENGTHS
+        ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_probes(runs: pd.DataFrame, seed: int = 0) -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng(seed)
+    names = list(zip(runs.run_id, runs.architecture, strict=True))
+    return {
+        "distance": pd.concat([make_distance(r, HALF_LIVES[n], rng) for r, n in names]),
+        "context": pd.concat([make_context(r, CONTEXTS[n], rng) for r, n in names]),
+    }
+
+
+def make_quiz(run_id: str, reach: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Both answers right on nine in ten of the texts with up to `reach` words after, then on a fifth."""
+    distance = np.arange(REVIEWS) * 4
+    right = rng.random(REVIEWS) < np.where(distance <= reach, 0.9, 0.2)
+    table = _rows(run_id, "test", 0, np.where(right, 1.0, -1.0)).assign(
+        distance=distance,
+        distractors=np.arange(REVIEWS) % 3,
+        contradicted=np.arange(REVIEWS) % 2 == 0,
+        sentiment_correct=right,
+        subject_correct=right | (rng.random(REVIEWS) < 0.3),
+    )
+    lesson = table.head(20).assign(
+        condition="lesson", review_id=[f"lesson-{number}" for number in range(20)], distractors=0
+    )
+    return pd.concat([table, lesson], ignore_index=True)
+
+
+def make_lesson(runs: pd.DataFrame) -> pd.DataFrame:
+    words = LESSON.replace(",", " ,").replace(".", " .").split()
+    shown = pd.DataFrame({"place": range(len(words)), "word": words, "unknown": False})
+    parts = []
+    for number, row in enumerate(rows_of(runs)):
+        chance = np.linspace(0.5, 0.1 + 0.01 * number, len(words))
+        parts.append(
+            shown.assign(
+                run_id=row.run_id, measure="answer", head="sentiment", name="positive", value=chance
+            )
+        )
+        if row.architecture != "simple_rnn":
+            gate = {"name": "forget gate", "layer": 1, "direction": "forward"}
+            parts.append(shown.assign(run_id=row.run_id, measure="gate", value=1 - chance, **gate))
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_runs(**counts: int) -> pd.DataFrame:
+    names = [name for name, count in counts.items() for _ in range(count)]
+    return pd.DataFrame({"run_id": [f"run{n}" for n in range(len(names))], "architecture": names})
+
+
+def _remember(runs: pd.DataFrame, probes: dict[str, pd.DataFrame]) -> Memory:
+    found = remember(probes, runs, np.random.default_rng(0))
+    assert found is not None
+    return found
+
+
+def _reach(found: Memory, architecture: str, measure: str) -> Any:
+    rows = found.reaches
+    rows = rows[(rows.architecture == architecture) & (rows.measure == measure)]
+    assert len(rows) == 1
+    return next(rows_of(rows))
+
+
+@pytest.fixture(scope="module")
+def found() -> Memory:
+    runs = make_runs(lstm=3, gru=3, simple_rnn=3)
+    return _remember(runs, make_probes(runs))
+
+
+@pytest.mark.parametrize("side", ["after", "before", "both"])
+def test_a_half_life_is_the_one_that_was_made(found: Memory, side: str) -> None:
+    gru = _reach(found, "gru", f"half_life_{side}")
+    # Between 100 and 200 the curve is taken as straight: a little beyond the exponential's 150.
+    assert 145 < gru.value < 160
+    assert gru.low <= gru.value <= gru.high
+    assert 25 < _reach(found, "simple_rnn", f"half_life_{side}").value < 35
+    lstm = _reach(found, "lstm", f"half_life_{side}")
+    assert np.isinf(lstm.value)
+    assert not lstm.rises
+
+
+@pytest.mark.parametrize("end", ["tail", "head"])
+def test_an_effective_context_is_the_one_that_was_made(found: Memory, end: str) -> None:
+    for name in ("lstm", "gru", "simple_rnn"):
+        assert _reach(found, name, f"effective_{end}").value == CONTEXTS[name]
+
+
+def test_what_is_no_better_than_chance_has_nothing_to_lose() -> None:
+    runs = make_runs(gru=2)
+    probes = make_probes(runs)
+    rng = np.random.default_rng(1)
+    for table in probes.values():
+        table["margin"] = rng.permutation(np.where(np.arange(len(table)) % 2, 1.0, -1.0))
+        table["correct"] = table.margin > 0
+    found = _remember(runs, probes)
+    assert found.reaches.value.isna().all()
+    shown = [memory.shown_reach(row) for row in rows_of(found.reaches)]
+    assert set(shown) == {"nothing to lose"}
+
+
+def test_seeds_that_disagree_widen_the_interval() -> None:
+    runs = make_runs(gru=3)
+    alike = make_probes(runs)
+    rng = np.random.default_rng(0)
+    lives = zip(runs.run_id, (80.0, 150.0, 280.0), strict=True)
+    apart = {"distance": pd.concat([make_distance(run, life, rng) for run, life in lives])}
+    narrow, wide = (
+        _reach(_remember(runs, probes), "gru", "half_life_after") for probes in (alike, apart)
+    )
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
+
+
+def test_runs_that_were_asked_something_else_are_left_out_and_named() -> None:
+    runs = make_runs(gru=3)
+    probes = make_probes(runs)
+    distance = probes["distance"]
+    other = (distance.run_id == "run2") & (distance.condition == "after")
+    probes["distance"] = distance[~other]
+    found = _remember(runs, probes)
+    curves = found.curves[found.curves.probe == "distance"]
+    assert set(curves.runs) == {2}
+    assert set(found.curves[found.curves.probe == "context"].runs) == {3}
+    assert any("run2" in note and "distance probe" in note for note in found.notes)
+
+
+def test_no_probes_no_memory() -> None:
+    assert remember({}, make_runs(gru=1), np.random.default_rng(0)) is None
+
+
+def make_probed() -> TrackedRuns:
+    """A sweep with the control beside it, and every probe."""
+    tracked = make_tracked(seeds=3, reviews=400)
+    own = tracked.predictions[tracked.predictions.run_id == tracked.runs.run_id.iloc[0]]
+    right = np.random.default_rng(5).random(len(own)) < 0.8
+    flipped = np.where(own.label == "pos", "neg", "pos")
+    control_answers = own.assign(
+        run_id=CONTROL, correct=right, predicted=np.where(right, own.label, flipped)
+    )
+    row = tracked.runs.iloc[:1].assign(
+        run_id=CONTROL, architecture=CONTROL, seed=0, fingerprint=CONTROL
+    )
+    row["cell"] = pd.NA
+    runs = pd.concat([tracked.runs, row], ignore_index=True)
+    probes = make_probes(runs) | {"lesson": make_lesson(tracked.runs)}
+    rng = np.random.default_rng(7)
+    asked = zip(tracked.runs.run_id, tracked.runs.architecture, strict=True)
+    probes["quiz"] = pd.concat([make_quiz(run, CONTEXTS[name], rng) for run, name in asked])
+    gated = tracked.runs[tracked.runs.architecture != "simple_rnn"]
+    probes["gates"] = make_gates({run: [2.0, 5.0, 40.0] for run in gated.run_id})
+    fading = {"lstm": 20.0, "gru": 8.0, "simple_rnn": 2.0}
+    half_lives = dict(zip(tracked.runs.run_id, tracked.runs.architecture.map(fading), strict=True))
+    states = make_retention(half_lives)
+    answers = states.assign(kind="logit", head="sentiment")
+    probes["retention"] = pd.concat([states, answers], ignore_index=True)
+    predictions = pd.concat([tracked.predictions, control_answers], ignore_index=True)
+    return replace(tracked, runs=runs, predictions=predictions, probes=probes)
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison, Page]:
+    folder = tmp_path_factory.mktemp("probed") / "imdb"
+    return folder, *report(make_probed(), folder)
+
+
+def test_every_probe_has_its_figures(probed: tuple[Path, Comparison, Page]) -> None:
+    folder, _, page = probed
+    drawn = {path.stem for path in (folder / "figures").glob("*.svg")}
+    assert {
+        *("distance_after", "distance_before", "distance_both", "context_tail", "context_head"),
+        *("above_control", "quiz", "retention_logit", "retention_state", "time_constants"),
+        *("lesson_answer", "lesson_gates"),
+    } <= drawn
+    assert page.count("figure") == len(drawn)
+
+
+def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, page = probed
+    assert comparison.memory is not None
+    row = _reach(comparison.memory, "gru", "half_life_after")
+    assert f"{memory.shown_reach(row)} for gru" in page.text
+    alone = comparison.memory.curves.query("condition == 'alone'")
+    assert alone.commonest.between(0.5, 0.6).all()  # answers that follow a coin
+    assert f"in this share of readings: {100 * alone.commonest.min():.1f}% of" in page.text
+    (reader,) = memory.answer_reader(comparison)
+    assert reader.take == "Beyond 800 words: lstm"
+    assert memory.shown_reach(row) in reader.because
+    assert CONTROL not in reader.take + reader.because
+    reach = pd.read_csv(probed[0] / "reach.csv")
+    assert len(reach) == len(comparison.memory.reaches)
+
+
+def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
+    """One network errs more the more words there are; the others' answers do not depend on them."""
+    tracked = make_probed()
+    distance = tracked.probes["distance"].reset_index(drop=True)
+    rng = np.random.default_rng(0)
+    doublings = np.log2(distance.distance.to_numpy(dtype=float) + 1)
+    simple = distance.run_id.isin(tracked.runs.run_id[tracked.runs.architecture == "simple_rnn"])
+    distance["correct"] = rng.random(len(distance)) < np.where(simple, 0.95 - 0.03 * doublings, 0.9)
+    probed = replace(tracked, probes={**tracked.probes, "distance": distance})
+    comparison = compare(probed, np.random.default_rng(0), replicates=100)
+    assert comparison.memory is not None
+    trends = comparison.memory.trends["after"]
+    slopes = trends.slopes.set_index("architecture")
+    assert (trends.short, trends.long) == (0, 800)
+    assert slopes.slope_high["simple_rnn"] < 0
+    assert slopes.slope_low["lstm"] < 0 < slopes.slope_high["lstm"]
+    assert slopes.at_long["simple_rnn"] == pytest.approx(0.95 - 0.03 * np.log2(801), abs=0.06)
+    gaps = trends.gaps.set_index(["architecture_a", "architecture_b"]).p_holm
+    assert gaps["lstm", "simple_rnn"] < 0.05 < gaps["gru", "lstm"]
+    after = next(one for one in memory.draw_memory(comparison) if one.name == "distance_after")
+    assert "over simple_rnn goes from" in after.sentence
+    titles = [title for title, _ in memory.trend_tables(comparison)]
+    assert "As the neutral words after double" in titles
+    assert "As the last tokens read double" in titles
+
+
+def test_a_slope_that_nothing_gives_is_missing_with_its_interval() -> None:
+    """Those of the fixture are right at every distance."""
+    comparison = compare(make_probed(), np.random.default_rng(0), replicates=100)
+    (table,) = [t for title, t in memory.trend_tables(comparison) if "words after" in title]
+    assert {cell.text for cell in table.rows[0][1:]} == {MISSING}
+
+
+def test_a_review_read_under_many_conditions_counts_once() -> None:
+    """Answers that depend on the review alone are as uncertain as over one reading of each."""
+    tracked = make_probed()
+    distance = tracked.probes["distance"].reset_index(drop=True)
+    right = np.random.default_rng(0).random(REVIEWS) < 0.8
+    distance["correct"] = right[distance.review_id.str.removeprefix("test/").astype(int)]
+    found = _remember(
+        tracked.runs[["run_id", "architecture"]], {**tracked.probes, "distance": distance}
+    )
+    slopes = found.trends["after"].slopes
+    slope = next(rows_of(slopes[slopes.architecture == "lstm"]))
+    share = right.mean()
+    width = 2 * 1.96 * np.sqrt(share * (1 - share) / REVIEWS)
+    assert slope.slope == pytest.approx(0, abs=1e-6)
+    assert slope.at_long_high - slope.at_long_low == pytest.approx(width, rel=0.05)
+
+
+def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
+    tracked = make_probed()
+    distance = tracked.probes["distance"].copy()
+    simple = tracked.runs.run_id[tracked.runs.architecture == "simple_rnn"]
+    guessing = distance.run_id.isin(simple)
+    coin = np.random.default_rng(3).permutation(np.where(np.arange(guessing.sum()) % 2, 1.0, -1.0))
+    distance.loc[guessing, "margin"] = coin
+    still = distance.run_id.isin(tracked.runs.run_id[tracked.runs.architecture == "gru"])
+    distance.loc[still, "margin"] = 2.0
+    probed = replace(tracked, probes={**tracked.probes, "distance": distance})
+    comparison = compare(probed, np.random.default_rng(0), replicates=100)
+    (reader,) = memory.answer_reader(comparison)
+    assert "Every network" not in reader.take
+    assert "simple_rnn" not in reader.take
+    assert "No margin that could be lost is shown of simple_rnn" in reader.because
+
+
+def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
+    probed: tuple[Path, Comparison, Page],
+) -> None:
+    _, comparison, _ = probed
+    assert comparison.memory is not None
+    reaches = comparison.memory.reaches.assign(value=[60.0] * len(comparison.memory.reaches))
+    ours = (reaches.measure == "half_life_both") & (reaches.question == "")
+    for high, said in ((90.0, "by the architecture"), (200.0, "whose is more cannot be told")):
+        reaches.loc[ours, ["value", "low", "high"]] = [200.0, 150.0, 300.0]
+        reaches.loc[ours & (reaches.architecture == "gru"), ["value", "low", "high"]] = [
+            60,
+            40,
+            high,
+        ]
+        changed = replace(comparison, memory=replace(comparison.memory, reaches=reaches))
+        (reader,) = memory.answer_reader(changed)
+        assert reader.take == f"60 to 200 words, {said}"
+
+
+def test_the_cheapest_is_held_against_the_control(probed: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, _ = probed
+    assert comparison.control is not None
+    for seconds, lead, said in ((0.1, -0.1, True), (1e6, -0.1, False), (0.1, 0.1, False)):
+        run = comparison.control.run.assign(train_seconds=seconds)
+        leads = comparison.control.leads.assign(ci_low=lead)
+        control = replace(comparison.control, run=run, leads=leads)
+        budget = answer.readers(replace(comparison, control=control))[-1]
+        assert budget.asks == "The smallest budget"
+        assert ("No network at all costs less" in budget.because) == said
+
+
+def test_the_control_is_beside_the_networks_and_none_of_them(
+    probed: tuple[Path, Comparison, Page],
+) -> None:
+    _, comparison, page = probed
+    assert CONTROL not in set(comparison.summary.architecture)
+    assert comparison.control is not None
+    own = next(rows_of(comparison.control.scores[comparison.control.scores.along == "all"]))
+    assert own.accuracy == pytest.approx(0.8, abs=0.05)
+    lead = comparison.control.leads
+    lead = next(rows_of(lead[(lead.along == "all") & (lead.architecture == "lstm")]))
+    lstm = comparison.summary.accuracy[comparison.summary.architecture == "lstm"].item()
+    assert lead.difference == pytest.approx(lstm - own.accuracy)
+    assert lead.ci_low < lead.difference < lead.ci_high
+    buttons = [a["value"] for tag, a in page.elements if tag == "button"]
+    assert buttons[-1] == CONTROL
+    assert f"{CONTROL}, is right on {100 * own.accuracy:.1f}%" in page.text
+
+
+def test_without_probes_and_control_the_page_says_what_is_missing(tmp_path: Path) -> None:
+    comparison, page = report(make_tracked(seeds=2, reviews=200), tmp_path / "report")
+    assert comparison.memory is comparison.fading is comparison.control is None
+    assert "The order-free control is not tracked" in page.text
+    assert memory.answer_reader(comparison) == []
+    assert not (tmp_path / "report" / "reach.csv").exists()
+
+
+def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, _ = probed
+    for figure in [
+        *memory.draw_memory(comparison),
+        *quiz.draw_quiz(comparison),
+        *control.draw_leads(comparison),
+        *inside.draw_inside(comparison),
+        *lesson.draw_lesson(comparison),
+    ]:
+        figure.chart.to_dict(validate=True)
+
+
+def test_hostile_text_in_probes_stays_text(tmp_path: Path) -> None:
+    tracked = make_probed()
+    lesson = tracked.probes["lesson"].assign(head=HOSTILE)
+    answers = lesson.measure == "answer"
+    lesson.loc[answers, "name"] = HOSTILE
+    runs = tracked.runs.assign(architecture=tracked.runs.architecture.replace("gru", HOSTILE))
+    hostile = replace(tracked, runs=runs, probes={**tracked.probes, "lesson": lesson})
+    _, page = report(hostile, tmp_path / "report")
+    assert page.count("img") == 0
+    assert page.count("script") == 4
+    assert HOSTILE in page.text
+    names = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
+    assert "lesson_answer.svg" in names

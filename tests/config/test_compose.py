@@ -1,0 +1,371 @@
+"""What a configuration may hold, and what a person is told when it holds something else."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from factories import ROOT, small_run
+
+from pipeline.config import fingerprint as fingerprint_module
+from pipeline.config.compose import (
+    as_plain,
+    build,
+    check,
+    control_of,
+    from_plain,
+    may_hold,
+    register_schemas,
+    without_effect,
+)
+from pipeline.config.fingerprint import code_fingerprint, fingerprint, probe_fingerprint
+from pipeline.config.schema import (
+    CONTROL,
+    AddingConfig,
+    Cell,
+    CsvConfig,
+    Device,
+    ForgetBias,
+    Keep,
+    ProbeConfig,
+    RunConfig,
+)
+from pipeline.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("architecture__units", 0),
+        ("architecture__dropout", 1.0),
+        ("tokenizer__max_length", 0),
+        ("train__learning_rate", float("nan")),
+        ("train__learning_rate", float("inf")),
+        ("train__learning_rate", 0.0),
+        ("train__learning_rate", -1e-3),
+        ("data__validation_fraction", 0.0),
+        ("data__length_edges", [100, 100]),
+        ("data__length_edges", [0, 10]),
+        ("name", "../elsewhere"),
+        ("seed", -1),
+        ("device__threads", 0),
+        ("architecture__recurrent_parameters", 0),
+        ("architecture__chrono_steps", 1),
+        ("train__max_seconds", 0.0),
+        ("train__max_seconds", float("inf")),
+        ("tuned", ["units"]),
+        ("tuned", ["learning_rate", "learning_rate"]),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_it_may_hold(tmp_path, path, value):
+    key = path.replace("__", ".")
+    with pytest.raises(ConfigError) as error:
+        check(small_run(tmp_path, **{path: value}))
+    message = str(error.value)
+    shown = repr(value).replace(", ", ",")  # a list as the command line takes it
+    assert message.startswith(f"{key} is {shown}; it may hold ")
+    assert str(may_hold(key)) in message
+    assert "\n" not in message
+
+
+def test_what_does_nothing_with_the_data_is_named_where_it_was_set(tmp_path):
+    data = AddingConfig(length=9, length_edges=[7])
+    config = small_run(
+        tmp_path,
+        data=data,
+        tokenizer__keep=Keep.head,
+        train__epochs=10,
+        architecture__embedding_dim=64,
+    )
+    assert without_effect(config) == ["data.length_edges", "tokenizer.keep"]
+    assert without_effect(small_run(tmp_path, tokenizer__keep=Keep.head)) == []
+
+
+def test_a_config_survives_being_written_and_read(tmp_path):
+    config = small_run(tmp_path, seed=7, data__length_edges=[5, 9], architecture__cell=Cell.gru)
+    assert from_plain(as_plain(config)) == config
+
+
+def _built(tmp_path: Path, **changes: object) -> RunConfig:
+    return from_plain(as_plain(small_run(tmp_path, **changes)))
+
+
+def test_units_are_solved_from_the_weights_asked_for(tmp_path):
+    # 4 gates of 16 units that read 16 features, 16 units and a bias.
+    weights = 4 * 16 * (16 + 16 + 1)
+    changes = {"architecture__recurrent_parameters": weights, "architecture__embedding_dim": 16}
+    config = _built(tmp_path, **changes)
+    assert config.architecture.units == 16
+    assert from_plain(as_plain(config)) == config
+    gru = _built(tmp_path, **changes, architecture__cell=Cell.gru)
+    assert gru.architecture.units == 19
+    assert fingerprint(gru) != fingerprint(_built(tmp_path, architecture__cell=Cell.gru))
+
+
+def test_weights_that_no_units_have_are_refused_with_those_that_come_closest(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        _built(tmp_path, architecture__recurrent_parameters=100)
+    assert str(error.value) == (
+        "architecture.recurrent_parameters is 100, and no units of lstm come within 2% of it; it may "
+        "hold 88, the weights of 2 units"
+    )
+
+
+def test_the_forget_gate_is_an_lstms(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        _built(tmp_path, architecture__cell=Cell.gru, architecture__forget_bias=ForgetBias.chrono)
+    message = str(error.value)
+    assert message.startswith("architecture.forget_bias is chrono, but only an lstm")
+    assert "cell gru it may hold unit" in message
+    assert _built(tmp_path, architecture__cell=Cell.gru).architecture.chrono_steps is None
+
+
+def test_chrono_provides_for_all_that_is_read_unless_told_otherwise(tmp_path):
+    changes = {"architecture__forget_bias": ForgetBias.chrono, "tokenizer__max_length": 321}
+    assert _built(tmp_path, **changes).architecture.chrono_steps == 321
+    told = _built(tmp_path, **changes, architecture__chrono_steps=50)
+    assert told.architecture.chrono_steps == 50
+
+
+def test_a_run_is_called_by_what_is_tuned_too(tmp_path):
+    assert small_run(tmp_path).title == "lstm seed 0"
+    tuned = small_run(tmp_path, tuned=["learning_rate", "dropout"], seed=2)
+    assert tuned.title == "lstm seed 2, learning_rate 0.001, dropout 0"
+
+
+def test_every_run_on_the_same_texts_has_the_same_control(tmp_path):
+    first = control_of(small_run(tmp_path))
+    others = [
+        control_of(small_run(tmp_path, seed=3, architecture__cell=Cell.gru, train__epochs=9)),
+        _built(tmp_path, control=True, device__kind=Device.gpu, tokenizer__max_length=7),
+    ]
+    assert {fingerprint(other) for other in others} == {fingerprint(first)}
+    assert fingerprint(first) != fingerprint(control_of(small_run(tmp_path, data__seed=1)))
+    assert fingerprint(first) != fingerprint(small_run(tmp_path))
+    assert from_plain(as_plain(first)) == first
+    assert first.title == "nb_bigrams seed 0"
+    # It is trained where a sweep is launched, which on a cluster has no GPU.
+    assert {other.device.kind for other in others} == {Device.cpu}
+
+
+def test_the_controls_name_is_its_own_and_numbers_have_none(tmp_path):
+    with pytest.raises(ConfigError, match=r"architecture\.name is nb_bigrams"):
+        _built(tmp_path, architecture__name=CONTROL)
+    with pytest.raises(ConfigError, match="control is true, which is for texts"):
+        _built(tmp_path, control=True, data=AddingConfig())
+
+
+LEAGUES = ("equal_units", "equal_parameters", "equal_time")
+NINE = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
+
+
+def _league(name: str, *overrides: str) -> tuple[list[RunConfig], dict[str, str]]:
+    """The configuration of every architecture of a league, and what it sweeps over."""
+    from hydra import compose, initialize_config_dir
+
+    register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        chosen = [f"experiment={name}", *overrides]
+        tree = compose("config", overrides=chosen, return_hydra_config=True)
+        params = dict(tree.hydra.sweeper.params)
+        names = params["architecture"].split(",")
+        trees = [compose("config", overrides=[*chosen, f"architecture={one}"]) for one in names]
+    return [build(tree) for tree in trees], params
+
+
+@pytest.mark.parametrize("name", LEAGUES)
+def test_every_league_tunes_the_same_grid_and_differs_in_what_it_holds_equal(name):
+    configs, params = _league(name)
+    _, first = _league(LEAGUES[0])
+    assert params == first
+    assert sorted(config.architecture.name for config in configs) == NINE
+    assert {config.name for config in configs} == {name}
+    assert all(config.tuned == ["learning_rate"] for config in configs)
+    assert {config.data.kind for config in configs} == {"imdb"}
+    assert _league(name, "data=clauses")[0][0].data.kind == "clauses"
+
+
+def test_the_weights_of_equal_parameters_agree_within_two_percent_with_each_other():
+    weights = [
+        config.architecture.recurrent_layers.count_weights(config.architecture.units)
+        for config in _league("equal_parameters")[0]
+    ]
+    assert max(weights) / min(weights) < 1.02
+
+
+def test_equal_time_ends_by_its_seconds_alone_one_run_at_a_time():
+    for config in _league("equal_time")[0]:
+        assert config.train.max_seconds == 240
+        assert min(config.train.epochs, config.train.patience) == 1000
+        assert (config.device.workers, config.device.threads) == (1, 1)
+
+
+def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp_path):
+    base = fingerprint(small_run(tmp_path))
+    for change in (
+        {"seed": 1},
+        {"architecture__units": 9},
+        {"train__learning_rate": 2e-3},
+        {"data__seed": 1},
+        {"tokenizer__max_length": 9},
+        {"architecture__forget_bias": ForgetBias.zero},
+        {"train__max_seconds": 5.0},
+    ):
+        assert fingerprint(small_run(tmp_path, **change)) != base
+    for change in (
+        {"name": "other"},
+        {"rerun": True},
+        {"device__threads": 2},
+        {"device__workers": 2},
+        {"tracking__uri": "http://127.0.0.1:1"},
+        {"root": "elsewhere"},
+        {"data__length_edges": [7]},
+        {"tuned": ["learning_rate"]},
+    ):
+        assert fingerprint(small_run(tmp_path, **change)) == base
+
+
+@pytest.fixture
+def copied_sources(tmp_path, monkeypatch) -> Iterator[Path]:
+    """A copy of the package, whose code the fingerprints count in place of the package's own."""
+    copy = tmp_path / "sources"
+    shutil.copytree(fingerprint_module._SOURCES, copy)
+    monkeypatch.setattr(fingerprint_module, "_SOURCES", copy)
+    fingerprint_module._with_imports.cache_clear()
+    yield copy
+    fingerprint_module._with_imports.cache_clear()
+
+
+def test_comments_docstrings_and_places_leave_a_fingerprint_alone(tmp_path, copied_sources):
+    base = fingerprint(small_run(tmp_path))
+    file = copied_sources / "models" / "fused" / "scan.py"
+    original = file.read_text()
+    tree = ast.parse(original)
+    assert ast.get_docstring(tree)
+    bare = ast.unparse(ast.Module(tree.body[1:], []))  # without comments and the first docstring
+    file.write_text(f'"""Something else."""\n# A comment.\n{bare}\n')
+    assert fingerprint(small_run(tmp_path)) == base
+    moved = file.rename(copied_sources / "through_time.py")
+    for other in copied_sources.rglob("*.py"):
+        text = other.read_text()
+        other.write_text(text.replace("pipeline.models.fused.scan", "pipeline.through_time"))
+    fingerprint_module._with_imports.cache_clear()
+    assert moved.exists()
+    assert fingerprint(small_run(tmp_path)) == base
+
+
+@pytest.mark.parametrize(
+    ("place", "old", "new"),
+    [
+        ("models/fused/cells.py", "idle=(100, 0, 0)", "idle=(99, 0, 0)"),
+        ("training/loop.py", "epoch = len(self.records) + 1", "epoch = len(self.records) + 2"),
+        ("tokens/encoding.py", "import json", "import json, math"),
+    ],
+)
+def test_changed_code_changes_a_fingerprint(tmp_path, copied_sources, place, old, new):
+    base = fingerprint(small_run(tmp_path))
+    text = (copied_sources / place).read_text()
+    assert old in text
+    (copied_sources / place).write_text(text.replace(old, new))
+    assert fingerprint(small_run(tmp_path)) != base
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["analysis/curves", "analysis/fading", "tokens/encoding", "models/fused/scan", "probes/trace"],
+)
+def test_the_probes_count_all_that_decides_their_tables(copied_sources, name):
+    base = probe_fingerprint(ProbeConfig())
+    file = copied_sources / f"{name}.py"
+    file.write_text(f"{file.read_text()}\nADDED = 1\n")
+    assert probe_fingerprint(ProbeConfig()) != base
+
+
+def test_a_fingerprint_of_a_module_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match=r"pipeline\.nothing"):
+        code_fingerprint({}, ["pipeline.nothing"])
+
+
+def test_a_table_counts_by_its_content_not_by_its_place(tmp_path):
+    def with_table(name: str, content: str) -> str:
+        (tmp_path / name).write_text(content)
+        return fingerprint(small_run(tmp_path, data=CsvConfig(path=str(tmp_path / name))))
+
+    assert with_table("a.csv", "text,label\nx,1\n") == with_table("b.csv", "text,label\nx,1\n")
+    assert with_table("a.csv", "text,label\nx,1\n") != with_table("c.csv", "text,label\ny,1\n")
+
+
+def _compare(*overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "experiments.compare", *overrides],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["architecture.units=0"], ["architecture.units", "0", "at least 1"]),
+        (["architecture.units=many"], ["architecture.units", "many", "at least 1"]),
+        (["architecture.unit=3"], ["unknown key architecture.unit", "architecture.units"]),
+        (["+architecture.unit=3"], ["unknown key architecture.unit"]),
+        (["+surprise=3"], ["unknown key surprise"]),
+        (["architecture=transformer"], ["architecture", "transformer", "stacked_bi_lstm"]),
+        (["architecture.cell=LSTM"], ["architecture.cell", "LSTM", "simple_rnn"]),
+        (["experiment=nope"], ["experiment", "nope", "quickstart"]),
+        (["data=csv"], ["data.path", "not set"]),
+        (["data=csv", "data.path=no-such.csv"], ["data.path", "no-such.csv", "CSV or Parquet"]),
+        (["data.length_edges=[3,2]"], ["data.length_edges", "[3,2]", "rise"]),
+        (["data.path=my.csv"], ["data.path", "data=csv"]),
+        (["data=null"], ["data", "leave it out"]),
+        (["-m", "name=a,b"], ["name", "several values"]),
+        (["data=adding", "data.length=1"], ["data.length", "1", "at least 2"]),
+        (["data.length=100"], ["data.length", "data=adding"]),
+        (["experiment=adding", "data.max_steps=5,6"], ["data", "several values"]),
+        (["nonsense"], ["nonsense", "name=value"]),
+        (["tuned=[units]"], ["tuned", "units", "learning_rate"]),
+        (["architecture.recurrent_parameters=5"], ["recurrent_parameters", "5", "2%", "lstm"]),
+        (["-m", "architecture=lstm,gru", "seed=0,-1"], ["seed", "-1"]),
+        (["experiment=quickstart", "train.epochs=0"], ["train.epochs", "0", "at least 1"]),
+    ],
+)
+def test_a_wrong_configuration_ends_with_one_line_and_status_2_before_tensorflow(overrides, words):
+    done = _compare(*overrides)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
+    assert done.returncode == 2
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("Configuration: ")
+    for word in words:
+        assert word in lines[0]
+    # What takes seconds to import is not touched: that is what keeps the answer quick.
+    for module in ("tensorflow", "keras", "mlflow", "pandas"):
+        assert f" {module}\n" not in done.stderr
+
+
+@pytest.mark.parametrize(("kind", "on_gpu"), [("cpu", False), ("gpu", True), ("auto", False)])
+def test_runs_are_one_at_a_time_on_a_gpu_and_one_on_each_core_elsewhere(kind, on_gpu, monkeypatch):
+    from hydra import compose, initialize_config_dir
+
+    from pipeline.config import compose as composition
+
+    monkeypatch.setattr(composition, "available_cores", lambda: 7)
+    monkeypatch.setattr(composition, "has_gpu", lambda: False)
+    composition.register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        tree = compose("config", overrides=[f"device.kind={kind}"])
+    assert composition.build(tree).device.workers == (1 if on_gpu else 7)
+
+
+def test_help_shows_the_choices_and_how_it_ends():
+    done = _compare("--help")
+    assert done.returncode == 0
+    for word in ("experiment=imdb", "stacked_bi_lstm", "learning_rate", "Exit status"):
+        assert word in done.stdout

@@ -1,0 +1,202 @@
+"""Texts from every source: cleaned, split without leaks, and refused with a way out."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config.schema import ClausesConfig, CsvConfig, ImdbConfig
+from pipeline.data import tfds as imdb
+from pipeline.data.cleaning import clean_text
+from pipeline.data.reviews import Reviews, drop_leaks, load_reviews
+from pipeline.errors import DataError
+
+
+def test_clean_text_takes_breaks_and_entities_out():
+    assert clean_text("Good.<br /><br>Very &amp; truly\n good&#33;") == "Good. Very & truly good!"
+
+
+def _reviews(*texts: str) -> Reviews:
+    ids = np.array([f"x-{number}" for number in range(len(texts))])
+    return Reviews(ids, list(texts), np.zeros((len(texts), 1), dtype=np.int32))
+
+
+def test_what_stands_in_test_or_repeats_is_dropped_from_train_alone(caplog):
+    caplog.set_level("INFO")
+    kept = drop_leaks(_reviews("a", "b", "a", "c", "b"), _reviews("c", "d", "d"))
+    assert kept.texts == ["a", "b"]
+    assert list(kept.ids) == ["x-0", "x-1"]
+    assert "1 reviews that stand in test, 2 repeats" in caplog.text
+    assert "1 repeated" in caplog.text
+
+
+def _table(tmp_path, content: str | bytes, name: str = "my.csv", **settings) -> CsvConfig:
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return CsvConfig(path=str(path), **settings)
+
+
+def _rows(count: int = 60, labels: str = "ab") -> str:
+    lines = [f'"text, number {row}",{labels[row % len(labels)]}' for row in range(count)]
+    return "\n".join(lines) + "\n"
+
+
+def test_a_table_becomes_stratified_splits_in_any_number_of_labels(tmp_path):
+    splits = load_reviews(_table(tmp_path, "text,label\n" + _rows(90, "abc")))
+    assert splits.heads[0].classes == ("a", "b", "c")
+    assert [len(split) for _, split in splits.named()] == [64, 8, 18]
+    assert np.bincount(splits.test.labels[:, 0]).tolist() == [6, 6, 6]
+    ids = np.concatenate([split.ids for _, split in splits.named()])
+    assert len(set(ids)) == 90
+
+
+def test_the_seed_of_the_data_draws_the_splits(tmp_path):
+    config = _table(tmp_path, "text,label\n" + _rows())
+    first, again = load_reviews(config), load_reviews(config)
+    assert first.fingerprint == again.fingerprint
+    config.seed = 1
+    assert load_reviews(config).fingerprint != first.fingerprint
+
+
+def test_a_test_file_is_kept_whole_and_its_columns_may_be_named(tmp_path):
+    tested = _table(tmp_path, "what,how\n" + _rows(20), "test.csv")
+    config = _table(
+        tmp_path,
+        "what,how\n" + _rows(80),
+        test_path=tested.path,
+        text_column="what",
+        label_column="how",
+    )
+    splits = load_reviews(config)
+    assert len(splits.test) == 20
+    assert len(splits.train) + len(splits.validation) == 60  # 20 stand in test too
+    assert splits.heads[0].name == "how"
+
+
+def test_parquet_is_read_like_csv(tmp_path):
+    frame = pd.DataFrame({"text": [f"text {row}" for row in range(60)], "label": [0, 1] * 30})
+    frame.to_parquet(tmp_path / "my.parquet")
+    splits = load_reviews(CsvConfig(path=str(tmp_path / "my.parquet")))
+    assert splits.heads[0].classes == ("0", "1")
+
+
+def test_words_that_look_like_missing_values_are_texts(tmp_path):
+    splits = load_reviews(_table(tmp_path, "text,label\nNA,a\nnull,b\n" + _rows()))
+    texts = [text for _, split in splits.named() for text in split.texts]
+    assert {"NA", "null"} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("words,label\n" + _rows(), ["row 1", "'text'", "data.text_column"]),
+        ("text,label\nfine,a\n  ,b\n" + _rows(), ["row 3", "'text'", "empty"]),
+        ("text,label\nfine,a\nfine too,\n" + _rows(), ["row 3", "'label'", "empty"]),
+        ("text,label\n" + _rows(20, "a"), ["'label'", "'a'", "two label values"]),
+        ("text,label\none, two, three,a\n" + _rows(), ["cannot be read as CSV"]),
+        ("text,label\nfine,a\none, two, three,a\n" + _rows(), ["cannot be read as CSV", "line 3"]),
+        ("", ["cannot be read as CSV"]),
+        ("text,label\n", ["no rows"]),
+        (b"text,label\nfine,a\ncaf\xe9,b\n", ["row 3", "'text'", "UTF-8"]),
+        (b"text,label\nfine,\xff\n", ["row 2", "'label'", "UTF-8"]),
+        ("text,label\nfine,a\n\n\n,b\n", ["row 5", "'text'", "empty"]),
+        ("text,label\nfine,a\n".encode("utf-16"), ["UTF-8"]),
+        ("text,label\na,x\nb,y\nc,x\n", ["cannot cut a test split", "more texts"]),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_with_file_row_and_column(tmp_path, content, words):
+    config = _table(tmp_path, content)
+    with pytest.raises(DataError) as error:
+        load_reviews(config)
+    for word in [config.path, *words] if "cut" not in words[0] else words:
+        assert word in str(error.value)
+
+
+def test_a_test_label_that_train_lacks_is_refused_with_its_row(tmp_path):
+    tested = _table(tmp_path, "text,label\nfine,a\nodd,z\n", "test.csv")
+    config = _table(tmp_path, "text,label\n" + _rows(), test_path=tested.path)
+    with pytest.raises(DataError, match=r"test\.csv, row 3, column 'label': the label 'z'"):
+        load_reviews(config)
+
+
+def test_generated_texts_carry_both_labels_and_their_traits():
+    config = ClausesConfig(train_size=200, validation_size=100, test_size=100, max_distance=20)
+    splits = load_reviews(config)
+    assert [head.name for head in splits.heads] == ["sentiment", "subject"]
+    assert splits.test.labels.shape == (100, 2)
+    assert splits.test.traits is not None
+    assert len(splits.test.traits) == 100
+    assert splits.fingerprint == load_reviews(config).fingerprint
+
+
+def test_imdb_is_read_where_tfds_prepared_it(tfds_dir, caplog):
+    caplog.set_level("INFO")
+    splits = load_reviews(ImdbConfig(data_dir=str(tfds_dir)))
+    assert len(splits.test) == 25_000
+    # Of the 96 repeats and 123 leaks of the published texts two more repeat once cleaned.
+    assert "123 reviews that stand in test, 98 repeats" in caplog.text
+    assert len(splits.train) + len(splits.validation) == 25_000 - 123 - 98
+    assert abs(splits.validation.labels.mean() - 0.5) < 0.01
+    assert not any("<br" in text for text in splits.train.texts)
+
+
+def test_imdb_is_read_once_for_the_same_files(tfds_dir, tmp_path, monkeypatch):
+    config = ImdbConfig(data_dir=str(tfds_dir))
+    first = load_reviews(config, tmp_path)
+
+    def read_again(*_):
+        raise RuntimeError("read again")
+
+    monkeypatch.setattr(imdb, "_read", read_again)
+    again = load_reviews(config, tmp_path)
+    assert again.fingerprint == first.fingerprint
+    assert again.test.texts == first.test.texts
+    np.testing.assert_array_equal(again.train.labels, first.train.labels)
+    assert again.train.labels.dtype == np.int32
+    for file in (tmp_path / "reviews").glob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:1000])  # damaged
+    with pytest.raises(RuntimeError, match="read again"):
+        load_reviews(config, tmp_path)
+
+
+def test_who_may_not_take_the_lock_of_another_person_reads_what_is_prepared(tfds_dir, monkeypatch):
+    def foreign(lock_file):
+        raise PermissionError(f"{lock_file} is another person's")
+
+    monkeypatch.setattr(imdb, "FileLock", foreign)
+    parts = imdb.read_imdb(ImdbConfig(data_dir=str(tfds_dir)), ["test"])
+    assert [len(part.texts) for part in parts] == [25_000]
+
+
+def test_imdb_is_read_anew_when_its_files_change(tmp_path, monkeypatch):
+    prepared = tmp_path / "imdb_reviews-train.tfrecord"
+    splits = {"train": SimpleNamespace(filepaths=[str(prepared)])}
+    builder = SimpleNamespace(info=SimpleNamespace(splits=splits))
+    monkeypatch.setattr(imdb, "_prepared", lambda _: builder)
+
+    def read(_, part: str) -> imdb.ImdbPart:
+        return imdb.ImdbPart([f"{part} {prepared.read_text()}"], np.array([1], np.int32))
+
+    monkeypatch.setattr(imdb, "_read", read)
+    for text in ("once", "again", "a third time"):
+        prepared.write_text(text)
+        (part,) = imdb.read_imdb(ImdbConfig(), ["train"], tmp_path / "cache")
+        assert part.texts == [f"train {text}"]
+
+
+def test_a_failed_download_names_the_ways_out_and_leaves_nothing(tmp_path, monkeypatch):
+    import requests
+
+    def unreachable(*_, **__):
+        raise requests.ConnectionError("no route to the host")
+
+    monkeypatch.setattr(requests, "head", unreachable)
+    folder = tmp_path / "deep" / "tfds"
+    with pytest.raises(DataError) as error:
+        load_reviews(ImdbConfig(data_dir=str(folder)))
+    for word in ("no route", str(folder), "data.data_dir", "TFDS_DATA_DIR", "data=clauses"):
+        assert word in str(error.value)
+    assert list(tmp_path.iterdir()) == []

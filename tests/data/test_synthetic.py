@@ -1,0 +1,188 @@
+"""The generated corpus: what it promises of balance, and where a bag of words must fail."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.config.schema import ClausesConfig
+from pipeline.data.lexicon import SENTIMENT_WORDS, SENTIMENTS, SUBJECT_NOUNS, SUBJECTS
+from pipeline.data.synthetic import GeneratedTexts, generate_texts
+
+_NOUNS = {noun for nouns in SUBJECT_NOUNS.values() for noun in nouns}
+_OPINIONS = {
+    word for kinds in SENTIMENT_WORDS.values() for words in kinds.values() for word in words
+}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+(?:'\w+)*", text.lower())
+
+
+@pytest.fixture(scope="module")
+def train() -> GeneratedTexts:
+    return generate_texts(ClausesConfig(), 4_000, np.random.default_rng(0), distance_exponent=3.0)
+
+
+@pytest.fixture(scope="module")
+def test() -> GeneratedTexts:
+    return generate_texts(ClausesConfig(), 2_400, np.random.default_rng(1))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    size=st.integers(1, 80),
+    max_distance=st.integers(0, 60),
+    distractor_fraction=st.floats(0, 0.99),
+    contradicted_fraction=st.floats(0, 0.99),
+    exponent=st.sampled_from([1.0, 3.0]),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_traits_say_what_the_text_holds(
+    size: int,
+    max_distance: int,
+    distractor_fraction: float,
+    contradicted_fraction: float,
+    exponent: float,
+    seed: int,
+) -> None:
+    config = ClausesConfig(
+        max_distance=max_distance,
+        distractor_fraction=distractor_fraction,
+        contradicted_fraction=contradicted_fraction,
+    )
+    made = generate_texts(config, size, np.random.default_rng(seed), distance_exponent=exponent)
+    assert len(made.texts) == len(made.sentiments) == len(made.subjects) == len(made.traits) == size
+    assert made.sentiments.dtype == made.subjects.dtype == np.int32
+    for number, text in enumerate(made.texts):
+        trait = made.traits.iloc[number]
+        before, evidence, after = text.partition(trait["evidence"])
+        assert evidence
+        assert len(_words(after)) == len(after.split()) == trait["distance"] <= max_distance
+        named = [word for word in _words(before + after) if word in _NOUNS]
+        noun, own = trait["deciding_words"].split()
+        assert noun in SUBJECT_NOUNS[SUBJECTS[made.subjects[number]]]
+        assert {noun, own} <= set(_words(evidence))
+        assert len(named) == trait["distractors"] <= 3
+        assert not set(named) & set(SUBJECT_NOUNS[SUBJECTS[made.subjects[number]]])
+        held = [SENTIMENTS[_sentiment_of(word)] for word in _words(text) if word in _OPINIONS]
+        assert sorted(held) == (
+            ["negative", "positive"]
+            if trait["contradicted"]
+            else [SENTIMENTS[made.sentiments[number]]]
+        )
+        assert _sentiment_of(own) == made.sentiments[number]
+
+
+def _sentiment_of(word: str) -> int:
+    return int(any(word in words for words in SENTIMENT_WORDS["positive"].values()))
+
+
+def test_same_generator_state_gives_the_same_texts() -> None:
+    texts = [generate_texts(ClausesConfig(), 60, np.random.default_rng(5)).texts for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert texts[0] != generate_texts(ClausesConfig(), 60, np.random.default_rng(6)).texts
+
+
+def test_texts_read_as_sentences(test: GeneratedTexts) -> None:
+    for text in test.texts:
+        assert re.fullmatch(r"(?:[A-Z][\w,; ]*\w\. )*[A-Z][\w,; ]*\w\.", text)
+        assert not re.search(r"  | [,.;]|\ba [aeiou]|[{}|]", text)
+
+
+def test_hardly_any_sentence_is_met_twice(test: GeneratedTexts) -> None:
+    sentences = [sentence for text in test.texts for sentence in text.split(". ")]
+    assert len(set(sentences)) > 10_000
+
+
+@pytest.mark.parametrize("size", [101, 1_200])
+def test_labels_are_balanced(size: int) -> None:
+    made = generate_texts(ClausesConfig(max_distance=20), size, np.random.default_rng(0))
+    pairs = made.sentiments * len(SUBJECTS) + made.subjects
+    for labels, classes in ((made.sentiments, 2), (made.subjects, 6), (pairs, 12)):
+        counts = np.bincount(labels, minlength=classes)
+        assert np.ptp(counts) <= 1
+
+
+def test_shares_and_distances_are_those_asked_for(test: GeneratedTexts) -> None:
+    assert test.traits["contradicted"].mean() == pytest.approx(0.25)
+    assert (test.traits["distractors"] > 0).mean() == pytest.approx(0.5)
+    counts, _ = np.histogram(test.traits["distance"], bins=10, range=(0, 200))
+    assert counts == pytest.approx(240, rel=0.1)
+
+
+def test_nothing_that_is_known_of_a_text_depends_on_its_labels(test: GeneratedTexts) -> None:
+    lengths = [len(text.split()) for text in test.texts]
+    traits = test.traits[["distance", "distractors", "contradicted"]].assign(length=lengths)
+    for labels in (test.sentiments, test.subjects):
+        for name, values in traits.items():
+            groups = [values[labels == label].astype(float) for label in np.unique(labels)]
+            assert stats.kruskal(*groups).pvalue > 0.001, name
+
+
+def test_no_frequent_word_but_a_deciding_one_speaks_for_a_label(test: GeneratedTexts) -> None:
+    # What one does with a subject is part of naming it: plots are followed, music is heard.
+    deciding = _NOUNS | _OPINIONS | set("watching following studying considering hearing".split())
+    deciding |= {"listening", "to"}
+    present = pd.DataFrame([Counter(set(_words(text))) for text in test.texts]).fillna(0)
+    frequent = [word for word in present if 50 <= present[word].sum() <= len(present) - 50]
+    frequent = [word for word in frequent if word not in deciding]
+    assert len(frequent) > 200
+    for labels in (test.sentiments, test.subjects):
+        tables = [pd.crosstab(present[word], labels) for word in frequent]
+        p_values = np.array([stats.chi2_contingency(table)[1] for table in tables], float)
+        assert p_values.min() * len(frequent) > 0.01  # Bonferroni
+
+
+def _right(train: list[str], labels: np.ndarray, test: list[str], truth: np.ndarray) -> np.ndarray:
+    counter = CountVectorizer(binary=True)
+    model = LogisticRegression(C=0.3, max_iter=1_000).fit(counter.fit_transform(train), labels)
+    return model.predict(counter.transform(test)) == truth
+
+
+def test_a_bag_of_words_fails_where_it_must_and_nowhere_else(
+    train: GeneratedTexts, test: GeneratedTexts
+) -> None:
+    sentiment = _right(train.texts, train.sentiments, test.texts, test.sentiments)
+    contradicted = test.traits["contradicted"].to_numpy(bool)
+    assert sentiment[~contradicted].mean() > 0.95
+    # 600 texts: four standard errors around 1/2.
+    assert 0.42 < sentiment[contradicted].mean() < 0.58
+
+    subject = _right(train.texts, train.subjects, test.texts, test.subjects)
+    distractors = test.traits["distractors"].to_numpy()
+    assert subject[distractors == 0].mean() > 0.95
+    for count in (1, 2, 3):  # 400 texts each
+        assert subject[distractors == count].mean() == pytest.approx(1 / (count + 1), abs=0.1)
+
+    both = sentiment & subject
+    assert both.mean() < 0.7
+    assert both[contradicted & (distractors > 0)].mean() < 0.3
+
+
+def test_a_bag_of_the_deciding_words_does_not_fail(
+    train: GeneratedTexts, test: GeneratedTexts
+) -> None:
+    seen, unseen = (made.traits["deciding_words"].tolist() for made in (train, test))
+    assert _right(seen, train.sentiments, unseen, test.sentiments).mean() > 0.99
+    assert _right(seen, train.subjects, unseen, test.subjects).mean() > 0.99
+
+
+def test_an_exponent_makes_short_distances_frequent_and_keeps_the_longest(
+    train: GeneratedTexts,
+) -> None:
+    distance = train.traits["distance"]
+    assert distance.max() == 200
+    assert np.median(distance) == pytest.approx(200 * 0.5**3, abs=2)
+
+
+def test_distances_of_one_word_become_none() -> None:
+    made = generate_texts(ClausesConfig(max_distance=3), 240, np.random.default_rng(0))
+    assert set(made.traits["distance"]) == {0, 2, 3}

@@ -1,0 +1,48 @@
+"""What several tests make: a small run, and where the project stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.schema import (
+    ArchitectureConfig,
+    Cell,
+    ClausesConfig,
+    DeviceConfig,
+    ProbeConfig,
+    RunConfig,
+    TokenizerConfig,
+    TrackingConfig,
+    TrainConfig,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+# The same as overrides of the command line.
+SMALL = (
+    "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "
+    "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 name=small probe=none"
+).split()
+
+
+def small_run(folder: Path, **changes: object) -> RunConfig:
+    """A run of seconds on generated text; `changes` by attribute, such as `train__epochs=1`."""
+    config = RunConfig(
+        data=ClausesConfig(train_size=200, validation_size=100, test_size=120, max_distance=10),
+        tokenizer=TokenizerConfig(),
+        architecture=ArchitectureConfig(name="lstm", cell=Cell.lstm, units=8, embedding_dim=8),
+        train=TrainConfig(epochs=2),
+        probe=ProbeConfig(kinds=[]),
+        device=DeviceConfig(threads=1),
+        tracking=TrackingConfig(),
+        name="small",
+        root=str(folder),
+    )
+    for path, value in changes.items():
+        *parents, leaf = path.split("__")
+        target: object = config
+        for parent in parents:
+            target = getattr(target, parent)
+        setattr(target, leaf, value)
+    return config

@@ -1,0 +1,186 @@
+"""Every architecture: its shape, its parameters, its silence about padding, and its file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from factories import ROOT
+
+from pipeline.config.schema import ArchitectureConfig, Cell, ForgetBias, Readout
+from pipeline.data.reviews import Head
+from pipeline.models.architectures import build_model, count_recurrent_parameters, forward_of
+
+HEADS = (Head("sentiment", ("negative", "positive")), Head("subject", ("film", "plot", "music")))
+PRESETS = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
+GATES = {Cell.simple_rnn: 1, Cell.gru: 3, Cell.lstm: 4}
+
+
+def _preset(name: str, **changes: object) -> ArchitectureConfig:
+    values = yaml.safe_load((ROOT / "conf" / "architecture" / f"{name}.yaml").read_text())
+    values.pop("defaults")
+    values["cell"] = Cell[values["cell"]]
+    return ArchitectureConfig(**(values | changes))
+
+
+def _ids(rows: int = 4, length: int = 7, vocab_size: int = 50) -> np.ndarray:
+    return np.random.default_rng(0).integers(2, vocab_size, (rows, length)).astype(np.int32)
+
+
+def test_the_presets_are_the_nine_of_the_comparison():
+    assert (
+        sorted(
+            "simple_rnn lstm gru bi_simple_rnn bi_lstm bi_gru "
+            "stacked_simple_rnn stacked_lstm stacked_bi_lstm".split()
+        )
+        == PRESETS
+    )
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_shapes_and_parameters_are_those_of_the_literature(name):
+    config = _preset(name, units=6, embedding_dim=5)
+    model = build_model(config, 50, HEADS, 0)
+    directions = 2 if config.bidirectional else 1
+    width, expected = config.embedding_dim, 0
+    for _ in range(config.num_layers):
+        # Keras's GRU has a second bias (reset_after), as cuDNN needs it.
+        biases = 2 if config.cell == Cell.gru else 1
+        expected += directions * GATES[config.cell] * 6 * (width + 6 + biases)
+        width = directions * 6
+    assert count_recurrent_parameters(model) == expected
+    assert config.recurrent_layers.count_weights(6) == expected
+    outer = model.get_layer(f"recurrent_{config.num_layers}")
+    assert outer.output.shape == (None, directions * 6)
+    if config.num_layers > 1:
+        assert model.get_layer("recurrent_1").output.shape == (None, None, directions * 6)
+    logits = forward_of(model)(_ids(), training=False)
+    assert [tuple(part.shape) for part in logits] == [(4, 1), (4, 3)]
+
+
+def test_a_bidirectional_lstm_of_64_units_has_128_features():
+    model = build_model(_preset("bi_lstm"), 50, HEADS, 0)
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, **_: lines.append(line))
+    assert any("recurrent_1" in line and "128" in line for line in "\n".join(lines).splitlines())
+
+
+def test_there_is_nothing_but_embedding_recurrence_and_dense():
+    model = build_model(_preset("stacked_bi_lstm", dropout=0.5), 50, HEADS, 0)
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert kinds <= {"InputLayer", "Embedding", "NotEqual", "Dropout", "Bidirectional", "Dense"}
+
+
+@pytest.mark.parametrize("readout", Readout)
+@pytest.mark.parametrize("name", PRESETS)
+def test_more_padding_moves_no_logit(name, readout):
+    model = build_model(_preset(name, units=6, readout=readout), 50, HEADS, 0)
+    ids = _ids()
+    ids[1, 3:] = ids[2, 1:] = 0
+    forward = forward_of(model)
+    short = forward(ids, training=False)
+    padded = forward(np.pad(ids, ((0, 0), (0, 9))), training=False)
+    for a, b in zip(short, padded, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    alone = forward(ids[1:2, :3], training=False)
+    for a, b in zip(short, alone, strict=True):
+        np.testing.assert_allclose(a[1:2], b, atol=1e-6)
+
+
+@pytest.mark.parametrize("readout", Readout)
+def test_a_saved_model_opens_in_safe_mode_with_the_same_logits(tmp_path: Path, readout):
+    model = build_model(_preset("bi_gru", units=6, readout=readout), 50, HEADS, 0)
+    model.save(tmp_path / "model.keras")
+    loaded: Any = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    for a, b in zip(
+        forward_of(model)(_ids(), training=False),
+        forward_of(loaded)(_ids(), training=False),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_seed_draws_the_weights():
+    def weights(seed: int) -> list[np.ndarray]:
+        return build_model(_preset("gru", units=6), 50, HEADS, seed).get_weights()
+
+    assert all(np.array_equal(a, b) for a, b in zip(weights(3), weights(3), strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(weights(3), weights(4), strict=True))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_solved_units_give_a_model_of_that_many_weights(name):
+    config = _preset(name, embedding_dim=12)
+    config.units = config.recurrent_layers.solve_units(5000)
+    model = build_model(config, 50, HEADS, 0)
+    assert count_recurrent_parameters(model) == config.recurrent_layers.count_weights(config.units)
+    assert count_recurrent_parameters(model) == pytest.approx(5000, rel=0.05)
+
+
+def _biases(model: Any, units: int) -> list[np.ndarray]:
+    """The bias of each layer and direction as rows input, forget, candidate, output."""
+    cells = []
+    for layer in model.layers:
+        if layer.name.startswith("recurrent_"):
+            both = isinstance(layer, keras.layers.Bidirectional)
+            directions = (layer.forward_layer, layer.backward_layer) if both else (layer,)
+            cells += [direction.cell for direction in directions]
+    return [np.array(cell.bias).reshape(4, units) for cell in cells]
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(ForgetBias.unit, 1), (ForgetBias.zero, 0)])
+def test_the_forget_gate_begins_as_it_is_told(kind, expected):
+    model = build_model(_preset("stacked_bi_lstm", units=6, forget_bias=kind), 50, HEADS, 0)
+    assert len(_biases(model, 6)) == 4
+    for bias in _biases(model, 6):
+        np.testing.assert_array_equal(bias[1], expected)
+        np.testing.assert_array_equal(bias[[0, 2, 3]], 0)
+
+
+def _chrono(seed: int, units: int = 200) -> Any:
+    config = _preset(
+        "stacked_bi_lstm", units=units, forget_bias=ForgetBias.chrono, chrono_steps=101
+    )
+    return build_model(config, 50, HEADS, seed)
+
+
+def test_chrono_spreads_the_memories_of_the_units_over_its_steps():
+    biases = _biases(_chrono(0), 200)
+    assert len(biases) == 4
+    for bias in biases:
+        memories = np.exp(bias[1])  # uniform from 1 to 100: the mean of 200 is 50.5 +- 2
+        assert 1 <= memories.min() < 6
+        assert 95 < memories.max() <= 100
+        assert 42 < memories.mean() < 59
+        np.testing.assert_array_equal(bias[0], -bias[1])
+        np.testing.assert_array_equal(bias[2:], 0)
+    assert not np.array_equal(biases[0], biases[1])
+    assert not np.array_equal(biases[0], biases[2])
+
+
+def test_the_seed_draws_the_memories_and_nothing_but_biases_is_changed():
+    first, again, other = (
+        _biases(_chrono(3, 6), 6),
+        _biases(_chrono(3, 6), 6),
+        _biases(_chrono(4, 6), 6),
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    plain = build_model(_preset("stacked_bi_lstm", units=6), 50, HEADS, 3)
+    for ours, theirs in zip(_chrono(3, 6).weights, plain.weights, strict=True):
+        if not ours.path.endswith("/bias"):
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=ours.path)
+
+
+def test_a_saved_model_with_chrono_biases_names_nothing_of_ours(tmp_path: Path):
+    model = _chrono(0, 6)
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        assert "rnn_vs_lstm" not in file.read("config.json").decode()
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(_biases(model, 6), _biases(loaded, 6))

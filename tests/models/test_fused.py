@@ -1,0 +1,248 @@
+"""The fused execution is the Keras model: the same logits, the same gradients, whatever it is fed."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.config.schema import ArchitectureConfig, Cell, ForgetBias, Readout
+from pipeline.data.adding import draw_sequences
+from pipeline.data.reviews import Head
+from pipeline.models.architectures import build_model, build_regressor, forward_of
+from pipeline.models.fused import FusedAdam, fuse
+
+VOCAB_SIZE = 40
+HEADS = (Head("sentiment", ("neg", "pos")), Head("topic", ("a", "b", "c")))
+TOLERANCE = 1e-5
+
+LENGTHS = {
+    "mixed": [7, 1, 12, 5, 12],
+    "equal": [6, 6, 6],
+    "single_tokens": [1, 1],
+}
+
+
+def draw_tokens(lengths: list[int], seed: int = 0) -> np.ndarray:
+    """Right-padded ids; few distinct ones, so that most occur more than once."""
+    rng = np.random.default_rng(seed)
+    token_ids = rng.integers(1, VOCAB_SIZE, (len(lengths), max(lengths)), np.int32)
+    return np.where(np.arange(max(lengths)) < np.array(lengths)[:, None], token_ids, 0)
+
+
+def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]:
+    """A small model with every weight drawn anew: fresh biases are zero and would hide mistakes."""
+    config = ArchitectureConfig(name="tiny", **{"units": 8, "embedding_dim": 6, **settings})
+    model = build_model(config, VOCAB_SIZE, HEADS, seed)
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
+    return model, config
+
+
+def differentiate(
+    model: Any, forward: Any, token_ids: np.ndarray, training: bool = False
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The logits and, for every trainable weight, the gradient of a mean that weighs each logit."""
+    weights = [weight.value for weight in model.trainable_variables]
+    pulls = [
+        np.random.default_rng(1).normal(0, 1, (len(token_ids), head.outputs)) for head in HEADS
+    ]
+
+    @tf.function(autograph=False)
+    def run(token_ids: Any) -> Any:
+        with tf.GradientTape() as tape:
+            logits = forward(token_ids, training=training)
+            total = tf.add_n(
+                [tf.reduce_mean(a * np.float32(b)) for a, b in zip(logits, pulls, strict=True)]
+            )
+        gradients = tape.gradient(total, weights)
+        return logits, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    logits, gradients = run(tf.constant(token_ids))
+    return [value.numpy() for value in logits], [value.numpy() for value in gradients]
+
+
+def assert_same(model: Any, config: ArchitectureConfig, token_ids: np.ndarray) -> None:
+    logits, gradients = differentiate(model, fuse(model, config), token_ids)
+    expected_logits, expected_gradients = differentiate(model, model, token_ids)
+    for ours, theirs in zip(logits, expected_logits, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=TOLERANCE, rtol=0)
+    for weight, ours, theirs in zip(
+        model.trainable_variables, gradients, expected_gradients, strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=TOLERANCE, rtol=0, err_msg=weight.path)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
+def test_every_shape_of_batch(cell: Cell, lengths: list[int]) -> None:
+    assert_same(*make_model(cell=cell, bidirectional=True), draw_tokens(lengths))
+
+
+@pytest.mark.parametrize(
+    ("cell", "bidirectional", "num_layers", "readout"),
+    [
+        combination
+        for combination in itertools.product(Cell, (False, True), (1, 2), Readout)
+        if combination[3] == Readout.last or combination[1] != (combination[2] == 1)
+    ],
+)
+def test_every_architecture(
+    cell: Cell, bidirectional: bool, num_layers: int, readout: Readout
+) -> None:
+    model, config = make_model(
+        cell=cell, bidirectional=bidirectional, num_layers=num_layers, readout=readout
+    )
+    assert_same(model, config, draw_tokens(LENGTHS["mixed"]))
+
+
+@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
+def test_three_layers_and_long_rows(cell: Cell) -> None:
+    model, config = make_model(cell=cell, bidirectional=True, num_layers=3)
+    assert_same(model, config, draw_tokens([330, 301, 2]))
+
+
+@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
+def test_the_units_of_a_real_run(cell: Cell) -> None:
+    model, config = make_model(
+        cell=cell, bidirectional=True, units=64, embedding_dim=64, num_layers=2
+    )
+    model.set_weights([weight * 0.5 for weight in model.get_weights()])
+    assert_same(model, config, draw_tokens([40, 33, 40, 12]))
+
+
+@pytest.mark.parametrize("kind", ForgetBias, ids=lambda kind: kind.name)
+def test_the_biases_that_training_begins_with(kind: ForgetBias) -> None:
+    config = ArchitectureConfig(
+        name="tiny",
+        cell=Cell.lstm,
+        units=8,
+        num_layers=2,
+        bidirectional=True,
+        embedding_dim=6,
+        forget_bias=kind,
+        chrono_steps=300,
+    )
+    model = build_model(config, VOCAB_SIZE, HEADS, 0)
+    assert_same(model, config, draw_tokens([60, 3, 41]))
+
+
+@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
+def test_dropout_draws_what_keras_draws(cell: Cell) -> None:
+    model, config = make_model(cell=cell, bidirectional=True, num_layers=2, dropout=0.4)
+    token_ids = draw_tokens(LENGTHS["mixed"])
+    seeds = [variable for variable in model.non_trainable_variables if "seed" in variable.path]
+    start = [variable.numpy() for variable in seeds]
+    assert seeds
+    results = []
+    for forward in (fuse(model, config), model):
+        for variable, value in zip(seeds, start, strict=True):
+            variable.assign(value)
+        results.append(differentiate(model, forward, token_ids, training=True))
+    for ours, theirs in zip(*results, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, atol=TOLERANCE, rtol=0)
+    assert_same(model, config, token_ids)  # and nothing is dropped outside training
+
+
+@pytest.mark.parametrize("readout", Readout, ids=lambda readout: readout.name)
+@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
+def test_padding_moves_nothing(cell: Cell, readout: Readout) -> None:
+    model, config = make_model(cell=cell, bidirectional=True, num_layers=2, readout=readout)
+    token_ids = draw_tokens(LENGTHS["mixed"])
+    padded = np.pad(token_ids, ((0, 0), (0, 50)))
+    for ours, theirs in zip(
+        differentiate(model, fuse(model, config), token_ids),
+        differentiate(model, fuse(model, config), padded),
+        strict=True,
+    ):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("cell", "bidirectional", "num_layers", "readout"),
+    [
+        *((cell, both, 1, Readout.last) for cell in Cell for both in (False, True)),
+        *((cell, True, 2, Readout.mean) for cell in Cell),
+        (Cell.gru, False, 2, Readout.max),
+    ],
+)
+def test_sequences_of_numbers(
+    cell: Cell, bidirectional: bool, num_layers: int, readout: Readout, dropout: float
+) -> None:
+    config = ArchitectureConfig(
+        name="tiny",
+        cell=cell,
+        units=8,
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        readout=readout,
+        dropout=dropout,
+    )
+    model = build_regressor(config, 2, 0)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
+    features = draw_sequences(5, 12, rng).features
+    features[2, :4] = 0  # what a text would take for padding is read like all else
+    seeds = [variable for variable in model.non_trainable_variables if "seed" in variable.path]
+    start = [variable.numpy() for variable in seeds]
+    results = []
+    for forward in (fuse(model, config), forward_of(model)):
+        for variable, value in zip(seeds, start, strict=True):
+            variable.assign(value)
+        weights = [weight.value for weight in model.trainable_variables]
+        with tf.GradientTape() as tape:
+            (values,) = forward(tf.constant(features), training=True)
+            total = tf.reduce_mean(values[:, 0] * np.array([1, -2, 3, 0.5, 1], np.float32))
+        results.append([values, *tape.gradient(total, weights)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=TOLERANCE, rtol=0)
+
+
+def test_the_same_numbers_each_time() -> None:
+    model, config = make_model(cell=Cell.lstm, bidirectional=True, num_layers=2)
+    token_ids = draw_tokens([60] * 8)
+    first, second = (differentiate(model, fuse(model, config), token_ids) for _ in range(2))
+    for ours, theirs in zip(first, second, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_the_gradient_of_the_embedding_names_each_token_once() -> None:
+    model, config = make_model(cell=Cell.lstm)
+    token_ids = draw_tokens(LENGTHS["mixed"])
+    with tf.GradientTape() as tape:
+        logits = fuse(model, config)(tf.constant(token_ids), training=True)
+    gradient = tape.gradient(logits[0], model.get_layer("embedding").embeddings.value)
+    assert sorted(gradient.indices.numpy()) == sorted(np.unique(token_ids))
+
+
+def test_fused_adam_is_adam() -> None:
+    weights = []
+    for optimizer_class in (FusedAdam, keras.optimizers.Adam):
+        model, config = make_model(cell=Cell.lstm, readout=Readout.max)
+        forward = fuse(model, config)
+        optimizer = optimizer_class(0.01, global_clipnorm=0.1)
+        optimizer.build(model.trainable_variables)
+
+        @tf.function(autograph=False)
+        def step(token_ids: Any, model=model, forward=forward, optimizer=optimizer) -> None:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(
+                    tf.add_n([tf.reduce_sum(a**2, 1) for a in forward(token_ids)])
+                )
+            optimizer.apply(
+                tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+            )
+
+        for number in range(10):
+            step(tf.constant(draw_tokens([8, 5, 8], seed=number)))
+        weights.append(model.get_weights())
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-6, rtol=0)

@@ -1,0 +1,49 @@
+"""The lesson's sentence as networks read it, which every run keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pipeline.config.schema import ProbeConfig
+from pipeline.data.lexicon import LESSON
+from pipeline.probes import Skipped
+from pipeline.probes.lesson import read_lesson
+from pipeline.report.cells import rows_of
+from tests.probes.test_retention import PRESETS, make_subject, read_preset
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_word_has_the_answer_up_to_there_and_the_gates_of_each_layer(name: str) -> None:
+    config = read_preset(name, units=6, embedding_dim=5)
+    subject = make_subject(config)
+    result = read_lesson(subject, ProbeConfig())
+    head, *further = subject.heads
+    answers = result.table[result.table.measure == "answer"]
+    assert set(answers["head"]) == {head.name, *(one.name for one in further)}
+    answers = answers[answers["head"] == head.name]
+    assert "".join(answers.word) == LESSON.replace(" ", "")
+    assert set(answers.name) == {head.classes[1]}
+    for row in rows_of(answers[answers.place % 5 == 0]):
+        read = LESSON[: _end_of(row.place, list(answers.word))]
+        logits = subject.reader.read([read])[0]
+        assert row.value == pytest.approx(1 / (1 + np.exp(-logits[0, 0])), abs=1e-4)
+    gates = result.table[result.table.measure == "gate"]
+    gated = 0 if "simple_rnn" in name else config.num_layers * (1 + config.bidirectional)
+    assert len(gates) == gated * len(answers)
+    assert gates.value.between(0, 1).all()
+
+
+def _end_of(place: int, words: list[str]) -> int:
+    end = 0
+    for word in words[: place + 1]:
+        end = LESSON.index(word, end) + len(word)
+    return end
+
+
+def test_what_has_no_inside_is_skipped() -> None:
+    subject = make_subject(read_preset("lstm", units=6, embedding_dim=5))
+    with pytest.raises(Skipped, match="no inside"):
+        read_lesson(dataclasses.replace(subject, network=None), ProbeConfig())

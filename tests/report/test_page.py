@@ -1,0 +1,414 @@
+"""The page: whole, opened with no network, careful with its words, and safe with others' text."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.selection import Tuning
+from pipeline.errors import ReportError
+from pipeline.report import answer, figures, look, write_report
+from pipeline.report.cells import rows_of
+from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
+
+
+class Page(HTMLParser):
+    """What a browser would find: elements with their attributes, and the text of a few of them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[str] = []
+        self.scripts: list[str] = []
+        self._open: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if "script" in self._open:
+            self.scripts.append(data)
+        elif "style" not in self._open:
+            self.text += data
+        if self._open and re.fullmatch("h[1-6]", self._open[-1]):
+            self.headings.append(f"{self._open[-1]} {data}")
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.elements)
+
+
+def report(tracked: TrackedRuns, folder: Path) -> tuple[Comparison, Page]:
+    comparison = compare(tracked, np.random.default_rng(0), replicates=100)
+    path = write_report(comparison, tracked, folder)
+    return comparison, Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison, Page]:
+    folder = tmp_path_factory.mktemp("reports") / "quickstart"
+    tracked = make_tracked(two_heads=True, reviews=600, experiment="quickstart")
+    return folder, *report(tracked, folder)
+
+
+def test_the_contracts_files_and_columns(quickstart: tuple[Path, Comparison, Page]) -> None:
+    folder, _, _ = quickstart
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {"index.html", "report.md", "runs.csv", "by_length.csv", "pairwise.csv"} <= names
+    assert {"figures/by_distance.svg", "figures/by_length.svg"} <= names
+    runs = pd.read_csv(folder / "runs.csv")
+    assert {
+        *("run_id", "architecture", "seed", "status", "parameters", "units", "test_accuracy"),
+        *("val_accuracy", "best_epoch", "train_seconds", "tokens_per_second"),
+    } <= set(runs.columns)
+    by_length = pd.read_csv(folder / "by_length.csv")
+    assert list(by_length.columns[:7]) == [
+        *("architecture", "length_low", "length_high", "reviews", "accuracy", "ci_low", "ci_high")
+    ]
+    pairs = pd.read_csv(folder / "pairwise.csv")
+    assert list(pairs.columns[:8]) == [
+        *("architecture_a", "architecture_b", "difference", "ci_low", "ci_high", "p_value"),
+        *("p_holm", "verdict"),
+    ]
+
+
+def test_the_page_fetches_nothing(quickstart: tuple[Path, Comparison, Page]) -> None:
+    _, _, page = quickstart
+    for tag, attributes in page.elements:
+        for name in ("src", "srcset", "poster", "data", "action"):
+            assert name not in attributes, (tag, attributes)
+        if tag in {"link", "iframe", "object", "embed", "img", "base"}:
+            pytest.fail(f"<{tag}> may fetch something")
+
+
+def test_the_page_can_be_read_by_its_headings(quickstart: tuple[Path, Comparison, Page]) -> None:
+    _, _, page = quickstart
+    levels = [int(heading[1]) for heading in page.headings]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_figure_has_words_and_numbers(quickstart: tuple[Path, Comparison, Page]) -> None:
+    folder, _, page = quickstart
+    figures = page.count("figure")
+    assert figures == len(list((folder / "figures").glob("*.svg"))) >= 6
+    labelled = [a for tag, a in page.elements if a.get("role") == "img" and a.get("aria-label")]
+    assert len(labelled) == figures
+    assert page.count("figcaption") == figures
+    assert page.count("summary") == page.count("details") >= figures
+
+
+def test_every_seed_is_shown(quickstart: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, page = quickstart
+    for run in rows_of(comparison.runs):
+        assert f"{100 * run.test_accuracy:.1f}" in page.text
+        assert str(run.run_id)[:8] in page.text
+
+
+def test_numbers_in_the_answer_are_those_of_the_summary(
+    quickstart: tuple[Path, Comparison, Page],
+) -> None:
+    _, comparison, page = quickstart
+    best = comparison.summary.iloc[0]
+    assert f"{best.architecture} has both answers right on {100 * best.accuracy:.1f}%" in page.text
+
+
+HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">&\'</style>{{ 7 * 7 }}'
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    tracked = make_tracked(seeds=2, reviews=300)
+    name = f"lstm {HOSTILE}"
+    runs = tracked.runs.assign(versions=HOSTILE, device=HOSTILE, git_commit=HOSTILE, data=HOSTILE)
+    runs["architecture"] = runs.architecture.replace("lstm", name)
+    runs["cell"] = HOSTILE
+    runs.loc[runs.architecture == "gru", ["status", "failure"]] = ["failed", HOSTILE]
+    predictions = tracked.predictions.assign(label=HOSTILE, predicted=HOSTILE)
+    predictions = predictions[predictions.run_id.isin(runs.run_id[runs.status == "finished"])]
+    sweep = replace(tracked.sweep, tracking_uri=HOSTILE, provenance=((HOSTILE, HOSTILE),))
+    hostile = replace(tracked, experiment=HOSTILE, runs=runs, predictions=predictions, sweep=sweep)
+    _, page = report(hostile, tmp_path / "report")
+    assert page.count("img") == 0
+    assert page.count("script") == 4
+    assert not any("alert(1)" in text and "<" in text for text in page.scripts[:2])
+    assert HOSTILE in page.text
+    buttons = [a["value"] for tag, a in page.elements if tag == "button"]
+    assert name in buttons
+    specs = json.loads(page.scripts[0])
+    assert name in json.dumps(specs).encode().decode("unicode_escape")
+    for svg in (tmp_path / "report" / "figures").glob("*.svg"):
+        assert "<script" not in svg.read_text()
+        assert "<img" not in svg.read_text()
+    markdown = (tmp_path / "report" / "report.md").read_text()
+    assert "<script" not in markdown
+    assert "<img" not in markdown
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_words_are_careful_with_few_seeds(seeds: int, tmp_path: Path) -> None:
+    comparison, page = report(make_tracked(("lstm", "gru"), seeds, 400), tmp_path / "report")
+    verdicts = set(comparison.pairwise.verdict)
+    assert verdicts == {"not enough runs"}
+    assert ("one seed" if seeds == 1 else "2 seeds cannot tell") in page.text
+    assert "is better than gru" not in page.text
+    assert "is better than lstm" not in page.text
+
+
+def test_a_small_budget_does_not_buy_what_merely_could_not_be_judged() -> None:
+    comparison = compare(make_tracked(seeds=1), np.random.default_rng(0), replicates=50)
+    quickest = comparison.cost.train_seconds.where(
+        comparison.cost.architecture != "simple_rnn", 1.0
+    )
+    comparison = replace(comparison, cost=comparison.cost.assign(train_seconds=quickest))
+    budget = answer.readers(comparison)[-1]
+    assert budget.asks == "The smallest budget"
+    assert "simple_rnn" not in budget.take
+
+
+def test_one_architecture_has_nobody_to_beat(tmp_path: Path) -> None:
+    _, page = report(make_tracked(("lstm",), 1, 200), tmp_path / "report")
+    assert "no other architecture" in page.text
+
+
+def test_nothing_finished_gives_a_page_that_says_why(tmp_path: Path) -> None:
+    tracked = make_tracked(("lstm", "gru"), 2, 200)
+    runs = tracked.runs.assign(status="failed", failure="no memory left")
+    empty = pd.DataFrame()
+    _, page = report(
+        replace(tracked, runs=runs, predictions=empty, history=empty), tmp_path / "report"
+    )
+    assert "nothing to compare yet" in page.text
+    assert page.text.count("no memory left") >= 4
+    assert "Run again" not in page.text
+    assert page.count("figure") == 0
+
+
+def test_a_few_texts_that_all_have_right_make_nobody_better() -> None:
+    tracked = make_tracked(reviews=30)
+    right = tracked.predictions.assign(correct=True)
+    comparison = compare(replace(tracked, predictions=right), np.random.default_rng(0))
+    assert set(comparison.pairwise.verdict) == {"not enough runs"}
+    assert "as much as any" in answer.headline(comparison)
+
+
+def test_who_has_learnt_nothing_is_not_recommended() -> None:
+    tracked = make_tracked(("lstm", "gru"), 2, 300)
+    wrong = np.random.default_rng(0).random(len(tracked.predictions)) < 0.5
+    given = tracked.predictions.assign(correct=wrong)
+    comparison = compare(replace(tracked, predictions=given), np.random.default_rng(0))
+    assert "no network is shown to have learnt the task." in answer.headline(comparison)
+    assert "The smallest budget" not in [reader.asks for reader in answer.readers(comparison)]
+
+
+def test_a_leader_with_a_single_seed_left_says_so() -> None:
+    tracked = make_tracked(seeds=2, reviews=300)
+    lost = (tracked.runs.architecture == "lstm") & (tracked.runs.seed == 0)
+    runs = tracked.runs.assign(status=tracked.runs.status.mask(lost, "diverged"))
+    kept = tracked.predictions[~tracked.predictions.run_id.isin(runs[lost].run_id)]
+    comparison = compare(
+        replace(tracked, runs=runs, predictions=kept), np.random.default_rng(0), replicates=50
+    )
+    assert answer.headline(comparison).startswith("lstm is right")
+    assert "the most of all, with a single seed." in answer.headline(comparison)
+    (_, _, own), (_, _, beside) = answer.describe_leagues([comparison, replace(comparison)])
+    assert "diverged" not in own  # its page says so elsewhere
+    assert "1 run diverged: lstm seed 0." in beside
+
+
+def test_a_diverged_run_is_named_before_the_figures(tmp_path: Path) -> None:
+    tracked = make_tracked(seeds=2, reviews=300)
+    runs = tracked.runs.copy()
+    lost = (runs.architecture == "simple_rnn") & (runs.seed == 0)
+    runs.loc[lost, ["status", "failure"]] = ["diverged", "loss is not finite in epoch 2"]
+    kept = tracked.predictions[~tracked.predictions.run_id.isin(runs[lost].run_id)]
+    _, page = report(replace(tracked, runs=runs, predictions=kept), tmp_path / "report")
+    assert "1 run diverged: simple_rnn seed 0" in page.text
+    assert page.text.index("1 run diverged") < page.text.index("Accuracy on the test")
+    assert "loss is not finite in epoch 2" in page.text
+
+
+def test_missing_numbers_do_not_break_the_page(tmp_path: Path) -> None:
+    tracked = make_tracked(seeds=2, reviews=300)
+    wanted = ["run_id", "architecture", "seed", "status", "data_fingerprint", "test_accuracy"]
+    bare = replace(tracked, runs=tracked.runs[wanted], history=pd.DataFrame())
+    _, page = report(bare, tmp_path / "report")
+    assert "learning" not in " ".join(page.headings).lower()
+
+
+def test_nothing_is_lost_when_writing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "report"
+    tracked = make_tracked(("lstm",), 1, 100)
+    comparison, _ = report(tracked, folder)
+    before = (folder / "index.html").read_bytes()
+    (folder / "mine.txt").write_text("kept")
+    monkeypatch.setattr("pipeline.report.page.render_page", _fail)
+    with pytest.raises(ReportError, match="No space left"):
+        write_report(comparison, tracked, folder)
+    assert (folder / "index.html").read_bytes() == before
+    assert (folder / "mine.txt").read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def _fail(*_: object) -> str:
+    raise OSError(28, "No space left on device")
+
+
+def test_published_results_stand_beside_imdb_only(
+    tmp_path: Path, quickstart: tuple[Path, Comparison, Page]
+) -> None:
+    _, page = report(make_tracked(("lstm",), 1, 100), tmp_path / "report")
+    assert page.count("a") == 1
+    assert "Skip RNN" in page.text
+    assert "secondary" in page.text
+    assert "Skip RNN" not in quickstart[2].text
+
+
+def test_leagues_stand_side_by_side(tmp_path: Path) -> None:
+    tracked = make_tracked(("lstm", "gru"), 2, 200)
+    other = replace(tracked, experiment="equal_parameters")
+    league = compare(other, np.random.default_rng(0), replicates=50)
+    comparison = compare(tracked, np.random.default_rng(0), replicates=50)
+    path = write_report(comparison, tracked, tmp_path / "report", leagues=[league])
+    assert "equal_parameters" in Page(path.read_text(encoding="utf-8")).text
+    strange = replace(league, runs=league.runs.assign(data_fingerprint="another"))
+    with pytest.raises(ReportError, match="imdb and equal_parameters were trained on different"):
+        write_report(comparison, tracked, tmp_path / "report", leagues=[strange])
+
+
+def test_what_a_tuned_league_shows_is_said_above_a_sweep_without_tuning() -> None:
+    comparison = compare(make_tracked(("lstm", "gru"), 2, 200), np.random.default_rng(0))
+    grid = pd.DataFrame({"architecture": ["lstm", "gru"], "learning_rate": 1e-3, "chosen": True})
+    tuning = Tuning(("learning_rate",), grid)
+    first, second = comparison.summary.architecture
+    pair = {"architecture_a": first, "architecture_b": second, "verdict": "better"}
+    better = comparison.pairwise.assign(**pair)
+    league = replace(comparison, experiment="equal_units", tuning=tuning, pairwise=better)
+    (said,) = answer.where_tuning_matters(comparison, [league])
+    assert f"In equal_units, where learning_rate is chosen on validation, {first} (" in said
+    assert said.endswith(f"is shown to be better than {second}.")
+    assert answer.where_tuning_matters(league, [league]) == []
+    assert answer.where_tuning_matters(comparison, [replace(league, tuning=None)]) == []
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)//", None])
+def test_only_web_addresses_become_links(address: str | None, tmp_path: Path) -> None:
+    tracked = make_tracked(("lstm",), 1, 100)
+    tracked = replace(tracked, sweep=replace(tracked.sweep, run_url=address))
+    _, page = report(tracked, tmp_path / "report")
+    assert page.count("a") == 0
+
+
+def test_charts_are_valid_vega_lite() -> None:
+    tracked = make_tracked(two_heads=True, reviews=200)
+    comparison = compare(tracked, np.random.default_rng(0), replicates=50)
+    for figure in figures.draw(comparison, tracked.history):
+        figure.chart.to_dict(validate=True)
+
+
+# Machado, Oliveira and Fernandes 2009, IEEE TVCG 15:1291, severity 1, on linear RGB.
+VISION = {
+    "all cones": np.eye(3),
+    "no red cones": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no green cones": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no blue cones": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def _linear(colour: str) -> np.ndarray:
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def _oklab(linear: np.ndarray) -> np.ndarray:
+    """Ottosson 2020: a distance of 0.02 is about the least that can be seen."""
+    cones = np.clip(linear, 0, 1) @ np.array(
+        [
+            [0.4122214708, 0.2119034982, 0.0883024619],
+            [0.5363325363, 0.6806995451, 0.2817188376],
+            [0.0514459929, 0.1073969566, 0.6299787005],
+        ]
+    )
+    return np.cbrt(cones) @ np.array(
+        [
+            [0.2104542553, 1.9779984951, 0.0259040371],
+            [0.7936177850, -2.4285922050, 0.7827717662],
+            [-0.0040720468, 0.4505937099, -0.8086757660],
+        ]
+    )
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_colours_can_be_told_apart(vision: str, dark: bool) -> None:
+    comparison = compare(make_tracked(tuple(ARCHITECTURES), 1, 100), np.random.default_rng(0))
+    looks = look.assign_looks(comparison.summary)
+    colours = [one.dark_colour if dark else one.colour for one in looks]
+    seen = _oklab(np.stack([_linear(c) for c in colours]) @ np.transpose(VISION[vision]))
+    apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + np.eye(len(colours))
+    assert apart.min() > 0.05
+    paper = _linear(look.ON_DARK[look.PAPER] if dark else look.PAPER)
+    luminance = np.stack([_linear(c) for c in colours]) @ [0.2126, 0.7152, 0.0722] + 0.05
+    beside = paper @ [0.2126, 0.7152, 0.0722] + 0.05
+    assert (np.maximum(luminance / beside, beside / luminance) >= 3).all()
+
+
+def test_an_architecture_always_looks_the_same() -> None:
+    few = compare(make_tracked(("lstm", "gru"), 1, 100), np.random.default_rng(0))
+    many = compare(make_tracked(tuple(ARCHITECTURES), 1, 100), np.random.default_rng(0))
+    looks = {one.architecture: one for one in look.assign_looks(many.summary)}
+    assert all(looks[one.architecture] == one for one in look.assign_looks(few.summary))
+    assert len({one.colour for one in looks.values()}) == len(ARCHITECTURES)
+
+
+def test_a_standing_reads_both_sides_of_a_pair() -> None:
+    accuracy = pd.DataFrame(
+        {
+            "architecture": list("abcd"),
+            "accuracy": [0.7, 0.9, 0.89, 0.88],
+            "ci_low": 0,
+            "ci_high": 1,
+        }
+    )
+    pairs = pd.DataFrame(
+        [("a", "b", "worse"), ("b", "c", "tied"), ("d", "b", "not enough runs")],
+        columns=["architecture_a", "architecture_b", "verdict"],
+    )
+    found = answer.find_standing(accuracy, pairs)
+    assert found.leader == "b"
+    assert (found.worse, found.tied, found.unclear) == (("a",), ("c",), ("d",))
+    assert found.most == "the most of all"
+    # The same share of right answers, met on another way through the decimals.
+    again = answer.find_standing(accuracy.assign(accuracy=[0.7, 0.9, 0.9 - 1e-16, 0.88]), pairs)
+    assert again.most == "as much as any"

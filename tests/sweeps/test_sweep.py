@@ -1,0 +1,202 @@
+"""Whole programs on generated text: one run, a sweep, its failures, its report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from factories import ROOT, SMALL
+
+from pipeline.config.schema import CONTROL
+from pipeline.tracking import Store
+
+
+def _run(root: Path, *arguments: str, program: str = "compare") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"experiments.{program}", *arguments, f"root={root}"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A sweep of which half of the runs diverge and the others, and the control, finish."""
+    root = tmp_path_factory.mktemp("swept")
+    rates = "train.learning_rate=1e-3,3e38"
+    probes = "probe.kinds=[quiz,gates]"
+    return root, _run(root, "-m", *SMALL, "architecture=lstm,bi_gru", rates, probes)
+
+
+def test_a_sweep_goes_on_past_a_run_that_diverges_and_says_so_at_its_end(swept):
+    root, done = swept
+    assert done.returncode == 1
+    runs = Store(None, root, "small").runs("tags.kind = 'run'")
+    outcomes = sorted((run.data.tags["architecture"], run.data.tags["outcome"]) for run in runs)
+    assert outcomes == [
+        ("bi_gru", "diverged"),
+        ("bi_gru", "finished"),
+        ("lstm", "diverged"),
+        ("lstm", "finished"),
+        (CONTROL, "finished"),
+    ]
+    last = done.stdout.strip().splitlines()[-2:]
+    assert all("Not finished" in line and "diverged" in line for line in last)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_runs_of_a_sweep_are_nested_under_one_parent_with_the_aggregates(swept):
+    root, _ = swept
+    store = Store(None, root, "small")
+    (parent,) = store.runs("tags.kind = 'sweep'")
+    children = store.runs(f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    assert len(children) == 5
+    assert parent.info.status == "FAILED"
+    # Settings in which an architecture differs are never averaged over, so they are in its name; the
+    # control is no architecture.
+    assert {key for key in parent.data.metrics if key.startswith("mean/")} == {
+        "mean/lstm learning_rate 0.001",
+        "mean/bi_gru learning_rate 0.001",
+    }
+
+
+def test_a_finished_run_holds_all_that_was_promised(swept):
+    root, _ = swept
+    store = Store(None, root, "small")
+    (run,) = store.runs("tags.architecture = 'lstm' and tags.outcome = 'finished'")
+    artifacts = {entry.path for entry in store.client.list_artifacts(run.info.run_id)}
+    assert artifacts >= {
+        "config.yaml",
+        "model",
+        "model_summary.txt",
+        "predictions.parquet",
+        "probes",
+        "tokenizer.json",
+    }
+    probes = store.client.list_artifacts(run.info.run_id, "probes")
+    assert {entry.path for entry in probes} == {"probes/quiz.parquet", "probes/gates.parquet"}
+    for tag in ("git_commit", "versions", "device", "threads", "data_fingerprint", "fingerprint"):
+        assert run.data.tags[tag]
+    for metric in ("test/accuracy", "test/accuracy/subject", "best/val_accuracy", "memory/peak_mb"):
+        assert metric in run.data.metrics
+    path = store.client.download_artifacts(run.info.run_id, "predictions.parquet")
+    predictions = pd.read_parquet(path)
+    assert len(predictions) == 120
+    assert predictions.correct.mean() == pytest.approx(run.data.metrics["test/accuracy"])
+
+
+def test_the_control_is_trained_ahead_once_and_probed_as_far_as_it_has_an_inside(swept):
+    root, done = swept
+    store = Store(None, root, "small")
+    *networks, control = store.runs("tags.kind = 'run'")  # newest first
+    assert control.data.tags["architecture"] == CONTROL
+    ended = control.info.end_time
+    assert ended is not None
+    assert all(run.info.start_time > ended for run in networks)
+    assert done.stdout.count("without their order") == 1
+    assert control.data.tags["concurrent_runs"] == "1"
+    (probe,) = store.client.list_artifacts(control.info.run_id, "probes")
+    assert probe.path == "probes/quiz.parquet"
+
+
+def test_the_device_is_the_first_thing_said(swept):
+    _, done = swept
+    said = [line.split("  ")[-1].strip() for line in done.stdout.splitlines() if "seed 0" in line]
+    assert said[0].startswith("Computing on ")
+
+
+def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
+    root, done = swept
+    folder = root / "reports" / "small"
+    assert f"Report: {folder / 'index.html'}" in done.stdout
+    runs = pd.read_csv(folder / "runs.csv")
+    assert len(runs) == 4
+    assert runs.status.value_counts().to_dict() == {"finished": 2, "diverged": 2}
+    by_length = pd.read_csv(folder / "by_length.csv")
+    columns = "architecture length_low length_high reviews accuracy ci_low ci_high".split()
+    assert set(columns) <= set(by_length)
+    assert (folder / "pairwise.csv").exists()
+    assert "diverged" in (folder / "index.html").read_text()
+
+
+def test_a_second_launch_runs_nothing_that_is_done_and_says_so(swept):
+    root, _ = swept
+    again = _run(root, *SMALL, "architecture=lstm")
+    assert again.returncode == 0
+    assert "finished before" in again.stdout
+    assert "Epoch" not in again.stdout
+
+
+def test_the_report_is_made_again_without_training(swept):
+    root, _ = swept
+    page = root / "reports" / "small" / "index.html"
+    page.unlink()
+    done = _run(root, "name=small", program="report")
+    assert done.returncode == 0, done.stderr
+    assert page.exists()
+
+
+def test_a_second_sweep_takes_the_control_of_the_first(swept):
+    root, _ = swept
+    again = _run(root, "-m", *SMALL, "architecture=lstm")
+    assert again.returncode == 0, again.stderr
+    assert "without their order" not in again.stdout
+    (_,) = Store(None, root, "small").runs(f"tags.architecture = '{CONTROL}'")
+
+
+def test_a_report_of_nothing_says_what_to_do(tmp_path):
+    done = _run(tmp_path, "name=nothing", program="report")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Failed: nothing is tracked under 'nothing'")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_persons_own_table_goes_all_the_way(tmp_path):
+    rows = [
+        f'"a {word} evening, number {n}",{word}' for n in range(60) for word in ("fine", "dull")
+    ]
+    (tmp_path / "my.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    done = _run(
+        tmp_path,
+        "data=csv",
+        f"data.path={tmp_path / 'my.csv'}",
+        "name=mine",
+        "architecture.units=8",
+        "train.epochs=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Test accuracy" in done.stdout
+
+
+def test_data_that_cannot_be_used_ends_with_one_line_and_status_1(tmp_path):
+    (tmp_path / "my.csv").write_text("words,label\na,b\n")
+    done = _run(tmp_path, "data=csv", f"data.path={tmp_path / 'my.csv'}", "name=mine")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("Failed: ")
+    assert "no column 'text'" in done.stderr
+    assert "Traceback" not in done.stderr
+    (run,) = Store(None, tmp_path, "mine").runs()
+    assert run.info.status == "FAILED"
+
+
+def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, monkeypatch):
+    from factories import small_run
+
+    from pipeline.sweeps import isolated
+    from pipeline.sweeps.job import launcher
+
+    job = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        isolated.subprocess,
+        "Popen",
+        lambda command, **rest: real([sys.executable, "-c", job], **rest),
+    )
+    config = small_run(tmp_path)
+    word = {"parent_run_id": None, "concurrent_runs": 1, "launcher": launcher(), "lines": True}
+    (tmp_path / "sweep.json").write_text(json.dumps(word))
+    isolated.run_job(config, tmp_path, tmp_path / "0")
+    (run,) = Store.of(config).runs()
+    assert run.info.status == "FAILED"
+    assert "SIGKILL" in run.data.tags["failure"]

@@ -1,0 +1,482 @@
+"""The store: opened over versions and by many at once, written whole, and read back typed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from factories import small_run
+from mlflow.utils.validation import _validate_metric_name
+
+from pipeline.config.compose import control_of
+from pipeline.config.fingerprint import fingerprint
+from pipeline.config.schema import Cell, RunConfig
+from pipeline.errors import TrackingError
+from pipeline.tracking import (
+    RunRecorder,
+    Store,
+    SweepPlan,
+    ensure_failed,
+    is_done,
+    settle,
+    track_run,
+    track_sweep,
+)
+from pipeline.tracking.load import find_sweep, load_runs
+from pipeline.tracking.record import metric_name
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory) -> Path:
+    """A store with its tables made: that takes MLflow seconds, so tests copy the file."""
+    folder = tmp_path_factory.mktemp("store")
+    Store(None, folder, "small")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def store(empty_store, tmp_path) -> Store:
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        location = (tmp_path / "mlartifacts" / "small").as_uri()
+        connection.execute("UPDATE experiments SET artifact_location = ?", [location])
+    return Store(None, tmp_path, "small")
+
+
+def _finish(store: Store, config: RunConfig, accuracy: float, parent: str | None = None) -> str:
+    with track_run(store, config, parent) as recorder:
+        recorder.data_set("clauses", "abc123", {"train": 200}, "generated")
+        for epoch in (1, 2):
+            losses = {"train/loss": 1 / epoch, "val/accuracy": accuracy}
+            recorder.metrics(losses | {"time/epoch_seconds": 2.5}, epoch)
+        recorder.metrics({"best/epoch": 2, "test/accuracy": accuracy, "model/parameters": 10})
+        recorder.table(pd.DataFrame({"review_id": ["a"], "correct": [True]}), "predictions.parquet")
+    return recorder.run_id
+
+
+def test_a_run_is_read_back_with_its_types(store, tmp_path):
+    config = small_run(tmp_path, seed=3)
+    run_id = _finish(store, config, 0.75)
+    tracked = load_runs(store)
+    row = tracked.runs.iloc[0]
+    assert row.run_id == run_id
+    assert row.status == "finished"
+    assert row.architecture == "lstm"
+    assert (row.seed, row.units, row.best_epoch) == (3, 8, 2)
+    assert row.test_accuracy == 0.75
+    assert row.learning_rate == 1e-3
+    assert row.fingerprint == fingerprint(config)
+    assert row.data_fingerprint == "abc123"
+    assert tracked.predictions.run_id.tolist() == [run_id]
+    assert tracked.history.epoch.tolist() == [1, 2]
+    assert tracked.history.train_loss.tolist() == [1.0, 0.5]
+
+
+def test_nothing_that_is_not_finite_is_logged(store, tmp_path):
+    with track_run(store, small_run(tmp_path), None) as recorder:
+        recorder.metrics(
+            {"train/loss": float("nan"), "val/loss": float("inf"), "val/accuracy": 0.5}
+        )
+    assert set(store.client.get_run(recorder.run_id).data.metrics) == {"val/accuracy"}
+
+
+def test_parameters_are_few_flat_and_what_the_compare_page_needs(store, tmp_path):
+    run_id = _finish(store, small_run(tmp_path), 0.5)
+    params = store.client.get_run(run_id).data.params
+    assert {"architecture", "cell", "units", "seed", "learning_rate", "max_length"} <= set(params)
+    assert len(params) < 25
+    assert not any("." in key or "/" in key for key in params)
+
+
+def test_the_data_set_stands_with_its_counts(store, tmp_path):
+    run_id = _finish(store, small_run(tmp_path), 0.5)
+    (entry,) = store.client.get_run(run_id).inputs.dataset_inputs
+    assert entry.dataset.name == "clauses"
+    assert "200" in entry.dataset.profile
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "outcome"),
+    [(ValueError("too\nbad"), "FAILED", "failed"), (KeyboardInterrupt(), "KILLED", "stopped")],
+)
+def test_a_run_that_breaks_off_never_stays_running(store, tmp_path, error, status, outcome):
+    with (
+        pytest.raises(type(error)),
+        track_run(store, small_run(tmp_path), None) as recorder,
+    ):
+        raise error
+    run = store.client.get_run(recorder.run_id)
+    assert run.info.status == status
+    assert run.data.tags["outcome"] == outcome
+    assert "\n" not in run.data.tags["failure"]
+
+
+def test_what_a_dead_process_left_running_is_ended_with_its_reason(store, tmp_path):
+    config = small_run(tmp_path)
+    tags = {"kind": "run", "fingerprint": fingerprint(config)}
+    left = store.client.create_run(store.experiment_id, tags=tags)
+    ensure_failed(store, config, None, "ended by SIGKILL")
+    run = store.client.get_run(left.info.run_id)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["failure"] == "ended by SIGKILL"
+    ensure_failed(store, small_run(tmp_path, seed=9), None, "never began")
+    assert len(store.runs("attributes.status = 'FAILED'")) == 2
+
+
+def test_a_result_is_found_by_its_fingerprint(store, tmp_path):
+    config = small_run(tmp_path)
+    assert store.newest(fingerprint(config)) is None
+    with pytest.raises(ValueError, match="oops"), track_run(store, config, None):
+        raise ValueError("oops")
+    assert not is_done(store.newest(fingerprint(config)))
+    run_id = _finish(store, config, 0.5)
+    found = store.newest(fingerprint(config))
+    assert found is not None
+    assert is_done(found)
+    assert found.info.run_id == run_id
+    assert len(store.runs()) == 1  # it went on in the run that had failed
+
+
+def test_a_run_that_was_cut_off_goes_on_in_the_same_run_and_nothing_is_doubled(store, tmp_path):
+    config = small_run(tmp_path)
+    with track_run(store, config, "the first sweep") as recorder:
+        recorder.metrics({"val/accuracy": 0.25}, 1)
+        recorder.end("stopped", "stopped by hand")
+    with track_run(store, config, "the second sweep") as again:
+        again.metrics({"val/accuracy": 0.25, "time/epoch_seconds": 1.0}, 1)
+        again.metrics({"val/accuracy": 0.5}, 2)
+        assert store.client.get_run(again.run_id).info.status == "RUNNING"
+        assert "failure" not in store.client.get_run(again.run_id).data.tags
+    assert again.run_id == recorder.run_id
+    history = store.client.get_metric_history(again.run_id, "val/accuracy")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.25), (2, 0.5)]
+    assert len(store.client.get_metric_history(again.run_id, "time/epoch_seconds")) == 1
+    tags = store.client.get_run(again.run_id).data.tags
+    assert (tags["outcome"], tags["continued"]) == ("finished", "1")
+    assert tags["mlflow.parentRunId"] == "the second sweep"
+
+
+def test_rerun_begins_anew_and_what_it_leaves_decides(store, tmp_path):
+    config = small_run(tmp_path)
+    first = _finish(store, config, 0.5)
+    config.rerun = True
+    with pytest.raises(ValueError, match="oops"), track_run(store, config, None) as recorder:
+        raise ValueError("oops")
+    assert recorder.run_id != first
+    newest = store.newest(fingerprint(config))
+    assert newest is not None
+    assert newest.info.run_id == recorder.run_id
+
+
+def test_what_is_running_without_a_process_is_ended_and_what_has_one_is_left(store, tmp_path):
+    configs = [small_run(tmp_path, seed=seed) for seed in (0, 1)]
+    runs = [
+        store.client.create_run(
+            store.experiment_id, tags={"kind": "run", "fingerprint": fingerprint(config)}
+        )
+        for config in configs
+    ]
+    with store.claim(fingerprint(configs[0])) as ours:
+        assert ours
+        settle(store)
+    found = [store.client.get_run(run.info.run_id) for run in runs]
+    assert [run.info.status for run in found] == ["RUNNING", "KILLED"]
+    assert found[1].data.tags["failure"] == "cut off"
+
+
+def test_on_a_server_only_runs_begun_here_are_ended_and_gone_on_with(store, tmp_path, monkeypatch):
+    config = small_run(tmp_path)
+    tags = {"kind": "run", "fingerprint": fingerprint(config), "place": "another machine"}
+    store.client.create_run(store.experiment_id, tags=tags)
+    monkeypatch.setattr(store, "is_local", False)
+    settle(store)
+    assert store.newest(fingerprint(config)) is None
+    run_id = _finish(store, config, 0.5)
+    statuses = {run.info.run_id: run.info.status for run in store.runs()}
+    assert sorted(statuses.values()) == ["FINISHED", "RUNNING"]
+    assert statuses[run_id] == "FINISHED"
+
+
+def test_a_claim_is_for_one_at_a_time(store):
+    with store.claim("a") as first:
+        assert first
+        with store.claim("a", patience=0) as second, store.claim("b", patience=0) as other:
+            assert not second
+            assert other
+    with store.claim("a", patience=0) as again:
+        assert again
+
+
+def test_a_sweep_launched_again_goes_on_under_the_same_parent(store, tmp_path):
+    plan = SweepPlan.of([small_run(tmp_path, seed=seed) for seed in (0, 1)])
+    with track_sweep(store, plan) as first, pytest.raises(TrackingError, match="another process"):
+        track_sweep(store, plan).__enter__()
+    # Its process dies here; the same sweep, in another order, is the same sweep.
+    with track_sweep(store, SweepPlan.of([small_run(tmp_path, seed=s) for s in (1, 0)])) as second:
+        assert second.run_id == first.run_id
+        second.end("finished")
+    assert [run.info.status for run in store.runs()] == ["FINISHED"]
+
+
+def test_a_wider_sweep_takes_over_the_runs_of_the_narrower_and_leaves_those_of_others(
+    store, tmp_path
+):
+    def sweep(*seeds: int):
+        return track_sweep(store, SweepPlan.of([small_run(tmp_path, seed=seed) for seed in seeds]))
+
+    def parent_of(run_id: str) -> str:
+        return store.client.get_run(run_id).data.tags["mlflow.parentRunId"]
+
+    with sweep(0) as narrow:
+        run = _finish(store, small_run(tmp_path, seed=0), 0.5, narrow.run_id)
+    with sweep(5, 6) as other:
+        not_wanted = _finish(store, small_run(tmp_path, seed=6), 0.5, other.run_id)
+    with sweep(0, 1, 5) as wide:
+        assert parent_of(run) == wide.run_id
+        assert parent_of(not_wanted) == other.run_id
+
+
+def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp_path):
+    configs = [small_run(tmp_path, seed=seed) for seed in (0, 1, 2)]
+    with track_sweep(store, SweepPlan.of(configs)) as parent:
+        pass
+    _finish(store, small_run(tmp_path, seed=9), 0.1)  # not of this sweep
+    first = _finish(store, configs[0], 0.5, parent.run_id)
+    with pytest.raises(ValueError, match="oops"), track_run(store, configs[0], parent.run_id):
+        raise ValueError("oops")  # later than the one that finished
+    with track_run(store, configs[1], parent.run_id) as recorder:
+        recorder.end("diverged", "the loss was no longer finite")
+    tracked = load_runs(store)
+    assert tracked.runs.status.tolist() == ["finished", "diverged", "missing"]
+    assert tracked.runs.run_id[0] == first
+    assert tracked.runs.seed.tolist() == [0, 1, 2]
+    child = store.client.get_run(first)
+    assert child.data.tags["mlflow.parentRunId"] == parent.run_id
+    assert tracked.sweep.length_edges == (50, 100, 150, 200)
+
+
+def test_the_control_finished_over_the_same_data_stands_beside_a_sweep_that_has_none(
+    store, tmp_path
+):
+    network = small_run(tmp_path)
+    control = control_of(network)
+    with track_sweep(store, SweepPlan.of([network])) as sweep:
+        _finish(store, network, 0.5, sweep.run_id)
+    assert load_runs(store).runs.architecture.tolist() == ["lstm"]
+    with pytest.raises(ValueError, match="oops"), track_run(store, control, None):
+        raise ValueError("oops")
+    assert load_runs(store).runs.architecture.tolist() == ["lstm"]
+    _finish(store, control, 0.6)
+    tracked = load_runs(store)
+    assert tracked.runs.architecture.tolist() == ["lstm", "nb_bigrams"]
+    assert tracked.runs.test_accuracy.tolist() == [0.5, 0.6]
+
+
+def test_a_control_that_failed_in_a_sweep_is_among_its_runs(store, tmp_path):
+    network = small_run(tmp_path)
+    control = control_of(network)
+    with track_sweep(store, SweepPlan.of([network, control])) as sweep:
+        with (
+            pytest.raises(ValueError, match="oops"),
+            track_run(store, control, sweep.run_id),
+        ):
+            raise ValueError("oops")
+        _finish(store, network, 0.5, sweep.run_id)
+    runs = load_runs(store).runs.set_index("architecture")
+    assert runs.status.to_dict() == {"lstm": "finished", "nb_bigrams": "failed"}
+    assert "oops" in runs.failure["nb_bigrams"]
+
+
+def test_a_sweep_carries_what_it_tuned_for_the_runs_that_never_began_too(store, tmp_path):
+    configs = [
+        small_run(tmp_path, train__learning_rate=rate, tuned=["learning_rate"])
+        for rate in (1e-3, 3e-3)
+    ]
+    with track_sweep(store, SweepPlan.of(configs)) as parent:
+        run_id = _finish(store, configs[0], 0.5, parent.run_id)
+    tracked = load_runs(store)
+    assert tracked.sweep.tuned == ("learning_rate",)
+    assert tracked.runs.status.tolist() == ["finished", "missing"]
+    assert tracked.runs.learning_rate.tolist() == [1e-3, 3e-3]
+    assert store.client.get_run(run_id).info.run_name == "lstm seed 0, learning_rate 0.001"
+
+
+def test_the_newest_sweep_of_which_a_network_was_trained_on_the_same_data_is_found(store, tmp_path):
+    def sweep(*configs: RunConfig):
+        return track_sweep(store, SweepPlan.of([*configs, control_of(configs[0])]))
+
+    assert find_sweep(store, "abc123") is None
+    first, second = (small_run(tmp_path, seed=seed) for seed in (0, 1))
+    with sweep(first) as old:
+        _finish(store, control_of(first), 0.5, old.run_id)
+        assert find_sweep(store, "abc123") is None
+        _finish(store, first, 0.5, old.run_id)
+    with sweep(first, second) as new:
+        pass
+    with sweep(second):  # nothing of it has run but the control that all have
+        pass
+    assert find_sweep(store, "abc123") == new.run_id
+    assert find_sweep(store, "other") is None
+
+
+def test_a_sweep_that_was_killed_before_its_plan_stood_hides_no_run(store, tmp_path):
+    config = small_run(tmp_path)
+    with track_sweep(store, SweepPlan.of([config])) as parent:
+        run = _finish(store, config, 0.5, parent.run_id)
+    store.create_run({"kind": "sweep"}, "killed")
+    assert load_runs(store).runs.run_id.tolist() == [run]
+    assert find_sweep(store, "abc123") == parent.run_id
+
+
+def test_an_experiment_beside_is_looked_for_and_not_made(store, tmp_path):
+    assert store.beside("equal_units") is None
+    Store(None, tmp_path, "equal_units")
+    beside = store.beside("equal_units")
+    assert beside is not None
+    assert (beside.uri, beside.name) == (store.uri, "equal_units")
+    beside.client.delete_experiment(beside.experiment_id)
+    assert store.beside("equal_units") is None
+
+
+def test_an_epoch_that_the_budget_cut_short_does_not_count_for_the_time_of_one(store, tmp_path):
+    for seed, times in enumerate([(4.0, 6.0, 1.0), (3.0,)]):
+        config = small_run(tmp_path, seed=seed, train__max_seconds=11.0)
+        with track_run(store, config, None) as recorder:
+            for epoch, seconds in enumerate(times, 1):
+                recorder.metrics({"time/epoch_seconds": seconds}, epoch)
+    runs = load_runs(store).runs.set_index("seed")
+    assert runs.epoch_seconds[0] == 5.0
+    assert pd.isna(runs.epoch_seconds[1])
+    assert runs.max_seconds.tolist() == [11.0, 11.0]
+
+
+def test_what_does_nothing_is_no_parameter(store, tmp_path):
+    def params(config: RunConfig) -> dict[str, str]:
+        return store.client.get_run(_finish(store, config, 0.5)).data.params
+
+    lstm = params(small_run(tmp_path))
+    gru = params(small_run(tmp_path, architecture__cell=Cell.gru, seed=1))
+    control = params(control_of(small_run(tmp_path)))
+    assert lstm["forget_bias"] == "unit"
+    assert "forget_bias" not in gru
+    assert "None" not in {*lstm.values(), *gru.values()}
+    assert control == {"architecture": "nb_bigrams", "seed": "0", "data": "clauses"}
+
+
+def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, tmp_path):
+    from pipeline.data.reviews import Head
+    from pipeline.models.architectures import build_model
+
+    config = small_run(tmp_path, architecture__cell=Cell.gru)
+    model = build_model(config.architecture, 20, (Head("label", ("a", "b")),), 0)
+    with track_run(store, config, None) as recorder:
+        recorder.model(model)
+    folder = Path(store.client.download_artifacts(recorder.run_id, "model"))
+    loaded: Any = keras.saving.load_model(folder / "data" / "model.keras", safe_mode=True)
+    ids = np.array([[3, 4, 0]], dtype=np.int32)
+    np.testing.assert_array_equal(model(ids), loaded(ids))
+    requirements = (folder / "requirements.txt").read_text().split()
+    assert [name.split("==")[0] for name in requirements] == ["mlflow", "tensorflow", "keras"]
+
+
+def test_an_experiment_without_runs_says_what_to_do(store):
+    with pytest.raises(TrackingError, match="nothing is tracked under 'small'"):
+        load_runs(store)
+
+
+def test_a_deleted_experiment_says_what_to_do(store, tmp_path):
+    store.client.delete_experiment(store.experiment_id)
+    with pytest.raises(TrackingError, match=r"deleted in MLflow.*name="):
+        Store(None, tmp_path, "small")
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path):
+    with pytest.raises(TrackingError) as error:
+        Store("http://somebody:secret@127.0.0.1:9", tmp_path, "small", wait_seconds=0)
+    assert "http://127.0.0.1:9 does not answer" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_a_store_that_is_only_busy_is_left_where_it_is(store, tmp_path, monkeypatch):
+    def busy(*_, **__):
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(sqlite3, "connect", busy)
+    with pytest.raises(TrackingError, match="cannot be used now: database is locked"):
+        Store(None, tmp_path, "small")
+    assert list(tmp_path.glob("mlflow.db*")) == [tmp_path / "mlflow.db"]
+
+
+@pytest.mark.parametrize("left", [b"not a database at all", b""])
+def test_a_store_that_cannot_be_read_is_set_aside_and_a_new_one_begins(tmp_path, left, caplog):
+    (tmp_path / "mlflow.db").write_bytes(left)
+    store = Store(None, tmp_path, "small")
+    assert store.runs() == []
+    (kept,) = tmp_path.glob("mlflow.db.*.unreadable")
+    assert kept.read_bytes() == left
+    assert kept.name in caplog.text
+
+
+def test_a_store_of_another_version_is_kept_and_does_not_break_the_start(
+    empty_store, tmp_path, caplog
+):
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
+    assert Store(None, tmp_path, "small").runs() == []
+    assert list(tmp_path.glob("mlflow.db.*.unreadable"))
+
+
+def test_a_leftover_mlruns_folder_and_an_active_run_elsewhere_change_nothing(
+    store, tmp_path, monkeypatch
+):
+    (tmp_path / "mlruns" / "0").mkdir(parents=True)
+    (tmp_path / "mlruns" / "0" / "meta.yaml").write_text("artifact_location: elsewhere")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    run_id = _finish(store, small_run(tmp_path), 0.5)
+    assert run_id != "0" * 32
+    assert Store(None, tmp_path, "small").runs()[0].info.run_id == run_id
+
+
+def _write(folder: Path, seed: int, start) -> None:
+    start.wait()
+    store = Store(None, folder, "small")
+    with track_run(store, small_run(folder, seed=seed), None) as recorder:
+        for step in range(40):
+            RunRecorder(store, recorder.run_id).metrics({"val/accuracy": 0.5}, step)
+
+
+def test_workers_that_start_at_once_on_no_store_lose_nothing(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(3)
+    workers = [context.Process(target=_write, args=(tmp_path, seed, start)) for seed in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    store = Store(None, tmp_path, "small")
+    runs = store.runs()
+    assert len(runs) == 3
+    for run in runs:
+        assert len(store.client.get_metric_history(run.info.run_id, "val/accuracy")) == 40
+
+
+@pytest.mark.parametrize(
+    "label", ["R&B", "C++", "a//b", "../x", "/", "<b>", "é", "x" * 300, "a\nb"]
+)
+def test_any_label_makes_a_name_that_mlflow_takes(label: str) -> None:
+    names = {
+        metric_name(f"probe/filler_alone/{text}") for text in (label, f"{label}?", f"{label}!")
+    }
+    assert len(names) == 3
+    for name in names:
+        _validate_metric_name(name)
+    assert metric_name("val/accuracy") == "val/accuracy"

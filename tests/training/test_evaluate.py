@@ -1,0 +1,98 @@
+"""Predictions: a row per review, and metrics that are what scikit-learn says they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+from pipeline.data.reviews import Head, Reviews
+from pipeline.tokens.encoding import EncodedSplit
+from pipeline.training.evaluate import evaluate, length_bands
+
+TWO = (Head("sentiment", ("negative", "positive")),)
+BOTH = (*TWO, Head("subject", ("film", "plot", "music")))
+
+
+def _read_off(outputs: tuple[int, ...]):
+    """A model that reads its logits off the first token of each row, by a table."""
+    rng = np.random.default_rng(1)
+    tables = [rng.normal(size=(50, size)).astype(np.float32) for size in outputs]
+
+    def forward(token_ids, training):
+        import tensorflow as tf
+
+        return [tf.gather(table, token_ids[:, 0]) for table in tables]
+
+    return forward, tables
+
+
+def _data(heads: tuple[Head, ...], rows: int = 200) -> tuple[EncodedSplit, Reviews]:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 9, rows)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    token_ids = rng.integers(1, 50, offsets[-1]).astype(np.int32)
+    labels = np.stack([rng.integers(0, len(head.classes), rows) for head in heads], axis=1)
+    ids = np.array([f"test-{row}" for row in range(rows)])
+    words = rng.integers(1, 1000, rows)
+    split = EncodedSplit(token_ids, offsets, lengths, words, labels.astype(np.int32), ids)
+    traits = pd.DataFrame({"distance": np.arange(rows)}) if len(heads) > 1 else None
+    return split, Reviews(ids, ["a"] * rows, split.labels, traits)
+
+
+def test_two_classes_agree_with_scikit_learn():
+    split, reviews = _data(TWO)
+    forward, tables = _read_off((1,))
+    found = evaluate(forward, split, TWO, 16, [100, 500], reviews)
+    logits = tables[0][split.token_ids[split.offsets[:-1]], 0].astype(float)
+    probability = 1 / (1 + np.exp(-logits))
+    truth = split.labels[:, 0]
+    table = found.predictions
+    assert list(table) == "review_id label predicted probability correct length kept_length".split()
+    np.testing.assert_allclose(table.probability, probability, rtol=1e-5)
+    assert found.metrics["accuracy"] == pytest.approx(accuracy_score(truth, probability > 0.5))
+    assert found.metrics["roc_auc"] == pytest.approx(roc_auc_score(truth, probability))
+    assert found.metrics["loss"] == pytest.approx(log_loss(truth, probability), rel=1e-5)
+    assert (table.correct == (table.label == table.predicted)).all()
+    assert (table.kept_length == split.lengths).all()
+
+
+def test_several_heads_stand_side_by_side_and_all_must_be_right():
+    split, reviews = _data(BOTH)
+    forward, tables = _read_off((1, 3))
+    found = evaluate(forward, split, BOTH, 16, [], reviews)
+    table, metrics = found.predictions, found.metrics
+    first = split.token_ids[split.offsets[:-1]]
+    subject = tables[1][first].argmax(axis=1)
+    assert table.subject_predicted.tolist() == [BOTH[1].classes[index] for index in subject]
+    right = (table.label == table.predicted) & (table.subject_label == table.subject_predicted)
+    assert (table.correct == right).all()
+    assert metrics["accuracy"] == pytest.approx(right.mean())
+    assert metrics["accuracy/subject"] == pytest.approx((subject == split.labels[:, 1]).mean())
+    assert {"roc_auc/sentiment", "roc_auc/subject"} <= set(metrics)
+    assert table.distance.tolist() == list(range(200))
+
+
+def test_accuracy_by_length_is_cut_at_the_edges_in_words_of_the_uncut_text():
+    split, reviews = _data(TWO)
+    forward, _ = _read_off((1,))
+    found = evaluate(forward, split, TWO, 16, [100, 500], reviews)
+    table = found.predictions
+    inside = (split.words >= 100) & (split.words <= 499)
+    assert found.metrics["accuracy/length_100_499"] == pytest.approx(table.correct[inside].mean())
+    assert {"accuracy/length_0_99", "accuracy/length_500_up"} <= set(found.metrics)
+
+
+def test_bands_without_edges_are_one():
+    assert length_bands([]) == [(0, None, "length_0_up")]
+
+
+def test_auc_is_left_out_where_a_class_is_missing_and_everything_else_is_finite():
+    split, reviews = _data(TWO)
+    split.labels[:] = 1
+    forward, _ = _read_off((1,))
+    metrics = evaluate(forward, split, TWO, 16, [10_000], reviews).metrics
+    assert "roc_auc" not in metrics
+    assert "accuracy/length_10000_up" not in metrics
+    assert np.isfinite(list(metrics.values())).all()
