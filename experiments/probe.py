@@ -1,7 +1,7 @@
 """The probes of runs that are tracked already, without training.
 
 python -m experiments.probe experiment=imdb              every finished run that lacks these tables,
-                                                         and the control where it is missing
+                                                         and the baseline where it is missing
 python -m experiments.probe experiment=imdb run=<id>     one run, whether it lacks them or not
 
 The settings of the probes are those of the command line, such as `probe.distance_reviews=500`; what a

@@ -1,8 +1,8 @@
-"""The order-free control beside the networks: what it scores, and what they do better or worse.
+"""The order-free baseline beside the networks: what it scores, and what they do better or worse.
 
 What a network does not do better than a model that sees no order beyond two words needs no memory. A
 difference is taken review by review, so that its interval counts the seeds of the network and the
-reviews; the control itself has no seed.
+reviews; the baseline itself has no seed.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ LEAD_COLUMNS = tuple(
 
 
 @dataclass(frozen=True)
-class Control:
-    """The control on the reviews that the networks are compared on.
+class Baseline:
+    """The baseline on the reviews that the networks are compared on.
 
     name: among the architectures; run: its row of runs; scores: `SCORE_COLUMNS`, along `all`,
     `length` or `distance`, from low up to and with high (NA: no end); leads: `LEAD_COLUMNS`, the
-    accuracy of a network less that of the control.
+    accuracy of a network less that of the baseline.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Control:
 
 def stand_beside(
     run: pd.DataFrame,
-    control: Mapping[str, NDArray[np.bool_]],
+    baseline: Mapping[str, NDArray[np.bool_]],
     networks: Mapping[str, NDArray[np.bool_]],
     architectures: Mapping[str, NDArray[np.intp]],
     groups: Sequence[Group],
     rng: np.random.Generator,
-) -> Control:
-    """Scores the control, and every architecture against it.
+) -> Baseline:
+    """Scores the baseline, and every architecture against it.
 
     Args:
-      run: the control's row of runs.
-      control: for each question <bool>[reviews].
+      run: the baseline's row of runs.
+      baseline: for each question <bool>[reviews].
       networks: for each question <bool>[runs, reviews].
       architectures: the rows of the runs of each.
       groups: of reviews, none empty.
@@ -58,7 +58,7 @@ def stand_beside(
     """
     scores, leads = [], []
     members = np.stack([group.members for group in groups])
-    for question, correct in control.items():
+    for question, correct in baseline.items():
         gaps = networks[question].astype(np.int8) - correct.astype(np.int8)
         resampled = statistics.resample_reviews(gaps, members, rng)
         for group, estimates in zip(groups, resampled, strict=True):
@@ -82,7 +82,7 @@ def stand_beside(
                         "seeds_counted": found.seeds_counted,
                     }
                 )
-    return Control(
+    return Baseline(
         name=str(run.architecture.iloc[0]),
         run=run,
         scores=_framed(scores, SCORE_COLUMNS),

@@ -22,12 +22,12 @@ from pipeline.analysis.answers import (
     name_run,
     rising_groups,
 )
-from pipeline.analysis.baseline import Control
+from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.fading import Fading, fade
 from pipeline.analysis.memory import Memory, remember
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Judge
 from pipeline.analysis.selection import SETTINGS, Tuning, select_runs
-from pipeline.config.schema import CONTROL
+from pipeline.config.schema import BASELINE
 from pipeline.errors import ReportError
 
 
@@ -103,8 +103,8 @@ class Comparison:
     pairwise: `PAIR_COLUMNS`; the verdict is that of a against b.
     cost: architecture and the means of `COSTS` over its runs; `alone` where nothing else ran.
     chance: for each question the share of the commonest answer, which needs no model.
-    control: the order-free control beside them, which is none of the runs and architectures above.
-    memory: what the probes say of those architectures and the control.
+    baseline: the order-free baseline beside them, which is none of the runs and architectures above.
+    memory: what the probes say of those architectures and the baseline.
     fading: how signals fade inside the architectures.
     notes: what a reader must know before believing a number.
     """
@@ -122,7 +122,7 @@ class Comparison:
     pairwise: pd.DataFrame
     cost: pd.DataFrame
     notes: tuple[str, ...]
-    control: Control | None = None
+    baseline: Baseline | None = None
     memory: Memory | None = None
     fading: Fading | None = None
 
@@ -154,9 +154,9 @@ def compare(
         raise ReportError(
             f"{tracked.experiment}: no runs are tracked, so there is nothing to report"
         )
-    tracked, control = _set_control_apart(tracked)
+    tracked, baseline = _set_baseline_apart(tracked)
     if tracked.runs.empty:
-        raise ReportError(f"{tracked.experiment}: nothing but the order-free control is tracked")
+        raise ReportError(f"{tracked.experiment}: nothing but the order-free baseline is tracked")
     known = tracked.runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *tracked.runs.columns])))
     runs, tuning, notes = select_runs(known, tracked.predictions, tracked.sweep.tuned)
     notes += _check_data(runs[runs.compared], allow_different_data)
@@ -168,7 +168,7 @@ def compare(
     judge = Judge(chosen, answers, rng, replicates, tie_margin)
     lengths = rising_groups(answers.traits.length, tracked.sweep.length_edges)
     pairwise = judge.pairwise(judge.overall[main], main)
-    beside = _stand_beside(judge, answers, control, lengths)
+    beside = _stand_beside(judge, answers, baseline, lengths)
     memory = remember(tracked.probes, _to_remember(chosen, beside), rng.spawn(1)[0])
     fading = fade(tracked.probes, chosen, rng.spawn(1)[0])
     return Comparison(
@@ -186,18 +186,18 @@ def compare(
         cost=_cost(chosen),
         notes=(
             *notes,
-            *_notes_on_control(control, beside),
+            *_notes_on_baseline(baseline, beside),
             *(memory.notes if memory else ()),
             *(fading.notes if fading else ()),
         ),
-        control=beside,
+        baseline=beside,
         memory=memory,
         fading=fading,
     )
 
 
-def _set_control_apart(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
-    """The networks, and the order-free control."""
+def _set_baseline_apart(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
+    """The networks, and the order-free baseline."""
 
     def part(runs: pd.DataFrame) -> TrackedRuns:
         if tracked.predictions.empty:
@@ -205,19 +205,19 @@ def _set_control_apart(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
         kept = tracked.predictions.run_id.isin(runs.run_id)
         return replace(tracked, runs=runs, predictions=tracked.predictions[kept])
 
-    is_control = tracked.runs.architecture == CONTROL
-    return part(tracked.runs[~is_control]), part(tracked.runs[is_control])
+    is_baseline = tracked.runs.architecture == BASELINE
+    return part(tracked.runs[~is_baseline]), part(tracked.runs[is_baseline])
 
 
 def _stand_beside(
-    judge: Judge, answers: Answers, control: TrackedRuns, lengths: list[Group]
-) -> Control | None:
-    """The control on the reviews that are compared; None where it has no answers to all of them."""
-    finished = control.runs[control.runs.run_id.isin(control.predictions.get("run_id", []))]
+    judge: Judge, answers: Answers, baseline: TrackedRuns, lengths: list[Group]
+) -> Baseline | None:
+    """The baseline on the reviews that are compared; None where it has no answers to all of them."""
+    finished = baseline.runs[baseline.runs.run_id.isin(baseline.predictions.get("run_id", []))]
     if finished.empty:
         return None
     runs = finished.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *finished.columns])))
-    its = lay_out_answers(control.predictions, runs, shared_only=False)
+    its = lay_out_answers(baseline.predictions, runs, shared_only=False)
     if not its.traits.index.equals(answers.traits.index) or its.questions != answers.questions:
         return None
     everything = np.ones(len(answers.traits), dtype=bool)
@@ -225,18 +225,18 @@ def _stand_beside(
     return judge.against({name: rows[0] for name, rows in its.correct.items()}, runs, groups)
 
 
-def _to_remember(chosen: pd.DataFrame, control: Control | None) -> pd.DataFrame:
+def _to_remember(chosen: pd.DataFrame, baseline: Baseline | None) -> pd.DataFrame:
     runs = chosen[["run_id", "architecture"]]
-    return runs if control is None else pd.concat([runs, control.run[["run_id", "architecture"]]])
+    return runs if baseline is None else pd.concat([runs, baseline.run[["run_id", "architecture"]]])
 
 
-def _notes_on_control(control: TrackedRuns, beside: Control | None) -> list[str]:
+def _notes_on_baseline(baseline: TrackedRuns, beside: Baseline | None) -> list[str]:
     if beside is not None:
         return []
-    why = "did not finish" if len(control.runs) else "is not tracked"
-    why = "was tested on other reviews" if len(control.predictions) else why
+    why = "did not finish" if len(baseline.runs) else "is not tracked"
+    why = "was tested on other reviews" if len(baseline.predictions) else why
     return [
-        f"The order-free control {why}, so no figure says what can be answered without any memory. "
+        f"The order-free baseline {why}, so no figure says what can be answered without any memory. "
         "The program experiments.probe trains it."
     ]
 

@@ -1,7 +1,7 @@
 """Tables of probes -> Memory: how far back the architectures remember, with intervals.
 
 Every run was asked about the same reviews under the same conditions; `pipeline.analysis.statistics`
-counts the reviews and the seeds. The order-free control goes the same way, as an architecture of one
+counts the reviews and the seeds. The order-free baseline goes the same way, as an architecture of one
 run. Shares are from 0 to 1; margins are logits signed by the label.
 """
 
@@ -38,7 +38,7 @@ _REFERENCE = {"context": "whole", "distance": "plain"}
 
 @dataclass(frozen=True)
 class Memory:
-    """What the probes say of every architecture, the control among them.
+    """What the probes say of every architecture, the baseline among them.
 
     curves: `CURVE_COLUMNS`, for each architecture, probe, condition and distance (NA for the whole
       text): accuracy with its interval, the share of answers that agree with the reference reading,
@@ -67,7 +67,7 @@ def remember(
 
     Args:
       probes: for each probe the tables of all runs one under the other, with `run_id`.
-      runs: run_id and architecture of those to compare, the control among them.
+      runs: run_id and architecture of those to compare, the baseline among them.
       rng: the reviews are resampled with it.
     """
     curves: list[Row] = []

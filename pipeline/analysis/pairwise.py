@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
 from pipeline.analysis.answers import Answers, Group
-from pipeline.analysis.baseline import Control, stand_beside
+from pipeline.analysis.baseline import Baseline, stand_beside
 from pipeline.analysis.slopes import Trends, find_trends, with_holm
 
 PAIR_COLUMNS = tuple(
@@ -66,8 +66,8 @@ class Judge:
 
     def against(
         self, correct: dict[str, NDArray[np.bool_]], run: pd.DataFrame, groups: list[Group]
-    ) -> Control:
-        """The order-free control, of whose answers `correct` are right, beside every architecture."""
+    ) -> Baseline:
+        """The order-free baseline, of whose answers `correct` are right, beside every architecture."""
         networks = self._answers.correct
         return stand_beside(run, correct, networks, self._members, groups, self._rng.spawn(1)[0])
 

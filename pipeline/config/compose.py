@@ -22,7 +22,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.config import parameter_counts as sizes
 from pipeline.config.schema import (
-    CONTROL,
+    BASELINE,
     DATA,
     ROOT,
     SECTIONS,
@@ -81,7 +81,7 @@ def build(tree: DictConfig) -> RunConfig:
     check(config)
     _resolve_architecture(config)
     _resolve_paths(config)
-    return control_of(config) if config.control else config
+    return baseline_of(config) if config.baseline else config
 
 
 def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
@@ -151,24 +151,28 @@ def check(config: RunConfig) -> None:
     for key, value, metadata in _walk(config):
         if "check" in metadata and not metadata["check"](value):
             raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
-    if config.architecture.name == CONTROL and not config.control:
-        raise ConfigError(f"architecture.name is {CONTROL}, which is the control's (control=true)")
-    if config.control and isinstance(config.data, AddingConfig):
-        raise ConfigError("control is true, which is for texts; with data=adding it may hold false")
+    if config.architecture.name == BASELINE and not config.baseline:
+        raise ConfigError(
+            f"architecture.name is {BASELINE}, which is the baseline's (baseline=true)"
+        )
+    if config.baseline and isinstance(config.data, AddingConfig):
+        raise ConfigError(
+            "baseline is true, which is for texts; with data=adding it may hold false"
+        )
 
 
-def control_of(config: RunConfig) -> RunConfig:
-    """The order-free control that stands beside a run: on the same texts, which it reads whole.
+def baseline_of(config: RunConfig) -> RunConfig:
+    """The order-free baseline that stands beside a run: on the same texts, which it reads whole.
 
-    It asks for no GPU: where the sweep of a cluster is launched, and the control trained, is often none.
+    It asks for no GPU: there is often none where the sweep of a cluster is launched.
     """
     return dataclasses.replace(
         config,
         tokenizer=dataclasses.replace(config.tokenizer, max_length=2**31 - 1),
-        architecture=dataclasses.replace(config.architecture, name=CONTROL),
+        architecture=dataclasses.replace(config.architecture, name=BASELINE),
         device=dataclasses.replace(config.device, kind=Device.cpu),
         seed=0,
-        control=True,
+        baseline=True,
     )
 
 
@@ -243,6 +247,8 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
       ConfigError: it is of another version, or no longer holds, such as the path of a table.
     """
     sections = {name: section() for name, section in SECTIONS.items()}
+    if "control" in plain:  # what `baseline` was called in stores of version 0.1
+        plain = {"baseline" if key == "control" else key: value for key, value in plain.items()}
     try:
         schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
         tree = OmegaConf.merge(OmegaConf.structured(schema), plain)

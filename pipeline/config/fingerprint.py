@@ -45,7 +45,7 @@ def fingerprint(config: RunConfig) -> str:
     its answers are grouped by length: a person's own table counts with its content.
     """
     plain = as_used(config)
-    sections = ["control"] if config.control else ["tokenizer", "architecture", "train", "seed"]
+    sections = ["baseline"] if config.baseline else ["tokenizer", "architecture", "train", "seed"]
     determining = {name: plain[name] for name in sections if name in plain}
     data = plain["data"]
     for name in ("data_dir", "length_edges"):
@@ -54,7 +54,7 @@ def fingerprint(config: RunConfig) -> str:
         if data.get(name):
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
     stages = _ADDING if isinstance(config.data, AddingConfig) else _NETWORK
-    return code_fingerprint([determining, data], _BASELINE if config.control else stages)
+    return code_fingerprint([determining, data], _BASELINE if config.baseline else stages)
 
 
 def probe_fingerprint(config: ProbeConfig) -> str:

@@ -25,7 +25,7 @@ from omegaconf import MISSING
 from pipeline.config import parameter_counts as sizes
 
 ROOT = Path(__file__).resolve().parents[2]
-CONTROL = "nb_bigrams"  # the order-free control's name among the architectures
+BASELINE = "nb_bigrams"  # the order-free baseline's name among the architectures
 
 
 class Cell(Enum):
@@ -371,7 +371,7 @@ class RunConfig:
     `name` is the experiment: its runs are compared with each other, and its report is written to
     `reports/<name>`. `tuned`: settings that a sweep varies only to find, on validation, the best value
     for each architecture; alone the chosen values are compared. `root` is the folder of the store, the
-    reports and the caches. With `control` it is the order-free control in the place of a network: then
+    reports and the caches. With `baseline` it is the order-free baseline in the place of a network: then
     the architecture, its training and the seed do nothing, and texts are read whole.
     """
 
@@ -393,7 +393,7 @@ class RunConfig:
         lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
         f"some of {', '.join(TUNABLE)}, each once",
     )
-    control: bool = False
+    baseline: bool = False
     rerun: bool = False
     root: str = str(ROOT)
 

@@ -1,4 +1,4 @@
-"""The order-free control: a linear model over pairs of words, which remembers everything and no order.
+"""The order-free baseline: a linear model over pairs of words, which remembers everything and no order.
 
 Naive-Bayes-weighted bigrams (Wang and Manning 2012, Baselines and Bigrams), with logistic regression
 in the place of their support vector machine, so that its answers come with log-odds. It reads whole
@@ -42,7 +42,7 @@ class _Question:
 
 
 @dataclass(frozen=True)
-class BigramControl:
+class BigramBaseline:
     """A reader like a network is one: texts in, a logit for each head out, or one for each class.
 
     validation_accuracy: every head right. document_counts: in how many training texts a word stands.
@@ -94,8 +94,8 @@ def _largest(features: Any, values: Floats) -> Floats:
     return sparse.csr_matrix(features.multiply(values)).max(axis=1).toarray().ravel()
 
 
-def fit_control(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -> BigramControl:
-    """Fits the control on the training texts, which takes about half a minute for 25,000 reviews.
+def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -> BigramBaseline:
+    """Fits the baseline on the training texts, which takes about half a minute for 25,000 reviews.
 
     Pairs and words that stand in a single text are left out where that leaves any.
     """
@@ -113,7 +113,7 @@ def fit_control(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) ->
     names = vectorizer.get_feature_names_out()
     words = {name: int(count) for name, count in zip(names, counts, strict=True) if " " not in name}
     right = _answers(_logits(held_out, questions)) == validation.labels
-    return BigramControl(heads, float(right.all(axis=1).mean()), words, vectorizer, questions)
+    return BigramBaseline(heads, float(right.all(axis=1).mean()), words, vectorizer, questions)
 
 
 def _fit_head(

@@ -1,7 +1,7 @@
 """What a probe is given, and what it gives.
 
 A probe sees a trained network through one small interface, a `Reader`: texts in, logits out. The
-order-free control has the same interface, so that it goes through the very same probes. A network
+order-free baseline has the same interface, so that it goes through the very same probes. A network
 that is looked into, not only read with, stands beside its reader as `Network`.
 """
 
@@ -66,7 +66,7 @@ class Subject:
     """What is probed, with the texts it was trained and tested on.
 
     `max_length` of the tokenizer's settings is no part of it: a probe builds the texts it asks about,
-    and all of what it builds is read. `network` is None for what has no inside, such as the control.
+    and all of what it builds is read. `network` is None for what has no inside, such as the baseline.
     `cache`: the folder where what is the same for every subject is kept.
     """
 

@@ -1,6 +1,6 @@
 """Neutral sentences, and the short decisive reviews they are put around.
 
-Both are chosen by the order-free control, fitted on the training split, so that they are the same for
+Both are chosen by the order-free baseline, fitted on the training split, so that they are the same for
 every network; they are worked out once for each data set and kept.
 """
 
@@ -19,7 +19,7 @@ from filelock import FileLock
 from pipeline.config.fingerprint import code_fingerprint
 from pipeline.config.schema import ProbeConfig
 from pipeline.data.reviews import Reviews, load_neutral_ground
-from pipeline.models.bigram_baseline import BigramControl, fit_control
+from pipeline.models.bigram_baseline import BigramBaseline, fit_baseline
 from pipeline.probes.frame import Skipped, Subject, ask, count_words
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _ABBREVIATED = re.compile(r"\b[A-Z][a-z]{0,2}\.$")  # "that Dr." is no sentence
 @dataclass(frozen=True)
 class Material:
     """sentences: neutral ones, the most neutral first; source: where they come from, in words;
-    decisive: the ids of the short test reviews that the control is right and surest about.
+    decisive: the ids of the short test reviews that the baseline is right and surest about.
     """
 
     sentences: list[str]
@@ -49,7 +49,7 @@ def load_material(subject: Subject, config: ProbeConfig) -> Material:
     Processes that start at once wait for the first to find it.
     """
     settings = [subject.reviews.fingerprint, subject.data.seed, config.distance_max_words]
-    name = code_fingerprint(settings, [BigramControl.__module__, __name__], follow_imports=False)
+    name = code_fingerprint(settings, [BigramBaseline.__module__, __name__], follow_imports=False)
     file = subject.cache / "neutral" / f"{name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
@@ -65,18 +65,18 @@ def load_material(subject: Subject, config: ProbeConfig) -> Material:
 
 def _find(subject: Subject, config: ProbeConfig) -> Material:
     reviews = subject.reviews
-    control = subject.reader
-    if not isinstance(control, BigramControl):
-        log.info("Fitting the order-free control, to find neutral sentences")
-        control = fit_control(reviews.train, reviews.validation, reviews.heads)
+    baseline = subject.reader
+    if not isinstance(baseline, BigramBaseline):
+        log.info("Fitting the order-free baseline, to find neutral sentences")
+        baseline = fit_baseline(reviews.train, reviews.validation, reviews.heads)
     texts, source = load_neutral_ground(subject.data, reviews)
-    sentences = find_neutral(texts, control, len(reviews.train))
-    decisive = find_decisive(reviews.test, control, config.distance_max_words)
+    sentences = find_neutral(texts, baseline, len(reviews.train))
+    decisive = find_decisive(reviews.test, baseline, config.distance_max_words)
     return Material(sentences, source, decisive)
 
 
-def find_neutral(texts: list[str], control: BigramControl, train_size: int) -> list[str]:
-    """Sentences of plain familiar words that the control makes nothing of.
+def find_neutral(texts: list[str], baseline: BigramBaseline, train_size: int) -> list[str]:
+    """Sentences of plain familiar words that the baseline makes nothing of.
 
     Of each number of words those are kept whose log-odds lie nearest zero, as a whole, n-gram by n-gram
     and word by word. Rare words would lie there too, because nothing is known of them: they are left
@@ -91,11 +91,11 @@ def find_neutral(texts: list[str], control: BigramControl, train_size: int) -> l
         and _PLAIN.fullmatch(part)
         and not part[0].islower()
         and not _ABBREVIATED.search(part)
-        and all(control.document_counts.get(word, 0) >= least for word in control.words(part))
+        and all(baseline.document_counts.get(word, 0) >= least for word in baseline.words(part))
     ]
     if not fitting:
         return []
-    lean = control.lean(fitting)
+    lean = baseline.lean(fitting)
     kept: list[tuple[float, str]] = []
     sizes = np.array([count_words(sentence) for sentence in fitting])
     for size in np.unique(sizes):
@@ -105,13 +105,13 @@ def find_neutral(texts: list[str], control: BigramControl, train_size: int) -> l
     return [sentence for _, sentence in sorted(kept)]
 
 
-def find_decisive(test: Reviews, control: BigramControl, max_words: int) -> list[str]:
-    """The ids of short reviews whose answers the control has right, of these the surer half."""
+def find_decisive(test: Reviews, baseline: BigramBaseline, max_words: int) -> list[str]:
+    """The ids of short reviews whose answers the baseline has right, of these the surer half."""
     rows = np.array([n for n, text in enumerate(test.texts) if count_words(text) <= max_words])
     if not len(rows):
         return []
     short = test.take(rows)
-    margins = ask(control, short.texts, short.labels).margins.min(axis=1)
+    margins = ask(baseline, short.texts, short.labels).margins.min(axis=1)
     right = margins > 0
     if not right.any():
         return []

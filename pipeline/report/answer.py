@@ -213,25 +213,25 @@ def _cheapest(comparison: Comparison) -> Reader | None:
         if _several_seeds(comparison):
             verb = "is not shown to be better, after the correction over all pairs"
         because += f". {found.leader} {verb}: {leader}."
-    because += _of_control(comparison, seconds[name])
+    because += _of_baseline(comparison, seconds[name])
     if not cost.alone.all():
         because += " Other work ran at the same time, so read the times with care."
     take = name if _several_seeds(comparison) else f"{name}, as far as one seed goes"
     return Reader("The smallest budget", take, because)
 
 
-def _of_control(comparison: Comparison, seconds: float) -> str:
-    """The control beside the smallest budget, where it costs less and is right at least as often."""
-    control = comparison.control
-    if control is None:
+def _of_baseline(comparison: Comparison, seconds: float) -> str:
+    """The baseline beside the smallest budget, where it costs less and is right at least as often."""
+    baseline = comparison.baseline
+    if baseline is None:
         return ""
-    run = control.run.iloc[0]
-    overall = control.leads[control.leads.along == "all"]
+    run = baseline.run.iloc[0]
+    overall = baseline.leads[baseline.leads.along == "all"]
     overall = overall[overall.question == comparison.questions[0]]
     if not run.train_seconds < seconds or (overall.ci_low > 0).any():
         return ""
     return (
-        f" No network at all costs less: the control, {control.name}, trains in "
+        f" No network at all costs less: the baseline, {baseline.name}, trains in "
         f"{shown_seconds(run.train_seconds)} and no network is shown to be better."
     )
 

@@ -63,12 +63,12 @@ class Figure:
 
 
 def looks_of(comparison: Comparison) -> list[Look]:
-    """The look of every architecture, and of the control as the last where there is one."""
+    """The look of every architecture, and of the baseline as the last where there is one."""
     if comparison.summary.empty:
         return []
     looks = look.assign_looks(comparison.summary)
-    control = comparison.control
-    return [*looks, look.look_of_control(control.name)] if control is not None else looks
+    baseline = comparison.baseline
+    return [*looks, look.look_of_baseline(baseline.name)] if baseline is not None else looks
 
 
 class Style:

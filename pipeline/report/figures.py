@@ -64,7 +64,7 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
 
 def _accuracy(comparison: Comparison, style: Style) -> Figure:
     means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
-    means = with_interval(_beside(means, _control_scores(comparison, "all")))
+    means = with_interval(_beside(means, _baseline_scores(comparison, "all")))
     runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
     runs = runs.assign(shown=runs.test_accuracy.map(shown_share)).astype({"test_accuracy": float})
     order = alt.Y("architecture:N", sort=style.names, title=None)
@@ -104,29 +104,29 @@ def _accuracy(comparison: Comparison, style: Style) -> Figure:
     )
 
 
-def _control_scores(
+def _baseline_scores(
     comparison: Comparison, along: str, question: str | None = None
 ) -> pd.DataFrame | None:
-    """The order-free control's rows, as those of an architecture."""
-    control = comparison.control
-    if control is None:
+    """The order-free baseline's rows, as those of an architecture."""
+    baseline = comparison.baseline
+    if baseline is None:
         return None
     asked = question or comparison.questions[0]
-    rows = control.scores[(control.scores.along == along) & (control.scores.question == asked)]
-    return rows.assign(architecture=control.name)
+    rows = baseline.scores[(baseline.scores.along == along) & (baseline.scores.question == asked)]
+    return rows.assign(architecture=baseline.name)
 
 
-def _beside(means: pd.DataFrame, control: pd.DataFrame | None) -> pd.DataFrame:
-    if control is None:
+def _beside(means: pd.DataFrame, baseline: pd.DataFrame | None) -> pd.DataFrame:
+    if baseline is None:
         return means
-    return pd.concat([means, control.reindex(columns=means.columns)], ignore_index=True)
+    return pd.concat([means, baseline.reindex(columns=means.columns)], ignore_index=True)
 
 
 def _by_length(comparison: Comparison, breakdown: Breakdown, style: Style) -> Figure:
     """Groups of unlike width stand side by side; the architectures of a group beside each other."""
     question = comparison.questions[0]
     means = breakdown.accuracy[breakdown.accuracy.question == question]
-    means = _beside(means, _control_scores(comparison, "length"))
+    means = _beside(means, _baseline_scores(comparison, "length"))
     runs = breakdown.by_run[breakdown.by_run.question == question]
     lows = sorted(means.low.unique())
     # Short enough for the axis of a telephone's page.
@@ -171,7 +171,7 @@ def _by_distance(
     main = question == comparison.questions[0]
     several = len(comparison.questions) > 1
     means = breakdown.accuracy[breakdown.accuracy.question == question]
-    means = _beside(means, _control_scores(comparison, "distance", question))
+    means = _beside(means, _baseline_scores(comparison, "distance", question))
     runs = breakdown.by_run[breakdown.by_run.question == question]
 
     def placed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -56,8 +56,8 @@ class Look:
         return ON_DARK[self.colour]
 
 
-def look_of_control(name: str) -> Look:
-    """The order-free control is no network: grey and dotted."""
+def look_of_baseline(name: str) -> Look:
+    """The order-free baseline is no network: grey and dotted."""
     return Look(name, MUTED, "diamond", tuple(DOTTED))
 
 

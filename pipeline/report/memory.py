@@ -1,6 +1,6 @@
 """Memory -> its figures, tables and sentences: interventions in the texts.
 
-An architecture looks here as it does in every figure; the order-free control is grey and dotted.
+An architecture looks here as it does in every figure; the order-free baseline is grey and dotted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.curves import PASSING
 from pipeline.analysis.memory import Memory
-from pipeline.config.schema import CONTROL
+from pipeline.config.schema import BASELINE
 from pipeline.report.answer import Reader
 from pipeline.report.cells import (
     MISSING,
@@ -167,8 +167,8 @@ def _shown_end(end: float, row: Any) -> str:
 
 
 def _order(comparison: Comparison) -> list[str]:
-    control = [comparison.control.name] if comparison.control is not None else []
-    return [*comparison.summary.architecture, *control]
+    baseline = [comparison.baseline.name] if comparison.baseline is not None else []
+    return [*comparison.summary.architecture, *baseline]
 
 
 def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
@@ -309,7 +309,7 @@ def _describe_distance(
     furthest = int(frame.distance.max())
     reviews = int(frame.reviews.iloc[0])
     said = (
-        f"{reviews:,} short texts that the order-free control has right and is surest of, read whole "
+        f"{reviews:,} short texts that the order-free baseline has right and is surest of, read whole "
         f"with up to {furthest} neutral words {_SIDES[side]}: nothing of the evidence is lost, it is "
         "only moved. A cross is the half-life."
     )
@@ -324,9 +324,9 @@ def _describe_distance(
         said += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
     trends = memory.trends.get(side)
     gaps = describe_gaps(trends, "neutral words") if trends else ""
-    if CONTROL in set(frame.architecture):
+    if BASELINE in set(frame.architecture):
         said += (
-            f" {CONTROL} forgets nothing by construction: texts and neutral words are its choice."
+            f" {BASELINE} forgets nothing by construction: texts and neutral words are its choice."
         )
     said += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
     return f"{said} {_describe_filler(memory)}".strip()

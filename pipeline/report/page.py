@@ -27,7 +27,7 @@ from pipeline.analysis.pairwise import Breakdown
 from pipeline.errors import ReportError
 from pipeline.report import (
     answer,
-    control,
+    baseline,
     figures,
     inside,
     lesson,
@@ -85,7 +85,7 @@ def _draw(comparison: Comparison, tracked: TrackedRuns) -> list[Figure]:
         *figures.draw(comparison, tracked.history),
         *quiz.draw_quiz(comparison),
         *memory.draw_memory(comparison),
-        *control.draw_leads(comparison),
+        *baseline.draw_leads(comparison),
         *inside.draw_inside(comparison),
         *lesson.draw_lesson(comparison),
     ]
@@ -160,9 +160,9 @@ def _write_tables(comparison: Comparison, folder: Path) -> None:
 
 
 def _further_tables(comparison: Comparison) -> Iterator[tuple[str, pd.DataFrame]]:
-    """What the probes and the control give."""
-    if comparison.control is not None:
-        yield "control", comparison.control.leads
+    """What the probes and the baseline give."""
+    if comparison.baseline is not None:
+        yield "baseline", comparison.baseline.leads
     if comparison.memory is not None:
         yield "context", comparison.memory.curves
         yield "reach", comparison.memory.reaches
@@ -191,7 +191,7 @@ def _gather(
     return {
         "comparison": comparison,
         "facts": wording.describe_sweep(comparison, tracked.sweep.started),
-        "headline": f"{answer.headline(comparison)} {control.headline_of_control(comparison)}".strip(),
+        "headline": f"{answer.headline(comparison)} {baseline.headline_of_baseline(comparison)}".strip(),
         "readers": [*answer.readers(comparison), *memory.answer_reader(comparison)],
         "cautions": [
             *answer.where_tuning_matters(comparison, leagues),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config.schema import RunConfig
 from pipeline.data.reviews import load_reviews
-from pipeline.models.bigram_baseline import fit_control
+from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.probes import Subject
 from pipeline.runs.probing import track_probes
 from pipeline.tokens.encoding import encode_splits
@@ -29,20 +29,20 @@ def run_baseline(config: RunConfig, recorder: RunRecorder) -> None:
     counts = {name: len(split) for name, split in reviews.named()}
     recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
     started = time.perf_counter()
-    control = fit_control(reviews.train, reviews.validation, reviews.heads)
+    baseline = fit_baseline(reviews.train, reviews.validation, reviews.heads)
     recorder.metrics(
         {
             "time/train_seconds": time.perf_counter() - started,
-            "model/parameters": control.parameters,
-            "best/val_accuracy": control.validation_accuracy,
+            "model/parameters": baseline.parameters,
+            "best/val_accuracy": baseline.validation_accuracy,
         }
     )
-    logits, edges = control.read(reviews.test.texts), config.data.length_edges
+    logits, edges = baseline.read(reviews.test.texts), config.data.length_edges
     test = evaluate_logits(logits, encoded.test, encoded.heads, edges, reviews.test)
     recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
     recorder.table(test.predictions, "predictions.parquet")
     recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
-    subject = Subject(control, encoded.tokenizer, config.data, reviews, cache)
+    subject = Subject(baseline, encoded.tokenizer, config.data, reviews, cache)
     track_probes(recorder, subject, config.probe)
     log.info(
         "Test accuracy %.4f over %s reviews, without their order",

@@ -13,7 +13,7 @@ from pipeline.config.schema import ProbeConfig
 from pipeline.data.reviews import ReviewSplits, load_reviews
 from pipeline.errors import Failure, PipelineError
 from pipeline.models.architectures import forward_of
-from pipeline.models.bigram_baseline import fit_control
+from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.models.fused import fuse
 from pipeline.probes import Network, NetworkReader, Subject, run_probes
 from pipeline.runs.device import DeviceFacts
@@ -53,9 +53,9 @@ def open_subject(
             "back, or train it again"
         )
     tokenizer = run.tokenizer()
-    if run.config.control:
-        control = fit_control(reviews.train, reviews.validation, reviews.heads)
-        return Subject(control, tokenizer, run.config.data, reviews, cache)
+    if run.config.baseline:
+        baseline = fit_baseline(reviews.train, reviews.validation, reviews.heads)
+        return Subject(baseline, tokenizer, run.config.data, reviews, cache)
     model = run.model()
     architecture = run.config.architecture
     forward = fuse(model, architecture) if device.kind == "cpu" else forward_of(model)

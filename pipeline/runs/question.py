@@ -74,12 +74,12 @@ def choose_runs(config: RunConfig, question: Question) -> list[TrainedRun]:
             raise ConfigError("run names the networks; leave out architecture and seed")
         runs = find_runs(store, _listed("run", question.runs))
         for run in runs:
-            if run.config.control:
+            if run.config.baseline:
                 raise ConfigError(
-                    f"run {run.run_id} is the order-free control, which reads no order"
+                    f"run {run.run_id} is the order-free baseline, which reads no order"
                 )
         return runs
-    newest_first = [run for run in finished_runs(store)[::-1] if not run.config.control]
+    newest_first = [run for run in finished_runs(store)[::-1] if not run.config.baseline]
     known = sorted({run.config.architecture.name for run in newest_first})
     names = (
         known if question.architectures is None else _listed("architecture", question.architectures)

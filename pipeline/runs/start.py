@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.analysis.explanation import Explanation
-from pipeline.config.compose import control_of
+from pipeline.config.compose import baseline_of
 from pipeline.config.fingerprint import fingerprint, probe_fingerprint
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.errors import Failure
@@ -91,7 +91,7 @@ def _run_claimed(
                 "concurrent_runs": device.concurrent_runs,
             }
         )
-        if config.control:
+        if config.baseline:
             run_baseline(config, recorder)
             return "finished"
         run_one = run_adding if isinstance(config.data, AddingConfig) else run_network
@@ -107,7 +107,7 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
     """
     runs = _over_texts(finished_runs(Store.of(config), run_id))
     if run_id is None:
-        _train_missing_control(runs, config)
+        _train_missing_baseline(runs, config)
     wanted = probe_fingerprint(config.probe)
     lacking = [run for run in runs if run_id or run.tags.get("probes") != wanted]
     print(f"{len(runs)} finished runs, {len(lacking)} to probe")
@@ -127,16 +127,16 @@ def _over_texts(runs: list[TrainedRun]) -> list[TrainedRun]:
     return over_texts
 
 
-def _train_missing_control(runs: list[TrainedRun], config: RunConfig) -> None:
-    """Runs that were trained without the order-free control beside them get it now, probes and all."""
+def _train_missing_baseline(runs: list[TrainedRun], config: RunConfig) -> None:
+    """Runs that were trained without the order-free baseline beside them get it now, probes and all."""
     newest = runs[-1]
     data = newest.tags.get("data_fingerprint")
-    if any(run.config.control and run.tags.get("data_fingerprint") == data for run in runs):
+    if any(run.config.baseline and run.tags.get("data_fingerprint") == data for run in runs):
         return
-    print("The order-free control is missing and is trained first")
+    print("The order-free baseline is missing and is trained first")
     here = {name: getattr(config, name) for name in ("name", "root", "tracking", "device", "probe")}
     parent = newest.tags.get("mlflow.parentRunId")
-    run(control_of(replace(newest.config, **here)), parent_run_id=parent)
+    run(baseline_of(replace(newest.config, **here)), parent_run_id=parent)
 
 
 def explain(text: str, runs: list[TrainedRun], config: RunConfig) -> Explanation:

@@ -27,7 +27,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from pipeline.config.command_line import at_end, report_error
-from pipeline.config.compose import available_cores, build, control_of
+from pipeline.config.compose import available_cores, baseline_of, build
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.errors import ConfigError, TrackingError
 from pipeline.runs.status import State, update_standing
@@ -68,11 +68,11 @@ class SweepCallback(Callback):
 
         first = self.configs[0]
         # There is nothing to read in numbers without an order.
-        controls = [] if isinstance(first.data, AddingConfig) else [control_of(first)]
+        baselines = [] if isinstance(first.data, AddingConfig) else [baseline_of(first)]
         self.store = Store.of(first)
         self.tracking = ExitStack()
         self.parent = self.tracking.enter_context(
-            track_sweep(self.store, SweepPlan.of([*self.configs, *controls]))
+            track_sweep(self.store, SweepPlan.of([*self.configs, *baselines]))
         )
         _open_sweeps.append(self)
         on_cluster = uses_slurm(config.hydra.launcher)
@@ -98,11 +98,11 @@ class SweepCallback(Callback):
             _warn_of_crowding(first, at_a_time)
         if with_board:
             print(f"The lines of each run: {folder}/*/output.log")
-        for control in controls:
+        for baseline in baselines:
             # Ahead of the networks: its probes leave behind what theirs need, and nothing is timed yet.
             if with_board:  # in which it would have no epochs to show
-                print("The order-free control comes first", flush=True)
-            run_job(control, folder, folder / "control")
+                print("The order-free baseline comes first", flush=True)
+            run_job(baseline, folder, folder / "baseline")
         if with_board:
             at_end.enter_context(Board(*list_jobs(self.configs, folder), at_a_time))
 

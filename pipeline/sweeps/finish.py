@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pipeline.analysis.adding import AddingRuns, Yardstick, summarise
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
-from pipeline.config.schema import CONTROL, RunConfig
+from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError
 from pipeline.report import describe_steps, write_report, write_yardstick
 from pipeline.report.cells import rows_of
@@ -53,8 +53,8 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
             continue
         try:
             tracked = load_runs(other, sweep)
-            # The control is the same for all, and stands beside the sweep itself.
-            networks = tracked.runs[tracked.runs.architecture != CONTROL]
+            # The baseline is the same for all, and stands beside the sweep itself.
+            networks = tracked.runs[tracked.runs.architecture != BASELINE]
             league = compare(replace(tracked, runs=networks), np.random.default_rng(0))
         except ReportError as error:
             print(f"{name} does not stand beside it: {error}")

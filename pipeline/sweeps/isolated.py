@@ -68,7 +68,7 @@ def _run_in_process(store: Store, config: RunConfig, word: dict[str, Any], job_d
 
     update_standing(job_dir, state=State.running, epochs=config.train.epochs, started=time.time())
     description = job_dir / "job.json"
-    if config.control:
+    if config.baseline:
         word = word | {"concurrent_runs": 1}  # it goes ahead of all others
     description.write_text(json.dumps({"config": as_plain(config)} | word, indent=1))
     output = job_dir / "output.log"

@@ -16,7 +16,7 @@ from mlflow.entities import Run
 
 from pipeline.analysis.adding import AddingRuns
 from pipeline.analysis.comparison import SweepFacts, TrackedRuns
-from pipeline.config.schema import CONTROL
+from pipeline.config.schema import BASELINE
 from pipeline.errors import TrackingError
 from pipeline.tracking.store import Store
 
@@ -130,14 +130,14 @@ def _find(
             f"name={store.name} first"
         )
     plan = _load_plan(store, sweeps[0]) if sweeps else None
-    return runs, sweeps, plan, _with_control(_choose(runs, plan), runs)
+    return runs, sweeps, plan, _with_baseline(_choose(runs, plan), runs)
 
 
 def find_sweep(store: Store, data_fingerprint: str) -> str | None:
     """The newest sweep of an experiment of which a network was trained on these data."""
     trained = store.runs(f"tags.data_fingerprint = '{data_fingerprint}'")
-    # Every sweep over these data holds the same control, so that it tells none from another.
-    networks = [run for run in trained if run.data.tags.get("architecture") != CONTROL]
+    # Every sweep over these data holds the same baseline, so that it tells none from another.
+    networks = [run for run in trained if run.data.tags.get("architecture") != BASELINE]
     fingerprints = {run.data.tags.get("fingerprint") for run in networks}
     for sweep in store.runs("tags.kind = 'sweep'"):
         plan = _load_plan(store, sweep)
@@ -146,24 +146,24 @@ def find_sweep(store: Store, data_fingerprint: str) -> str | None:
     return None
 
 
-def _with_control(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, Run | None]:
-    """The runs with the newest finished control beside them, where it was trained only after them."""
+def _with_baseline(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, Run | None]:
+    """The runs with the newest finished baseline beside them, where it was trained only after them."""
 
-    def is_control(run: Run | None) -> bool:
-        return run is not None and run.data.tags.get("architecture") == CONTROL
+    def is_baseline(run: Run | None) -> bool:
+        return run is not None and run.data.tags.get("architecture") == BASELINE
 
-    networks = {key: run for key, run in chosen.items() if not is_control(run)}
+    networks = {key: run for key, run in chosen.items() if not is_baseline(run)}
     data = {run.data.tags.get("data_fingerprint") for run in networks.values() if run}
-    controls = [
+    baselines = [
         run
         for run in runs
-        if is_control(run)
+        if is_baseline(run)
         and _status(run) == "finished"
         and run.data.tags.get("data_fingerprint") in data
     ]
-    if not controls:
+    if not baselines:
         return chosen
-    return networks | {controls[0].data.tags["fingerprint"]: controls[0]}
+    return networks | {baselines[0].data.tags["fingerprint"]: baselines[0]}
 
 
 def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:

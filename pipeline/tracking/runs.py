@@ -197,7 +197,7 @@ def _take_over(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: 
 def _params(config: RunConfig) -> dict[str, Any]:
     plain = as_used(config)
     architecture = plain["architecture"]
-    if config.control:  # it has neither units nor epochs
+    if config.baseline:  # it has neither units nor epochs
         return {"architecture": architecture["name"], "seed": config.seed, "data": config.data.kind}
     if config.architecture.cell != Cell.lstm:
         del architecture["forget_bias"]  # there is none

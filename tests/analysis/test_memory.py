@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
 from pipeline.analysis.memory import Memory, remember
-from pipeline.config.schema import CONTROL
+from pipeline.config.schema import BASELINE
 from pipeline.data.lexicon import LESSON
-from pipeline.report import answer, control, inside, lesson, memory, quiz
+from pipeline.report import answer, baseline, inside, lesson, memory, quiz
 from pipeline.report.cells import MISSING, rows_of
 from tests.analysis.test_comparison import make_tracked
 from tests.analysis.test_fading import make_gates, make_retention
@@ -23,8 +23,8 @@ from tests.report.test_page import HOSTILE, Page, report
 REVIEWS = 200
 DISTANCES = [25, 50, 100, 200, 400, 800]
 LENGTHS = [10, 25, 50, 100, 200, 400]
-HALF_LIVES = {"lstm": np.inf, "gru": 150.0, "simple_rnn": 30.0, CONTROL: np.inf}
-CONTEXTS = {"lstm": 200, "gru": 100, "simple_rnn": 25, CONTROL: 400}
+HALF_LIVES = {"lstm": np.inf, "gru": 150.0, "simple_rnn": 30.0, BASELINE: np.inf}
+CONTEXTS = {"lstm": 200, "gru": 100, "simple_rnn": 25, BASELINE: 400}
 
 
 def _rows(run_id: str, condition: str, distance: int | None, margin: np.ndarray) -> pd.DataFrame:
@@ -202,16 +202,16 @@ def test_no_probes_no_memory() -> None:
 
 
 def make_probed() -> TrackedRuns:
-    """A sweep with the control beside it, and every probe."""
+    """A sweep with the baseline beside it, and every probe."""
     tracked = make_tracked(seeds=3, reviews=400)
     own = tracked.predictions[tracked.predictions.run_id == tracked.runs.run_id.iloc[0]]
     right = np.random.default_rng(5).random(len(own)) < 0.8
     flipped = np.where(own.label == "pos", "neg", "pos")
-    control_answers = own.assign(
-        run_id=CONTROL, correct=right, predicted=np.where(right, own.label, flipped)
+    baseline_answers = own.assign(
+        run_id=BASELINE, correct=right, predicted=np.where(right, own.label, flipped)
     )
     row = tracked.runs.iloc[:1].assign(
-        run_id=CONTROL, architecture=CONTROL, seed=0, fingerprint=CONTROL
+        run_id=BASELINE, architecture=BASELINE, seed=0, fingerprint=BASELINE
     )
     row["cell"] = pd.NA
     runs = pd.concat([tracked.runs, row], ignore_index=True)
@@ -226,7 +226,7 @@ def make_probed() -> TrackedRuns:
     states = make_retention(half_lives)
     answers = states.assign(kind="logit", head="sentiment")
     probes["retention"] = pd.concat([states, answers], ignore_index=True)
-    predictions = pd.concat([tracked.predictions, control_answers], ignore_index=True)
+    predictions = pd.concat([tracked.predictions, baseline_answers], ignore_index=True)
     return replace(tracked, runs=runs, predictions=predictions, probes=probes)
 
 
@@ -241,7 +241,7 @@ def test_every_probe_has_its_figures(probed: tuple[Path, Comparison, Page]) -> N
     drawn = {path.stem for path in (folder / "figures").glob("*.svg")}
     assert {
         *("distance_after", "distance_before", "distance_both", "context_tail", "context_head"),
-        *("above_control", "quiz", "retention_logit", "retention_state", "time_constants"),
+        *("above_baseline", "quiz", "retention_logit", "retention_state", "time_constants"),
         *("lesson_answer", "lesson_gates"),
     } <= drawn
     assert page.count("figure") == len(drawn)
@@ -258,7 +258,7 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     (reader,) = memory.answer_reader(comparison)
     assert reader.take == "Beyond 800 words: lstm"
     assert memory.shown_reach(row) in reader.because
-    assert CONTROL not in reader.take + reader.because
+    assert BASELINE not in reader.take + reader.because
     reach = pd.read_csv(probed[0] / "reach.csv")
     assert len(reach) == len(comparison.memory.reaches)
 
@@ -349,40 +349,40 @@ def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
         assert reader.take == f"60 to 200 words, {said}"
 
 
-def test_the_cheapest_is_held_against_the_control(probed: tuple[Path, Comparison, Page]) -> None:
+def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Comparison, Page]) -> None:
     _, comparison, _ = probed
-    assert comparison.control is not None
+    assert comparison.baseline is not None
     for seconds, lead, said in ((0.1, -0.1, True), (1e6, -0.1, False), (0.1, 0.1, False)):
-        run = comparison.control.run.assign(train_seconds=seconds)
-        leads = comparison.control.leads.assign(ci_low=lead)
-        control = replace(comparison.control, run=run, leads=leads)
-        budget = answer.readers(replace(comparison, control=control))[-1]
+        run = comparison.baseline.run.assign(train_seconds=seconds)
+        leads = comparison.baseline.leads.assign(ci_low=lead)
+        baseline = replace(comparison.baseline, run=run, leads=leads)
+        budget = answer.readers(replace(comparison, baseline=baseline))[-1]
         assert budget.asks == "The smallest budget"
         assert ("No network at all costs less" in budget.because) == said
 
 
-def test_the_control_is_beside_the_networks_and_none_of_them(
+def test_the_baseline_is_beside_the_networks_and_none_of_them(
     probed: tuple[Path, Comparison, Page],
 ) -> None:
     _, comparison, page = probed
-    assert CONTROL not in set(comparison.summary.architecture)
-    assert comparison.control is not None
-    own = next(rows_of(comparison.control.scores[comparison.control.scores.along == "all"]))
+    assert BASELINE not in set(comparison.summary.architecture)
+    assert comparison.baseline is not None
+    own = next(rows_of(comparison.baseline.scores[comparison.baseline.scores.along == "all"]))
     assert own.accuracy == pytest.approx(0.8, abs=0.05)
-    lead = comparison.control.leads
+    lead = comparison.baseline.leads
     lead = next(rows_of(lead[(lead.along == "all") & (lead.architecture == "lstm")]))
     lstm = comparison.summary.accuracy[comparison.summary.architecture == "lstm"].item()
     assert lead.difference == pytest.approx(lstm - own.accuracy)
     assert lead.ci_low < lead.difference < lead.ci_high
     buttons = [a["value"] for tag, a in page.elements if tag == "button"]
-    assert buttons[-1] == CONTROL
-    assert f"{CONTROL}, is right on {100 * own.accuracy:.1f}%" in page.text
+    assert buttons[-1] == BASELINE
+    assert f"{BASELINE}, is right on {100 * own.accuracy:.1f}%" in page.text
 
 
-def test_without_probes_and_control_the_page_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_probes_and_baseline_the_page_says_what_is_missing(tmp_path: Path) -> None:
     comparison, page = report(make_tracked(seeds=2, reviews=200), tmp_path / "report")
-    assert comparison.memory is comparison.fading is comparison.control is None
-    assert "The order-free control is not tracked" in page.text
+    assert comparison.memory is comparison.fading is comparison.baseline is None
+    assert "The order-free baseline is not tracked" in page.text
     assert memory.answer_reader(comparison) == []
     assert not (tmp_path / "report" / "reach.csv").exists()
 
@@ -392,7 +392,7 @@ def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Pa
     for figure in [
         *memory.draw_memory(comparison),
         *quiz.draw_quiz(comparison),
-        *control.draw_leads(comparison),
+        *baseline.draw_leads(comparison),
         *inside.draw_inside(comparison),
         *lesson.draw_lesson(comparison),
     ]:

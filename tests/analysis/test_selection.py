@@ -68,8 +68,8 @@ def test_every_architecture_gets_its_own_value_and_keeps_its_plain_name() -> Non
     compared = comparison.runs[comparison.runs.compared]
     assert set(zip(compared.architecture, compared.learning_rate, strict=True)) == set(best.items())
     assert len(comparison.runs) == 12
-    note, on_control = comparison.notes
-    assert "control is not tracked" in on_control
+    note, on_baseline = comparison.notes
+    assert "baseline is not tracked" in on_baseline
     for said in ("validation, never on the test", "6 runs", "0.0003, 0.001, 0.003"):
         assert said in note
     assert "0.003 for gru" in note
@@ -193,7 +193,7 @@ def test_one_value_is_no_tuning() -> None:
     comparison = judge(replace(tracked, sweep=sweep))
     assert comparison.tuning is None
     (note,) = comparison.notes
-    assert "control is not tracked" in note
+    assert "baseline is not tracked" in note
 
 
 def test_two_settings_are_tuned_together() -> None:

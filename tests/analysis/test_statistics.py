@@ -14,9 +14,9 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
-from tests.simulate_intervals import World, simulate
 
 from pipeline.analysis import statistics
+from tests.analysis.simulate_intervals import World, simulate
 
 ROWS = [np.arange(0, 3), np.arange(3, 6)]
 

@@ -15,9 +15,9 @@ from factories import ROOT, small_run
 from pipeline.config import fingerprint as fingerprint_module
 from pipeline.config.compose import (
     as_plain,
+    baseline_of,
     build,
     check,
-    control_of,
     from_plain,
     may_hold,
     register_schemas,
@@ -25,7 +25,7 @@ from pipeline.config.compose import (
 )
 from pipeline.config.fingerprint import code_fingerprint, fingerprint, probe_fingerprint
 from pipeline.config.schema import (
-    CONTROL,
+    BASELINE,
     AddingConfig,
     Cell,
     CsvConfig,
@@ -138,14 +138,14 @@ def test_a_run_is_called_by_what_is_tuned_too(tmp_path):
     assert tuned.title == "lstm seed 2, learning_rate 0.001, dropout 0"
 
 
-def test_every_run_on_the_same_texts_has_the_same_control(tmp_path):
-    first = control_of(small_run(tmp_path))
+def test_every_run_on_the_same_texts_has_the_same_baseline(tmp_path):
+    first = baseline_of(small_run(tmp_path))
     others = [
-        control_of(small_run(tmp_path, seed=3, architecture__cell=Cell.gru, train__epochs=9)),
-        _built(tmp_path, control=True, device__kind=Device.gpu, tokenizer__max_length=7),
+        baseline_of(small_run(tmp_path, seed=3, architecture__cell=Cell.gru, train__epochs=9)),
+        _built(tmp_path, baseline=True, device__kind=Device.gpu, tokenizer__max_length=7),
     ]
     assert {fingerprint(other) for other in others} == {fingerprint(first)}
-    assert fingerprint(first) != fingerprint(control_of(small_run(tmp_path, data__seed=1)))
+    assert fingerprint(first) != fingerprint(baseline_of(small_run(tmp_path, data__seed=1)))
     assert fingerprint(first) != fingerprint(small_run(tmp_path))
     assert from_plain(as_plain(first)) == first
     assert first.title == "nb_bigrams seed 0"
@@ -153,11 +153,11 @@ def test_every_run_on_the_same_texts_has_the_same_control(tmp_path):
     assert {other.device.kind for other in others} == {Device.cpu}
 
 
-def test_the_controls_name_is_its_own_and_numbers_have_none(tmp_path):
+def test_the_baselines_name_is_its_own_and_numbers_have_none(tmp_path):
     with pytest.raises(ConfigError, match=r"architecture\.name is nb_bigrams"):
-        _built(tmp_path, architecture__name=CONTROL)
-    with pytest.raises(ConfigError, match="control is true, which is for texts"):
-        _built(tmp_path, control=True, data=AddingConfig())
+        _built(tmp_path, architecture__name=BASELINE)
+    with pytest.raises(ConfigError, match="baseline is true, which is for texts"):
+        _built(tmp_path, baseline=True, data=AddingConfig())
 
 
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")

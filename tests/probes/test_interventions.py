@@ -23,7 +23,7 @@ from pipeline.config.schema import (
 from pipeline.data import lexicon as phrases
 from pipeline.data import synthetic as clauses
 from pipeline.data.reviews import Head, Reviews, ReviewSplits, load_reviews
-from pipeline.models.bigram_baseline import fit_control
+from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.probes import Reader, Skipped, Subject, run_probes
 from pipeline.probes.context import _cut, measure_context
 from pipeline.probes.distance import measure_distance
@@ -216,9 +216,9 @@ def test_every_reader_is_asked_the_same_and_another_seed_asks_otherwise(subject_
     assert other.asked != again.asked
 
 
-def test_filler_moves_the_control_hardly_at_all_and_says_nothing_by_itself(subject_of, splits):
-    control = fit_control(splits.train, splits.validation, HEADS)
-    result = measure_distance(subject_of(control), SETTINGS)
+def test_filler_moves_the_baseline_hardly_at_all_and_says_nothing_by_itself(subject_of, splits):
+    baseline = fit_baseline(splits.train, splits.validation, HEADS)
+    result = measure_distance(subject_of(baseline), SETTINGS)
     assert result.metrics["flipped_after"] == 0
     assert result.metrics["filler_alone_accuracy"] == pytest.approx(0.5, abs=0.1)
     margins = result.table.groupby(["condition", "distance"]).margin.mean()

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from experiments.explain import Question, choose_runs, read_text
 from pipeline.analysis.explanation import Explanation, HeadReading, NetworkReading
 from pipeline.config.schema import (
-    CONTROL,
+    BASELINE,
     ArchitectureConfig,
     Cell,
     Keep,
@@ -442,9 +442,9 @@ def test_what_cannot_be_explained_is_said_in_a_line(
     assert not (trained / "reports" / "other").exists()
 
 
-def test_an_id_that_is_several_or_the_control_is_refused(trained: Path) -> None:
+def test_an_id_that_is_several_or_the_baseline_is_refused(trained: Path) -> None:
     with pytest.raises(TrackingError, match="5 finished runs begin with ''"):
         find_runs(Store(None, trained, "small"), [""])
-    (control,) = Store(None, trained, "small").runs(f"tags.architecture = '{CONTROL}'")
-    with pytest.raises(ConfigError, match="is the order-free control"):
-        choose_runs(_config(trained), question(runs=control.info.run_id))
+    (baseline,) = Store(None, trained, "small").runs(f"tags.architecture = '{BASELINE}'")
+    with pytest.raises(ConfigError, match="is the order-free baseline"):
+        choose_runs(_config(trained), question(runs=baseline.info.run_id))

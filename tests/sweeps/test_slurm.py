@@ -15,7 +15,7 @@ import pytest
 from factories import ROOT
 
 from pipeline.config.compose import available_cores
-from pipeline.config.schema import CONTROL
+from pipeline.config.schema import BASELINE
 from pipeline.sweeps import slurm
 from pipeline.tracking import Store
 from pipeline.tracking.store import Run
@@ -148,8 +148,8 @@ def _said(root: Path, number: int) -> str:
 
 
 def _networks(root: Path) -> list[Run]:
-    """The runs of the jobs; the control is trained where the sweep is launched."""
-    condition = f"tags.kind = 'run' and tags.architecture != '{CONTROL}'"
+    """The runs of the jobs; the baseline is trained where the sweep is launched."""
+    condition = f"tags.kind = 'run' and tags.architecture != '{BASELINE}'"
     return Store(None, root, "small").runs(condition)
 
 
@@ -169,7 +169,7 @@ def test_a_sweep_on_slurm_ends_as_one_on_this_machine_does(cluster, tmp_path):
         assert run.info.status == "FINISHED"
         assert (run.data.tags["threads"], run.data.tags["concurrent_runs"]) == ("1", "1")
         assert f"{run.info.run_name}  ".ljust(26) in said
-    assert said.count("Test accuracy") == 3  # that of the control too, which is no job of Slurm's
+    assert said.count("Test accuracy") == 3  # that of the baseline too, which is no job of Slurm's
     assert f"Report: {tmp_path / 'reports' / 'small' / 'index.html'}" in said
 
 
@@ -180,11 +180,13 @@ def test_jobs_that_are_killed_and_put_into_the_queue_again_go_on_in_the_same_run
     store = Store(None, tmp_path, "small")
     before = {run.info.run_id for run in _networks(tmp_path)}
     requeued, preempted = sorted(_queue(cluster))
-    _slurm(cluster, "scontrol", "requeue", requeued)  # as an administrator does
+    _slurm(cluster, "sbaseline", "requeue", requeued)  # as an administrator does
     _slurm(cluster, "scancel", "--signal=USR2", preempted)  # as Slurm warns of preemption
     _until(lambda: list(_queue(cluster).values()) == ["PENDING", "PENDING"], process)
     for job in (requeued, preempted):
-        _slurm(cluster, "scontrol", "update", f"JobId={job}", "StartTime=now")  # not in two minutes
+        _slurm(
+            cluster, "sbaseline", "update", f"JobId={job}", "StartTime=now"
+        )  # not in two minutes
     said, complaint = process.communicate()
     print(said)
     assert process.returncode == 0, said + complaint

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from factories import ROOT, SMALL
 
-from pipeline.config.schema import CONTROL
+from pipeline.config.schema import BASELINE
 from pipeline.tracking import Store
 
 
@@ -22,7 +22,7 @@ def _run(root: Path, *arguments: str, program: str = "compare") -> subprocess.Co
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A sweep of which half of the runs diverge and the others, and the control, finish."""
+    """A sweep of which half of the runs diverge and the others, and the baseline, finish."""
     root = tmp_path_factory.mktemp("swept")
     rates = "train.learning_rate=1e-3,3e38"
     probes = "probe.kinds=[quiz,gates]"
@@ -39,7 +39,7 @@ def test_a_sweep_goes_on_past_a_run_that_diverges_and_says_so_at_its_end(swept):
         ("bi_gru", "finished"),
         ("lstm", "diverged"),
         ("lstm", "finished"),
-        (CONTROL, "finished"),
+        (BASELINE, "finished"),
     ]
     last = done.stdout.strip().splitlines()[-2:]
     assert all("Not finished" in line and "diverged" in line for line in last)
@@ -54,7 +54,7 @@ def test_the_runs_of_a_sweep_are_nested_under_one_parent_with_the_aggregates(swe
     assert len(children) == 5
     assert parent.info.status == "FAILED"
     # Settings in which an architecture differs are never averaged over, so they are in its name; the
-    # control is no architecture.
+    # baseline is no architecture.
     assert {key for key in parent.data.metrics if key.startswith("mean/")} == {
         "mean/lstm learning_rate 0.001",
         "mean/bi_gru learning_rate 0.001",
@@ -86,17 +86,17 @@ def test_a_finished_run_holds_all_that_was_promised(swept):
     assert predictions.correct.mean() == pytest.approx(run.data.metrics["test/accuracy"])
 
 
-def test_the_control_is_trained_ahead_once_and_probed_as_far_as_it_has_an_inside(swept):
+def test_the_baseline_is_trained_ahead_once_and_probed_as_far_as_it_has_an_inside(swept):
     root, done = swept
     store = Store(None, root, "small")
-    *networks, control = store.runs("tags.kind = 'run'")  # newest first
-    assert control.data.tags["architecture"] == CONTROL
-    ended = control.info.end_time
+    *networks, baseline = store.runs("tags.kind = 'run'")  # newest first
+    assert baseline.data.tags["architecture"] == BASELINE
+    ended = baseline.info.end_time
     assert ended is not None
     assert all(run.info.start_time > ended for run in networks)
     assert done.stdout.count("without their order") == 1
-    assert control.data.tags["concurrent_runs"] == "1"
-    (probe,) = store.client.list_artifacts(control.info.run_id, "probes")
+    assert baseline.data.tags["concurrent_runs"] == "1"
+    (probe,) = store.client.list_artifacts(baseline.info.run_id, "probes")
     assert probe.path == "probes/quiz.parquet"
 
 
@@ -137,12 +137,12 @@ def test_the_report_is_made_again_without_training(swept):
     assert page.exists()
 
 
-def test_a_second_sweep_takes_the_control_of_the_first(swept):
+def test_a_second_sweep_takes_the_baseline_of_the_first(swept):
     root, _ = swept
     again = _run(root, "-m", *SMALL, "architecture=lstm")
     assert again.returncode == 0, again.stderr
     assert "without their order" not in again.stdout
-    (_,) = Store(None, root, "small").runs(f"tags.architecture = '{CONTROL}'")
+    (_,) = Store(None, root, "small").runs(f"tags.architecture = '{BASELINE}'")
 
 
 def test_a_report_of_nothing_says_what_to_do(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from factories import small_run
 from mlflow.utils.validation import _validate_metric_name
 
-from pipeline.config.compose import control_of
+from pipeline.config.compose import baseline_of
 from pipeline.config.fingerprint import fingerprint
 from pipeline.config.schema import Cell, RunConfig
 from pipeline.errors import TrackingError
@@ -261,30 +261,30 @@ def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp
     assert tracked.sweep.length_edges == (50, 100, 150, 200)
 
 
-def test_the_control_finished_over_the_same_data_stands_beside_a_sweep_that_has_none(
+def test_the_baseline_finished_over_the_same_data_stands_beside_a_sweep_that_has_none(
     store, tmp_path
 ):
     network = small_run(tmp_path)
-    control = control_of(network)
+    baseline = baseline_of(network)
     with track_sweep(store, SweepPlan.of([network])) as sweep:
         _finish(store, network, 0.5, sweep.run_id)
     assert load_runs(store).runs.architecture.tolist() == ["lstm"]
-    with pytest.raises(ValueError, match="oops"), track_run(store, control, None):
+    with pytest.raises(ValueError, match="oops"), track_run(store, baseline, None):
         raise ValueError("oops")
     assert load_runs(store).runs.architecture.tolist() == ["lstm"]
-    _finish(store, control, 0.6)
+    _finish(store, baseline, 0.6)
     tracked = load_runs(store)
     assert tracked.runs.architecture.tolist() == ["lstm", "nb_bigrams"]
     assert tracked.runs.test_accuracy.tolist() == [0.5, 0.6]
 
 
-def test_a_control_that_failed_in_a_sweep_is_among_its_runs(store, tmp_path):
+def test_a_baseline_that_failed_in_a_sweep_is_among_its_runs(store, tmp_path):
     network = small_run(tmp_path)
-    control = control_of(network)
-    with track_sweep(store, SweepPlan.of([network, control])) as sweep:
+    baseline = baseline_of(network)
+    with track_sweep(store, SweepPlan.of([network, baseline])) as sweep:
         with (
             pytest.raises(ValueError, match="oops"),
-            track_run(store, control, sweep.run_id),
+            track_run(store, baseline, sweep.run_id),
         ):
             raise ValueError("oops")
         _finish(store, network, 0.5, sweep.run_id)
@@ -309,17 +309,17 @@ def test_a_sweep_carries_what_it_tuned_for_the_runs_that_never_began_too(store, 
 
 def test_the_newest_sweep_of_which_a_network_was_trained_on_the_same_data_is_found(store, tmp_path):
     def sweep(*configs: RunConfig):
-        return track_sweep(store, SweepPlan.of([*configs, control_of(configs[0])]))
+        return track_sweep(store, SweepPlan.of([*configs, baseline_of(configs[0])]))
 
     assert find_sweep(store, "abc123") is None
     first, second = (small_run(tmp_path, seed=seed) for seed in (0, 1))
     with sweep(first) as old:
-        _finish(store, control_of(first), 0.5, old.run_id)
+        _finish(store, baseline_of(first), 0.5, old.run_id)
         assert find_sweep(store, "abc123") is None
         _finish(store, first, 0.5, old.run_id)
     with sweep(first, second) as new:
         pass
-    with sweep(second):  # nothing of it has run but the control that all have
+    with sweep(second):  # nothing of it has run but the baseline that all have
         pass
     assert find_sweep(store, "abc123") == new.run_id
     assert find_sweep(store, "other") is None
@@ -362,11 +362,11 @@ def test_what_does_nothing_is_no_parameter(store, tmp_path):
 
     lstm = params(small_run(tmp_path))
     gru = params(small_run(tmp_path, architecture__cell=Cell.gru, seed=1))
-    control = params(control_of(small_run(tmp_path)))
+    baseline = params(baseline_of(small_run(tmp_path)))
     assert lstm["forget_bias"] == "unit"
     assert "forget_bias" not in gru
     assert "None" not in {*lstm.values(), *gru.values()}
-    assert control == {"architecture": "nb_bigrams", "seed": "0", "data": "clauses"}
+    assert baseline == {"architecture": "nb_bigrams", "seed": "0", "data": "clauses"}
 
 
 def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, tmp_path):

@@ -1,11 +1,11 @@
-"""Control -> its figure, its table and its sentences: what order is worth on these texts."""
+"""Baseline -> its figure, its table and its sentences: what order is worth on these texts."""
 
 from __future__ import annotations
 
 import altair as alt
 import pandas as pd
 
-from pipeline.analysis.baseline import Control
+from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.comparison import Comparison
 from pipeline.report.cells import (
     Table,
@@ -21,16 +21,16 @@ from pipeline.report.wording import all_or_each, listed
 
 
 def draw_leads(comparison: Comparison) -> list[Figure]:
-    """What the networks have over the control, by length or, where it is known, by distance."""
-    control = comparison.control
-    if control is None or comparison.summary.empty:
+    """What the networks have over the baseline, by length or, where it is known, by distance."""
+    baseline = comparison.baseline
+    if baseline is None or comparison.summary.empty:
         return []
-    return [_draw_leads(comparison, control, Style(looks_of(comparison)))]
+    return [_draw_leads(comparison, baseline, Style(looks_of(comparison)))]
 
 
-def _draw_leads(comparison: Comparison, control: Control, style: Style) -> Figure:
+def _draw_leads(comparison: Comparison, baseline: Baseline, style: Style) -> Figure:
     along = "distance" if comparison.by_distance is not None else "length"
-    asked = control.leads[control.leads.question == comparison.questions[0]]
+    asked = baseline.leads[baseline.leads.question == comparison.questions[0]]
     leads = asked[asked.along == along].sort_values("low")
     if leads.empty:
         along, leads = "all", asked[asked.along == "all"]
@@ -48,7 +48,7 @@ def _draw_leads(comparison: Comparison, control: Control, style: Style) -> Figur
     unit = {"distance": "Words in between", "length": "Words of the review", "all": None}[along]
     order = list(dict.fromkeys(places))
     axis = alt.Axis(labelAngle=0, grid=False, title=unit)
-    y = alt.Y("difference:Q", axis=alt.Axis(title="Points above the control", tickCount=7))
+    y = alt.Y("difference:Q", axis=alt.Axis(title="Points above the baseline", tickCount=7))
     base = alt.Chart(as_data(leads)).encode(
         x=alt.X("place:N", sort=order, axis=axis),
         xOffset=alt.XOffset("architecture:N", sort=style.names),
@@ -57,32 +57,32 @@ def _draw_leads(comparison: Comparison, control: Control, style: Style) -> Figur
         tooltip=hover_of(
             ("architecture", "Architecture"),
             ("place", unit or "Texts"),
-            ("shown", "Points above the control (95% interval)"),
+            ("shown", "Points above the baseline (95% interval)"),
             ("reviews", "Reviews"),
         ),
     )
     layers = [
-        draw_rule(0, f"as good as {control.name}"),
+        draw_rule(0, f"as good as {baseline.name}"),
         base.mark_rule(strokeWidth=1.5).encode(y="ci_low:Q", y2="ci_high:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=y, shape=style.shape),
     ]
     return Figure(
-        name="above_control",
+        name="above_baseline",
         section=MEMORY,
-        title="What order is worth: the networks against a control that sees none",
-        sentence=_describe_leads(control, asked[asked.along == "all"]),
-        alternative="Accuracy of each network less that of the order-free control, by text.",
+        title="What order is worth: the networks against a baseline that sees none",
+        sentence=_describe_leads(baseline, asked[asked.along == "all"]),
+        alternative="Accuracy of each network less that of the order-free baseline, by text.",
         table=_leads_table(leads, unit or "texts"),
         chart=alt.LayerChart(layer=layers),
         height=280,
     )
 
 
-def _describe_leads(control: Control, overall: pd.DataFrame) -> str:
-    own = control.scores[control.scores.along == "all"].iloc[0]
+def _describe_leads(baseline: Baseline, overall: pd.DataFrame) -> str:
+    own = baseline.scores[baseline.scores.along == "all"].iloc[0]
     said = (
-        f"{control.name} is a logistic regression over words and pairs of words, which remembers all of "
-        f"them and no order beyond: it is right on {shown_share(own.accuracy)} "
+        f"{baseline.name} is a logistic regression over words and pairs of words, which remembers all "
+        f"of them and no order beyond: it is right on {shown_share(own.accuracy)} "
         f"({shown_interval(own.ci_low, own.ci_high)})."
     )
     above = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
@@ -96,15 +96,15 @@ def _describe_leads(control: Control, overall: pd.DataFrame) -> str:
     return f"{said} Over all texts no network is shown to differ from it."
 
 
-def headline_of_control(comparison: Comparison) -> str:
+def headline_of_baseline(comparison: Comparison) -> str:
     """How the networks stand to what sees no order, in a sentence for the top of the page."""
-    control = comparison.control
-    if control is None or comparison.summary.empty:
+    baseline = comparison.baseline
+    if baseline is None or comparison.summary.empty:
         return ""
-    asked = control.leads[control.leads.question == comparison.questions[0]]
+    asked = baseline.leads[baseline.leads.question == comparison.questions[0]]
     overall = asked[asked.along == "all"]
-    own = next(rows_of(control.scores[control.scores.along == "all"]))
-    said = f"The order-free control, {control.name}, is right on {shown_share(own.accuracy)}"
+    own = next(rows_of(baseline.scores[baseline.scores.along == "all"]))
+    said = f"The order-free baseline, {baseline.name}, is right on {shown_share(own.accuracy)}"
     ahead = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
     behind = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
     if len(behind) == len(overall):
@@ -127,5 +127,5 @@ def _leads_table(leads: pd.DataFrame, unit: str) -> Table:
         [row.architecture, row.place, shown_count(row.reviews), *row.shown.split(" ", 1)]
         for row in rows_of(leads)
     ]
-    headings = ["<architecture", unit.lower(), "texts", "points above the control", "95% interval"]
-    return make_table("Accuracy less that of the control", headings, rows)
+    headings = ["<architecture", unit.lower(), "texts", "points above the baseline", "95% interval"]
+    return make_table("Accuracy less that of the baseline", headings, rows)
