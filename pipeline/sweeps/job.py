@@ -19,7 +19,6 @@ from typing import Any
 
 from pipeline.config.command_line import report_error
 from pipeline.config.compose import from_plain
-from pipeline.runs.start import run
 
 FINISHED, FAILED, DIVERGED, ABANDONED = 0, 1, 3, 4
 
@@ -33,6 +32,8 @@ def main() -> None:
     job = json.loads(description.read_text())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the sweep, which ends its jobs
     threading.Thread(target=_follow, args=(job["launcher"], os.getppid()), daemon=True).start()
+    from pipeline.runs.start import run
+
     config = from_plain(job["config"])
     try:
         outcome = run(config, job["concurrent_runs"], job["parent_run_id"], description.parent)
