@@ -21,7 +21,7 @@ def main() -> None:
         prog="python -m experiments.benchmark", description="Measures how fast training is."
     )
     parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each arrangement")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each variant")
     parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "benchmark")
     options = parser.parse_args()
     os.environ.update(ENVIRONMENT)

@@ -8,8 +8,8 @@ so the level of the seeds has its closed form instead: Student's t on the spread
 are two ways to join it with the reviews' part. To add the squares of both half-widths (MOVER: Zou
 and Donner 2008, Statistics in Medicine 27:1693) errs on the wide side; one t with Satterthwaite's
 degrees of freedom (1946, Biometrics Bulletin 2:110) on the narrow side, the more so far out in the
-tails, where Holm's correction looks. The mean of the two keeps its word in both places, with three
-seeds and with ten: `tests/simulate_intervals.py` measures it.
+tails, where Holm's correction looks. The mean of the two has the nominal coverage in both places, with
+three seeds and with ten, as `tests/analysis/simulate_intervals.py` measures.
 
 What is the same everywhere: `correct` is <bool>[runs, reviews], `members` are the rows of the runs
 of one architecture, and a run's estimate may be anything one can compute from that run alone: its

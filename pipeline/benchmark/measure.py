@@ -1,17 +1,17 @@
 """How fast the project trains: beside its peers, and beside what the machine can do.
 
-Each arrangement trains in a worker process of its own, of one thread; the tutorial's recipe also as it
+Each variant trains in a worker process of its own, of one thread; the tutorial's recipe also as it
 comes, one process with a thread for each core. Workers have turns of a few
 seconds, A B C A B C ..., and sleep in between, so that what disturbs the machine disturbs all alike;
 tracing and first steps are over before the first turn. Before anything is timed, equal weights must
 give equal logits. Throughput is in useful tokens a second, those that are not padding, of whole
 training steps: batching, forward, backward, clipping and Adam.
 
-The share of the machine's limit is throughput times `arrangements.flops_per_token` (for each layer
+The share of the machine's limit is throughput times `variants.flops_per_token` (for each layer
 and direction 6 G U (F + U), with G gates, U units, F inputs) over the rate at which one thread does
 the matrix products of a recurrent step of that cell.
 
-Writes `reports/benchmark/benchmark.csv`, `.md` and `.svg`. Exit status 1: the arrangements disagree,
+Writes `reports/benchmark/benchmark.csv`, `.md` and `.svg`. Exit status 1: the variants disagree,
 or one of them failed.
 """
 
@@ -35,12 +35,12 @@ import pandas as pd
 
 from pipeline.benchmark.report import (
     ARCHITECTURES,
-    ARRANGEMENTS,
     BY_EPOCH,
     BY_LENGTH,
     BY_REVIEWS,
     LIMITS,
     TUTORIAL,
+    VARIANTS,
     describe_run,
     show,
     summarise,
@@ -48,7 +48,7 @@ from pipeline.benchmark.report import (
 )
 from pipeline.benchmark.timing import Turn
 from pipeline.benchmark.variants import (
-    Arrangement,
+    Variant,
     flops_per_token,
     work,
 )
@@ -57,7 +57,7 @@ from pipeline.config.compose import available_cores, load_architectures
 from pipeline.config.schema import ArchitectureConfig, Cell
 from pipeline.errors import Failure
 
-TOLERANCE = 1e-4  # between the logits of arrangements with equal weights
+TOLERANCE = 1e-4  # between the logits of variants with equal weights
 
 REVIEWS = (1_000, 5_000, 25_000)
 
@@ -74,7 +74,7 @@ def benchmark(seconds: float, rounds: int, folder: Path) -> None:
     """Measures, prints and writes everything.
 
     Raises:
-      Failure: arrangements disagree, or a worker ended early.
+      Failure: variants disagree, or a worker ended early.
     """
     started, load = time.perf_counter(), os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as prepared:
@@ -91,28 +91,28 @@ def benchmark(seconds: float, rounds: int, folder: Path) -> None:
 def measure_everything(prepared: Path, seconds: float, rounds: int) -> pd.DataFrame:
     """A row for each turn: part and `COLUMNS`; rates are in tokens (for limits, operations) a second."""
     parts = []
-    for part, arrangements, turn, times in plan(load_architectures(), seconds, rounds):
-        print(f"Measuring by {part}: {', '.join(one.name for one in arrangements)}", flush=True)
-        parts.append(measure(arrangements, prepared, turn, times).assign(part=part))
+    for part, variants, turn, times in plan(load_architectures(), seconds, rounds):
+        print(f"Measuring by {part}: {', '.join(one.name for one in variants)}", flush=True)
+        parts.append(measure(variants, prepared, turn, times).assign(part=part))
     return pd.concat(parts, ignore_index=True)
 
 
 def plan(
     architectures: dict[str, ArchitectureConfig], seconds: float, rounds: int
-) -> Iterator[tuple[str, list[Arrangement], Turn, int]]:
+) -> Iterator[tuple[str, list[Variant], Turn, int]]:
     """Part, what is measured in turn, how long a turn is, and how many there are.
 
     What is compared with others has the longest turns: a step of the tutorial's takes a second.
     """
     bi_lstm = architectures["bi_lstm"]
     shorter, fewer = Turn(seconds=seconds * 2 / 3), min(rounds, 3)
-    yield ARRANGEMENTS, arrange(bi_lstm), Turn(seconds=seconds), rounds
+    yield VARIANTS, list_variants(bi_lstm), Turn(seconds=seconds), rounds
     named = architectures.items()
-    yield ARCHITECTURES, [Arrangement(name, "project", a) for name, a in named], shorter, rounds
+    yield ARCHITECTURES, [Variant(name, "project", a) for name, a in named], shorter, rounds
     cells = {cell: next(a for a in architectures.values() if a.cell == cell) for cell in Cell}
-    products = [Arrangement(cell.name, "product", a) for cell, a in cells.items()]
+    products = [Variant(cell.name, "product", a) for cell, a in cells.items()]
     yield LIMITS, products, Turn(seconds=seconds / 3), rounds
-    again = Arrangement("", "project", bi_lstm, checked=False)
+    again = Variant("", "project", bi_lstm, checked=False)
     sizes = [dataclasses.replace(again, name=f"{size:,}", reviews=size) for size in REVIEWS]
     yield BY_REVIEWS, sizes, shorter, fewer
     lengths = [dataclasses.replace(again, name=f"{n:,}", row_length=n) for n in LENGTHS]
@@ -122,23 +122,23 @@ def plan(
     yield BY_EPOCH, [epoch], Turn(epochs=1), 2
 
 
-def arrange(bi_lstm: ArchitectureConfig) -> list[Arrangement]:
+def list_variants(bi_lstm: ArchitectureConfig) -> list[Variant]:
     """What is compared: each alone and, the four that matter, on two cores at the same time."""
     both = min(2, available_cores())
     dropped = dataclasses.replace(bi_lstm, dropout=0.5)
     compared = [
-        Arrangement("this project", "project", bi_lstm, processes=both),
-        Arrangement("Keras with masks", "masked", bi_lstm, processes=both),
-        Arrangement(TUTORIAL, "tutorial", bi_lstm, processes=both),
+        Variant("this project", "project", bi_lstm, processes=both),
+        Variant("Keras with masks", "masked", bi_lstm, processes=both),
+        Variant(TUTORIAL, "tutorial", bi_lstm, processes=both),
     ]
     if has_torch():
-        compared.append(Arrangement("PyTorch", "torch", bi_lstm, processes=both))
+        compared.append(Variant("PyTorch", "torch", bi_lstm, processes=both))
     if both > 1:  # as its user runs it
-        compared.append(Arrangement(TUTORIAL, "tutorial", bi_lstm, threads=both))
+        compared.append(Variant(TUTORIAL, "tutorial", bi_lstm, threads=both))
     return [
         *compared,
-        Arrangement("this project, dropout 0.5", "project", dropped),
-        Arrangement("tutorial, cut to 400 tokens", "tutorial", bi_lstm, max_length=400),
+        Variant("this project, dropout 0.5", "project", dropped),
+        Variant("tutorial, cut to 400 tokens", "tutorial", bi_lstm, max_length=400),
     ]
 
 
@@ -147,12 +147,12 @@ def has_torch() -> bool:
 
 
 class Worker:
-    """A process that trains in one arrangement when it is told to."""
+    """A process that trains in one variant when it is told to."""
 
-    def __init__(self, arrangement: Arrangement, prepared: Path, barrier: Any) -> None:
-        self.arrangement = arrangement
+    def __init__(self, variant: Variant, prepared: Path, barrier: Any) -> None:
+        self.variant = variant
         self.pipe, theirs = _SPAWN.Pipe()
-        arguments = (arrangement, prepared, theirs, barrier)
+        arguments = (variant, prepared, theirs, barrier)
         self.process = _SPAWN.Process(target=work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
@@ -163,7 +163,7 @@ class Worker:
         except EOFError:
             self.process.join()
             status = self.process.exitcode
-            raise Failure(f"{self.arrangement.name}: its worker ended, status {status}") from None
+            raise Failure(f"{self.variant.name}: its worker ended, status {status}") from None
 
     def end(self) -> None:
         self.process.terminate()
@@ -172,16 +172,16 @@ class Worker:
 
 @contextmanager
 def start_workers(
-    arrangements: Sequence[Arrangement], prepared: Path
-) -> Iterator[list[tuple[Arrangement, float, list[Worker]]]]:
-    """Each arrangement, how far its logits are from plain Keras, and its processes, warmed up."""
+    variants: Sequence[Variant], prepared: Path
+) -> Iterator[list[tuple[Variant, float, list[Worker]]]]:
+    """Each variant, how far its logits are from plain Keras, and its processes, warmed up."""
     with ExitStack() as stack:
 
-        def start(arrangement: Arrangement) -> tuple[list[Worker], Any]:
-            barrier = _SPAWN.Barrier(arrangement.processes)
+        def start(variant: Variant) -> tuple[list[Worker], Any]:
+            barrier = _SPAWN.Barrier(variant.processes)
             workers = []
-            for _ in range(arrangement.processes):
-                workers.append(Worker(arrangement, prepared, barrier))
+            for _ in range(variant.processes):
+                workers.append(Worker(variant, prepared, barrier))
                 stack.callback(workers[-1].end)
             logits = [worker.receive() for worker in workers]
             for worker in workers:
@@ -189,42 +189,38 @@ def start_workers(
             return workers, logits[0]
 
         with ThreadPoolExecutor(available_cores()) as pool:
-            started = list(pool.map(start, arrangements))
-        apart = check_logits(arrangements, [logits for _, logits in started])
-        yield list(zip(arrangements, apart, [workers for workers, _ in started], strict=True))
+            started = list(pool.map(start, variants))
+        apart = check_logits(variants, [logits for _, logits in started])
+        yield list(zip(variants, apart, [workers for workers, _ in started], strict=True))
 
 
-def check_logits(
-    arrangements: Sequence[Arrangement], computed: Sequence[tuple[Any, Any]]
-) -> list[float]:
-    """How far the logits of each arrangement are, with equal weights, from those of plain Keras layers.
+def check_logits(variants: Sequence[Variant], computed: Sequence[tuple[Any, Any]]) -> list[float]:
+    """How far the logits of each variant are, with equal weights, from those of plain Keras layers.
 
-    computed: for each arrangement its logits (None: it has none) and, where it has TensorFlow, those
+    computed: for each variant its logits (None: it has none) and, where it has TensorFlow, those
     of plain layers. Raises `Failure` where they are further apart than `TOLERANCE`.
     """
-    keys = [(one.architecture.name, one.row_length) for one in arrangements]
+    keys = [(one.architecture.name, one.row_length) for one in variants]
     plain = {
         key: expected
         for key, (_, expected) in zip(keys, computed, strict=True)
         if expected is not None
     }
     apart = []
-    for arrangement, key, (logits, _) in zip(arrangements, keys, computed, strict=True):
+    for variant, key, (logits, _) in zip(variants, keys, computed, strict=True):
         apart.append(np.nan if logits is None else float(np.abs(logits - plain[key]).max()))
         if logits is not None and not apart[-1] <= TOLERANCE:
             raise Failure(
-                f"{arrangement.name}, {arrangement.architecture.name}: with equal weights its logits "
+                f"{variant.name}, {variant.architecture.name}: with equal weights its logits "
                 f"are {apart[-1]:.2g} from those of plain Keras layers; allowed are {TOLERANCE:g}"
             )
     return apart
 
 
-def measure(
-    arrangements: Sequence[Arrangement], prepared: Path, turn: Turn, rounds: int
-) -> pd.DataFrame:
+def measure(variants: Sequence[Variant], prepared: Path, turn: Turn, rounds: int) -> pd.DataFrame:
     """A row for each turn, with `COLUMNS`."""
     rows = []
-    with start_workers(arrangements, prepared) as started:
+    with start_workers(variants, prepared) as started:
         several = [entry for entry in started if entry[0].processes > 1]
         turns = [(one, apart, workers[:1]) for one, apart, workers in started] + several
         for number, (one, apart, workers) in itertools.product(range(1, rounds + 1), turns):
@@ -239,7 +235,7 @@ def run_turn(workers: Sequence[Worker], turn: Turn) -> float:
     for worker in workers:
         worker.pipe.send(dataclasses.replace(turn, together=together))
     counted = [worker.receive() for worker in workers]
-    if together:  # they have gone on, so that none was measured alone
+    if together:  # they went on meanwhile, so that none was measured alone
         for worker in workers:
             worker.pipe.send("rest")
         for worker in workers:

@@ -19,12 +19,12 @@ from rich.table import Table
 from pipeline.report import look
 from pipeline.report.cells import rows_of
 
-ARRANGEMENTS, ARCHITECTURES, LIMITS = "arrangement", "architecture", "limit"
+VARIANTS, ARCHITECTURES, LIMITS = "variant", "architecture", "limit"
 BY_REVIEWS, BY_LENGTH, BY_EPOCH = "reviews", "length", "epoch"
 TUTORIAL = "TensorFlow tutorial"
 
 TITLES = {
-    ARRANGEMENTS: "The same bi_lstm in several arrangements, useful tokens a second",
+    VARIANTS: "The same bi_lstm in several variants, useful tokens a second",
     ARCHITECTURES: "Every architecture in this project, useful tokens a second",
     LIMITS: "Matrix products of a recurrent step in one thread, GFLOP/s",
     BY_REVIEWS: "bi_lstm by the number of reviews trained on, useful tokens a second",
@@ -81,13 +81,13 @@ def summarise(turns: pd.DataFrame) -> pd.DataFrame:
     rates = named.groupby(keys, sort=False, dropna=False).rate
     table = rates.agg(median="median", low="min", high="max", rounds="count")
     table = table.reset_index()
-    compared = table[table.part == ARRANGEMENTS]
+    compared = table[table.part == VARIANTS]
     jobs = compared[(compared.name == TUTORIAL) & (compared.processes == 1)]
     tutorial = jobs.set_index("threads")["median"]
     torch = compared[compared.name == "PyTorch"].set_index("processes")["median"]
     limits = table[table.part == LIMITS].set_index("cell")["median"]
     cores = table.processes * table.threads
-    among = table["median"].where(table.part == ARRANGEMENTS)
+    among = table["median"].where(table.part == VARIANTS)
     table["against_tutorial"] = among / cores.map(tutorial)
     table["against_torch"] = among / cores.map(torch)
     share = table["median"] * table.flops / table.cell.map(limits)
@@ -178,9 +178,7 @@ def as_svg(table: pd.DataFrame) -> str:
 
 def draw(table: pd.DataFrame) -> alt.VConcatChart:
     """Bars of throughput with the range of the turns, and the cost of a token by what it depends on."""
-    charts = [
-        _bars(table[table.part == part], TITLES[part]) for part in (ARRANGEMENTS, ARCHITECTURES)
-    ]
+    charts = [_bars(table[table.part == part], TITLES[part]) for part in (VARIANTS, ARCHITECTURES)]
     costs = [
         _costs(table[table.part == part], title)
         for part, title in ((BY_LENGTH, "Tokens of each row"), (BY_REVIEWS, "Reviews trained on"))

@@ -15,7 +15,7 @@ _WARM_UP = 4  # steps: the traces, the first allocations
 class Turn:
     """What a worker does before it answers: the first limit that it reaches ends the turn.
 
-    together: begin when the partner begins, and go on, uncounted, until both have been counted.
+    together: begin when the partner begins, and train on, uncounted, until both have been counted.
     """
 
     seconds: float = math.inf
@@ -35,19 +35,19 @@ class Turns:
         self.seconds += time.perf_counter() - self.since
         self.tokens += tokens
         self.steps += 1
-        self._go_on_or_answer()
+        self._answer_when_over()
 
     def on_epoch(self) -> None:
         """Between epochs: what has passed since the last step, validation, does not count."""
         self.epochs += 1
-        self._go_on_or_answer()
+        self._answer_when_over()
 
     def _begin(self, turn: Turn) -> None:
         self.turn, self.answered = turn, False
         self.seconds, self.tokens, self.steps, self.epochs = 0.0, 0, 0, 0
         self.since = time.perf_counter()
 
-    def _go_on_or_answer(self) -> None:
+    def _answer_when_over(self) -> None:
         turn = self.turn
         over = self.seconds >= turn.seconds or self.steps >= turn.steps
         if (over or self.epochs >= turn.epochs) and not self.answered:

@@ -1,10 +1,10 @@
-"""Ways to train the same network, each a worker process of the benchmark.
+"""The variants of training that are compared, each a worker process of the benchmark.
 
-An arrangement computes logits with given weights, so that the parent can see that all compute the
+A variant computes logits with given weights, so that the parent can see that all compute the
 same thing, and then trains without end. `Turns` stands between its steps: it counts useful tokens
 while the worker has its turn, and holds it back while it has not.
 
-TensorFlow and PyTorch are imported by the arrangement that needs them, in its own process.
+TensorFlow and PyTorch are imported by the variant that needs them, in its own process.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _PRODUCTS = 300  # between two looks at the clock, some 20 ms
 
 
 @dataclass(frozen=True)
-class Arrangement:
-    """kind: one of `ARRANGERS`; reviews: how many of them it trains on; row_length: of the text cut
+class Variant:
+    """kind: one of `BUILDERS`; reviews: how many of them it trains on; row_length: of the text cut
     anew into rows of so many tokens, or None for the reviews as they are; max_length: the most tokens
     that the tutorial's recipe reads; processes: how many at the same time are measured, after one;
     threads: of each of them, more than one for the tutorial's recipe alone; checked: whether its
@@ -59,7 +59,7 @@ class Arrangement:
 
 
 @dataclass(frozen=True)
-class Arranged:
+class Built:
     """logits: <float32>[rows, 1] of `sample_of` with `draw_weights`, or None; plain: the same by plain
     Keras layers, where TensorFlow is at hand; train: trains without end, telling `Turns`.
     """
@@ -69,26 +69,26 @@ class Arranged:
     train: Callable[[Turns], Any]
 
 
-def work(arrangement: Arrangement, folder: Path, pipe: Any, barrier: Any) -> None:
+def work(variant: Variant, folder: Path, pipe: Any, barrier: Any) -> None:
     """The worker: sends its logits, then trains in turns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     # Epochs of a second or two, each with a validation, make TensorFlow warn of its traces.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    if arrangement.kind == "project":
+    if variant.kind == "project":
         from pipeline.runs.device import prepare_device
 
         prepare_device(DeviceConfig(kind=Device.cpu, threads=1), concurrent_runs=1)
-    elif arrangement.kind in ("masked", "tutorial"):  # without what the project sets for itself
-        os.environ.update(dict.fromkeys(_THREADS.split(), str(arrangement.threads)))
+    elif variant.kind in ("masked", "tutorial"):  # without what the project sets for itself
+        os.environ.update(dict.fromkeys(_THREADS.split(), str(variant.threads)))
         from pipeline.runs.device import native_noise_held_back
 
         with native_noise_held_back():
             importlib.import_module("tensorflow")
-    with_texts = arrangement.kind == "tutorial"
-    load = load_workload(folder, arrangement.reviews, arrangement.row_length, with_texts)
-    arranged = ARRANGERS[arrangement.kind](arrangement, load)
-    pipe.send((arranged.logits, arranged.plain))
-    arranged.train(Turns(pipe, barrier))
+    with_texts = variant.kind == "tutorial"
+    load = load_workload(folder, variant.reviews, variant.row_length, with_texts)
+    built = BUILDERS[variant.kind](variant, load)
+    pipe.send((built.logits, built.plain))
+    built.train(Turns(pipe, barrier))
 
 
 def sample_of(split: EncodedSplit, rows: int = 32) -> EncodedSplit:
@@ -105,15 +105,15 @@ def draw_weights(shapes: Iterable[tuple[int, ...]]) -> list[np.ndarray]:
     return [(0.8 * rng.normal(0, min(s) ** -0.5, s)).astype(np.float32) for s in shapes]
 
 
-def _arrange_project(arrangement: Arrangement, load: Workload) -> Arranged:
+def _build_project(variant: Variant, load: Workload) -> Built:
     """The project's own path: `pipeline.training.loop.train` over the fused execution."""
     from pipeline.models.architectures import build_model
     from pipeline.models.fused import fuse
     from pipeline.training.loop import train
 
-    model = build_model(arrangement.architecture, load.vocab_size, HEADS, seed=0)
-    forward = fuse(model, arrangement.architecture)
-    checked = arrangement.checked
+    model = build_model(variant.architecture, load.vocab_size, HEADS, seed=0)
+    forward = fuse(model, variant.architecture)
+    checked = variant.checked
     logits, plain = _keras_logits(model, forward, load) if checked else (None, None)
     config = TrainConfig(epochs=10**9, patience=10**9, batch_size=load.batch_size)
     few: Any = sample_of(load.split, 1)  # validation is not measured
@@ -133,19 +133,19 @@ def _arrange_project(arrangement: Arrangement, load: Workload) -> Arranged:
         def on_epoch(self, record: Any) -> None:
             self.turns.on_epoch()
 
-    return Arranged(
+    return Built(
         logits, plain, lambda turns: train(model, splits, config, 0, Watcher(turns), forward)
     )
 
 
-def _arrange_masked(arrangement: Arrangement, load: Workload) -> Arranged:
+def _build_masked(variant: Variant, load: Workload) -> Built:
     """Plain Keras layers with their masks and Keras's own training step, on the project's batches."""
-    model, logits = _compiled(arrangement, load)
+    model, logits = _compiled(variant, load)
     batches = ((batch.token_ids, batch.labels) for batch in endless_batches(load))
-    return Arranged(logits, logits, lambda turns: _train_by_keras(model, batches, turns))
+    return Built(logits, logits, lambda turns: _train_by_keras(model, batches, turns))
 
 
-def _arrange_tutorial(arrangement: Arrangement, load: Workload) -> Arranged:
+def _build_tutorial(variant: Variant, load: Workload) -> Built:
     """The recipe of TensorFlow's tutorial "Text classification with an RNN".
 
     Reviews in any order, vectorized as they come by a prefetching `tf.data`, padded to the longest of
@@ -154,26 +154,26 @@ def _arrange_tutorial(arrangement: Arrangement, load: Workload) -> Arranged:
     import keras
     import tensorflow as tf
 
-    model, logits = _compiled(arrangement, load)
+    model, logits = _compiled(variant, load)
     vectorize = keras.layers.TextVectorization(load.vocab_size)
     vectorize.adapt(tf.data.Dataset.from_tensor_slices(load.texts[:5_000]).batch(256))
     reviews = tf.data.Dataset.from_tensor_slices((load.texts, load.split.labels)).shuffle(10_000)
     batches = (
         reviews.repeat()
         .batch(load.batch_size)
-        .map(lambda texts, labels: (vectorize(texts)[:, : arrangement.max_length], labels))
+        .map(lambda texts, labels: (vectorize(texts)[:, : variant.max_length], labels))
         .prefetch(tf.data.AUTOTUNE)
     )
-    return Arranged(logits, logits, lambda turns: _train_by_keras(model, batches, turns))
+    return Built(logits, logits, lambda turns: _train_by_keras(model, batches, turns))
 
 
-def _compiled(arrangement: Arrangement, load: Workload) -> tuple[Any, np.ndarray]:
+def _compiled(variant: Variant, load: Workload) -> tuple[Any, np.ndarray]:
     """-> the model, compiled as `fit` wants it, and its logits."""
     import keras
 
     from pipeline.models.architectures import build_model, forward_of
 
-    model = build_model(arrangement.architecture, load.vocab_size, HEADS, seed=0)
+    model = build_model(variant.architecture, load.vocab_size, HEADS, seed=0)
     _, logits = _keras_logits(model, forward_of(model), load)
     config = TrainConfig()
     optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.global_clipnorm)
@@ -210,16 +210,16 @@ def endless_batches(load: Workload) -> Iterable[Any]:
         yield from shuffled_batches(load.split, load.batch_size, rng)
 
 
-def _arrange_torch(arrangement: Arrangement, load: Workload) -> Arranged:
+def _build_torch(variant: Variant, load: Workload) -> Built:
     """The fastest of PyTorch's own ways: padded batches of like length, and for the backward direction
     the ids of each row reversed before they are embedded. Packed sequences are several times slower.
     """
     torch: Any = importlib.import_module("torch")  # an extra
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    layers = _torch_layers(torch, arrangement.architecture, load.vocab_size)
+    layers = _torch_layers(torch, variant.architecture, load.vocab_size)
     fresh = {name: value.clone() for name, value in layers.state_dict().items()}
-    _set_torch_weights(torch, layers, arrangement.architecture, load.vocab_size)
+    _set_torch_weights(torch, layers, variant.architecture, load.vocab_size)
     sample = next(iter(shuffled_batches(sample_of(load.split), 32, np.random.default_rng(0))))
     with torch.no_grad():
         logits = _torch_forward(torch, layers, torch.from_numpy(sample.token_ids).long()).numpy()
@@ -237,7 +237,7 @@ def _arrange_torch(arrangement: Arrangement, load: Workload) -> Arranged:
             optimizer.step()
             turns.on_step(batch.tokens)
 
-    return Arranged(logits[np.argsort(sample.rows)], None, train)
+    return Built(logits[np.argsort(sample.rows)], None, train)
 
 
 def _torch_layers(torch: Any, config: ArchitectureConfig, vocab_size: int) -> Any:
@@ -245,8 +245,8 @@ def _torch_layers(torch: Any, config: ArchitectureConfig, vocab_size: int) -> An
     return nn.ModuleDict(
         {
             "embedding": nn.Embedding(vocab_size, config.embedding_dim, padding_idx=0),
-            "forth": nn.LSTM(config.embedding_dim, config.units, batch_first=True),
-            "back": nn.LSTM(config.embedding_dim, config.units, batch_first=True),
+            "forward": nn.LSTM(config.embedding_dim, config.units, batch_first=True),
+            "backward": nn.LSTM(config.embedding_dim, config.units, batch_first=True),
             "dense": nn.Linear(2 * config.units, 1),
         }
     )
@@ -258,7 +258,7 @@ def _torch_forward(torch: Any, layers: Any, token_ids: Any) -> Any:
     time = torch.arange(token_ids.shape[1])[None]
     reversed_ids = token_ids.gather(1, torch.where(time < lengths, lengths - 1 - time, time))
     last = []
-    for name, ids in (("forth", token_ids), ("back", reversed_ids)):
+    for name, ids in (("forward", token_ids), ("backward", reversed_ids)):
         outputs, _ = layers[name](layers["embedding"](ids))
         place = (lengths - 1)[:, :, None].expand(-1, 1, outputs.shape[2])
         last.append(outputs.gather(1, place)[:, 0])
@@ -273,7 +273,7 @@ def _set_torch_weights(torch: Any, layers: Any, config: ArchitectureConfig, voca
     values = iter(torch.from_numpy(value) for value in draw_weights(shapes))
     with torch.no_grad():
         layers["embedding"].weight.copy_(next(values))
-        for name in ("forth", "back"):
+        for name in ("forward", "backward"):
             layers[name].weight_ih_l0.copy_(next(values).T)
             layers[name].weight_hh_l0.copy_(next(values).T)
             layers[name].bias_ih_l0.copy_(next(values))
@@ -282,26 +282,30 @@ def _set_torch_weights(torch: Any, layers: Any, config: ArchitectureConfig, voca
         layers["dense"].bias.copy_(next(values))
 
 
-def _arrange_product(arrangement: Arrangement, load: Workload) -> Arranged:
-    """The three matrix products of a recurrent step, states [B, U], weights [U, G * U]: the way there,
+def _build_product(variant: Variant, load: Workload) -> Built:
+    """The three matrix products of a recurrent step, states [B, U], weights [U, G * U]: forward,
     and the gradients of the state and of the weights. Its "tokens" are floating point operations.
     """
-    units = arrangement.architecture.units
-    width = GATES[arrangement.architecture.cell] * units
+    units = variant.architecture.units
+    width = GATES[variant.architecture.cell] * units
     state, weights, gradient = draw_weights(
         [(load.batch_size, units), (units, width), (load.batch_size, width)]
     )
-    ahead, back, onto = np.empty_like(gradient), np.empty_like(state), np.empty_like(weights)
+    outputs, dstate, dweights = (
+        np.empty_like(gradient),
+        np.empty_like(state),
+        np.empty_like(weights),
+    )
 
     def train(turns: Turns) -> None:
         while True:
             for _ in range(_PRODUCTS):
-                np.matmul(state, weights, out=ahead)
-                np.matmul(gradient, weights.T, out=back)
-                np.matmul(state.T, gradient, out=onto)
+                np.matmul(state, weights, out=outputs)
+                np.matmul(gradient, weights.T, out=dstate)
+                np.matmul(state.T, gradient, out=dweights)
             turns.on_step(_PRODUCTS * 3 * 2 * load.batch_size * units * width)
 
-    return Arranged(None, None, train)
+    return Built(None, None, train)
 
 
 def flops_per_token(config: ArchitectureConfig) -> int:
@@ -320,10 +324,10 @@ def flops_per_token(config: ArchitectureConfig) -> int:
     )
 
 
-ARRANGERS: dict[str, Callable[[Arrangement, Workload], Arranged]] = {
-    "project": _arrange_project,
-    "masked": _arrange_masked,
-    "tutorial": _arrange_tutorial,
-    "torch": _arrange_torch,
-    "product": _arrange_product,
+BUILDERS: dict[str, Callable[[Variant, Workload], Built]] = {
+    "project": _build_project,
+    "masked": _build_masked,
+    "tutorial": _build_tutorial,
+    "torch": _build_torch,
+    "product": _build_product,
 }

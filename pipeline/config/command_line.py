@@ -59,7 +59,7 @@ def run_program(
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
     except KeyboardInterrupt:
         stopped("stopped by hand")
-        print("Stopped; the next launch goes on from here", file=sys.stderr)
+        print("Stopped; the next launch resumes from here", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         with contextlib.suppress(Exception):  # as when it is the store that does not answer

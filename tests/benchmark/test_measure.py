@@ -1,4 +1,4 @@
-"""The benchmark: its arrangements compute the same thing, turns count right, and the table is whole."""
+"""The benchmark: its variants compute the same thing, turns count right, and the table is whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from pipeline.benchmark.measure import COLUMNS, TOLERANCE, check_logits, has_torch, plan
 from pipeline.benchmark.report import HEADER, TITLES, TUTORIAL, summarise, table_rows, write
 from pipeline.benchmark.timing import Turn, Turns
-from pipeline.benchmark.variants import ARRANGERS, Arrangement, endless_batches, flops_per_token
+from pipeline.benchmark.variants import BUILDERS, Variant, endless_batches, flops_per_token
 from pipeline.benchmark.workload import Workload, as_split
 from pipeline.config.compose import load_architectures
 from pipeline.config.schema import ArchitectureConfig, Cell
@@ -58,23 +58,23 @@ def workload() -> Workload:
 
 @pytest.fixture(scope="module")
 def plain_logits(workload: Workload) -> np.ndarray:
-    plain = ARRANGERS["masked"](Arrangement("masked", "masked", TINY), workload).plain
+    plain = BUILDERS["masked"](Variant("masked", "masked", TINY), workload).plain
     assert plain is not None
     assert np.ptp(plain) > 100 * TOLERANCE  # or else agreement would mean nothing
     return plain
 
 
 def _try_out(kind: str, workload: Workload) -> tuple[Any, list[tuple[int, float]]]:
-    """The logits of an arrangement, and what it answers after its warm-up and after two steps."""
-    arranged = ARRANGERS[kind](Arrangement(kind, kind, TINY), workload)
+    """The logits of an variant, and what it answers after its warm-up and after two steps."""
+    built = BUILDERS[kind](Variant(kind, kind, TINY), workload)
     pipe = Pipe(Turn(steps=2))
     with pytest.raises(SystemExit):
-        arranged.train(Turns(pipe))
-    return arranged.logits, pipe.answers
+        built.train(Turns(pipe))
+    return built.logits, pipe.answers
 
 
 @pytest.mark.parametrize("kind", ["project", "masked", "tutorial", "torch"])
-def test_every_arrangement_computes_the_same_and_trains(
+def test_every_variant_computes_the_same_and_trains(
     kind: str, workload: Workload, plain_logits: np.ndarray
 ) -> None:
     if kind == "torch":
@@ -117,8 +117,8 @@ def test_a_turn_counts_neither_sleep_nor_validation() -> None:
     assert all(seconds < 0.1 for _, seconds in pipe.answers)
 
 
-def test_arrangements_that_disagree_are_refused() -> None:
-    pair = [Arrangement("plain", "masked", TINY), Arrangement("other", "torch", TINY)]
+def test_variants_that_disagree_are_refused() -> None:
+    pair = [Variant("plain", "masked", TINY), Variant("other", "torch", TINY)]
     plain = np.zeros((3, 1), np.float32)
     apart = check_logits(pair, [(plain, plain), (plain + TOLERANCE / 2, None)])
     assert apart == [0, pytest.approx(TOLERANCE / 2)]
@@ -137,13 +137,13 @@ def test_operations_are_those_of_the_products() -> None:
 def make_turns() -> pd.DataFrame:
     """Turns as `measure_everything` gives them: the second of three is the slowest of each."""
     rows = []
-    for part, arrangements, _, rounds in plan(load_architectures(), 1.0, 3):
-        for arrangement in arrangements:
-            for processes in range(1, arrangement.processes + 1):
-                architecture = arrangement.architecture
-                known = (part, arrangement.name, architecture.cell.name)
+    for part, variants, _, rounds in plan(load_architectures(), 1.0, 3):
+        for variant in variants:
+            for processes in range(1, variant.processes + 1):
+                architecture = variant.architecture
+                known = (part, variant.name, architecture.cell.name)
                 known += (flops_per_token(architecture), np.nan if part == "limit" else 1e-7)
-                threads = arrangement.threads
+                threads = variant.threads
                 # A second thread is worth less than a second process.
                 rate = LIMIT if part == "limit" else RATE * processes * threads**0.5
                 for number, factor in zip(range(1, rounds + 1), (1.0, 0.5, 1.1), strict=False):

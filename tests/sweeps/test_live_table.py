@@ -245,4 +245,4 @@ def test_a_sweep_that_is_ended_leaves_the_terminal_sane(tmp_path):
     terminal.process.terminate()
     assert terminal.end() == 130
     assert terminal.is_sane()
-    assert terminal.written.strip().endswith("Stopped; the next launch goes on from here")
+    assert terminal.written.strip().endswith("Stopped; the next launch resumes from here")

@@ -237,7 +237,7 @@ def test_stopping_the_sweep_cancels_its_jobs(cluster, tmp_path):
     process.terminate()  # does what Ctrl-C does, also where a test's own parent ignores that
     _, complaint = process.communicate()
     assert process.returncode == 130
-    assert complaint.strip() == "Stopped; the next launch goes on from here"
+    assert complaint.strip() == "Stopped; the next launch resumes from here"
     assert _queue(cluster) == {}
     (sweep,) = Store(None, tmp_path, "small").runs("tags.kind = 'sweep'")
     assert {run.info.status for run in [sweep, *_networks(tmp_path)]} == {"KILLED"}
