@@ -109,6 +109,7 @@ def _build_project(variant: Variant, load: Workload) -> Built:
     """The project's own path: `pipeline.training.loop.train` over the fused execution."""
     from pipeline.models.architectures import build_model
     from pipeline.models.fused import fuse
+    from pipeline.training.classify import Classification
     from pipeline.training.loop import train
 
     model = build_model(variant.architecture, load.vocab_size, HEADS, seed=0)
@@ -124,18 +125,17 @@ def _build_project(variant: Variant, load: Workload) -> Built:
         def __init__(self, turns: Turns) -> None:
             self.turns = turns
 
-        def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
+        def on_batch(self, period: int, tokens: int, loss: float) -> None:
             self.turns.on_step(tokens)
 
         def on_resume(self, records: Any) -> None:
             pass
 
-        def on_epoch(self, record: Any) -> None:
+        def on_period(self, record: Any) -> None:
             self.turns.on_epoch()
 
-    return Built(
-        logits, plain, lambda turns: train(model, splits, config, 0, Watcher(turns), forward)
-    )
+    task = Classification(splits, config, seed=0)
+    return Built(logits, plain, lambda turns: train(model, task, Watcher(turns), forward))
 
 
 def _build_masked(variant: Variant, load: Workload) -> Built:
@@ -185,7 +185,7 @@ def _compiled(variant: Variant, load: Workload) -> tuple[Any, np.ndarray]:
 def _keras_logits(model: Any, forward: Any, load: Workload) -> tuple[np.ndarray, np.ndarray]:
     """-> the logits by `forward` and by the layers; the model keeps the weights it had."""
     from pipeline.models.architectures import forward_of
-    from pipeline.training.loop import read_logits
+    from pipeline.training.classify import read_logits
 
     kept = model.get_weights()
     model.set_weights(draw_weights(weight.shape for weight in kept))

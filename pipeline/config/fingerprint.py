@@ -23,7 +23,7 @@ _SOURCES = Path(__file__).resolve().parents[1]
 _NETWORK = (
     "pipeline.data.reviews",
     "pipeline.tokens.encoding",
-    "pipeline.training.loop",
+    "pipeline.training.classify",
     "pipeline.training.evaluate",
 )
 _ADDING = ("pipeline.data.adding", "pipeline.training.adding")

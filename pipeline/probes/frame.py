@@ -19,7 +19,8 @@ from tokenizers import Tokenizer
 from pipeline.config.schema import ArchitectureConfig, DataConfig, ProbeConfig
 from pipeline.data.reviews import Head, ReviewSplits
 from pipeline.tokens.encoding import EncodedSplit, encode_texts
-from pipeline.training.loop import Forward, read_logits
+from pipeline.training.classify import read_logits
+from pipeline.training.loop import Forward
 
 FEWEST_REVIEWS = 40  # a probe of fewer says nothing about a network
 

@@ -16,16 +16,16 @@ from pipeline.models.architectures import build_regressor, forward_of, summarise
 from pipeline.models.fused import fuse
 from pipeline.report.cells import rows_of
 from pipeline.runs.device import peak_memory_mb
-from pipeline.runs.status import update_standing
+from pipeline.runs.progress import Account, watch_training
 from pipeline.tracking import RunRecorder
 from pipeline.training.adding import (
-    SolveResult,
+    Adding,
     Validation,
     mean_squared_error,
     read_values,
-    solve,
+    steps_to_solve,
 )
-from pipeline.training.loop import Outcome
+from pipeline.training.loop import Outcome, TrainResult, train
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ def run_adding(
     model = build_regressor(config.architecture, FEATURES, config.seed)
     forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
     recorder.summary(*summarise_model(model))
-    watcher = _Tracker(recorder, data, job_dir)
-    validation = held_out.validation
-    result = solve(model, forward, validation, data, config.train, config.seed, watcher, checkpoint)
+    task = Adding(held_out.validation, data, config.train, config.seed)
+    with watch_training(recorder, _account(data), job_dir) as watcher:
+        result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         last = int(result.history.step.max()) if len(result.history) else 0
@@ -77,50 +77,33 @@ def run_adding(
     return "finished"
 
 
-class _Tracker:
-    """Writes each validation into the store, a tenth of them as plain lines, and, for the job of a
-    sweep, how far it is into its folder: there an epoch is the way from one validation to the next.
-    """
+def _account(data: AddingConfig) -> Account:
+    started, said = time.monotonic(), 0
 
-    def __init__(self, recorder: RunRecorder, data: AddingConfig, job_dir: Path | None) -> None:
-        self.recorder, self.data, self.job_dir = recorder, data, job_dir
-        self.done, self.said = 0, 0
-        self.since = time.monotonic()
-        self._tell(epochs=math.ceil(data.max_steps / data.steps_per_validation))
+    def metrics(record: Validation) -> tuple[int, dict[str, float]]:
+        return record.step, {"train/mse": record.train_mse, "val/mse": record.val_mse}
 
-    def on_resume(self, records: list[Validation]) -> None:
-        for record in records:  # the store may lack the last, if the cut came before it was told
-            self._record(record)
-        self._tell(resumed=self.done)
-        log.info("Going on after step %s, where this run was cut off", f"{records[-1].step:,}")
+    def line(record: Validation) -> str:
+        nonlocal said
+        tenth = record.step * _LINES // data.max_steps
+        if tenth <= said and not record.is_solved:
+            return ""
+        said = tenth
+        return (
+            f"Step {record.step:,} of at most {data.max_steps:,}  mse {record.train_mse:.5f}  "
+            f"val_mse {record.val_mse:.5f}  {time.monotonic() - started:.0f} s"
+        )
 
-    def on_validation(self, record: Validation) -> None:
-        self._record(record)
-        tenth = record.step * _LINES // self.data.max_steps
-        if tenth > self.said or record.is_solved:
-            self.said = tenth
-            log.info(
-                "Step %s of at most %s  mse %.5f  val_mse %.5f  %.0f s",
-                *(f"{record.step:,}", f"{self.data.max_steps:,}", record.train_mse, record.val_mse),
-                time.monotonic() - self.since,
-            )
-
-    def _record(self, record: Validation) -> None:
-        errors = {"train/mse": record.train_mse, "val/mse": record.val_mse}
-        self.recorder.metrics(errors, step=record.step)
-        self.done += 1
-        self._tell(epoch=self.done, share=1.0)
-
-    def _tell(self, **changes: float) -> None:
-        if self.job_dir is not None:
-            update_standing(self.job_dir, **changes)
+    periods = math.ceil(data.max_steps / data.steps_per_validation)
+    return Account(periods, "step", 0, metrics, line, lambda record: {})
 
 
-def _metrics(result: SolveResult) -> dict[str, float]:
+def _metrics(result: TrainResult) -> dict[str, float]:
     metrics = {"time/train_seconds": result.seconds}
-    metrics["adding/solved"] = float(result.steps_to_solve is not None)
-    if result.steps_to_solve is not None:
-        metrics["adding/steps_to_solve"] = result.steps_to_solve
+    steps = steps_to_solve(result)
+    metrics["adding/solved"] = float(steps is not None)
+    if steps is not None:
+        metrics["adding/steps_to_solve"] = steps
     if len(result.history):
         best = next(rows_of(result.history.sort_values("val_mse")))
         metrics |= {"best/val_mse": best.val_mse, "best/step": best.step}
@@ -128,9 +111,9 @@ def _metrics(result: SolveResult) -> dict[str, float]:
     return metrics
 
 
-def _say(result: SolveResult, data: AddingConfig, mse: float) -> None:
-    if result.steps_to_solve is not None:
-        said = f"Solved length {data.length} in {result.steps_to_solve:,} steps"
+def _say(result: TrainResult, data: AddingConfig, mse: float) -> None:
+    if (steps := steps_to_solve(result)) is not None:
+        said = f"Solved length {data.length} in {steps:,} steps"
     else:
         said = f"Did not solve length {data.length} in {data.max_steps:,} steps"
     log.info("%s; mean squared error %.5f over %s test sequences", said, mse, f"{data.test_size:,}")

@@ -13,9 +13,10 @@ from pipeline.models.fused import fuse
 from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.probing import track_probes
-from pipeline.runs.progress import watch_training
-from pipeline.tokens.encoding import encode_splits
+from pipeline.runs.progress import Account, watch_training
+from pipeline.tokens.encoding import EncodedSplits, encode_splits
 from pipeline.tracking import RunRecorder
+from pipeline.training.classify import Classification, EpochRecord
 from pipeline.training.evaluate import evaluate
 from pipeline.training.loop import Outcome, TrainResult, train
 
@@ -44,8 +45,9 @@ def run_network(
     # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
     forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
     recorder.summary(*summarise_model(model))
-    with watch_training(recorder, encoded.train, config, job_dir) as watcher:
-        result = train(model, encoded, config.train, config.seed, watcher, forward, checkpoint)
+    with watch_training(recorder, _account(encoded, config), job_dir) as watcher:
+        task = Classification(encoded, config.train, config.seed)
+        result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         epoch = len(result.history) + 1
@@ -67,7 +69,7 @@ def run_network(
         track_probes(recorder, subject, config.probe)
         log.info(
             "Test accuracy %.4f over %s reviews, weights of epoch %d",
-            *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best_epoch),
+            *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best),
         )
     return result.outcome.name
 
@@ -77,11 +79,37 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
         "time/train_seconds": result.seconds,
         "time/tokens_per_second": result.tokens_per_second,
     }
-    if result.best_epoch:
-        best = result.history.set_index("epoch").loc[result.best_epoch]
+    if result.best:
+        best = result.history.set_index("epoch").loc[result.best]
         metrics |= {
-            "best/epoch": result.best_epoch,
+            "best/epoch": result.best,
             "best/val_accuracy": best.val_accuracy,
             "best/val_loss": best.val_loss,
         }
     return metrics
+
+
+def _account(encoded: EncodedSplits, config: RunConfig) -> Account:
+    def metrics(record: EpochRecord) -> tuple[int, dict[str, float]]:
+        return record.epoch, {
+            "train/loss": record.train_loss,
+            "train/accuracy": record.train_accuracy,
+            "val/loss": record.val_loss,
+            "val/accuracy": record.val_accuracy,
+            "time/epoch_seconds": record.seconds,
+        }
+
+    def line(record: EpochRecord) -> str:
+        return (
+            f"Epoch {record.epoch}/{config.train.epochs}  loss {record.train_loss:.4f}  "
+            f"accuracy {record.train_accuracy:.4f}  val_loss {record.val_loss:.4f}  "
+            f"val_accuracy {record.val_accuracy:.4f}  {record.tokens / record.seconds:,.0f} tokens/s  "
+            f"{record.seconds:.1f} s"
+        )
+
+    def status(record: EpochRecord) -> dict[str, float]:
+        speed = record.tokens / record.seconds
+        return {"val_accuracy": record.val_accuracy, "tokens_per_second": speed}
+
+    tokens = int(encoded.train.lengths.sum())
+    return Account(config.train.epochs, "epoch", tokens, metrics, line, status)

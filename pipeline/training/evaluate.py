@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline.data.reviews import Head, Reviews
 from pipeline.tokens.encoding import EncodedSplit
-from pipeline.training.loop import Forward, losses, read_logits
+from pipeline.training.classify import losses, read_logits
+from pipeline.training.loop import Forward
 
 
 @dataclass(frozen=True)

@@ -263,7 +263,7 @@ def test_comments_docstrings_and_places_leave_a_fingerprint_alone(tmp_path, copi
     ("place", "old", "new"),
     [
         ("models/fused/cells.py", "idle=(100, 0, 0)", "idle=(99, 0, 0)"),
-        ("training/loop.py", "epoch = len(self.records) + 1", "epoch = len(self.records) + 2"),
+        ("training/loop.py", "Period(len(self.records) + 1)", "Period(len(self.records) + 2)"),
         ("tokens/encoding.py", "import json", "import json, math"),
     ],
 )

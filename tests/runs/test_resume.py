@@ -52,7 +52,7 @@ def test_after_a_kill_the_next_launch_ends_as_if_there_had_been_none(uncut, tmp_
     os.kill(process.pid, signal.SIGKILL)  # its jobs have to notice by themselves
     forget(process)
     said = finish(tmp_path)
-    assert "Going on after epoch" in said
+    assert "Resuming after epoch" in said
     assert recorded(tmp_path) == uncut
     assert _checkpoints(tmp_path) == []
 

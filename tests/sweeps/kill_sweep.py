@@ -117,7 +117,7 @@ def main() -> None:
             kill_at(root, share * duration, group=group)
             said = finish(root)
             assert recorded(root) == expected, "other metrics than uncut"
-            before, went_on = said.count("finished before"), said.count("Going on after epoch")
+            before, went_on = said.count("finished before"), said.count("Resuming after epoch")
             print(
                 f"{number + 1:2}  killed {'all' if group else 'the first process'} at {share:.0%}: "
                 f"{before} done before, {went_on} gone on with; then {len(expected)} FINISHED, "

@@ -197,7 +197,7 @@ def test_jobs_that_are_killed_and_put_into_the_queue_again_go_on_in_the_same_run
         assert run.data.tags["continued"] == "1"
         history = store.client.get_metric_history(run.info.run_id, "val/accuracy")
         assert sorted(metric.step for metric in history) == list(range(1, 301))
-    assert all("Going on after epoch" in _said(tmp_path, number) for number in (0, 1))
+    assert all("Resuming after epoch" in _said(tmp_path, number) for number in (0, 1))
 
 
 @real_slurm

@@ -25,8 +25,14 @@ from pipeline.data.adding import (
 )
 from pipeline.models.architectures import build_regressor, forward_of
 from pipeline.models.fused import fuse
-from pipeline.training.adding import SolveResult, Validation, mean_squared_error, read_values, solve
-from pipeline.training.loop import Outcome
+from pipeline.training.adding import (
+    Adding,
+    Validation,
+    mean_squared_error,
+    read_values,
+    steps_to_solve,
+)
+from pipeline.training.loop import Outcome, TrainResult, train
 
 
 @settings(max_examples=60, deadline=None)
@@ -91,10 +97,13 @@ class _Told:
         self.records: list[Validation] = []
         self.resumed: list[Validation] = []
 
+    def on_batch(self, period: int, tokens: int, loss: float) -> None:
+        pass
+
     def on_resume(self, records: list[Validation]) -> None:
         self.resumed = list(records)
 
-    def on_validation(self, record: Validation) -> None:
+    def on_period(self, record: Validation) -> None:
         self.records.append(record)
 
 
@@ -105,21 +114,21 @@ def _solve(
     config = TrainConfig(learning_rate=learning_rate)
     told, forward = _Told(), fuse(model, architecture)
     held_out = draw_held_out(data)
-    result = solve(model, forward, held_out.validation, data, config, seed, told)
+    result = train(model, Adding(held_out.validation, data, config, seed), told, forward)
     return result, told.records, read_values(forward, held_out.test, 64), held_out.test
 
 
 @pytest.fixture(scope="module")
-def solved() -> tuple[SolveResult, list[Validation], np.ndarray, Sequences]:
+def solved() -> tuple[TrainResult, list[Validation], np.ndarray, Sequences]:
     return _solve(_architecture(), _problem())
 
 
 def test_a_gru_solves_a_short_length_and_there_it_ends(solved):
     result, records, answers, test = solved
     assert result.outcome == Outcome.finished
-    assert result.steps_to_solve == records[-1].step < 600
+    assert steps_to_solve(result) == records[-1].step < 600
     assert [record.is_solved for record in records] == [False] * (len(records) - 1) + [True]
-    assert list(result.history.step) == list(range(50, result.steps_to_solve + 1, 50))
+    assert list(result.history.step) == list(range(50, records[-1].step + 1, 50))
     # It is not only these validation sequences that it has learnt.
     assert mean_squared_error(test, answers) < 2 * SOLVED_BELOW
 
@@ -139,14 +148,14 @@ def test_without_the_first_mark_nothing_is_solved(monkeypatch):
     model = build_regressor(architecture, FEATURES, 0)
     validation = blind(draw_held_out(data).validation)
     config = TrainConfig(learning_rate=1e-2)
-    result = solve(model, fuse(model, architecture), validation, data, config, 0, _Told())
-    assert result.steps_to_solve is None
+    result = train(model, Adding(validation, data, config, 0), _Told(), fuse(model, architecture))
+    assert steps_to_solve(result) is None
     assert result.history.val_mse.min() > 0.4 * VARIANCE
 
 
 def test_not_solving_it_is_a_result_after_exactly_the_steps_that_were_given():
     result, records, *_ = _solve(_architecture(units=1), _problem(max_steps=70))
-    assert (result.outcome, result.steps_to_solve) == (Outcome.finished, None)
+    assert (result.outcome, steps_to_solve(result)) == (Outcome.finished, None)
     assert [record.step for record in records] == [50, 70]
 
 
@@ -165,32 +174,32 @@ def test_the_same_seed_takes_the_same_steps_to_the_last_digit():
     assert not history(1).equals(history(2))
 
 
-def test_a_run_that_was_cut_off_goes_on_to_the_same_numbers(tmp_path):
+def test_a_run_that_was_interrupted_resumes_to_the_same_numbers(tmp_path):
     data, architecture = _problem(max_steps=150), _architecture(dropout=0.1)
     validation = draw_held_out(data).validation
 
-    class Cut(_Told):
-        def on_validation(self, record: Validation) -> None:
-            super().on_validation(record)
+    class Interrupted(_Told):
+        def on_period(self, record: Validation) -> None:
+            super().on_period(record)
             if record.step == 100:
                 raise KeyboardInterrupt
 
-    def go(told: _Told, checkpoint: Path | None = None) -> tuple[SolveResult, list[np.ndarray]]:
+    def go(told: _Told, checkpoint: Path | None = None) -> tuple[TrainResult, list[np.ndarray]]:
         model = build_regressor(architecture, FEATURES, 0)
         forward, config = fuse(model, architecture), TrainConfig(learning_rate=1e-3)
-        result = solve(model, forward, validation, data, config, 0, told, checkpoint)
+        result = train(model, Adding(validation, data, config, 0), told, forward, checkpoint)
         return result, model.get_weights()
 
     checkpoint = tmp_path / "cut.npz"
     with pytest.raises(KeyboardInterrupt):
-        go(Cut(), checkpoint)
+        go(Interrupted(), checkpoint)
     told = _Told()
-    gone_on, weights = go(told, checkpoint)
+    resumed, weights = go(told, checkpoint)
     whole, expected = go(_Told())
     assert [record.step for record in told.resumed] == [50, 100]
     assert [record.step for record in told.records] == [150]
     timed = ["seconds"]
-    assert gone_on.history.drop(columns=timed).equals(whole.history.drop(columns=timed))
+    assert resumed.history.drop(columns=timed).equals(whole.history.drop(columns=timed))
     for ours, theirs in zip(weights, expected, strict=True):
         assert_array_equal(ours, theirs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from pipeline.models.architectures import build_model, forward_of
 from pipeline.models.fused import fuse
 from pipeline.tokens.encoding import EncodedSplit, EncodedSplits, train_tokenizer
 from pipeline.training import loop as training
-from pipeline.training.loop import EpochRecord, Outcome, train
+from pipeline.training.classify import Classification, EpochRecord
+from pipeline.training.loop import Outcome, train
 
 HEADS = (Head("first", ("a", "b")), Head("second", ("x", "y", "z")))
 
@@ -24,10 +26,10 @@ class Silent:
     def on_resume(self, records: list[EpochRecord]) -> None:
         pass
 
-    def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
+    def on_batch(self, period: int, tokens: int, loss: float) -> None:
         pass
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def on_period(self, record: EpochRecord) -> None:
         pass
 
 
@@ -67,7 +69,7 @@ def test_every_weight_moves(cell, fused):
     model = build_model(config, 20, HEADS, 0)
     before = model.get_weights()
     forward = fuse(model, config) if fused else forward_of(model)
-    train(model, _splits(), TrainConfig(epochs=1), 0, Silent(), forward)
+    train(model, Classification(_splits(), TrainConfig(epochs=1), 0), Silent(), forward)
     for old, new, variable in zip(before, model.get_weights(), model.weights, strict=True):
         assert not np.array_equal(old, new), variable.path
 
@@ -77,7 +79,12 @@ def test_the_same_seed_gives_the_same_numbers_to_the_last_digit():
 
     def history(seed: int):
         model = build_model(config, 20, HEADS, seed)
-        result = train(model, _splits(), TrainConfig(epochs=2), seed, Silent(), fuse(model, config))
+        result = train(
+            model,
+            Classification(_splits(), TrainConfig(epochs=2), seed),
+            Silent(),
+            fuse(model, config),
+        )
         return result.history.drop(columns="seconds")
 
     assert history(1).equals(history(1))
@@ -90,16 +97,16 @@ def test_it_stops_after_patience_and_holds_the_best_weights():
     held: dict[int, list[np.ndarray]] = {}
 
     class Keeper(Silent):
-        def on_epoch(self, record: EpochRecord) -> None:
+        def on_period(self, record: EpochRecord) -> None:
             held[record.epoch] = model.get_weights()
 
     config = TrainConfig(epochs=60, patience=2, learning_rate=2e-2, batch_size=16)
-    result = train(model, splits, config, 0, Keeper())
+    result = train(model, Classification(splits, config, 0), Keeper())
     accuracy = result.history.set_index("epoch").val_accuracy
-    assert result.best_epoch == accuracy.idxmax()
-    assert len(accuracy) in (60, result.best_epoch + 2)
+    assert result.best == accuracy.idxmax()
+    assert len(accuracy) in (60, result.best + 2)
     assert len(accuracy) < 60
-    for kept, now in zip(held[result.best_epoch], model.get_weights(), strict=True):
+    for kept, now in zip(held[result.best], model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, now)
 
 
@@ -108,22 +115,22 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        validate = training._Fitting._validate
+        validate = Classification.validate
 
-        def slowly(fitting: training._Fitting) -> tuple[float, float]:
+        def slowly(task: Classification, *arguments: Any) -> EpochRecord:
             self.now += 1000
-            return validate(fitting)
+            return validate(task, *arguments)
 
-        monkeypatch.setattr(training._Fitting, "_validate", slowly)
+        monkeypatch.setattr(Classification, "validate", slowly)
         monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: self.now))
 
     def on_resume(self, records: list[EpochRecord]) -> None:
         pass
 
-    def on_batch(self, epoch: int, tokens: int, loss: float) -> None:
+    def on_batch(self, period: int, tokens: int, loss: float) -> None:
         self.now += 1
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def on_period(self, record: EpochRecord) -> None:
         self.now += 1000
 
 
@@ -137,12 +144,12 @@ def test_the_seconds_end_training_within_an_epoch_and_validation_costs_none(
     clock = Clock(monkeypatch)
     model = build_model(_architecture(), 20, HEADS, 0)
     config = TrainConfig(epochs=4, patience=99, batch_size=64, max_seconds=max_seconds)
-    result = train(model, _splits(rows=256), config, 0, clock)
+    result = train(model, Classification(_splits(rows=256), config, 0), clock)
     assert result.outcome == Outcome.finished
     assert result.history.seconds.tolist() == epochs
     assert result.seconds == sum(epochs)
     assert result.history.val_accuracy.notna().all()
-    assert result.best_epoch == result.history.set_index("epoch").val_accuracy.idxmax()
+    assert result.best == result.history.set_index("epoch").val_accuracy.idxmax()
     tokens = result.history.tokens
     assert (tokens[result.history.seconds < 4] < tokens[0]).all() or len(epochs) == 1
 
@@ -151,7 +158,7 @@ def test_patience_still_ends_training_before_its_seconds(monkeypatch):
     clock = Clock(monkeypatch)
     model = build_model(_architecture(), 20, HEADS, 0)
     config = TrainConfig(epochs=50, patience=1, learning_rate=1e-9, max_seconds=1e6)
-    result = train(model, _splits(rows=64), config, 0, clock)
+    result = train(model, Classification(_splits(rows=64), config, 0), clock)
     assert len(result.history) == 2
 
 
@@ -159,12 +166,12 @@ def test_a_loss_that_is_not_finite_ends_training_as_diverged_with_what_was_befor
     model = build_model(_architecture(), 20, HEADS, 0)
 
     class Poison(Silent):
-        def on_epoch(self, record: EpochRecord) -> None:
+        def on_period(self, record: EpochRecord) -> None:
             weights = model.get_weights()
             weights[0][:] = np.inf
             model.set_weights(weights)
 
-    result = train(model, _splits(), TrainConfig(epochs=5), 0, Poison())
+    result = train(model, Classification(_splits(), TrainConfig(epochs=5), 0), Poison())
     assert result.outcome == Outcome.diverged
     assert len(result.history) == 1
     assert np.isfinite(result.history.to_numpy(float)).all()
@@ -178,15 +185,15 @@ def test_gated_cells_learn_both_answers_over_a_short_distance(cell):
     model = build_model(config, 20, HEADS, 0)
     train_config = TrainConfig(epochs=25, learning_rate=1e-2, batch_size=32, patience=25)
     splits = _splits(rows=512)
-    result = train(model, splits, train_config, 0, Silent(), fuse(model, config))
+    result = train(model, Classification(splits, train_config, 0), Silent(), fuse(model, config))
     assert result.history.val_accuracy.max() > 0.5
 
 
-class _Cut(Exception):
+class _Killed(Exception):
     """A process that dies."""
 
 
-class _CutAfter(Silent):
+class _KilledAfter(Silent):
     """Dies as soon as an epoch is told of, and remembers what it was told after that."""
 
     def __init__(self, epoch: int) -> None:
@@ -195,10 +202,10 @@ class _CutAfter(Silent):
     def on_resume(self, records: list[EpochRecord]) -> None:
         self.resumed = [record.epoch for record in records]
 
-    def on_epoch(self, record: EpochRecord) -> None:
+    def on_period(self, record: EpochRecord) -> None:
         self.told.append(record.epoch)
         if record.epoch == self.epoch:
-            raise _Cut
+            raise _Killed
 
 
 def _fit(watcher: Silent, checkpoint: Path | None):
@@ -206,21 +213,21 @@ def _fit(watcher: Silent, checkpoint: Path | None):
     model = build_model(architecture, 30, HEADS, seed=1)
     config = TrainConfig(epochs=4, learning_rate=1e-2, patience=9)
     forward = fuse(model, architecture)
-    return model, train(model, _splits(), config, 1, watcher, forward, checkpoint)
+    return model, train(model, Classification(_splits(), config, 1), watcher, forward, checkpoint)
 
 
-def test_training_that_was_cut_off_goes_on_to_the_same_numbers(tmp_path):
+def test_training_that_was_interrupted_resumes_to_the_same_numbers(tmp_path):
     whole, expected = _fit(Silent(), None)
     path = tmp_path / "deep" / "run.npz"
     for epoch in (1, 3):
-        with pytest.raises(_Cut):
-            _fit(_CutAfter(epoch), path)
-    last = _CutAfter(99)
+        with pytest.raises(_Killed):
+            _fit(_KilledAfter(epoch), path)
+    last = _KilledAfter(99)
     model, result = _fit(last, path)
     assert (last.resumed, last.told) == ([1, 2, 3], [4])
     columns = [column for column in result.history if column != "seconds"]
     assert result.history[columns].equals(expected.history[columns])
-    assert result.best_epoch == expected.best_epoch
+    assert result.best == expected.best
     for ours, theirs in zip(model.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -230,7 +237,7 @@ def test_a_checkpoint_that_cannot_be_read_is_said_and_training_begins_anew(
     tmp_path, content, caplog
 ):
     (tmp_path / "run.npz").write_bytes(content)
-    watcher = _CutAfter(99)
+    watcher = _KilledAfter(99)
     _fit(watcher, tmp_path / "run.npz")
     assert (watcher.resumed, watcher.told) == ([], [1, 2, 3, 4])
     assert "run.npz cannot be read" in caplog.text

@@ -1,0 +1,138 @@
+"""The task of classifying texts: cross entropy summed over heads, an epoch at a time.
+
+Validation decides which epoch is kept, and when patience is at its end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config.schema import TrainConfig
+from pipeline.data.reviews import Head
+from pipeline.tokens.batches import ordered_batches, shuffled_batches
+from pipeline.tokens.encoding import EncodedSplit, EncodedSplits
+from pipeline.training.loop import Forward, Period, TrainingBatch, reader
+
+_ANY_LENGTH = tf.TensorSpec([None, None], tf.int32)  # one trace for batches of every length
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch, or as much of it as `max_seconds` allowed.
+
+    Mean losses per review (natural logarithm, summed over heads), shares of reviews with every head
+    right, seconds of training alone, and tokens that are not padding.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+    tokens: int
+
+
+class Classification:
+    """The task of one network: `epochs` at most, `patience` without a better validation accuracy.
+
+    Parameters:
+      seed: draws, with the number of an epoch and nothing else, the order of its batches.
+    """
+
+    signature = (_ANY_LENGTH, _ANY_LENGTH)  # token ids [batch, length], labels [batch, heads]
+    record = EpochRecord
+    keeps_best = True
+
+    def __init__(self, splits: EncodedSplits, config: TrainConfig, seed: int) -> None:
+        self.splits, self.config, self.seed = splits, config, seed
+        self.max_seconds = config.max_seconds or math.inf
+        self.variables: list[Any] = []
+        self._right = 0
+
+    def batches(self, records: list[EpochRecord]) -> Iterator[TrainingBatch]:
+        self._right = 0
+        rng = np.random.default_rng([self.seed, len(records) + 1])
+        for batch in shuffled_batches(self.splits.train, self.config.batch_size, rng):
+            yield TrainingBatch(batch.token_ids, batch.labels, len(batch.rows), batch.tokens)
+
+    def loss(self, outputs: list[Any], targets: Any) -> tuple[Any, Any]:
+        loss = tf.reduce_mean(_losses(targets, outputs))
+        right = tf.reduce_all(_answers(outputs) == targets, axis=1)
+        return loss, tf.reduce_sum(tf.cast(right, tf.int32))
+
+    def on_step(self, seen: Any) -> None:
+        self._right += int(seen)
+
+    def validate(self, period: Period, records: list[EpochRecord], forward: Forward) -> EpochRecord:
+        split, heads = self.splits.validation, self.splits.heads
+        logits = read_logits(forward, split, heads, self.config.batch_size)
+        return EpochRecord(
+            epoch=period.number,
+            train_loss=period.mean_loss,
+            train_accuracy=self._right / period.weight,
+            val_loss=float(losses(split.labels, logits, heads).mean()),
+            val_accuracy=float(np.mean((answers(logits) == split.labels).all(axis=1))),
+            seconds=period.seconds,
+            tokens=period.tokens,
+        )
+
+    def score(self, record: EpochRecord) -> float:
+        return record.val_accuracy
+
+    def is_over(self, records: list[EpochRecord], best: int) -> bool:
+        done = len(records)
+        return done >= self.config.epochs or (best > 0 and done - best >= self.config.patience)
+
+
+def read_logits(
+    forward: Forward, split: EncodedSplit, heads: tuple[Head, ...], batch_size: int
+) -> list[np.ndarray]:
+    """Return the logits <float32>[n, outputs] of each head, in the order of the split."""
+    logits = [np.empty((len(split), head.outputs), dtype=np.float32) for head in heads]
+    read = reader(forward, _ANY_LENGTH)
+    for batch in ordered_batches(split, batch_size):
+        for place, values in zip(logits, read(batch.token_ids), strict=True):
+            place[batch.rows] = values.numpy()
+    return logits
+
+
+def losses(labels: np.ndarray, logits: list[np.ndarray], heads: tuple[Head, ...]) -> np.ndarray:
+    """Return the loss of each review, summed over heads, <float>[n]."""
+    return np.asarray(_losses(tf.constant(labels), [tf.constant(part) for part in logits]))
+
+
+def answers(logits: list[np.ndarray]) -> np.ndarray:
+    """Return the answer of each head, <int32>[n, heads]."""
+    return np.asarray(_answers([tf.constant(part) for part in logits]))
+
+
+def _losses(labels: tf.Tensor, logits: list[tf.Tensor]) -> tf.Tensor:
+    """Cross entropy of each row, summed over heads: <float>[batch]."""
+    total = tf.zeros([tf.shape(labels)[0]])
+    for head, values in enumerate(logits):
+        truth = labels[:, head]
+        if values.shape[1] == 1:
+            total += tf.nn.sigmoid_cross_entropy_with_logits(
+                tf.cast(truth, tf.float32), values[:, 0]
+            )
+        else:
+            total += tf.nn.sparse_softmax_cross_entropy_with_logits(truth, values)
+    return total
+
+
+def _answers(logits: list[tf.Tensor]) -> tf.Tensor:
+    """The likelier class of each head: <int32>[batch, heads]."""
+    columns = [
+        tf.cast(values[:, 0] > 0, tf.int32)
+        if values.shape[1] == 1
+        else tf.argmax(values, axis=1, output_type=tf.int32)
+        for values in logits
+    ]
+    return tf.stack(columns, axis=1)
