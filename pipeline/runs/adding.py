@@ -16,7 +16,7 @@ from pipeline.models.architectures import build_regressor, forward_of, summarise
 from pipeline.models.fused import fuse
 from pipeline.report.cells import rows_of
 from pipeline.runs.device import peak_memory_mb
-from pipeline.runs.status import update_standing
+from pipeline.runs.status import update_status
 from pipeline.tracking import RunRecorder
 from pipeline.training.adding import (
     SolveResult,
@@ -113,7 +113,7 @@ class _Tracker:
 
     def _tell(self, **changes: float) -> None:
         if self.job_dir is not None:
-            update_standing(self.job_dir, **changes)
+            update_status(self.job_dir, **changes)
 
 
 def _metrics(result: SolveResult) -> dict[str, float]:

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from pipeline.config.schema import RunConfig
-from pipeline.runs.status import update_standing
+from pipeline.runs.status import update_status
 from pipeline.tokens.encoding import EncodedSplit
 from pipeline.tracking import RunRecorder
 from pipeline.training.loop import EpochRecord
@@ -99,7 +99,7 @@ class _Reporter(_Tracker):
         self._tell(val_accuracy=float(val_accuracy), test_accuracy=test_accuracy)
 
     def _tell(self, **changes: float) -> None:
-        update_standing(self.job_dir, **changes)
+        update_status(self.job_dir, **changes)
         self.told = time.monotonic()
 
 
