@@ -10,37 +10,29 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 
 class SlurmLauncher(Launcher):
-    """Submits the jobs of a sweep at once and returns when all have ended.
-
-    A job that dies does not stop the others: its run is recorded as failed. Stopping the sweep cancels
-    what has not ended.
-    """
+    """Submits the jobs of a sweep to Slurm at once, and returns when all have ended."""
 
     def __init__(self, **params: Any) -> None:
-        from hydra_plugins.hydra_submitit_launcher import submitit_launcher
-
-        self.plugin = submitit_launcher.SlurmLauncher(**params)
+        plain = OmegaConf.to_container(OmegaConf.create(params), resolve=True)
+        assert isinstance(plain, dict)
+        self.params = {str(name): value for name, value in plain.items()}
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        self.plugin.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        """Needs nothing of Hydra's: the sweep holds the configurations."""
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from pipeline.sweeps.callback import fail_job
-        from pipeline.sweeps.slurm import cancel, submit, wait
+        from pipeline.sweeps.callback import current_sweep
+        from pipeline.sweeps.slurm import run_jobs
+        from pipeline.sweeps.watch import record_ending
 
-        jobs = submit(self.plugin, self.plugin.params, job_overrides, initial_job_idx)
-        try:
-            for position, reason in wait(jobs):
-                fail_job(initial_job_idx + position, reason)
-        except KeyboardInterrupt:
-            cancel(jobs)
-            raise
-        return [JobReturn(status=JobStatus.COMPLETED) for _ in jobs]
+        jobs = current_sweep().describe_jobs(job_overrides, initial_job_idx)
+        run_jobs(jobs, self.params, record_ending)
+        return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]

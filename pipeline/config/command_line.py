@@ -130,8 +130,6 @@ def explain_composition(error: BaseException) -> str:
 
 def _no_option(found: re.Match[str]) -> str:
     group, value, options = found.groups()
-    if value == "submitit_slurm":
-        return "hydra/launcher is slurm, whose packages are missing; pip install -e '.[slurm]'"
     return f"{group} is {value!r}; it may hold {', '.join(options.split())}"
 
 

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.runs.status import update_standing
+from pipeline.runs.status import update_status
 from pipeline.tracking import RunRecorder
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class _Reporter(_Tracker):
         self._tell(val_accuracy=float(val_accuracy), test_accuracy=test_accuracy)
 
     def _tell(self, **changes: float) -> None:
-        update_standing(self.job_dir, **changes)
+        update_status(self.job_dir, **changes)
         self.told = time.monotonic()
 
 

@@ -29,14 +29,10 @@ def find_done(store: Store, config: RunConfig) -> Run | None:
     return newest if is_done(newest) else None
 
 
-def say_done(done: Run) -> str:
-    """Says that a run was done before; its outcome."""
-    outcome = done.data.tags["outcome"]
-    log.info(
-        "%s: %s before, as run %s (rerun=true runs it again)",
-        *(done.info.run_name, outcome, done.info.run_id),
-    )
-    return outcome
+def describe_done(done: Run) -> str:
+    """Returns a line that says that a run was done before."""
+    name, outcome = done.info.run_name, done.data.tags["outcome"]
+    return f"{name}: {outcome} before, as run {done.info.run_id} (rerun=true runs it again)"
 
 
 def run(
@@ -72,7 +68,8 @@ def _run_claimed(
 ) -> str:
     done = find_done(store, config)
     if done is not None:
-        return say_done(done)
+        log.info(describe_done(done))
+        return done.data.tags["outcome"]
     device = prepare_device(config.device, concurrent_runs)
     log.info("Computing on %s", device)
     from pipeline.runs.adding import run_adding

@@ -1,7 +1,8 @@
-"""How a job of a sweep stands: a small file in its folder.
+"""How far a job of a sweep is: a small file in its folder.
 
-The processes of a job write it one after another, and the table of the sweep reads it. A file works
-with every launcher, also where a job runs on another machine that shares the folder.
+The process of the job and the one that watches it write the file, never at the same time, and the table
+of the sweep reads it. A file works with every launcher, also where a job runs on another machine that
+shares the folder.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobStatus:
     """epoch: the one in training, or the last one, 0 before the first; share: of that epoch, 0 to 1;
     val_accuracy: of the last whole epoch, and of the kept one in the end; tokens_per_second: of the
-    last whole epoch; resumed: epochs that were done before the job was cut off; started, ended: seconds
-    since 1970; reason: of a failure, in words.
+    last whole epoch; resumed: epochs that were done before the job was interrupted; started, ended:
+    seconds since 1970; reason: of a failure, in words.
     """
 
     state: State = State.waiting
@@ -74,19 +75,19 @@ class Standing:
         return (self.seconds(now) or 0.0) / (self.progress_now or 1.0)
 
 
-def read_standing(folder: Path) -> Standing | None:
+def read_status(folder: Path) -> JobStatus | None:
     """None where the job has written nothing yet, or nothing that can be read at this moment."""
     try:
         plain = json.loads((folder / FILE).read_text())
-        return Standing(**plain | {"state": State[plain["state"]]})
+        return JobStatus(**plain | {"state": State[plain["state"]]})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def update_standing(folder: Path, **changes: Any) -> None:
+def update_status(folder: Path, **changes: Any) -> None:
     """Writes what has changed. A reader finds the file as it was or as it is, never half of it."""
-    standing = replace(read_standing(folder) or Standing(), **changes)
+    status = replace(read_status(folder) or JobStatus(), **changes)
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f"{FILE}.{os.getpid()}.tmp"
-    beside.write_text(json.dumps(asdict(standing) | {"state": standing.state.name}))
+    beside.write_text(json.dumps(asdict(status) | {"state": status.state.name}))
     beside.replace(folder / FILE)

@@ -1,4 +1,4 @@
-"""The end of a sweep: what is tracked becomes a comparison, a page and the sweep's own metrics."""
+"""The end of a sweep: a comparison of what is tracked, a page, and the metrics of the parent run."""
 
 from __future__ import annotations
 
@@ -13,27 +13,58 @@ from rich.table import Table
 
 from pipeline.analysis.adding import AddingRuns, Yardstick, summarise
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.selection import describe_run
 from pipeline.config.schema import BASELINE, RunConfig
-from pipeline.errors import ReportError
+from pipeline.errors import ReportError, TrackingError
 from pipeline.report import describe_steps, write_report, write_yardstick
 from pipeline.report.cells import rows_of
-from pipeline.tracking import Store
+from pipeline.tracking import RunRecorder, Store
 from pipeline.tracking.load import find_sweep, holds_adding, load_adding, load_runs
 
 # Experiments that compare the same architectures, each with something else held equal.
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")
 
 
-def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | AddingRuns:
-    """A sweep of an experiment, the newest unless `sweep_id` names another; without one, all runs."""
+def end_sweep(store: Store, parent: RunRecorder) -> int:
+    """Ends the parent run of a sweep with its metrics and its page; returns the exit status, which is 1
+    where a run has not finished.
+    """
+    try:
+        tracked = load_tracked(store, parent.run_id)
+    except TrackingError as error:
+        parent.end("failed", str(error))
+        raise
+    failed = tracked.runs[tracked.runs.status != "finished"]
+    partial = "" if failed.empty else f"partial: {len(failed)} runs not finished"
+    parent.end("finished" if failed.empty else "failed", partial)
+    if isinstance(tracked, AddingRuns):
+        settings = ("length",)
+        yardstick, page = make_yardstick(tracked, store)
+        parent.metrics(aggregate_steps(yardstick))
+    else:
+        settings = tracked.sweep.tuned
+        comparison, page = make_report(tracked, store)
+        parent.metrics(aggregate_accuracies(comparison.runs))
+    parent.file(page, "report")  # so that it is also where only the server is seen
+    pages = "make ui" if store.is_local else store.shown_uri
+    print(f"\nReport: {page}\nCompare the runs in MLflow: {pages}")
+    for run in failed.itertuples():
+        print(f"Not finished: {describe_run(run, settings)}: {run.status}, {run.failure}")
+    return 0 if failed.empty else 1
 
+
+def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | AddingRuns:
+    """Returns a sweep of an experiment, the newest unless `sweep_id` names another; without any sweep,
+    all runs.
+    """
     load = load_adding if holds_adding(store, sweep_id) else load_runs
     return load(store, sweep_id)
 
 
 def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Path]:
-    """Writes `reports/<experiment>/`; the comparison and its page. The same runs give the same
-    intervals. Beside it stand the leagues that were run on the same data.
+    """Writes `reports/<experiment>/`; returns the comparison and its page.
+
+    The same runs give the same intervals. The page shows the leagues that were run on the same data too.
     """
     comparison = compare(tracked, np.random.default_rng(0))
     folder = store.root / "reports" / tracked.experiment
@@ -42,8 +73,7 @@ def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Path]:
 
 
 def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
-    """The other leagues, each in its newest sweep over the data of `comparison`."""
-
+    """Returns the other leagues, each in its newest sweep over the data of `comparison`."""
     data = comparison.runs.data_fingerprint.dropna().unique()
     found = []
     for name in LEAGUES:
@@ -53,11 +83,11 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
             continue
         try:
             tracked = load_runs(other, sweep)
-            # The baseline is the same for all, and stands beside the sweep itself.
+            # The baseline is the same in all leagues, and part of the sweep itself.
             networks = tracked.runs[tracked.runs.architecture != BASELINE]
             league = compare(replace(tracked, runs=networks), np.random.default_rng(0))
         except ReportError as error:
-            print(f"{name} does not stand beside it: {error}")
+            print(f"The report leaves out {name}: {error}")
             continue
         if not league.summary.empty:
             found.append(league)
@@ -79,7 +109,7 @@ def make_yardstick(tracked: AddingRuns, store: Store) -> tuple[Yardstick, Path]:
 
 
 def aggregate_steps(yardstick: Yardstick) -> dict[str, float]:
-    """For the sweep's own run: the share of seeds that solved each length, and their median steps."""
+    """Returns, for the parent run, the share of seeds that solved each length and their median steps."""
     metrics = {}
     for row in rows_of(yardstick.summary[yardstick.summary.ended > 0]):
         architecture = re.sub(r"[^\w./ -]", "", row.architecture)  # what MLflow takes in a name
@@ -91,9 +121,9 @@ def aggregate_steps(yardstick: Yardstick) -> dict[str, float]:
 
 
 def aggregate_accuracies(runs: pd.DataFrame) -> dict[str, float]:
-    """Mean, spread and best test accuracy of each architecture and setting, for the compare page.
+    """Returns mean, spread and best test accuracy of each architecture and setting, for MLflow's page.
 
-    `runs`: those of a comparison, which names architectures by the settings they differ in.
+    runs: those of a comparison, which names architectures by the settings they differ in.
     """
     metrics = {}
     finished = runs[(runs.status == "finished") & runs.chosen]
@@ -108,7 +138,7 @@ def aggregate_accuracies(runs: pd.DataFrame) -> dict[str, float]:
 
 
 def report_again(config: RunConfig) -> Path:
-    """Writes the report of an experiment's newest sweep again; its page."""
+    """Writes the report of an experiment's newest sweep again; returns its page."""
     store = Store.of(config)
     tracked = load_tracked(store)
     if isinstance(tracked, AddingRuns):

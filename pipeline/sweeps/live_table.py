@@ -25,7 +25,7 @@ from rich.text import Text
 
 from pipeline.config.compose import as_used
 from pipeline.config.schema import AddingConfig, RunConfig
-from pipeline.runs.status import Standing, State, read_standing
+from pipeline.runs.status import JobStatus, State, read_status
 
 _STYLES = {
     State.waiting: "dim",
@@ -36,7 +36,7 @@ _STYLES = {
     State.failed: "red",
 }
 _MOST_REASONS = 3
-_EARLY = 0.05  # of its epochs: before that a job's pace is mostly its start
+_EARLY = 0.05  # of its epochs: before that a job's pace is mostly that of its start
 _BAR = 8  # characters
 _WIDE = 100  # characters: there is room for the speed
 
@@ -51,16 +51,16 @@ class Job:
     folder: Path
 
 
-class Board:
-    """A context in which the table is shown, and which leaves the terminal as it was."""
+class LiveTable:
+    """Shows the table for as long as its context lasts, and leaves the terminal as it was."""
 
     def __init__(self, jobs: list[Job], title: str, at_a_time: int) -> None:
         self.jobs, self.title, self.at_a_time = jobs, title, at_a_time
-        self.standings = [Standing() for _ in jobs]
+        self.statuses = [JobStatus() for _ in jobs]
         self.console = Console()
         self.live = Live(console=self.console, get_renderable=self.draw, refresh_per_second=2)
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> LiveTable:
         self.live.start(refresh=True)
         return self
 
@@ -73,24 +73,24 @@ class Board:
         self.live.stop()
 
     def draw(self) -> RenderableType:
-        """The table as the jobs stand now."""
-        self.standings = [
-            known if known.is_over else read_standing(job.folder) or known
-            for job, known in zip(self.jobs, self.standings, strict=True)
+        """Draws the table from what the jobs have written by now."""
+        self.statuses = [
+            known if known.is_over else read_status(job.folder) or known
+            for job, known in zip(self.jobs, self.statuses, strict=True)
         ]
         width, height = self.console.size
-        return draw_board(
-            self.jobs, self.standings, self.title, self.at_a_time, time.time(), (width, height)
+        return draw_table(
+            self.jobs, self.statuses, self.title, self.at_a_time, time.time(), (width, height)
         )
 
 
-def can_show_board() -> bool:
+def can_show_table() -> bool:
     """Whether a person looks at standard output through a terminal that can redraw lines."""
     return sys.stdout.isatty() and Console().is_interactive
 
 
 def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[Job], str]:
-    """-> the jobs, in the order of their numbers, and what their names consist of.
+    """Returns the jobs, in the order of their numbers, and what their names consist of.
 
     A name holds the architecture and the settings in which jobs of one architecture differ.
     """
@@ -124,62 +124,62 @@ def _settings(config: RunConfig) -> dict[str, Any]:
     return settings
 
 
-def draw_board(
+def draw_table(
     jobs: list[Job],
-    standings: list[Standing],
+    statuses: list[JobStatus],
     title: str,
     at_a_time: int,
     now: float,
     size: tuple[int, int],
 ) -> RenderableType:
-    """The table in at most `size`, characters and lines; what does not fit is counted in a line.
+    """Draws the table in at most `size`, characters and lines; what does not fit is counted in a line.
 
     `now`: seconds since 1970. `title`: what the names of the jobs consist of.
     """
     width, height = size
-    reasons = _reasons(jobs, standings)
-    left = time_left([job.architecture for job in jobs], standings, at_a_time, now)
-    footer = [_line(_summary(standings, left), "bold"), *reasons]
+    reasons = _reasons(jobs, statuses)
+    left = time_left([job.architecture for job in jobs], statuses, at_a_time, now)
+    footer = [_line(_summary(statuses, left), "bold"), *reasons]
     # A line each for the names of the columns and for the cursor beneath.
-    shown = rows_shown(standings, height - 2 - len(footer))
-    hidden = Counter(standing.state for row, standing in enumerate(standings) if row not in shown)
+    shown = rows_shown(statuses, height - 2 - len(footer))
+    hidden = Counter(status.state for row, status in enumerate(statuses) if row not in shown)
     if hidden:
         counts = ", ".join(f"{hidden[state]} {state.value}" for state in State if hidden[state])
         footer.insert(0, _line(f"and {counts}", "dim"))
     table = _table(title, width)
     for row in shown:
-        table.add_row(*_cells(jobs[row], standings[row], now, width))
+        table.add_row(*_cells(jobs[row], statuses[row], now, width))
     return Group(table, *footer)
 
 
-def rows_shown(standings: list[Standing], room: int) -> list[int]:
-    """The jobs that get a row, in their order, where `room` lines hold rows and the count of the rest.
+def rows_shown(statuses: list[JobStatus], room: int) -> list[int]:
+    """Returns the jobs that get a row, in their order; `room` lines hold rows and the count of the rest.
 
     Running ones come first, then failed and diverged ones, then those that were done last, then those
     that are next.
     """
-    if len(standings) <= room:
-        return list(range(len(standings)))
+    if len(statuses) <= room:
+        return list(range(len(statuses)))
 
     rank = {State.running: 0, State.failed: 1, State.diverged: 1, State.waiting: 3}
 
     def urgency(row: int) -> tuple[int, float, int]:
-        standing = standings[row]
-        return rank.get(standing.state, 2), -(standing.ended or 0.0), row
+        status = statuses[row]
+        return rank.get(status.state, 2), -(status.ended or 0.0), row
 
-    return sorted(sorted(range(len(standings)), key=urgency)[: max(0, room - 1)])
+    return sorted(sorted(range(len(statuses)), key=urgency)[: max(0, room - 1)])
 
 
 def time_left(
-    architectures: list[str], standings: list[Standing], at_a_time: int, now: float
+    architectures: list[str], statuses: list[JobStatus], at_a_time: int, now: float
 ) -> float | None:
-    """About how many seconds the sweep will take, or None while nothing tells.
+    """Estimates how many seconds the sweep will still take; None while nothing is known.
 
     A job is taken to last as long as those of its architecture did on average, else as long as they
-    will at the pace of their epochs, else as all did or will. One that has lasted longer than that goes
-    on at its own pace. The waiting ones are dealt, in their order, to whoever is free first.
+    will at the pace of their epochs, else as all did or will. One that has lasted longer than that
+    continues at its own pace. The waiting ones are dealt, in their order, to whoever is free first.
     """
-    known = list(zip(architectures, standings, strict=True))
+    known = list(zip(architectures, statuses, strict=True))
     lasted = [(name, s.seconds(now) or 0.0) for name, s in known if s.state == State.done]
     running = [(name, s) for name, s in known if s.state == State.running]
     paced = [(name, s.seconds_at_pace(now)) for name, s in running if s.progress_now >= _EARLY]
@@ -191,14 +191,14 @@ def time_left(
         return fmean(next(filter(None, alike), [t for _, t in lasted or paced]))
 
     free = []
-    for name, standing in running:
-        yet, expected = standing.seconds(now) or 0.0, expect(name)
-        lasts = expected if yet < expected else standing.seconds_at_pace(now)
+    for name, status in running:
+        yet, expected = status.seconds(now) or 0.0, expect(name)
+        lasts = expected if yet < expected else status.seconds_at_pace(now)
         free.append(lasts - yet)
     free += [0.0] * (at_a_time - len(free))
     heapq.heapify(free)
-    for name, standing in known:
-        if standing.state == State.waiting:
+    for name, status in known:
+        if status.state == State.waiting:
             heapq.heapreplace(free, free[0] + expect(name))
     return max(free)
 
@@ -216,19 +216,19 @@ def _table(title: str, width: int) -> Table:
     return table
 
 
-def _cells(job: Job, standing: Standing, now: float, width: int) -> list[RenderableType]:
-    seconds = standing.seconds(now)
-    running = standing.state == State.running
-    bar = ProgressBar(1.0, standing.progress, _BAR) if running else ""
-    speed = f"{standing.tokens_per_second:,.0f}" if standing.tokens_per_second else ""
+def _cells(job: Job, status: JobStatus, now: float, width: int) -> list[RenderableType]:
+    seconds = status.seconds(now)
+    running = status.state == State.running
+    bar = ProgressBar(1.0, status.progress, _BAR) if running else ""
+    speed = f"{status.tokens_per_second:,.0f}" if status.tokens_per_second else ""
     return [
         _line(job.name),
         str(job.seed),
-        Text(standing.state.value, _STYLES[standing.state]),
-        f"{standing.epoch}/{standing.epochs}" if standing.epoch else "",
+        Text(status.state.value, _STYLES[status.state]),
+        f"{status.epoch}/{status.epochs}" if status.epoch else "",
         bar,
-        _accuracy(standing.val_accuracy),
-        _accuracy(standing.test_accuracy),
+        _accuracy(status.val_accuracy),
+        _accuracy(status.test_accuracy),
         *([speed] if width >= _WIDE else []),
         "" if seconds is None else str(timedelta(seconds=int(seconds))),
     ]
@@ -238,10 +238,10 @@ def _accuracy(share: float | None) -> str:
     return "" if share is None else f"{share:.4f}"
 
 
-def _summary(standings: list[Standing], left: float | None) -> str:
-    counts = Counter(standing.state for standing in standings)
+def _summary(statuses: list[JobStatus], left: float | None) -> str:
+    counts = Counter(status.state for status in statuses)
     done = counts[State.done] + counts[State.done_before]
-    words = [f"{done} of {len(standings)} done"]
+    words = [f"{done} of {len(statuses)} done"]
     words += [f"{counts[s]} {s.value}" for s in (State.failed, State.diverged) if counts[s]]
     words += [f"{counts[s]} {s.value}" for s in (State.running, State.waiting) if counts[s]]
     if counts[State.running] or counts[State.waiting]:
@@ -256,17 +256,17 @@ def _about(seconds: float) -> str:
     return f"about {minutes} min" if minutes < 100 else f"about {seconds / 3600:.1f} h"
 
 
-def _reasons(jobs: list[Job], standings: list[Standing]) -> list[Text]:
+def _reasons(jobs: list[Job], statuses: list[JobStatus]) -> list[Text]:
     """A line for each of the first failures."""
     failed = [
-        _line(f"{job.name} seed {job.seed}: {standing.reason}", "red")
-        for job, standing in zip(jobs, standings, strict=True)
-        if standing.reason
+        _line(f"{job.name} seed {job.seed}: {status.reason}", "red")
+        for job, status in zip(jobs, statuses, strict=True)
+        if status.reason
     ]
     return failed[:_MOST_REASONS]
 
 
 def _line(text: str, style: str = "") -> Text:
-    """A text of anybody's as one line: nothing in it is markup or moves the cursor."""
+    """Returns an untrusted text as one line, in which nothing is markup or moves the cursor."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return Text(plain, style, no_wrap=True, overflow="ellipsis")

@@ -1,32 +1,30 @@
 """The jobs of a sweep on Slurm: submitted as one array, waited for, cancelled.
 
-Hydra's submitit plugin starts a job on its node, and puts one that is preempted or out of time into
-the queue again. It is not left to wait for them: it drops all jobs with the first one that dies, and
-learns of a death from Slurm's accounting alone, which many clusters do without.
+submitit starts a job on its node, and puts one that is preempted or out of time into the queue again.
+Waiting is done here: submitit learns of a death from Slurm's accounting alone, which many clusters do
+without.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.singleton import Singleton
-from omegaconf import DictConfig
+from pipeline.errors import Failure
+from pipeline.runs.status import State
+from pipeline.sweeps.job import JobDescription
+from pipeline.sweeps.watch import Ending, record_ending, run_job
 
-from pipeline.errors import ConfigError, Failure
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an optional package
     from submitit import Job
-
-    from pipeline.tracking import Store
+    from submitit.helpers import DelayedSubmission
 
 log = logging.getLogger(__name__)
 
@@ -37,63 +35,51 @@ _DEAD = frozenset(
     "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PREEMPTED TIMEOUT".split()
 ) | {_GONE}
 # Slurm from 22.05 on does not tell a step how many CPUs its job has for each task.
-_HAND_ON_CPUS = '[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK'
+_PASS_ON_CPUS = '[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK'
 
 
-def uses_slurm(launcher: DictConfig) -> bool:
-    """Whether a launcher hands its jobs to Slurm, where each has its own cores."""
-    return "submitit_folder" in launcher
-
-
-def need_sbatch(launcher: DictConfig) -> None:
-    """Raises `ConfigError` where a sweep is to be submitted from a machine that cannot."""
-    if uses_slurm(launcher) and shutil.which("sbatch") is None:
-        raise ConfigError(
-            "hydra/launcher is slurm, and this machine has no sbatch; launch on a machine of the "
-            "cluster, or leave the launcher out"
-        )
-
-
-def refuse_single_run(launcher: DictConfig) -> None:
-    """Raises `ConfigError` for one run, which Hydra would compute here, and be it on a login node."""
-    if uses_slurm(launcher):
-        raise ConfigError("hydra/launcher is slurm, which is for sweeps; add -m, or leave it out")
-
-
-def warn_of_one_file(store: Store) -> None:
-    if store.is_local:
-        log.warning(
-            "All runs write into one SQLite file: where they run on several machines, launch with "
-            "tracking.uri=http://..., the address of an MLflow server"
-        )
-
-
-@contextmanager
-def warnings_held() -> Iterator[None]:
-    """A process begun in here never hears Slurm's warnings.
-
-    Slurm sends them to every process of a job. They are for submitit, in this one: it puts the job into
-    the queue again, or lets it go on until Slurm kills it. A process that they ended would look failed.
-    """
-    in_job = os.environ.get("SUBMITIT_EXECUTOR") == "slurm"
-    warnings = {signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2} if in_job else set()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, warnings)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def submit(
-    run: Callable[..., Any],
+def run_jobs(
+    jobs: Sequence[JobDescription],
     params: dict[str, Any],
-    job_overrides: Sequence[Sequence[str]],
-    first: int,
-) -> list[Job[Any]]:
-    """The jobs as an array of Slurm's.
+    on_end: Callable[[JobDescription, Ending], None],
+) -> None:
+    """Submits jobs to Slurm and returns when all have ended.
 
-    `run`: starts a job, as Hydra's plugin does. `params`: what `hydra.launcher` holds. `first`: number
-    of the first job.
+    params: what `hydra.launcher` holds. `on_end` is called for each job that Slurm ended; the others
+    record how they ended by themselves. Whatever stops this function cancels all that has not ended.
+
+    Raises:
+      Failure: Slurm does not take them.
+    """
+    if not jobs:
+        return
+    submitted = submit([job.folder for job in jobs], params)
+    try:
+        for position, reason in wait(submitted):
+            on_end(jobs[position], Ending(State.failed, reason))
+    except BaseException:
+        cancel(submitted)
+        raise
+
+
+class NodeJob:
+    """What submitit calls on a node: it runs the job that a folder describes.
+
+    submitit asks for its checkpoint when Slurm preempts the job or its time is up, and submits that.
+    """
+
+    def __call__(self, folder: Path) -> None:
+        job = JobDescription.read(folder)
+        record_ending(job, run_job(job))
+
+    def checkpoint(self, folder: Path) -> DelayedSubmission:
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, folder)
+
+
+def submit(folders: Sequence[Path], params: dict[str, Any]) -> list[Job[Any]]:
+    """Submits the jobs that are described in `folders` as an array of Slurm's.
 
     Raises:
       Failure: Slurm does not take them.
@@ -103,17 +89,12 @@ def submit(
 
     params = dict(params)
     folder, most = params.pop("submitit_folder"), params.pop("max_num_timeout")
-    params["setup"] = [_HAND_ON_CPUS, *(params["setup"] or [])]
+    params["setup"] = [_PASS_ON_CPUS, *(params["setup"] or [])]
     executor = submitit.AutoExecutor(folder, "slurm", slurm_max_num_timeout=most)
     executor.update_parameters(**{f"slurm_{key}": value for key, value in params.items()})
-    state = Singleton.get_state()
-    calls = [
-        (list(overrides), "hydra.sweep.dir", number, str(number), state)
-        for number, overrides in enumerate(job_overrides, first)
-    ]
     try:
         with _outside_of_a_job():
-            jobs = executor.map_array(run, *zip(*calls, strict=True))
+            jobs = executor.map_array(NodeJob(), folders)
     except FailedJobError as error:
         reason = " ".join(str(error).split())
         raise Failure(f"Slurm does not take the sweep: {reason}") from error
@@ -123,7 +104,7 @@ def submit(
 
 @contextmanager
 def _outside_of_a_job() -> Iterator[None]:
-    """A sweep may be launched in a job of Slurm's, whose settings are not for those it submits."""
+    """Hides the settings of the job of Slurm's that a sweep may be launched in from those it submits."""
     from submitit.helpers import clean_env
 
     where = os.environ.get("SLURM_CONF")
@@ -134,7 +115,10 @@ def _outside_of_a_job() -> Iterator[None]:
 
 
 def wait(jobs: list[Job[Any]]) -> Iterator[tuple[int, str]]:
-    """Until all jobs have ended, repeating their lines; the position of each that died, and of what."""
+    """Waits until all jobs have ended, and repeats their lines.
+
+    Yields: the position of each job that died, and why.
+    """
     left = [_Awaited(job, position) for position, job in enumerate(jobs)]
     asked = time.monotonic()
     while left:
@@ -174,7 +158,7 @@ class _Awaited:
     seen_dead: int = 0
 
     def ending(self, states: dict[str, str] | None) -> str | None:
-        """What it died of, or nothing where it came to its end; None while it has not ended.
+        """What it died of, or nothing where it ended by itself; None while it has not ended.
 
         states: of the jobs that Slurm knows, where it was asked.
         """

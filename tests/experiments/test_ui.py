@@ -28,7 +28,7 @@ from playwright.sync_api import Browser, expect
 from pipeline.analysis.comparison import TrackedRuns
 from pipeline.config.schema import Cell
 from pipeline.report.cells import rows_of
-from pipeline.sweeps.callback import SweepCallback, _open_sweeps
+from pipeline.sweeps.finish import end_sweep
 from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
 from tests.analysis.test_comparison import make_tracked
 
@@ -94,13 +94,11 @@ def _track(tracked: TrackedRuns, store: Store) -> str:
         )
         for run in rows_of(tracked.runs)
     }
-    ending = SweepCallback()
-    ending.store = store
-    with track_sweep(store, SweepPlan.of(list(configs.values()))) as ending.parent:
+    with track_sweep(store, SweepPlan.of(list(configs.values()))) as parent:
         for run in rows_of(tracked.runs):
             history = tracked.history[tracked.history.run_id == run.run_id]
             answers = tracked.predictions[tracked.predictions.run_id == run.run_id]
-            with track_run(store, configs[run.run_id], ending.parent.run_id) as recorder:
+            with track_run(store, configs[run.run_id], parent.run_id) as recorder:
                 recorder.data_set("clauses", "abc123", {"train": 200}, "generated")
                 for row in rows_of(history):
                     recorder.metrics(
@@ -111,9 +109,8 @@ def _track(tracked: TrackedRuns, store: Store) -> str:
                 recorder.metrics({"model/parameters": run.parameters})
                 recorder.metrics({"time/train_seconds": run.train_seconds})
                 recorder.table(answers.drop(columns="run_id"), "predictions.parquet")
-        _open_sweeps.append(ending)
-        assert ending._close() == 0
-    return ending.parent.run_id
+        assert end_sweep(store, parent) == 0
+    return parent.run_id
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,11 +1,11 @@
 """Kills a small sweep at random moments and launches it again: is anything lost, doubled or different?
 
-python tests/kill_sweep.py [moments] [seed]
+python tests/sweeps/kill_sweep.py [moments] [seed]
 
 For each moment a sweep begins on an empty store, dies by SIGKILL (in turn the whole process group, and
 its first process alone, whose jobs have to notice), and is launched again. Then the store must hold one
 FINISHED run for each configuration, no run that is RUNNING, and the metrics of a sweep that was never
-cut, each once. `kill_sweep.txt` is the output over twenty moments.
+interrupted, each once. `kill_sweep.txt` is the output over twenty moments.
 """
 
 from __future__ import annotations
@@ -110,17 +110,17 @@ def main() -> None:
         finish(Path(folder) / "whole")
         duration = time.monotonic() - began
         expected = recorded(Path(folder) / "whole")
-        print(f"Uncut: {len(expected)} runs in {duration:.0f} s", flush=True)
+        print(f"Uninterrupted: {len(expected)} runs in {duration:.0f} s", flush=True)
         for number in range(moments):
             root, group = Path(folder) / str(number), number % 2 == 0
             share = rng.uniform(0.02, 1)
             kill_at(root, share * duration, group=group)
             said = finish(root)
-            assert recorded(root) == expected, "other metrics than uncut"
-            before, went_on = said.count("finished before"), said.count("Resuming after epoch")
+            assert recorded(root) == expected, "other metrics than without the kill"
+            before, resumed = said.count("finished before"), said.count("Resuming after epoch")
             print(
                 f"{number + 1:2}  killed {'all' if group else 'the first process'} at {share:.0%}: "
-                f"{before} done before, {went_on} gone on with; then {len(expected)} FINISHED, "
+                f"{before} done before, {resumed} resumed; then {len(expected)} FINISHED, "
                 "the same metrics",
                 flush=True,
             )

@@ -19,35 +19,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.runs.status import FILE, Standing, State, read_standing, update_standing
-from pipeline.sweeps import live_table as board
-from pipeline.sweeps.live_table import Board, Job, draw_board, list_jobs, rows_shown, time_left
+from pipeline.runs.status import FILE, JobStatus, State, read_status, update_status
+from pipeline.sweeps import live_table
+from pipeline.sweeps.live_table import Job, LiveTable, draw_table, list_jobs, rows_shown, time_left
 
 NOW = 10_000.0
 _PATIENCE = 1_800  # seconds: a hang fails, a busy machine does not
-WAITING = Standing()
-DONE = Standing(
+WAITING = JobStatus()
+DONE = JobStatus(
     State.done, 3, 4, 1.0, 0.75, 0.5, tokens_per_second=9e4, started=NOW - 500, ended=NOW - 400
 )
 
 
-def _running(share: float, seconds: float) -> Standing:
-    return Standing(State.running, 1, 1, share, started=NOW - seconds)
+def _running(share: float, seconds: float) -> JobStatus:
+    return JobStatus(State.running, 1, 1, share, started=NOW - seconds)
 
 
-def _failed(reason: str, ended: float = NOW) -> Standing:
-    return Standing(State.failed, reason=reason, started=NOW - 9, ended=ended)
+def _failed(reason: str, ended: float = NOW) -> JobStatus:
+    return JobStatus(State.failed, reason=reason, started=NOW - 9, ended=ended)
 
 
-def _drawn(standings: list[Standing], size: tuple[int, int] = (80, 24), name: str = "lstm") -> str:
-    jobs = [Job(name, name, seed, Path()) for seed in range(len(standings))]
+def _drawn(statuses: list[JobStatus], size: tuple[int, int] = (80, 24), name: str = "lstm") -> str:
+    jobs = [Job(name, name, seed, Path()) for seed in range(len(statuses))]
     console = Console(file=io.StringIO(), record=True, width=size[0], height=size[1])
-    console.print(draw_board(jobs, standings, "architecture", 2, NOW, size))
+    console.print(draw_table(jobs, statuses, "architecture", 2, NOW, size))
     return console.export_text()
 
 
 def test_a_row_says_how_its_job_stands():
-    running = Standing(State.running, 2, 4, 0.5, 0.625, started=NOW - 75)
+    running = JobStatus(State.running, 2, 4, 0.5, 0.625, started=NOW - 75)
     header, first, second, third, footer = _drawn([DONE, running, WAITING]).splitlines()
     assert header.split() == "architecture seed state epoch val test time".split()
     assert first.split() == "lstm 0 done 3/4 0.7500 0.5000 0:01:40".split()
@@ -63,8 +63,8 @@ def test_a_bar_grows_with_the_share_of_all_epochs():
     jobs = [Job("lstm", "lstm", 0, Path())]
 
     def filled(epoch: int, share: float) -> int:
-        running = Standing(State.running, epoch, 4, share, started=NOW)
-        drawn = console.render(draw_board(jobs, [running], "architecture", 1, NOW, (80, 24)))
+        running = JobStatus(State.running, epoch, 4, share, started=NOW)
+        drawn = console.render(draw_table(jobs, [running], "architecture", 1, NOW, (80, 24)))
         complete = console.get_style("bar.complete")
         return sum(len(segment.text) for segment in drawn if segment.style == complete)
 
@@ -77,8 +77,8 @@ def test_a_wide_terminal_shows_the_speed_too():
 
 
 def test_what_does_not_fit_is_counted_while_running_and_failed_jobs_stay():
-    standings = [DONE] * 12 + [WAITING] * 12 + [_running(0.5, 60)] * 2 + [_failed("why")]
-    _, *rows, counted, footer, reason = _drawn(standings).splitlines()
+    statuses = [DONE] * 12 + [WAITING] * 12 + [_running(0.5, 60)] * 2 + [_failed("why")]
+    _, *rows, counted, footer, reason = _drawn(statuses).splitlines()
     assert len(rows) == 24 - 5  # the four named here, and a line for the cursor
     states = [row.split()[2] for row in rows]
     assert states == ["done"] * 12 + ["waiting"] * 4 + ["running"] * 2 + ["failed"]
@@ -92,13 +92,13 @@ def test_what_does_not_fit_is_counted_while_running_and_failed_jobs_stay():
     st.integers(0, 40),
     st.integers(20, 120),
 )
-def test_the_table_never_grows_past_the_terminal(standings, height, width):
-    rows = rows_shown(standings, height)
+def test_the_table_never_grows_past_the_terminal(statuses, height, width):
+    rows = rows_shown(statuses, height)
     assert rows == sorted(set(rows))
-    assert len(rows) + (len(rows) < len(standings)) <= max(1, height)
-    urgent = [row for row, standing in enumerate(standings) if standing.state == State.running]
+    assert len(rows) + (len(rows) < len(statuses)) <= max(1, height)
+    urgent = [row for row, status in enumerate(statuses) if status.state == State.running]
     assert set(urgent) <= set(rows) or set(rows) <= set(urgent)
-    lines = _drawn(standings, (width, height + 9)).splitlines()
+    lines = _drawn(statuses, (width, height + 9)).splitlines()
     assert len(lines) <= height + 8
     assert all(len(line) <= width for line in lines)
 
@@ -124,7 +124,7 @@ def test_time_left_goes_by_the_pace_of_epochs_and_then_by_what_was_done_alike():
 
 
 def test_the_pace_of_a_job_that_was_cut_off_is_that_of_the_epochs_since():
-    goes_on = Standing(State.running, 9, 10, 0.5, resumed=8, started=NOW - 60)
+    goes_on = JobStatus(State.running, 9, 10, 0.5, resumed=8, started=NOW - 60)
     assert goes_on.progress == pytest.approx(0.85)
     assert time_left(["lstm"], [goes_on], 1, NOW) == pytest.approx(60 * 3)
 
@@ -148,10 +148,10 @@ def test_a_job_is_named_by_the_settings_in_which_its_architecture_varies(tmp_pat
 
 
 def test_a_file_holds_what_was_told_last_and_keeps_what_was_told_before(tmp_path):
-    assert read_standing(tmp_path / "0") is None
-    update_standing(tmp_path / "0", state=State.running, epochs=3, started=1.0)
-    update_standing(tmp_path / "0", epoch=1, share=0.5)
-    assert read_standing(tmp_path / "0") == Standing(State.running, 1, 3, 0.5, started=1.0)
+    assert read_status(tmp_path / "0") is None
+    update_status(tmp_path / "0", state=State.running, epochs=3, started=1.0)
+    update_status(tmp_path / "0", epoch=1, share=0.5)
+    assert read_status(tmp_path / "0") == JobStatus(State.running, 1, 3, 0.5, started=1.0)
     assert [file.name for file in (tmp_path / "0").iterdir()] == [FILE]
 
 
@@ -159,16 +159,16 @@ def test_a_file_holds_what_was_told_last_and_keeps_what_was_told_before(tmp_path
     "text", ["", "{", '{"state": "runn', "[]", '{"state": "lost"}', '{"a": 1}']
 )
 def test_a_file_that_cannot_be_read_leaves_the_row_as_it_was(tmp_path, text):
-    table = Board([Job("lstm", "lstm", 0, tmp_path)], "architecture", 1)
-    update_standing(tmp_path, state=State.running, epoch=2, epochs=3)
+    table = LiveTable([Job("lstm", "lstm", 0, tmp_path)], "architecture", 1)
+    update_status(tmp_path, state=State.running, epoch=2, epochs=3)
     table.draw()
     (tmp_path / FILE).write_text(text)
     table.draw()
-    assert table.standings[0].epoch == 2
+    assert table.statuses[0].epoch == 2
 
 
 def test_a_pipe_gets_no_table():
-    assert not board.can_show_board()  # as pytest captures what is written
+    assert not live_table.can_show_table()  # as pytest captures what is written
 
 
 class _Terminal:

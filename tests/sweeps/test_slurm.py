@@ -16,7 +16,7 @@ from factories import ROOT
 
 from pipeline.config.compose import available_cores
 from pipeline.config.schema import BASELINE
-from pipeline.sweeps import slurm
+from pipeline.sweeps import slurm, watch
 from pipeline.tracking import Store
 from pipeline.tracking.store import Run
 
@@ -74,7 +74,7 @@ def test_a_run_uses_no_more_cores_than_slurm_gave_it(monkeypatch):
 def test_only_in_a_job_of_slurm_is_a_process_deaf_to_warnings(monkeypatch, executor, status):
     monkeypatch.setenv("SUBMITIT_EXECUTOR", executor)
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
-    with slurm.warnings_held():
+    with watch.signals_held():
         process = subprocess.Popen([sys.executable, "-c", code])
     assert process.wait() == status
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -178,25 +177,3 @@ def test_data_that_cannot_be_used_ends_with_one_line_and_status_1(tmp_path):
     assert "Traceback" not in done.stderr
     (run,) = Store(None, tmp_path, "mine").runs()
     assert run.info.status == "FAILED"
-
-
-def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, monkeypatch):
-    from factories import small_run
-
-    from pipeline.sweeps import isolated
-    from pipeline.sweeps.job import launcher
-
-    job = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    real = subprocess.Popen
-    monkeypatch.setattr(
-        isolated.subprocess,
-        "Popen",
-        lambda command, **rest: real([sys.executable, "-c", job], **rest),
-    )
-    config = small_run(tmp_path)
-    word = {"parent_run_id": None, "concurrent_runs": 1, "launcher": launcher(), "lines": True}
-    (tmp_path / "sweep.json").write_text(json.dumps(word))
-    isolated.run_job(config, tmp_path, tmp_path / "0")
-    (run,) = Store.of(config).runs()
-    assert run.info.status == "FAILED"
-    assert "SIGKILL" in run.data.tags["failure"]

@@ -191,7 +191,9 @@ def test_a_sweep_has_its_report_and_no_secret_is_kept_anywhere(server, tmp_path)
 
     kept = [file for folder in (tmp_path, server.artifacts) for file in folder.rglob("*")]
     files = [file for file in kept if file.is_file()]
-    assert {"config.yaml", "job.json", "sweep.json", "model.keras"} <= {file.name for file in files}
+    assert {"config.yaml", "job.json", "progress.json", "model.keras"} <= {
+        file.name for file in files
+    }
     assert [file for file in files if PASSWORD.encode() in file.read_bytes()] == []
     store = Store(server.uri, tmp_path, "swept")
     assert PASSWORD not in said + str([run.to_dictionary() for run in store.runs()])

@@ -1,0 +1,31 @@
+"""The sweeper of this project. Hydra's own composes every job a second time, and a third."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class PlanSweeper(Sweeper):
+    """Launches the jobs of the plan, which was composed and checked when the sweep began."""
+
+    def __init__(self, **params: Any) -> None:
+        self.launcher: Launcher | None = None
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from pipeline.sweeps.callback import current_sweep
+
+        assert self.launcher is not None
+        return self.launcher.launch(current_sweep().plan.overrides, initial_job_idx=0)

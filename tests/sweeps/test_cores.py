@@ -1,0 +1,141 @@
+"""The launcher for the cores of this machine: how jobs end, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from factories import small_run
+
+from pipeline.runs.status import State, read_status
+from pipeline.sweeps import watch
+from pipeline.sweeps.cores import run_jobs
+from pipeline.sweeps.job import JobDescription, LauncherProcess
+from pipeline.sweeps.watch import Ending, record_ending
+from pipeline.tracking import Store
+
+
+@pytest.fixture
+def programs(monkeypatch) -> dict[str, str]:
+    """By the name of a job's folder, the program that its process runs in place of a training."""
+    found: dict[str, str] = {}
+    real = subprocess.Popen
+
+    def begin(command: list[str], **rest):
+        if "pipeline.sweeps.job" in command:
+            command = [sys.executable, "-c", found[Path(command[-1]).name], command[-1]]
+        return real(command, **rest)
+
+    monkeypatch.setattr(watch.subprocess, "Popen", begin)
+    return found
+
+
+def _jobs(root: Path, names: list[str], *, shows_lines: bool = True) -> list[JobDescription]:
+    config, here = small_run(root), LauncherProcess.here()
+    jobs = [JobDescription(root / name, config, None, 1, here, shows_lines) for name in names]
+    for job in jobs:
+        job.write()
+    return jobs
+
+
+def _run(jobs: list[JobDescription], workers: int = 1) -> dict[str, Ending]:
+    endings: dict[str, Ending] = {}
+    run_jobs(jobs, workers, lambda job, ending: endings.update({job.folder.name: ending}))
+    return endings
+
+
+def test_a_description_survives_being_written_and_read(tmp_path):
+    (job,) = _jobs(tmp_path, ["0"])
+    assert JobDescription.read(tmp_path / "0") == job
+
+
+def test_every_way_to_end_is_told_apart_and_none_stops_the_others(tmp_path, programs):
+    programs |= {
+        "done": "",
+        "diverged": "raise SystemExit(3)",
+        "failed": "print('first'); print('the last line'); raise SystemExit(1)",
+        "silent": "raise SystemExit(1)",
+        "strange": "raise SystemExit(77)",
+        "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    }
+    assert _run(_jobs(tmp_path, list(programs)), workers=2) == {
+        "done": Ending(State.done),
+        "diverged": Ending(State.diverged),
+        "failed": Ending(State.failed, "the last line"),
+        "silent": Ending(State.failed, "it failed and wrote nothing"),
+        "strange": Ending(State.failed, "its process ended with status 77"),
+        "killed": Ending(State.failed, "its process was ended by SIGKILL, as when memory runs out"),
+    }
+    assert (tmp_path / "failed" / "output.log").read_text() == "first\nthe last line\n"
+
+
+@pytest.mark.parametrize("shows_lines", [True, False])
+def test_lines_are_kept_and_repeated_behind_the_name_unless_a_table_is_shown(
+    tmp_path, programs, capsys, shows_lines
+):
+    programs["0"] = "print('a line')"
+    (job,) = _jobs(tmp_path, ["0"], shows_lines=shows_lines)
+    _run([job])
+    assert capsys.readouterr().out == (f"{job.title}  a line\n" if shows_lines else "")
+    assert job.output.read_text() == "a line\n"
+
+
+def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, programs, capsys):
+    programs["0"] = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    jobs = _jobs(tmp_path, ["0"])
+    run_jobs(jobs, 1, record_ending)
+    (run,) = Store.of(jobs[0].config).runs()
+    assert run.info.status == "FAILED"
+    assert "SIGKILL" in run.data.tags["failure"]
+    status = read_status(tmp_path / "0")
+    assert status is not None
+    assert (status.state, status.reason) == (State.failed, run.data.tags["failure"])
+    assert f"SIGKILL, as when memory runs out; see {jobs[0].output}" in capsys.readouterr().out
+
+
+def test_a_process_that_cannot_be_started_is_a_failure_of_its_job_alone(tmp_path, programs):
+    programs["1"] = ""  # and none for the first
+    endings = _run(_jobs(tmp_path, ["0", "1"]))
+    assert [endings[name].state for name in ("0", "1")] == [State.failed, State.done]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_stops_the_launch_ends_all_jobs_at_once_and_starts_no_other(tmp_path, programs, error):
+    touch = "import pathlib, sys, time; pathlib.Path(sys.argv[1], 'began').touch()"
+    programs |= {"0": "", "1": f"{touch}; time.sleep(600)", "3": touch}
+    programs["2"] = programs["1"]
+
+    def stop(job: JobDescription, ending: Ending) -> None:
+        while not (tmp_path / "1" / "began").exists():
+            time.sleep(0.01)
+        raise error
+
+    began = time.monotonic()
+    with pytest.raises(error):
+        run_jobs(_jobs(tmp_path, ["0", "1", "2", "3"]), 2, stop)
+    assert time.monotonic() - began < 300
+    assert not (tmp_path / "3" / "began").exists()
+    status = read_status(tmp_path / "1")
+    assert status is not None
+    assert status.state == State.running  # as it was when it was ended: it has not failed
+
+
+def test_a_job_hears_no_interrupt(tmp_path, programs):
+    programs["0"] = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive')"
+    assert _run(_jobs(tmp_path, ["0"])) == {"0": Ending(State.done)}
+    assert (tmp_path / "0" / "output.log").read_text() == "alive\n"
+
+
+def test_a_launcher_that_has_ended_is_noticed_and_one_elsewhere_is_not_judged():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here = LauncherProcess.here()
+    assert not here.is_gone()
+    assert LauncherProcess(here.host, ended.pid, here.batch).is_gone()
+    assert not LauncherProcess("elsewhere", ended.pid, here.batch).is_gone()
+    assert not LauncherProcess(here.host, ended.pid, "another job of Slurm's").is_gone()
+    assert not LauncherProcess(here.host, os.getppid(), here.batch).is_gone()
