@@ -22,10 +22,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.compose import known_keys, may_hold, register_schemas
-from pipeline.config.schema import DATA, ROOT
+from pipeline.config.schema import CONF, DATA
 from pipeline.errors import ConfigError, PipelineError
-
-CONF = ROOT / "conf"
 
 # What has to be put right, whatever ends the program, before its last lines: the terminal, for one.
 at_end = contextlib.ExitStack()

@@ -23,8 +23,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pipeline.config import parameter_counts as sizes
 from pipeline.config.schema import (
     BASELINE,
+    CONF,
     DATA,
-    ROOT,
     SECTIONS,
     AddingConfig,
     ArchitectureConfig,
@@ -261,7 +261,7 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
 def load_architectures() -> dict[str, ArchitectureConfig]:
     """Every preset of `conf/architecture`."""
     register_schemas()
-    names = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    names = sorted(path.stem for path in (CONF / "architecture").glob("*.yaml"))
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         trees = [compose("config", overrides=[f"architecture={name}"]) for name in names]
     return {name: build(tree).architecture for name, tree in zip(names, trees, strict=True)}

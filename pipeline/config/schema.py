@@ -24,7 +24,10 @@ from omegaconf import MISSING
 
 from pipeline.config import parameter_counts as sizes
 
-ROOT = Path(__file__).resolve().parents[2]
+CODE = Path(__file__).resolve().parents[2]  # the folder that holds `pipeline` and `conf`
+CONF = CODE / "conf"
+# Where the store, the reports and the caches go: the clone or, installed, where a program is started.
+ROOT = CODE if (CODE / "pyproject.toml").is_file() else Path.cwd()
 BASELINE = "nb_bigrams"  # the order-free baseline's name among the architectures
 
 

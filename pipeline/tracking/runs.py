@@ -25,7 +25,7 @@ from mlflow.entities import Run
 
 from pipeline.config.compose import as_plain, as_used
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.schema import ROOT, AddingConfig, Cell, RunConfig
+from pipeline.config.schema import CODE, AddingConfig, Cell, RunConfig
 from pipeline.errors import TrackingError
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.store import Store, is_done
@@ -220,7 +220,7 @@ def provenance() -> dict[str, str]:
     """Which code, and which versions of what it stands on; tag -> value."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(ROOT), *arguments]
+        command = ["git", "-C", str(CODE), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else "unknown"
 
