@@ -1,0 +1,76 @@
+"""The wheel: one package at the top, whose programs write where they are started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from factories import ROOT
+
+SCRIPTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds what the wheel puts into site-packages."""
+    pytest.importorskip("hatchling", reason="hatchling is not installed (pip install '.[dev]')")
+    built, folder = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("installed")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        wheel.extractall(folder)
+    return folder
+
+
+def test_there_is_a_script_for_every_program():
+    programs = {path.stem for path in (ROOT / "experiments").glob("[a-z]*.py")}
+    assert {name.removeprefix("rnn-vs-lstm-") for name in SCRIPTS} == programs
+    for target in SCRIPTS.values():
+        module, function = target.split(":")
+        assert callable(getattr(import_module(module), function))
+
+
+def test_a_wheel_has_one_package_at_the_top(installed):
+    top = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
+    assert top == {"rnn_vs_lstm"}
+
+
+def test_an_installed_program_writes_where_it_is_started(installed, tmp_path):
+    (tmp_path / "pipeline").mkdir()  # somebody else's, in the way
+    (tmp_path / "pipeline" / "__init__.py").write_text("raise ImportError('not this one')")
+    code = "from rnn_vs_lstm.cli import compare; compare()"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, "--cfg", "job"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"root: {tmp_path}" in done.stdout
+
+
+def test_child_processes_find_the_same_code(installed, tmp_path):
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "__init__.py").write_text("raise ImportError('not this one')")
+    code = (
+        "import subprocess, sys; from pathlib import Path; from rnn_vs_lstm import cli;"
+        "cli.expose(cli.code_folder(Path(cli.__file__).parent));"
+        "subprocess.run([sys.executable, '-c', 'import pipeline; print(pipeline.__file__)'], check=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(installed / "rnn_vs_lstm" / "pipeline" / "__init__.py")
