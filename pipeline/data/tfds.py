@@ -18,6 +18,7 @@ from pipeline.config.fingerprint import code_fingerprint
 from pipeline.config.schema import ImdbConfig
 from pipeline.data.cleaning import clean_text
 from pipeline.errors import DataError
+from pipeline.files import cached
 
 
 class ImdbPart(NamedTuple):
@@ -44,17 +45,16 @@ def _read_cached(builder: Any, part: str, cache: Path) -> ImdbPart:
     states = [(Path(path), os.stat(path)) for path in builder.info.splits[part].filepaths]
     settings = [part, *((path.name, s.st_size, s.st_mtime_ns) for path, s in states)]
     file = cache / "reviews" / f"{_key(settings)}.parquet"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        try:
-            table = pd.read_parquet(file)
-        except (OSError, ValueError):  # not there yet, or damaged
-            read = _read(builder, part)
-            beside = file.with_suffix(".tmp")
-            pd.DataFrame({"text": read.texts, "label": read.labels}).to_parquet(beside)
-            os.replace(beside, file)
-            return read
-    return ImdbPart(table.text.to_list(), table.label.to_numpy(np.int32))
+
+    def write(place: Path) -> None:
+        pd.DataFrame(_read(builder, part)._asdict()).to_parquet(place)
+
+    return cached(file, _open, write)
+
+
+def _open(file: Path) -> ImdbPart:
+    table = pd.read_parquet(file)
+    return ImdbPart(table.texts.to_list(), table.labels.to_numpy(np.int32))
 
 
 def _key(settings: list[Any]) -> str:
