@@ -24,7 +24,7 @@ def test_a_file_takes_the_place_of_another_as_a_whole(tmp_path: Path, durable: b
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(OSError, match="full"), replacing(path, durable=True) as temporary:
+    with pytest.raises(OSError, match="full"), replacing(path, durable=True) as temporary:  # noqa: PT012
         temporary.write_text("ne")
         raise OSError("the disk is full")
     assert path.read_text() == "old"
@@ -37,7 +37,7 @@ def test_a_folder_takes_the_place_of_another_and_a_failure_leaves_it(tmp_path: P
         with replacing(path) as temporary:
             temporary.mkdir()
             (temporary / name).touch()
-    with pytest.raises(RuntimeError), replacing(path) as temporary:
+    with pytest.raises(RuntimeError), replacing(path) as temporary:  # noqa: PT012
         temporary.mkdir()
         (temporary / "half").touch()
         raise RuntimeError

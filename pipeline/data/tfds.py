@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,16 +91,15 @@ def _prepared(config: ImdbConfig) -> Any:
 def _prepare(builder: Any) -> None:
     """Downloads and prepares the data set; after a failure nothing half-written is left behind."""
     folder = Path(builder.data_dir)
-    root = folder.parents[2]
-    before = set(root.rglob("*")) if root.exists() else set()
-    missing = [path for path in (root, *root.parents) if not path.exists()]
+    missing = [path for path in folder.parents if not path.exists()]
+    there = folder.exists()
     try:
         # TFDS retries an unreachable host for minutes; one short request finds out at once.
         for url in builder.url_infos:
             requests.head(url, timeout=10, allow_redirects=True).raise_for_status()
         builder.download_and_prepare()
     except BaseException as error:
-        _remove_new(root, before, missing)
+        _remove_own(folder, missing, keep=there)
         if not isinstance(error, Exception):  # stopped by hand
             raise
         raise DataError(
@@ -109,10 +110,18 @@ def _prepare(builder: Any) -> None:
         ) from error
 
 
-def _remove_new(root: Path, before: set[Path], missing: list[Path]) -> None:
-    new = set(root.rglob("*")) - before if root.exists() else set()
-    for path in sorted(new, reverse=True):  # what a folder holds, before the folder
-        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+def _remove_own(folder: Path, missing: list[Path], *, keep: bool) -> None:
+    """Remove what a failed preparation left, but nothing that another process may have made.
+
+    TFDS writes into a folder `<version>.incomplete_<random>` beside the final one and removes it, and
+    keeps downloads for the next try; `folder` is this process's alone, which holds the lock.
+
+    Parameters:
+      missing: the folders above that did not exist before, the innermost first.
+      keep: whether `folder` existed before.
+    """
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
     for path in missing:
-        if path.exists():
+        with suppress(OSError):  # holds what another process made, or is removed already
             path.rmdir()
