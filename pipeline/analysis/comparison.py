@@ -161,6 +161,7 @@ def compare(
     runs, tuning, notes = select_runs(known, tracked.predictions, tracked.sweep.tuned)
     notes += _check_data(runs[runs.compared], allow_different_data)
     chosen = runs[runs.compared]
+    notes += _note_versions(chosen)
     if chosen.empty:
         return _without_results(tracked.experiment, runs, tuning, tie_margin, notes)
     answers = lay_out_answers(tracked.predictions, chosen, shared_only=allow_different_data)
@@ -252,6 +253,19 @@ def _check_data(chosen: pd.DataFrame, allow_different: bool) -> list[str]:
     if not allow_different:
         raise ReportError(f"runs trained on different data are not compared: {which}")
     return [f"Compared because it was asked for, though trained on different data: {which}."]
+
+
+def _note_versions(chosen: pd.DataFrame) -> list[str]:
+    """Return a note where tensorflow or keras differ between the runs; what else is recorded may."""
+    versions = chosen.versions.astype("string").fillna("")
+    found = versions.str.findall(r"(?:tensorflow|keras) [^, ]+").map(", ".join)
+    groups = chosen.groupby(found.replace("", "unknown versions"))
+    if groups.ngroups < 2:
+        return []
+    which = "; ".join(
+        f"{key}: {', '.join(name_run(run) for run in group.itertuples())}" for key, group in groups
+    )
+    return [f"The runs were trained with different versions, which may change numbers: {which}."]
 
 
 def _by_distance(judge: Judge, answers: Answers) -> Breakdown | None:

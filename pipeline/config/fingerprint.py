@@ -34,8 +34,8 @@ _BASELINE = (
 )
 _PROBES = ("pipeline.probes",)
 
-# Settings count by their values; what is an error changes no number.
-_WITHOUT_NUMBERS = ("pipeline.config", "pipeline.errors")
+# Settings count by their values; errors and the writing of files change no number.
+_WITHOUT_NUMBERS = ("pipeline.config", "pipeline.errors", "pipeline.files")
 
 
 def fingerprint(config: RunConfig) -> str:

@@ -230,6 +230,14 @@ def _as_reviews(table: pd.DataFrame, head: Head, prefix: str) -> Reviews:
     return Reviews(ids, list(table.text), labels.astype(np.int32)[:, None])
 
 
+def _as_texts(values: pd.Series) -> pd.Series:
+    """Return cells as a CSV would hold them: a missing one is empty.
+
+    As objects first: a column of categories or of whole numbers refuses the empty text.
+    """
+    return values.astype(object).where(values.notna(), "").map(str)
+
+
 def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
     """Columns row (as a spreadsheet counts, the header being row 1), text (cleaned) and label."""
     raw = read_cells(path)
@@ -242,7 +250,7 @@ def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
     table = pd.DataFrame({"row": raw.index + 2}, index=raw.index)
     for name, column in (("text", config.text_column), ("label", config.label_column)):
         values = raw[column]
-        table[name] = values.where(values.notna(), "").astype(str).map(clean_text)
+        table[name] = _as_texts(values).map(clean_text)
         empty = table[name] == ""
         if empty.any():
             raise DataError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ from pipeline.config.fingerprint import code_fingerprint
 from pipeline.config.schema import ImdbConfig
 from pipeline.data.cleaning import clean_text
 from pipeline.errors import DataError
+from pipeline.files import cached
 
 
 class ImdbPart(NamedTuple):
@@ -44,17 +47,16 @@ def _read_cached(builder: Any, part: str, cache: Path) -> ImdbPart:
     states = [(Path(path), os.stat(path)) for path in builder.info.splits[part].filepaths]
     settings = [part, *((path.name, s.st_size, s.st_mtime_ns) for path, s in states)]
     file = cache / "reviews" / f"{_key(settings)}.parquet"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        try:
-            table = pd.read_parquet(file)
-        except (OSError, ValueError):  # not there yet, or damaged
-            read = _read(builder, part)
-            beside = file.with_suffix(".tmp")
-            pd.DataFrame({"text": read.texts, "label": read.labels}).to_parquet(beside)
-            os.replace(beside, file)
-            return read
-    return ImdbPart(table.text.to_list(), table.label.to_numpy(np.int32))
+
+    def write(place: Path) -> None:
+        pd.DataFrame(_read(builder, part)._asdict()).to_parquet(place)
+
+    return cached(file, _open, write)
+
+
+def _open(file: Path) -> ImdbPart:
+    table = pd.read_parquet(file)
+    return ImdbPart(table.texts.to_list(), table.labels.to_numpy(np.int32))
 
 
 def _key(settings: list[Any]) -> str:
@@ -89,16 +91,15 @@ def _prepared(config: ImdbConfig) -> Any:
 def _prepare(builder: Any) -> None:
     """Downloads and prepares the data set; after a failure nothing half-written is left behind."""
     folder = Path(builder.data_dir)
-    root = folder.parents[2]
-    before = set(root.rglob("*")) if root.exists() else set()
-    missing = [path for path in (root, *root.parents) if not path.exists()]
+    missing = [path for path in folder.parents if not path.exists()]
+    there = folder.exists()
     try:
         # TFDS retries an unreachable host for minutes; one short request finds out at once.
         for url in builder.url_infos:
             requests.head(url, timeout=10, allow_redirects=True).raise_for_status()
         builder.download_and_prepare()
     except BaseException as error:
-        _remove_new(root, before, missing)
+        _remove_own(folder, missing, keep=there)
         if not isinstance(error, Exception):  # stopped by hand
             raise
         raise DataError(
@@ -109,10 +110,18 @@ def _prepare(builder: Any) -> None:
         ) from error
 
 
-def _remove_new(root: Path, before: set[Path], missing: list[Path]) -> None:
-    new = set(root.rglob("*")) - before if root.exists() else set()
-    for path in sorted(new, reverse=True):  # what a folder holds, before the folder
-        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+def _remove_own(folder: Path, missing: list[Path], *, keep: bool) -> None:
+    """Remove what a failed preparation left, but nothing that another process may have made.
+
+    TFDS writes into a folder `<version>.incomplete_<random>` beside the final one and removes it, and
+    keeps downloads for the next try; `folder` is this process's alone, which holds the lock.
+
+    Parameters:
+      missing: the folders above that did not exist before, the innermost first.
+      keep: whether `folder` existed before.
+    """
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
     for path in missing:
-        if path.exists():
+        with suppress(OSError):  # holds what another process made, or is removed already
             path.rmdir()

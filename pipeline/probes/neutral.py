@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from pipeline.config.fingerprint import code_fingerprint
 from pipeline.config.schema import ProbeConfig
 from pipeline.data.reviews import Reviews, load_neutral_ground
+from pipeline.files import cached
 from pipeline.models.bigram_baseline import BigramBaseline, fit_baseline
 from pipeline.probes.frame import Skipped, Subject, ask, count_words
 
@@ -44,23 +44,19 @@ class Material:
 
 
 def load_material(subject: Subject, config: ProbeConfig) -> Material:
-    """The material of the subject's data, out of the cache where that holds it.
-
-    Processes that start at once wait for the first to find it.
-    """
+    """Return the material of the subject's data, out of the cache where that holds it."""
     settings = [subject.reviews.fingerprint, subject.data.seed, config.distance_max_words]
     name = code_fingerprint(settings, [BigramBaseline.__module__, __name__], follow_imports=False)
     file = subject.cache / "neutral" / f"{name}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        try:
-            return Material(**json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):  # not there yet, or damaged
-            material = _find(subject, config)
-        beside = file.with_suffix(".tmp")
-        beside.write_text(json.dumps(asdict(material)), encoding="utf-8")
-        os.replace(beside, file)
-    return material
+
+    def write(place: Path) -> None:
+        place.write_text(json.dumps(asdict(_find(subject, config))), encoding="utf-8")
+
+    return cached(file, _read, write)
+
+
+def _read(file: Path) -> Material:
+    return Material(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def _find(subject: Subject, config: ProbeConfig) -> Material:

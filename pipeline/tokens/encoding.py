@@ -10,18 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
 from pipeline.data.reviews import Head, Reviews, ReviewSplits
+from pipeline.files import cached
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +75,9 @@ def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) ->
     """
     fingerprint = _fingerprint(splits, config)
     folder = cache / "encodings" / fingerprint
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not _is_whole(folder):
-            _fill(folder, splits, config)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    encoded = {name: _open(folder, name, reviews) for name, reviews in splits.named()}
+    tokenizer, encoded = cached(
+        folder, lambda place: _open(place, splits), lambda place: _fill(place, splits, config)
+    )
     cut = {
         name: cut_split(split, config.max_length, config.keep) for name, split in encoded.items()
     }
@@ -164,20 +159,15 @@ def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
 
 def _fill(folder: Path, splits: ReviewSplits, config: TokenizerConfig) -> None:
     started = time.perf_counter()
-    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.", suffix=".tmp"))
-    try:
-        tokenizer = train_tokenizer(splits.train.texts, config)
-        tokenizer.save(str(beside / "tokenizer.json"))
-        for name, reviews in splits.named():
-            token_ids, offsets = encode_texts(tokenizer, reviews.texts)
-            np.save(beside / f"{name}.token_ids.npy", token_ids)
-            np.save(beside / f"{name}.offsets.npy", offsets)
-        digests = {path.name: _digest(path) for path in sorted(beside.iterdir())}
-        (beside / "manifest.json").write_text(json.dumps(digests, indent=1))
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    folder.mkdir()
+    tokenizer = train_tokenizer(splits.train.texts, config)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    for name, reviews in splits.named():
+        token_ids, offsets = encode_texts(tokenizer, reviews.texts)
+        np.save(folder / f"{name}.token_ids.npy", token_ids)
+        np.save(folder / f"{name}.offsets.npy", offsets)
+    digests = {path.name: _digest(path) for path in sorted(folder.iterdir())}
+    (folder / "manifest.json").write_text(json.dumps(digests, indent=1))
     log.info(
         "Encoded %s reviews with a vocabulary of %s in %.1f s",
         f"{sum(len(reviews) for _, reviews in splits.named()):,}",
@@ -186,19 +176,17 @@ def _fill(folder: Path, splits: ReviewSplits, config: TokenizerConfig) -> None:
     )
 
 
-def _is_whole(folder: Path) -> bool:
-    if not folder.exists():
-        return False
-    try:
-        digests = json.loads((folder / "manifest.json").read_text())
-        if digests.keys() == _files() and all(
-            _digest(folder / name) == digest for name, digest in digests.items()
-        ):
-            return True
-    except (OSError, ValueError, AttributeError):
-        pass
-    log.warning("The cached encoding %s is damaged; rebuilding it", folder.name)
-    return False
+def _open(folder: Path, splits: ReviewSplits) -> tuple[Tokenizer, dict[str, EncodedSplit]]:
+    """Return what `_fill` wrote.
+
+    Raises:
+      ValueError: a file is not as it was written.
+    """
+    digests = json.loads((folder / "manifest.json").read_text())
+    if digests != {name: _digest(folder / name) for name in _files()}:
+        raise ValueError("a file is not as it was written")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return tokenizer, {name: _open_split(folder, name, reviews) for name, reviews in splits.named()}
 
 
 def _files() -> set[str]:
@@ -213,7 +201,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def _open(folder: Path, name: str, reviews: Reviews) -> EncodedSplit:
+def _open_split(folder: Path, name: str, reviews: Reviews) -> EncodedSplit:
     token_ids = np.load(folder / f"{name}.token_ids.npy", mmap_mode="r")
     offsets = np.load(folder / f"{name}.offsets.npy")
     words = np.array([text.count(" ") + 1 for text in reviews.texts], dtype=np.int32)

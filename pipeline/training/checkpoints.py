@@ -1,4 +1,4 @@
-"""Where training stands after an epoch, on disk, so that a run that was cut off goes on from there.
+"""Where training stands after an epoch, on disk, so that an interrupted run can be resumed.
 
 A checkpoint is one file, replaced as a whole: whenever a process dies, the file is that of an epoch.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from pipeline.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -27,26 +28,18 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Writes `path` as a whole; a full disk leaves the one before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """Write `path` as a whole; a full disk leaves the checkpoint before it."""
     named = {"facts": np.array(json.dumps(checkpoint.facts))} | {
         f"{name}/{number:04}": array
         for name, arrays in checkpoint.arrays.items()
         for number, array in enumerate(arrays)
     }
-    try:
-        with beside.open("wb") as file:
-            np.savez(file, allow_pickle=False, **named)
-            file.flush()
-            os.fsync(file.fileno())  # the name must not be on the disk before the content
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path, durable=True) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **named)
 
 
 def load_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint at `path`; None where there is none, or none that can be read."""
+    """Return the checkpoint at `path`, or None where there is none that can be read."""
     if not path.exists():
         return None
     try:

@@ -331,3 +331,18 @@ def test_one_architecture_has_no_pairs() -> None:
     comparison = judge(make_tracked(("lstm",), seeds=2))
     assert comparison.pairwise.empty
     assert comparison.summary.tier.tolist() == [1]
+
+
+def test_other_versions_of_tensorflow_or_keras_are_said_and_of_nothing_else() -> None:
+    tracked = make_tracked(("lstm", "gru"), seeds=2, reviews=200)
+    version = "python 3.12.{}, tensorflow 2.18.{}, keras 3.8.0, mlflow 2.2{}"
+
+    def notes(versions: list[str]) -> str:
+        runs = tracked.runs.assign(versions=versions)
+        compared = compare(replace(tracked, runs=runs), np.random.default_rng(0), replicates=20)
+        return " ".join(compared.notes)
+
+    assert "different versions" not in notes([version.format(n, 0, n) for n in range(4)])
+    said = notes([version.format(0, int(n == 3), 0) for n in range(4)])
+    assert "different versions" in said
+    assert "tensorflow 2.18.1, keras 3.8.0: gru seed 1" in said

@@ -200,3 +200,37 @@ def test_a_failed_download_names_the_ways_out_and_leaves_nothing(tmp_path, monke
     for word in ("no route", str(folder), "data.data_dir", "TFDS_DATA_DIR", "data=clauses"):
         assert word in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_download_leaves_what_another_process_made(tmp_path, monkeypatch):
+    import requests
+
+    folder = tmp_path / "tfds"
+
+    def unreachable(*_, **__):
+        other = folder / "downloads"
+        other.mkdir(parents=True)
+        (other / "theirs").touch()
+        raise requests.ConnectionError("no route to the host")
+
+    monkeypatch.setattr(requests, "head", unreachable)
+    with pytest.raises(DataError, match="no route"):
+        load_reviews(ImdbConfig(data_dir=str(folder)))
+    assert (folder / "downloads" / "theirs").exists()
+
+
+@pytest.mark.parametrize("kind", ["category", "Int64", "boolean", "float64", "string"])
+def test_a_missing_label_of_any_kind_is_named(tmp_path, kind):
+    labels = pd.Series([0, 1] * 30, dtype="Int64")
+    labels[4] = pd.NA
+    frame = pd.DataFrame({"text": [f"text {row}" for row in range(60)]})
+    frame["label"] = labels.astype("object" if kind == "category" else kind)
+    if kind == "category":
+        frame["label"] = frame["label"].astype("category")
+    frame.to_parquet(tmp_path / "my.parquet")
+    with pytest.raises(DataError, match=r"my.parquet, row 6, column 'label': the label is empty"):
+        load_reviews(CsvConfig(path=str(tmp_path / "my.parquet")))
+    frame.dropna().to_parquet(tmp_path / "my.parquet")
+    classes = load_reviews(CsvConfig(path=str(tmp_path / "my.parquet"))).heads[0].classes
+    written = {"boolean": ("False", "True"), "float64": ("0.0", "1.0")}  # as in a CSV
+    assert classes == written.get(kind, ("0", "1"))

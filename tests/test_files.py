@@ -1,0 +1,97 @@
+"""A file is whole or not there, whatever happens while it is written."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from pipeline.files import cached, replacing
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_file_takes_the_place_of_another_as_a_whole(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    for text in ("old", "new"):
+        with replacing(path, durable=durable) as temporary:
+            temporary.write_text(text)
+            assert not path.exists() or path.read_text() == "old"
+        assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(OSError, match="full"), replacing(path, durable=True) as temporary:  # noqa: PT012
+        temporary.write_text("ne")
+        raise OSError("the disk is full")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_takes_the_place_of_another_and_a_failure_leaves_it(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    for name in ("old", "new"):
+        with replacing(path) as temporary:
+            temporary.mkdir()
+            (temporary / name).touch()
+    with pytest.raises(RuntimeError), replacing(path) as temporary:  # noqa: PT012
+        temporary.mkdir()
+        (temporary / "half").touch()
+        raise RuntimeError
+    assert [file.name for file in path.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_at_once_have_different_temporary_files(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    with replacing(path) as first, replacing(path) as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"  # renamed last
+
+
+def _read(path: Path) -> int:
+    return int(path.read_text())
+
+
+def test_what_is_cached_is_made_once_and_again_when_it_is_damaged(tmp_path: Path, caplog) -> None:
+    path = tmp_path / "cache" / "number.txt"
+    made: list[Path] = []
+
+    def write(place: Path) -> None:
+        made.append(place)
+        place.write_text(str(len(made)))
+
+    assert [cached(path, _read, write) for _ in range(3)] == [1, 1, 1]
+    path.write_text("no number")
+    assert cached(path, _read, write) == 2
+    assert "The cached number.txt is damaged" in caplog.text
+    assert len(made) == 2
+
+
+def _fill(path: Path, start) -> None:
+    def write(place: Path) -> None:
+        with (path.parent / "made").open("a") as file:
+            file.write("made ")
+        place.write_text("1")
+
+    start.wait()
+    cached(path, _read, write)
+
+
+def test_processes_that_start_at_once_write_it_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(2)
+    workers = [
+        context.Process(target=_fill, args=(tmp_path / "number.txt", start)) for _ in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert (tmp_path / "made").read_text() == "made "
