@@ -222,7 +222,7 @@ def test_a_failed_download_leaves_what_another_process_made(tmp_path, monkeypatc
 @pytest.mark.parametrize("kind", ["category", "Int64", "boolean", "float64", "string"])
 def test_a_missing_label_of_any_kind_is_named(tmp_path, kind):
     labels = pd.Series([0, 1] * 30, dtype="Int64")
-    labels[4] = pd.NA
+    labels = labels.mask(labels.index == 4)
     frame = pd.DataFrame({"text": [f"text {row}" for row in range(60)]})
     frame["label"] = labels.astype("object" if kind == "category" else kind)
     if kind == "category":
