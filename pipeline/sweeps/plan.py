@@ -98,8 +98,7 @@ def expand_overrides(overrides: list[Override]) -> list[list[str]]:
             values = list(override.sweep_string_iterator())
         else:
             raise ConfigError(
-                f"{key} is {override.get_value_element_as_str()}; it may hold a list of values, such "
-                f"as {key}=1,2, or range(1,3)"
+                f"{override.input_line} names no values; {key} may hold a list of values, such as 1,2"
             )
         choices[key] = [f"{key}={value}" for value in values]
     return [list(job) for job in itertools.product(*choices.values())]
