@@ -14,18 +14,17 @@ import pandas as pd
 
 from pipeline.analysis.comparison import SweepFacts
 from pipeline.analysis.selection import name_by_settings
+from pipeline.config.schema import AddingConfig
+from pipeline.config.settings import settings_of
 
-# What two runs over one length must share to count as two seeds of the same thing.
-_SETTINGS = tuple(
-    "units num_layers bidirectional dropout readout forget_bias chrono_steps learning_rate"
-    " batch_size global_clipnorm max_steps".split()
-)
-RUN_COLUMNS = tuple(
-    "run_id architecture length seed status failure solved steps_to_solve steps max_steps best_mse"
-    " test_mse cell units num_layers bidirectional dropout readout forget_bias chrono_steps"
-    " batch_size learning_rate global_clipnorm parameters recurrent_parameters train_seconds"
-    " peak_memory_mb fingerprint data_fingerprint device threads concurrent_runs git_commit"
-    " git_dirty versions started".split()
+_COLUMNS = tuple(one.column for one in settings_of(AddingConfig) if one.names_a_variant)
+RUN_COLUMNS = (
+    *"run_id architecture length seed status failure solved steps_to_solve steps".split(),
+    *"best_mse test_mse".split(),
+    *_COLUMNS,
+    *"parameters recurrent_parameters train_seconds peak_memory_mb fingerprint".split(),
+    *"data_fingerprint device threads concurrent_runs git_commit git_dirty versions".split(),
+    "started",
 )
 
 
@@ -78,7 +77,7 @@ class Yardstick:
 def summarise(tracked: AddingRuns) -> Yardstick:
     """Counts each seed once: of several runs of the same thing, the newest."""
     runs = tracked.runs.reindex(columns=list(RUN_COLUMNS)).reset_index(drop=True)
-    runs["architecture"] = name_by_settings(runs, _SETTINGS)
+    runs["architecture"] = name_by_settings(runs, _COLUMNS)
     order = ["architecture", "length", "seed"]
     runs = runs.sort_values([*order, "started"], na_position="first", kind="stable")
     runs = runs.drop_duplicates(order, keep="last", ignore_index=True)

@@ -26,8 +26,9 @@ from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.fading import Fading, fade
 from pipeline.analysis.memory import Memory, remember
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Judge
-from pipeline.analysis.selection import SETTINGS, Tuning, select_runs
-from pipeline.config.schema import BASELINE
+from pipeline.analysis.selection import Tuning, select_runs
+from pipeline.config.schema import BASELINE, DataConfig
+from pipeline.config.settings import settings_of
 from pipeline.errors import ReportError
 
 
@@ -38,9 +39,10 @@ def _columns(names: str) -> tuple[str, ...]:
 COSTS = _columns(
     "parameters recurrent_parameters train_seconds epoch_seconds tokens_per_second peak_memory_mb"
 )
+# Settings of the texts themselves stand behind these, where a run has them.
 RUN_COLUMNS = (
-    _columns("run_id architecture seed status failure fingerprint data data_fingerprint cell")
-    + SETTINGS
+    _columns("run_id architecture seed status failure fingerprint data data_fingerprint")
+    + tuple(one.column for one in settings_of(DataConfig) if one.names_a_variant)
     + COSTS
     + _columns("test_accuracy test_loss test_roc_auc val_accuracy best_epoch")
     + _columns("device threads concurrent_runs git_commit git_dirty versions started")

@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.config.settings import variant_columns
+
 # What two runs of one architecture must share to count as two seeds of the same thing.
-SETTINGS = tuple(
-    "units num_layers bidirectional embedding_dim readout dropout forget_bias chrono_steps"
-    " max_length vocab_size keep learning_rate batch_size global_clipnorm epochs max_seconds".split()
-)
+SETTINGS = variant_columns()
+OPTIONAL = frozenset(variant_columns(optional=True))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def select_runs(
     """The planned runs, which of them to compare, and what a reader must know of it.
 
     Args:
-      runs: as `TrackedRuns` has them, with every column of `SETTINGS`.
+      runs: as `TrackedRuns` has them, with those columns of `SETTINGS` that are known.
       predictions: those of the finished runs.
       tuned: settings whose value is chosen for each architecture.
 
@@ -94,13 +94,28 @@ def _named(runs: pd.DataFrame, settings: Sequence[str]) -> str:
 
 
 def name_by_settings(runs: pd.DataFrame, settings: Sequence[str]) -> pd.Series:
-    """Architectures, with the settings added in which runs of one architecture differ."""
+    """Architectures, with the settings added in which runs of one architecture differ.
+
+    A setting that is null in some runs is added where nothing else tells them from those in which it
+    holds a value: null is a value of its own, but for one that follows from another setting.
+    """
+    known = [column for column in settings if column in runs]
     names = runs.architecture.astype("string").fillna("unnamed").astype(object)
+    names = _add(names, runs, known, with_null=False)
+    return _add(names, runs, [name for name in known if name in OPTIONAL], with_null=True)
+
+
+def _add(
+    names: pd.Series, runs: pd.DataFrame, settings: Sequence[str], *, with_null: bool
+) -> pd.Series:
     unique = names.copy()
+    begun = runs.status != "missing" if "status" in runs else pd.Series(True, runs.index)
     for _, group in runs.groupby(names, sort=False):
         for column in settings:
-            if group[column].nunique() > 1:
-                shown = group[column].astype("string").fillna("unknown")
+            if group[column][begun | group[column].notna()].nunique(dropna=not with_null) > 1:
+                null = "null" if column in OPTIONAL else "unknown"
+                shown = group[column].astype("string")
+                shown = shown.mask(shown.isna() & begun[group.index], null).fillna("unknown")
                 unique[group.index] += f", {column} " + shown
     return unique
 

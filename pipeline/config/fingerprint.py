@@ -7,6 +7,7 @@ not, so that a file may be moved and a sentence mended without disowning the run
 from __future__ import annotations
 
 import ast
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,10 +49,11 @@ def fingerprint(config: RunConfig) -> str:
     sections = ["baseline"] if config.baseline else ["tokenizer", "architecture", "train", "seed"]
     determining = {name: plain[name] for name in sections if name in plain}
     data = plain["data"]
-    for name in ("data_dir", "length_edges"):
-        data.pop(name, None)
-    for name in ("path", "test_path"):
-        if data.get(name):
+    for entry in dataclasses.fields(config.data):
+        name = entry.name
+        if {"of_machine", "of_report"} & set(entry.metadata):
+            data.pop(name, None)
+        elif "by_content" in entry.metadata and data[name]:
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
     stages = _ADDING if isinstance(config.data, AddingConfig) else _NETWORK
     return code_fingerprint([determining, data], _BASELINE if config.baseline else stages)

@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,12 @@ class Device(Enum):
     gpu = "gpu"
 
 
-def _field(default: Any, check: Callable[[Any], bool], may_hold: str) -> Any:
-    """A field that holds what `check` accepts; `may_hold` says so to a person."""
-    metadata = {"check": check, "may_hold": may_hold}
+def _field(default: Any, check: Callable[[Any], bool], may_hold: str, **said: Any) -> Any:
+    """A field that holds what `check` accepts; `may_hold` says so to a person.
+
+    said: what else is to be known of it (see `pipeline.config.settings`).
+    """
+    metadata = {"check": check, "may_hold": may_hold, **said}
     if default is NO_DEFAULT:
         default = MISSING
     if isinstance(default, list):
@@ -93,23 +96,27 @@ def _field(default: Any, check: Callable[[Any], bool], may_hold: str) -> Any:
     return field(default=default, metadata=metadata)
 
 
-def _count(default: int, low: int = 1) -> Any:
-    return _field(default, lambda value: value >= low, f"a whole number of at least {low}")
+def _count(default: int, low: int = 1, **said: Any) -> Any:
+    return _field(default, lambda value: value >= low, f"a whole number of at least {low}", **said)
 
 
-def _fraction(default: float, *, with_zero: bool) -> Any:
+def _fraction(default: float, *, with_zero: bool, **said: Any) -> Any:
     if with_zero:
-        return _field(default, lambda value: 0 <= value < 1, "a number from 0 up to, not with, 1")
-    return _field(default, lambda value: 0 < value < 1, "a number between 0 and 1")
+        may_hold = "a number from 0 up to, not with, 1"
+        return _field(default, lambda value: 0 <= value < 1, may_hold, **said)
+    return _field(default, lambda value: 0 < value < 1, "a number between 0 and 1", **said)
 
 
-def _positive(default: float) -> Any:
+def _positive(default: float, **said: Any) -> Any:
     return _field(
-        default, lambda value: value > 0 and math.isfinite(value), "a positive finite number"
+        default,
+        lambda value: value > 0 and math.isfinite(value),
+        "a positive finite number",
+        **said,
     )
 
 
-def _rising(default: list[int], *, may_be_empty: bool = True) -> Any:
+def _rising(default: list[int], *, may_be_empty: bool = True, **said: Any) -> Any:
     return _field(
         default,
         lambda edges: (
@@ -118,6 +125,7 @@ def _rising(default: list[int], *, may_be_empty: bool = True) -> Any:
             and all(a < b for a, b in itertools.pairwise(edges))
         ),
         "whole numbers of at least 1 that rise, such as [100,200,400]",
+        **said,
     )
 
 
@@ -139,7 +147,7 @@ class DataConfig:
     kind: str = MISSING
     seed: int = _count(0, 0)
     validation_fraction: float = _fraction(0.1, with_zero=False)
-    length_edges: list[int] = _rising([100, 200, 400, 800])
+    length_edges: list[int] = _rising([100, 200, 400, 800], of_report=True)
 
     @property
     def source(self) -> str:
@@ -162,7 +170,7 @@ class ImdbConfig(DataConfig):
     """`data_dir`: as TFDS takes it; null leaves it to `TFDS_DATA_DIR` and then to TFDS's default."""
 
     kind: str = "imdb"
-    data_dir: str | None = None
+    data_dir: str | None = field(default=None, metadata={"of_machine": True})
 
     @property
     def source(self) -> str:
@@ -174,11 +182,12 @@ class CsvConfig(DataConfig):
     """A person's own table. Without `test_path`, `test_fraction` of `path` is set aside, by seed."""
 
     kind: str = "csv"
-    path: str = _field(NO_DEFAULT, _is_file, "the path of a CSV or Parquet file")
+    path: str = _field(NO_DEFAULT, _is_file, "the path of a CSV or Parquet file", by_content=True)
     test_path: str | None = _field(
         None,
         lambda value: value is None or _is_file(value),
         "null or the path of a CSV or Parquet file",
+        by_content=True,
     )
     test_fraction: float = _fraction(0.2, with_zero=False)
     text_column: str = "text"
@@ -205,7 +214,7 @@ class ClausesConfig(DataConfig):
     train_distance_exponent: float = _positive(3.0)
     distractor_fraction: float = _fraction(0.5, with_zero=True)
     contradicted_fraction: float = _fraction(0.25, with_zero=True)
-    length_edges: list[int] = _rising([50, 100, 150, 200])
+    length_edges: list[int] = _rising([50, 100, 150, 200], of_report=True)
 
     @property
     def source(self) -> str:
@@ -222,8 +231,8 @@ class AddingConfig(DataConfig):
     """
 
     kind: str = "adding"
-    length: int = _count(50, 2)
-    max_steps: int = _count(5_000)
+    length: int = _count(50, 2, column="length", compared_along=True)
+    max_steps: int = _count(5_000, column="max_steps")
     steps_per_validation: int = _count(100)
     validation_size: int = _count(1_000, 100)
     test_size: int = _count(5_000, 100)
@@ -246,7 +255,7 @@ class AddingConfig(DataConfig):
 
 @dataclass
 class TokenizerConfig:
-    kind: TokenizerKind = TokenizerKind.word
+    kind: TokenizerKind = field(default=TokenizerKind.word, metadata={"column": "tokenizer"})
     vocab_size: int = _count(20_000, 3)
     max_length: int = _count(400)
     keep: Keep = Keep.tail
@@ -266,12 +275,15 @@ class ArchitectureConfig:
     cell: Cell = MISSING
     units: int = _count(64)
     recurrent_parameters: int | None = _field(
-        None, lambda value: value is None or value >= 1, "null or a whole number of at least 1"
+        None,
+        lambda value: value is None or value >= 1,
+        "null or a whole number of at least 1",
+        resolved_into="units",
     )
     num_layers: int = _count(1)
     bidirectional: bool = False
     embedding_dim: int = _count(64)
-    dropout: float = _fraction(0.0, with_zero=True)
+    dropout: float = _fraction(0.0, with_zero=True, tunable=True)
     readout: Readout = Readout.last
     forget_bias: ForgetBias = ForgetBias.unit
     chrono_steps: int | None = _field(
@@ -294,9 +306,9 @@ class TrainConfig:
     """
 
     epochs: int = _count(10)
-    batch_size: int = _count(64)
-    learning_rate: float = _positive(1e-3)
-    global_clipnorm: float = _positive(1.0)
+    batch_size: int = _count(64, tunable=True)
+    learning_rate: float = _positive(1e-3, tunable=True)
+    global_clipnorm: float = _positive(1.0, tunable=True)
     patience: int = _count(2)
     max_seconds: float | None = _field(
         None,
@@ -360,10 +372,10 @@ class TrackingConfig:
 # What may be tuned, and the section it stands in: how a network is trained. What changes the network
 # itself makes another architecture of it.
 TUNABLE = {
-    "learning_rate": "train",
-    "batch_size": "train",
-    "global_clipnorm": "train",
-    "dropout": "architecture",
+    entry.name: section
+    for section, node in (("train", TrainConfig), ("architecture", ArchitectureConfig))
+    for entry in fields(node)
+    if entry.metadata.get("tunable")
 }
 
 

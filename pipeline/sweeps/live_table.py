@@ -23,8 +23,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.config.compose import as_used
-from pipeline.config.schema import AddingConfig, RunConfig
+from pipeline.config.schema import RunConfig
+from pipeline.config.settings import values_of
 from pipeline.runs.status import JobStatus, State, read_status
 
 _STYLES = {
@@ -94,7 +94,7 @@ def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[Job], str
 
     A name holds the architecture and the settings in which jobs of one architecture differ.
     """
-    settings = [_settings(config) for config in configs]
+    settings = [values_of(config) for config in configs]
     by_architecture: dict[str, list[dict[str, Any]]] = {}
     for config, values in zip(configs, settings, strict=True):
         by_architecture.setdefault(config.architecture.name, []).append(values)
@@ -113,15 +113,6 @@ def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[Job], str
         for number, (config, values) in enumerate(zip(configs, settings, strict=True))
     ]
     return jobs, ", ".join(["architecture", *differing])
-
-
-def _settings(config: RunConfig) -> dict[str, Any]:
-    plain = as_used(config)
-    sections = (plain.get(name, {}) for name in ("tokenizer", "architecture", "train"))
-    settings = {key: value for section in sections for key, value in section.items()}
-    if isinstance(config.data, AddingConfig):
-        settings["length"] = config.data.length
-    return settings
 
 
 def draw_table(

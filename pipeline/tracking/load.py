@@ -17,6 +17,7 @@ from mlflow.entities import Run
 from pipeline.analysis.adding import AddingRuns
 from pipeline.analysis.comparison import SweepFacts, TrackedRuns
 from pipeline.config.schema import BASELINE
+from pipeline.config.settings import settings_by_kind
 from pipeline.errors import TrackingError
 from pipeline.tracking.store import Store
 
@@ -27,10 +28,6 @@ _HISTORY = {
     "val/accuracy": "val_accuracy",
     "time/epoch_seconds": "seconds",
 }
-_TEXTS = "architecture data cell tokenizer keep readout forget_bias".split()
-_WHOLE = "seed units num_layers embedding_dim max_length vocab_size batch_size epochs".split()
-_WHOLE += ["chrono_steps"]
-_NUMBERS = "learning_rate dropout global_clipnorm max_seconds".split()
 _METRICS = {
     "best/epoch": "best_epoch",
     "best/val_accuracy": "val_accuracy",
@@ -188,10 +185,10 @@ def _row(run: Run) -> dict[str, Any]:
     params, metrics, tags = run.data.params, run.data.metrics, run.data.tags
     row: dict[str, Any] = {"run_id": run.info.run_id, "status": _status(run)}
     row["failure"] = tags.get("failure")
-    row |= {name: params.get(name) for name in _TEXTS}
-    row |= {name: int(params[name]) if name in params else None for name in _WHOLE}
-    row |= {name: float(params[name]) if name in params else None for name in _NUMBERS}
-    row["bidirectional"] = params.get("bidirectional") == "True"
+    row |= {name: params.get(name) for name in ("architecture", "data")}
+    row["seed"] = int(params["seed"]) if "seed" in params else None
+    settings = settings_by_kind(tags.get("data"))
+    row |= {one.column: one.parse(params.get(one.column)) for one in settings}
     row |= {column: metrics.get(name) for name, column in _METRICS.items()}
     for name, value in metrics.items():
         if name.startswith("test/accuracy/") and "length_" not in name:
@@ -205,10 +202,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def _adding_row(run: Run) -> dict[str, Any]:
-    params, metrics = run.data.params, run.data.metrics
-    row = {column: metrics.get(name) for name, column in _ADDING_METRICS.items()}
-    whole = ("length", "max_steps")
-    return row | {name: int(params[name]) if name in params else None for name in whole}
+    return {column: run.data.metrics.get(name) for name, column in _ADDING_METRICS.items()}
 
 
 def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:

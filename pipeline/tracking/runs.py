@@ -23,9 +23,10 @@ from typing import Any
 import yaml
 from mlflow.entities import Run
 
-from pipeline.config.compose import as_plain, as_used
+from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import fingerprint
 from pipeline.config.schema import CODE, AddingConfig, Cell, RunConfig
+from pipeline.config.settings import values_of
 from pipeline.errors import TrackingError
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.store import Store, is_done
@@ -195,23 +196,16 @@ def _take_over(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: 
 
 
 def _params(config: RunConfig) -> dict[str, Any]:
-    plain = as_used(config)
-    architecture = plain["architecture"]
-    if config.baseline:  # it has neither units nor epochs
-        return {"architecture": architecture["name"], "seed": config.seed, "data": config.data.kind}
-    if config.architecture.cell != Cell.lstm:
-        del architecture["forget_bias"]  # there is none
-    params = {
-        "architecture": architecture.pop("name"),
+    params: dict[str, Any] = {
+        "architecture": config.architecture.name,
         "seed": config.seed,
         "data": config.data.kind,
-        **architecture,
-        **plain["train"],
     }
-    if "tokenizer" in plain:
-        params |= {"tokenizer": plain["tokenizer"].pop("kind"), **plain["tokenizer"]}
-    if isinstance(config.data, AddingConfig):
-        params |= {"length": config.data.length, "max_steps": config.data.max_steps}
+    if config.baseline:  # it has neither units nor epochs
+        return params
+    params |= values_of(config)
+    if config.architecture.cell != Cell.lstm:
+        del params["forget_bias"]  # there is none
     return {name: value for name, value in params.items() if value is not None}
 
 

@@ -14,9 +14,10 @@ import pytest
 from factories import small_run
 from mlflow.utils.validation import _validate_metric_name
 
+from pipeline.analysis.selection import select_runs
 from pipeline.config.compose import baseline_of
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.schema import Cell, RunConfig
+from pipeline.config.schema import Cell, RunConfig, TokenizerKind
 from pipeline.errors import TrackingError
 from pipeline.tracking import (
     RunRecorder,
@@ -78,6 +79,43 @@ def test_a_run_is_read_back_with_its_types(store, tmp_path):
     assert tracked.history.train_loss.tolist() == [1.0, 0.5]
 
 
+@pytest.mark.parametrize(
+    ("key", "values", "names"),
+    [
+        ("architecture__cell", [Cell.lstm, Cell.gru], ["lstm, cell gru", "lstm, cell lstm"]),
+        (
+            "tokenizer__kind",
+            [TokenizerKind.word, TokenizerKind.bpe],
+            ["lstm, tokenizer bpe", "lstm, tokenizer word"],
+        ),
+        ("train__patience", [1, 3], ["lstm, patience 1", "lstm, patience 3"]),
+    ],
+)
+def test_a_sweep_over_a_setting_compares_two_variants(store, tmp_path, key, values, names):
+    for value in values:
+        for seed in (0, 1):
+            _finish(store, small_run(tmp_path, seed=seed, **{key: value}), 0.5)
+    tracked = load_runs(store)
+    runs, _, notes = select_runs(tracked.runs, tracked.predictions)
+    assert runs[runs.compared].architecture.tolist() == [names[0]] * 2 + [names[1]] * 2
+    assert notes == []
+
+
+def test_a_run_of_an_older_store_that_lacks_parameters_is_a_seed_of_the_same(
+    store, tmp_path, monkeypatch
+):
+    older = {"architecture": "lstm", "seed": 0, "data": "clauses", "cell": "lstm", "units": 8}
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.tracking.runs._params", lambda config: older)
+        _finish(store, small_run(tmp_path), 0.5)
+    _finish(store, small_run(tmp_path, seed=1), 0.5)
+    tracked = load_runs(store)
+    runs, _, notes = select_runs(tracked.runs, tracked.predictions)
+    assert runs.architecture.tolist() == ["lstm", "lstm"]
+    assert runs.compared.all()
+    assert notes == []
+
+
 def test_nothing_that_is_not_finite_is_logged(store, tmp_path):
     with track_run(store, small_run(tmp_path), None) as recorder:
         recorder.metrics(
@@ -90,7 +128,7 @@ def test_parameters_are_few_flat_and_what_the_compare_page_needs(store, tmp_path
     run_id = _finish(store, small_run(tmp_path), 0.5)
     params = store.client.get_run(run_id).data.params
     assert {"architecture", "cell", "units", "seed", "learning_rate", "max_length"} <= set(params)
-    assert len(params) < 25
+    assert len(params) < 32
     assert not any("." in key or "/" in key for key in params)
 
 

@@ -1,0 +1,128 @@
+"""What a run's settings are: one list, read off the dataclasses of the configuration.
+
+Tuning, the names of variants, the parameters of a tracked run, the columns of tables and the live
+table all ask here, so that a new field is known to each of them at once. What a field says of itself
+stands in its metadata:
+
+tunable: a sweep may vary it only to find its best value.
+column: its name in the store and in tables, where that is not the field's own.
+of_machine, of_report: it changes no result, but where the data lies or how answers are grouped.
+by_content: a file, which counts by what it holds (`data_fingerprint`) and not by where it lies.
+resolved_into: the setting that is solved from it, which names what comes of it.
+compared_along: architectures are compared at each of its values, so that it makes no variant.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+from pipeline.config.schema import (
+    DATA,
+    AddingConfig,
+    ArchitectureConfig,
+    DataConfig,
+    RunConfig,
+    TokenizerConfig,
+    TrainConfig,
+)
+
+# In this order they stand in the name of a variant.
+_SECTIONS = {
+    "architecture": ArchitectureConfig,
+    "tokenizer": TokenizerConfig,
+    "train": TrainConfig,
+}
+_NO_RESULT = ("of_machine", "of_report", "by_content")
+
+
+class Setting(NamedTuple):
+    """A field of a section that changes the result of a run.
+
+    column: what the store and the tables call it. kind: int, float, bool or str. optional: whether it
+    may hold null.
+    """
+
+    section: str
+    name: str
+    column: str
+    kind: type
+    optional: bool
+    metadata: Mapping[str, Any]
+
+    @property
+    def names_a_variant(self) -> bool:
+        """Whether two runs of one architecture that differ in it are two variants."""
+        return not ("resolved_into" in self.metadata or "compared_along" in self.metadata)
+
+    def parse(self, text: str | None) -> Any:
+        """Return the value that the store gives back as text; None where it holds none."""
+        if self.kind is bool:
+            return text == "True"
+        return None if text is None else self.kind(text)
+
+
+@cache
+def settings_of(data: type[DataConfig]) -> tuple[Setting, ...]:
+    """Return the settings that do something with these data."""
+    sections = _SECTIONS | {"data": data}
+    found = [one for name, node in sections.items() for one in _settings(name, node)]
+    unused = tuple(f"{key}." for key in data().unused)
+    return tuple(one for one in found if not f"{one.section}.{one.name}.".startswith(unused))
+
+
+def settings_by_kind(kind: str | None) -> tuple[Setting, ...]:
+    """Return the settings of runs over a kind of data; a kind that is not known has none of its own."""
+    return settings_of(DATA.get(kind or "", DataConfig))
+
+
+def variant_columns(*, optional: bool = False) -> tuple[str, ...]:
+    """Return the columns by which variants may be named, those of every kind of texts included.
+
+    optional: only those that may hold null.
+    """
+    kinds = [node for node in DATA.values() if node is not AddingConfig]
+    found = (one for node in kinds for one in settings_of(node) if one.names_a_variant)
+    return tuple(dict.fromkeys(one.column for one in found if one.optional or not optional))
+
+
+def values_of(config: RunConfig) -> dict[str, Any]:
+    """Return the settings of a run by their columns, an enum's value by its name."""
+    values = {
+        one.column: getattr(getattr(config, one.section), one.name)
+        for one in settings_of(type(config.data))
+    }
+    return {name: v.name if isinstance(v, Enum) else v for name, v in values.items()}
+
+
+def _settings(section: str, node: type) -> list[Setting]:
+    hints = get_type_hints(node)
+    return [
+        Setting(
+            section,
+            one.name,
+            _column(section, one),
+            _kind(hints[one.name]),
+            type(None) in get_args(hints[one.name]),
+            one.metadata,
+        )
+        for one in dataclasses.fields(node)
+        if one.name != _NAME.get(section) and not any(key in one.metadata for key in _NO_RESULT)
+    ]
+
+
+# What tells a section as a whole: tables have it as a column of its own, `architecture` and `data`.
+_NAME = {"architecture": "name", "data": "kind"}
+
+
+def _column(section: str, field: dataclasses.Field[Any]) -> str:
+    own = f"data_{field.name}" if section == "data" else field.name
+    return field.metadata.get("column", own)
+
+
+def _kind(hint: Any) -> type:
+    plain = next((one for one in get_args(hint) if one is not type(None)), hint)
+    return plain if plain in (int, float, bool) else str
