@@ -1,36 +1,18 @@
-"""Values as a reader sees them, and tables of them."""
+"""Values as a reader sees them: numbers, intervals, reaches, and lists of names in a sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
+from pipeline.analysis.curves import describe_reach
+
 MISSING = "–"
-
-
-@dataclass(frozen=True)
-class Column:
-    heading: str
-    numeric: bool = True
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Text as shown; `full` is what it stands for where it is shortened, `link` an address."""
-
-    text: str
-    full: str = ""
-    link: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+_FEW = 4  # that a sentence can name and still be read
+_LEAST_SHARE = 1e-6  # a smaller share is not told from none
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
@@ -50,6 +32,8 @@ shown_text = unless_missing(str)
 shown_p = unless_missing(lambda value: "< 0.0001" if value < 1e-4 else f"{value:.4f}")
 shown_setting = unless_missing(lambda value: f"{value:g}")
 shown_number = unless_missing(lambda value: f"{value:.2f}".replace("-", "−"))
+shown_digits = unless_missing(lambda value: f"{value:.3g}")
+shown_error = unless_missing(lambda value: f"{value:.5f}")
 
 
 def shown_seconds(value: Any) -> str:
@@ -80,12 +64,59 @@ def shown_range(low: Any, high: Any) -> str:
     return f"{low} and more" if pd.isna(high) else f"{low}–{high}"
 
 
-def make_table(
-    caption: str, headings: Iterable[str], rows: Iterable[Iterable[str | Cell]]
-) -> Table:
-    """A heading that begins with '<' is that of a column of words, set to the left."""
-    columns = tuple(Column(h.removeprefix("<"), not h.startswith("<")) for h in headings)
-    cells = tuple(
-        tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows
-    )
-    return Table(caption, columns, cells)
+def shown_range_short(low: Any, high: Any) -> str:
+    """The same, short enough for the axis of a telephone's page."""
+    return f"{low}+" if pd.isna(high) else f"{low}–{high}"
+
+
+def shown_seeds(shares: Any) -> str:
+    """The accuracy of each seed, in percent."""
+    return " ".join(f"{100 * share:.1f}" for share in shares)
+
+
+def shown_small(share: float) -> str:
+    """A share that may be far below one percent."""
+    return f"{share:.2g}" if share >= _LEAST_SHARE else f"under {_LEAST_SHARE:g}"
+
+
+def shown_reach(row: Any) -> str:
+    """A row of reaches as text: 57 (48 to 66), "beyond 800", "rises" or "nothing to lose"."""
+    whole = getattr(row, "probe", None) == "context"
+    return describe_reach(row, "whole text" if whole else f"beyond {row.furthest:.0f}")
+
+
+def shown_half_life(row: Any) -> str:
+    """A half-life inside a network as text; "–" where no signal was found."""
+    return MISSING if math.isnan(row.value) else shown_reach(row)
+
+
+def shown_steps(row: Any) -> str:
+    """The steps until the adding problem was solved, over the seeds that solved it."""
+    if not row.ended:
+        return MISSING
+    if not row.solved:
+        return "diverged" if row.diverged == row.ended else f"not in {shown_count(row.max_steps)}"
+    ends = f" ({shown_count(row.steps_low)} to {shown_count(row.steps_high)})" * (row.solved > 1)
+    share = f", {row.solved} of {row.ended}" * (row.solved < row.ended)
+    return f"{shown_count(row.steps)}{ends}{share}"
+
+
+def counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    *others, final = names
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def spread(texts: Sequence[tuple[float, str]]) -> str:
+    """What a sentence says of numbers, each with its text: each of a few; of more, the ends."""
+    if len(texts) <= _FEW:
+        return listed([text for _, text in texts])
+    ordered = [text for _, text in sorted(texts)]
+    return f"{ordered[0]} to {ordered[-1]}, the others in between"
+
+
+def all_or_each(names: Sequence[str], everybody: int) -> str:
+    return "all" if len(names) == everybody > _FEW else listed(names)

@@ -6,49 +6,42 @@ import altair as alt
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
-from pipeline.analysis.pairwise import Breakdown
-from pipeline.report import answer, look, wording
-from pipeline.report.cells import rows_of, shown_interval, shown_points, shown_range, shown_share
-from pipeline.report.drawing import (
+from pipeline.report import look
+from pipeline.report.figures.drawing import (
     LIT,
-    MEMORY,
+    SHARES,
     Figure,
     Style,
     as_data,
-    draw_lines,
-    draw_rule,
+    baseline_scores,
+    beside_baseline,
     hover_of,
+    interval_chart,
     looks_of,
     share_axis,
+    shown_difference,
     with_interval,
 )
-from pipeline.report.tables import (
-    breakdown_table,
-    cost_by_run_table,
-    curves_table,
-    pair_table,
-    summary_table,
-)
+from pipeline.report.formats import shown_points, shown_share
+from pipeline.report.prose import answer, sweep
+from pipeline.report.tables import cost_by_run_table, curves_table, pair_table, summary_table
 
 
-def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
-    """All figures that these runs give, the main one first."""
+def draw_accuracy(comparison: Comparison) -> list[Figure]:
+    """The accuracies over all reviews, and the verdicts on every two architectures."""
     if comparison.summary.empty:
         return []
-    style = Style(looks_of(comparison))
-    figures = []
-    if comparison.by_distance is not None:
-        figures += [
-            _by_distance(comparison, comparison.by_distance, style, question)
-            for question in comparison.questions
-        ]
-    if comparison.by_length is not None:
-        figures.append(_by_length(comparison, comparison.by_length, style))
-    figures.append(_accuracy(comparison, style))
-    if not comparison.pairwise.empty:
-        figures.append(_verdicts(comparison))
+    verdicts = [] if comparison.pairwise.empty else [_verdicts(comparison)]
+    return [_accuracy(comparison, Style(looks_of(comparison))), *verdicts]
+
+
+def draw_cost(comparison: Comparison) -> list[Figure]:
+    """Accuracy against each cost that is known and that the sweep did not hold equal."""
+    if comparison.summary.empty:
+        return []
     equal = answer.held_equal(comparison)
-    figures += [
+    style = Style(looks_of(comparison))
+    return [
         _against_cost(comparison, style, column, name, unit)
         for column, shared, name, unit in (
             ("train_seconds", "train_seconds", "training time", "seconds"),
@@ -56,28 +49,25 @@ def draw(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
         )
         if comparison.cost[column].notna().all() and shared not in equal
     ]
-    if not history.empty:
-        runs = comparison.runs[comparison.runs.chosen][["run_id", "architecture", "seed"]]
-        figures.append(_curves(history.merge(runs, on="run_id"), style))
-    return figures
+
+
+def draw_curves(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
+    """The epochs of the runs whose settings were chosen."""
+    if comparison.summary.empty or history.empty:
+        return []
+    runs = comparison.runs[comparison.runs.chosen][["run_id", "architecture", "seed"]]
+    return [_curves(history.merge(runs, on="run_id"), Style(looks_of(comparison)))]
 
 
 def _accuracy(comparison: Comparison, style: Style) -> Figure:
     means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
-    means = with_interval(_beside(means, _baseline_scores(comparison, "all")))
+    means = with_interval(beside_baseline(means, baseline_scores(comparison, "all")))
     runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
     runs = runs.assign(shown=runs.test_accuracy.map(shown_share)).astype({"test_accuracy": float})
     order = alt.Y("architecture:N", sort=style.names, title=None)
-    scale = alt.Scale(zero=False, nice=True)
     hover = hover_of(("architecture", "Architecture"), ("shown", "Accuracy (95% interval)"))
-    base = alt.Chart(as_data(means)).encode(
-        y=order, color=style.colour, opacity=style.lit(), tooltip=hover
-    )
-    interval = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("ci_low:Q", scale=scale, axis=share_axis()), x2="ci_high:Q"
-    )
-    mean = base.mark_point(filled=True, size=110, opacity=1).encode(
-        x="accuracy:Q", shape=style.shape
+    interval, mean = interval_chart(
+        means, style, {"y": order}, share_axis(), hover, rule={"strokeWidth": 2}, size=110
     )
     each = (
         alt.Chart(as_data(runs))
@@ -94,112 +84,12 @@ def _accuracy(comparison: Comparison, style: Style) -> Figure:
     )
     return Figure(
         name="accuracy",
-        section="Accuracy",
         title="Accuracy on the test reviews",
-        sentence=wording.describe_accuracy(comparison),
+        sentence=sweep.describe_accuracy(comparison),
         alternative="Mean test accuracy of each architecture with its interval, and every seed.",
         table=summary_table(comparison),
         chart=alt.LayerChart(layer=[interval, each, mean]),
         height=34 * len(means) + 20,
-    )
-
-
-def _baseline_scores(
-    comparison: Comparison, along: str, question: str | None = None
-) -> pd.DataFrame | None:
-    """The order-free baseline's rows, as those of an architecture."""
-    baseline = comparison.baseline
-    if baseline is None:
-        return None
-    asked = question or comparison.questions[0]
-    rows = baseline.scores[(baseline.scores.along == along) & (baseline.scores.question == asked)]
-    return rows.assign(architecture=baseline.name)
-
-
-def _beside(means: pd.DataFrame, baseline: pd.DataFrame | None) -> pd.DataFrame:
-    if baseline is None:
-        return means
-    return pd.concat([means, baseline.reindex(columns=means.columns)], ignore_index=True)
-
-
-def _by_length(comparison: Comparison, breakdown: Breakdown, style: Style) -> Figure:
-    """Groups of unlike width stand side by side; the architectures of a group beside each other."""
-    question = comparison.questions[0]
-    means = breakdown.accuracy[breakdown.accuracy.question == question]
-    means = _beside(means, _baseline_scores(comparison, "length"))
-    runs = breakdown.by_run[breakdown.by_run.question == question]
-    lows = sorted(means.low.unique())
-    # Short enough for the axis of a telephone's page.
-    labels = {
-        row.low: f"{row.low}+" if pd.isna(row.high) else shown_range(row.low, row.high)
-        for row in rows_of(means)
-    }
-    count = max(len(style.names) - 1, 1)
-    beside = {name: 0.5 * (place / count - 0.5) for place, name in enumerate(style.names)}
-
-    def placed(frame: pd.DataFrame) -> pd.DataFrame:
-        x = frame.low.map({low: place for place, low in enumerate(lows)}).astype(float)
-        return frame.assign(x=x + frame.architecture.map(beside), place=frame.low.map(labels))
-
-    named = " : ".join(f"datum.value === {i} ? '{labels[low]}'" for i, low in enumerate(lows))
-    x = alt.X(
-        "x:Q",
-        scale=alt.Scale(domain=[-0.5, len(lows) - 0.5], nice=False),
-        axis=alt.Axis(
-            values=list(range(len(lows))),
-            labelExpr=f"{named} : ''",
-            grid=False,
-            title="Length of the review (words)",
-        ),
-    )
-    return Figure(
-        name="by_length",
-        section=MEMORY,
-        title="Accuracy by the length of the review",
-        sentence=wording.describe_breakdown(breakdown, question, "words", gaps=True),
-        alternative="Test accuracy of each architecture for short to long reviews.",
-        table=breakdown_table(breakdown, "words", question),
-        chart=draw_lines(with_interval(placed(means)), placed(runs), style, x, "Words"),
-        height=320,
-    )
-
-
-def _by_distance(
-    comparison: Comparison, breakdown: Breakdown, style: Style, question: str
-) -> Figure:
-    """The memory itself: how far back may the words stand that decide the answer?"""
-    main = question == comparison.questions[0]
-    several = len(comparison.questions) > 1
-    means = breakdown.accuracy[breakdown.accuracy.question == question]
-    means = _beside(means, _baseline_scores(comparison, "distance", question))
-    runs = breakdown.by_run[breakdown.by_run.question == question]
-
-    def placed(frame: pd.DataFrame) -> pd.DataFrame:
-        place = [shown_range(row.low, row.high) for row in rows_of(frame)]
-        return frame.assign(x=(frame.low + frame.high).astype(float) / 2, place=place)
-
-    x = alt.X(
-        "x:Q",
-        scale=alt.Scale(nice=True, zero=True),
-        axis=alt.Axis(
-            title="Words between the deciding words and the end", grid=False, tickCount=8
-        ),
-    )
-    lines = draw_lines(with_interval(placed(means)), placed(runs), style, x, "Words in between")
-    chance = comparison.chance[comparison.questions.index(question)]
-    if means.accuracy.min() < chance + 0.25:
-        lines = alt.LayerChart(layer=[draw_rule(chance, "commonest answer"), lines])
-    what = f"the {question} right" if several and not main else "the answer right"
-    what = f"{question} answers right" if several and main else what
-    return Figure(
-        section=MEMORY,
-        name="by_distance" if main else f"by_distance_{question}",
-        title="How far back the networks remember" if main else f"The {question} alone",
-        sentence=wording.describe_breakdown(breakdown, question, "words in between", gaps=main),
-        alternative=f"Share of texts with {what}, by how far back the deciding words stand.",
-        table=breakdown_table(breakdown, "words in between", question),
-        chart=lines,
-        height=340 if main else 220,
     )
 
 
@@ -218,10 +108,7 @@ def _verdicts(comparison: Comparison) -> Figure:
     both = pd.concat([pairs, swapped], ignore_index=True).rename(
         columns={"architecture_a": "architecture", "architecture_b": "against"}
     )
-    both["shown"] = [
-        f"{shown_points(row.difference)} ({shown_interval(row.ci_low, row.ci_high, points=True)})"
-        for row in rows_of(both)
-    ]
+    both["shown"] = shown_difference(both)
     both["points"] = both.difference.map(shown_points)
     kinds = {
         "better": look.BETTER,
@@ -263,10 +150,9 @@ def _verdicts(comparison: Comparison) -> Figure:
     )
     return Figure(
         name="pairwise",
-        section="Accuracy",
         own_legend=True,
         title="Every two architectures against each other",
-        sentence=wording.describe_pairs(comparison),
+        sentence=sweep.describe_pairs(comparison),
         alternative="A matrix: is the architecture of the row better than that of the column?",
         table=pair_table(pairs),
         chart=alt.LayerChart(layer=[square, number]),
@@ -292,36 +178,26 @@ def _against_cost(
             format="~s" if unit == "parameters" else ",~g",
         ),
     )
-    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=share_axis())
-    base = alt.Chart(as_data(means)).encode(
-        x=x,
-        color=style.colour,
-        opacity=style.lit(),
-        tooltip=hover_of(
-            ("architecture", "Architecture"),
-            ("shown", "Accuracy (95% interval)"),
-            ("cost", name[0].upper() + name[1:]),
-        ),
-    )
     line = (
         alt.Chart(as_data(frontier))
         .mark_line(interpolate="step-after", color=look.MUTED, strokeDash=[2, 3])
-        .encode(x=x, y=y)
+        .encode(x=x, y=alt.Y("accuracy:Q", scale=SHARES, axis=share_axis()))
     )
-    interval = base.mark_rule(strokeWidth=1.5).encode(
-        y=alt.Y("ci_low:Q", scale=alt.Scale(zero=False)), y2="ci_high:Q"
+    hover = hover_of(
+        ("architecture", "Architecture"),
+        ("shown", "Accuracy (95% interval)"),
+        ("cost", name[0].upper() + name[1:]),
     )
-    point = base.mark_point(filled=True, size=130, opacity=1).encode(y=y, shape=style.shape)
+    marks = interval_chart(means, style, {"x": x}, share_axis(), hover, size=130)
     return Figure(
         name=f"accuracy_by_{column}",
-        section="Cost",
         title=f"Accuracy against {name}",
-        sentence=wording.describe_frontier(
+        sentence=sweep.describe_frontier(
             list(frontier.architecture), name, len(frontier) < len(means)
         ),
         alternative=f"Test accuracy of each architecture against its {name}.",
         table=cost_by_run_table(comparison),
-        chart=alt.LayerChart(layer=[line, interval, point]),
+        chart=alt.LayerChart(layer=[line, *marks]),
         height=300,
     )
 
@@ -353,9 +229,8 @@ def _curves(history: pd.DataFrame, style: Style) -> Figure:
     )
     return Figure(
         name="learning_curves",
-        section="Learning",
         title="Learning curves",
-        sentence=wording.describe_curves(history),
+        sentence=sweep.describe_curves(history),
         alternative="Validation accuracy of every run, epoch by epoch.",
         table=curves_table(history),
         chart=alt.LayerChart(layer=[line, point]),

@@ -1,9 +1,8 @@
-"""Fading -> its figures and tables: what is left of a signal inside the networks, and their gates."""
+"""Fading -> its figures: what is left of a signal inside the networks, and their gates."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -12,12 +11,32 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.fading import Fading
 from pipeline.report import look
-from pipeline.report.cells import MISSING, Table, make_table, rows_of, shown_count
-from pipeline.report.drawing import INSIDE, Figure, Style, as_data, hover_of, looks_of
-from pipeline.report.wording import spread
+from pipeline.report.figures.drawing import (
+    LOG,
+    Figure,
+    Style,
+    as_data,
+    hover_of,
+    interval_chart,
+    looks_of,
+)
+from pipeline.report.formats import rows_of, shown_half_life, shown_small, spread
+from pipeline.report.probe_tables import ARROWS, constants_table, retention_table
 
 _FRESH_LSTM = -1 / math.log(1 / (1 + math.exp(-1)))  # steps, of a gate at the sigmoid of 1
 _LEAST = 1e-6  # what is less than a millionth is drawn there
+_SIGNALS = (
+    (
+        "logit",
+        "What a word still does to the answer, by how far back it stands",
+        "The derivative of the answer with respect to a word, relative to the last word read.",
+    ),
+    (
+        "state",
+        "What is left of a state after so many steps",
+        "The derivative of the last state with respect to an earlier one, in a random direction.",
+    ),
+)
 
 
 def draw_inside(comparison: Comparison) -> list[Figure]:
@@ -38,21 +57,6 @@ def draw_inside(comparison: Comparison) -> list[Figure]:
     return figures
 
 
-_SIGNALS = (
-    (
-        "logit",
-        "What a word still does to the answer, by how far back it stands",
-        "The derivative of the answer with respect to a word, relative to the last word read.",
-    ),
-    (
-        "state",
-        "What is left of a state after so many steps",
-        "The derivative of the last state with respect to an earlier one, in a random direction.",
-    ),
-)
-ARROWS = {"forward": "→", "backward": "←"}
-
-
 def _outermost(rows: pd.DataFrame) -> pd.DataFrame:
     """Those of the first head and of each architecture's last layer, as it reads forwards."""
     if rows.empty:
@@ -66,7 +70,7 @@ def _draw_retention(
     kind: str, title: str, said: str, curves: pd.DataFrame, halves: pd.DataFrame, style: Style
 ) -> Figure:
     shown = [
-        f"{_shown_small(row.share)} ({_shown_small(row.low)} to {_shown_small(row.high)})"
+        f"{shown_small(row.share)} ({shown_small(row.low)} to {shown_small(row.high)})"
         for row in rows_of(curves)
     ]
     ends = {name: curves[name].clip(_LEAST, 1e3) for name in ("share", "low", "high")}
@@ -110,97 +114,16 @@ def _draw_retention(
     ]
     return Figure(
         name=f"retention_{kind}",
-        section=INSIDE,
         title=title,
         sentence=(
             f"{said} Half of it (dotted) is left after this many steps: {spread(lives)}. Of several "
             "layers the last, read forwards; the others are in the table."
         ),
         alternative="Share of a signal that is left by distance, on a log axis, by architecture.",
-        table=_retention_table(curves),
+        table=retention_table(curves),
         chart=alt.LayerChart(layer=layers),
         height=320,
     )
-
-
-def _shown_small(share: float) -> str:
-    return f"{share:.2g}" if share >= _LEAST else f"under {_LEAST:g}"
-
-
-def shown_half_life(row: Any) -> str:
-    """A half-life in steps with its interval, "beyond 399" or "rises"."""
-    if math.isnan(row.value):
-        return MISSING
-    if row.rises:
-        return "rises"
-
-    def shown(end: float) -> str:
-        return (
-            f"{end:.2g}"
-            if end < 10
-            else f"{end:.0f}"
-            if math.isfinite(end)
-            else f"beyond {row.furthest:.0f}"
-        )
-
-    value, low, high = shown(row.value), shown(row.low), shown(row.high)
-    return value if low == high else f"{value} ({low} to {high})"
-
-
-def _retention_table(curves: pd.DataFrame) -> Table:
-    shown = curves[curves.distance.isin([0, 1, 2, 4, 8, 16, 32, 64, 128, 256])]
-    headings = ["<architecture", "steps", "texts", "share left", "95% interval"]
-    rows = [
-        [
-            row.architecture,
-            shown_count(row.distance),
-            shown_count(row.reviews),
-            _shown_small(row.share),
-            f"{_shown_small(row.low)} to {_shown_small(row.high)}",
-        ]
-        for row in rows_of(shown)
-    ]
-    return make_table("Share of a signal that is left", headings, rows)
-
-
-def fading_table(comparison: Comparison) -> Table | None:
-    """Half-lives and time constants of every layer and direction."""
-    fading = comparison.fading
-    if fading is None or (fading.half_lives.empty and fading.time_constants.empty):
-        return None
-    signals = {
-        (row.architecture, row.layer, row.direction, row.kind, row.head): shown_half_life(row)
-        for row in rows_of(fading.half_lives)
-    }
-    constants = {
-        (row.architecture, row.layer, row.direction): _shown_constant(row)
-        for row in rows_of(fading.time_constants)
-    }
-    heads = [head for head in dict.fromkeys(fading.half_lives["head"]) if head]
-    places = dict.fromkeys(key[:3] for key in signals if key[1] > 0)
-    rows = []
-    for name, layer, direction in places:
-        answers = [
-            signals.get((name, 0, direction, "logit", head), MISSING)
-            if layer == max(key[1] for key in places if key[0] == name)
-            else MISSING
-            for head in heads
-        ]
-        inner = [
-            signals.get((name, layer, direction, kind, ""), MISSING) for kind in ("state", "gate")
-        ]
-        constant = constants.get((name, layer, direction), MISSING)
-        rows.append([name, f"{layer} {ARROWS[direction]}", *answers, *inner, constant])
-    headings = ["<architecture", "<layer", *(f"of the answer: {head}" for head in heads)]
-    headings += ["of the state", "by the gates alone", "time constant of the median unit"]
-    return make_table("Half-lives in steps, with 95% intervals", headings, rows)
-
-
-def _shown_constant(row: Any) -> str:
-    if not math.isfinite(row.median):
-        return "forgets nothing"
-    interval = f" ({row.low:.3g} to {row.high:.3g})" if math.isfinite(row.low) else ""
-    return f"{row.median:.3g}{interval}"
 
 
 def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figure:
@@ -212,37 +135,27 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
     shown = [f"{row.median:.3g}; {row.lower:.3g} to {row.upper:.3g}" for row in rows_of(finite)]
     top = finite["median"].max() * 100
     frame = finite.assign(label=label, shown=shown, upper=finite.upper.clip(upper=top))
-    x = alt.X(
-        "median:Q",
-        scale=alt.Scale(type="log"),
-        axis=alt.Axis(title="Time constant (steps)", format="~s", tickCount=6),
+    hover = hover_of(
+        ("architecture", "Architecture"),
+        ("label", "Layer and direction"),
+        ("shown", "Median; quartiles of the units (steps)"),
+        ("units", "Units"),
     )
-    base = alt.Chart(as_data(frame)).encode(
-        y=alt.Y("label:N", sort=label, title=None),
-        color=style.colour,
-        opacity=style.lit(),
-        tooltip=hover_of(
-            ("architecture", "Architecture"),
-            ("label", "Layer and direction"),
-            ("shown", "Median; quartiles of the units (steps)"),
-            ("units", "Units"),
-        ),
+    marks = interval_chart(
+        frame,
+        style,
+        {"y": alt.Y("label:N", sort=label, title=None)},
+        alt.Axis(title="Time constant (steps)", format="~s", tickCount=6),
+        hover,
+        value="median",
+        low="lower",
+        high="upper",
+        scale=LOG,
+        rule={"strokeWidth": 5, "strokeCap": "round"},
+        size=110,
     )
-    rows = [
-        [
-            row.architecture,
-            f"{row.layer} {ARROWS[row.direction]}",
-            shown_count(row.units),
-            f"{row.lower:.3g}",
-            _shown_constant(row),
-            f"{row.upper:.3g}",
-        ]
-        for row in rows_of(fading.time_constants)
-    ]
-    headings = ["<architecture", "<layer", "units", "lower quartile", "median", "upper quartile"]
     return Figure(
         name="time_constants",
-        section=INSIDE,
         title="How long the units remember by their gates alone",
         sentence=(
             "A bar spans the middle half of the units, a mark their median: "
@@ -251,16 +164,7 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
             "returns through the recurrent weights is not in it."
         ),
         alternative="Quartiles of the time constants of the units of each gated layer.",
-        table=make_table("Time constants of the units, in steps", headings, rows),
-        chart=alt.LayerChart(
-            layer=[
-                base.mark_rule(strokeWidth=5, strokeCap="round").encode(
-                    x=alt.X("lower:Q", scale=alt.Scale(type="log")), x2="upper:Q"
-                ),
-                base.mark_point(filled=True, size=110, stroke=look.PAPER).encode(
-                    x=x, shape=style.shape
-                ),
-            ]
-        ),
+        table=constants_table(fading.time_constants),
+        chart=alt.LayerChart(layer=marks),
         height=24 * len(frame) + 20,
     )
