@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.report import look
-from pipeline.report.cells import rows_of
+from pipeline.report.formats import rows_of
 
 VARIANTS, ARCHITECTURES, LIMITS = "variant", "architecture", "limit"
 BY_REVIEWS, BY_LENGTH, BY_EPOCH = "reviews", "length", "epoch"

@@ -1,18 +1,15 @@
-"""A folder with the report: the page, its tables and its figures, each whole before it is seen."""
+"""A folder with the report: the page, its Markdown, its tables and its figures."""
 
 from __future__ import annotations
 
 import functools
 import html
 import json
-import os
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,26 +19,18 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.analysis.comparison import Comparison, SweepFacts, TrackedRuns
+from pipeline.analysis.comparison import Comparison, TrackedRuns
 from pipeline.analysis.pairwise import Breakdown
 from pipeline.errors import ReportError
-from pipeline.report import (
-    answer,
-    baseline,
-    figures,
-    inside,
-    lesson,
-    look,
-    memory,
-    quiz,
-    tables,
-    wording,
-)
-from pipeline.report.cells import MISSING, Table
-from pipeline.report.drawing import SECTIONS, Figure, looks_of
+from pipeline.report import look
+from pipeline.report.figures.drawing import Figure, looks_of
+from pipeline.report.folder import built_beside
+from pipeline.report.prose import answer, sweep
+from pipeline.report.prose.baseline import headline_of_baseline
+from pipeline.report.prose.memory import answer_reader
+from pipeline.report.sections import Built, Content, build, figures_of
 
-_HERE = Path(__file__).parent
-_TEMPLATES = _HERE / "templates"
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(
@@ -53,7 +42,7 @@ def write_report(
     """Writes `index.html`, `report.md`, the tables as CSV and the figures as SVG.
 
     Everything is written beside `folder` first and then takes its place file by file, so that a
-    reader never meets half a page; files of other names in the folder stay.
+    reader never meets half a page.
 
     Args:
       comparison: what `compare` made of the sweep.
@@ -68,44 +57,17 @@ def write_report(
       ReportError: the folder cannot be written, or a league was trained on other data.
     """
     _check_leagues(comparison, leagues)
-    drawn = _draw(comparison, tracked)
-    content = _gather(comparison, tracked, drawn, leagues)
-    looks = looks_of(comparison)
+    sections = build(Content(comparison, tracked, leagues))
     with built_beside(folder) as built:
-        _write_tables(comparison, built)
-        svgs = write_figures(drawn, built)
-        (built / "report.md").write_text(_render_markdown(content), encoding="utf-8")
-        page = render_page("page.html.j2", content, looks, svgs)
-        (built / "index.html").write_text(page, encoding="utf-8")
+        csv_files = write_tables(CSV_FILES, comparison, built)
+        content = {
+            "title": f"{comparison.experiment}: recurrent networks compared",
+            **_gather(comparison, tracked, leagues),
+            "csv_files": csv_files,
+        }
+        write_page(content, sections, looks_of(comparison), built)
+        (built / "report.md").write_text(_render_markdown(content, sections), encoding="utf-8")
     return folder / "index.html"
-
-
-def _draw(comparison: Comparison, tracked: TrackedRuns) -> list[Figure]:
-    drawn = [
-        *figures.draw(comparison, tracked.history),
-        *quiz.draw_quiz(comparison),
-        *memory.draw_memory(comparison),
-        *baseline.draw_leads(comparison),
-        *inside.draw_inside(comparison),
-        *lesson.draw_lesson(comparison),
-    ]
-    return sorted(drawn, key=lambda figure: SECTIONS.index(figure.section))
-
-
-@contextmanager
-def built_beside(folder: Path) -> Iterator[Path]:
-    """A folder to write into, whose files take their places in `folder` when the block has ended.
-
-    Raises:
-      ReportError: it cannot be written.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-            yield Path(beside)
-            _move_into(Path(beside), folder)
-    except OSError as error:
-        raise ReportError(f"the report cannot be written to {folder}: {error}") from error
 
 
 def _check_leagues(comparison: Comparison, leagues: Sequence[Comparison]) -> None:
@@ -116,15 +78,28 @@ def _check_leagues(comparison: Comparison, leagues: Sequence[Comparison]) -> Non
             raise ReportError(f"{names} were trained on different data and do not stand together")
 
 
-def _move_into(built: Path, folder: Path) -> None:
-    """Renames each file over its predecessor."""
-    for source in sorted(built.rglob("*")):
-        target = folder / source.relative_to(built)
-        if source.is_dir():
-            target.mkdir(parents=True, exist_ok=True)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(source, target)
+def _gather(
+    comparison: Comparison, tracked: TrackedRuns, leagues: Sequence[Comparison]
+) -> dict[str, Any]:
+    """What stands above the sections."""
+    return {
+        "facts": sweep.describe_sweep(comparison, tracked.sweep.started),
+        "headline": f"{answer.headline(comparison)} {headline_of_baseline(comparison)}".strip(),
+        "readers": [*answer.readers(comparison), *answer_reader(comparison)],
+        "cautions": [
+            *answer.where_tuning_matters(comparison, leagues),
+            *sweep.cautions(comparison),
+        ],
+    }
+
+
+def write_page(
+    content: dict[str, Any], sections: Sequence[Built], looks: Sequence[look.Look], folder: Path
+) -> None:
+    """Writes the page and its figures."""
+    drawn = figures_of(sections)
+    page = render_page(content, sections, looks, write_figures(drawn, folder))
+    (folder / "index.html").write_text(page, encoding="utf-8")
 
 
 def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
@@ -140,89 +115,58 @@ def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
     return svgs
 
 
-def _write_tables(comparison: Comparison, folder: Path) -> None:
-    """The tables of the contract, with the numbers in full."""
-    comparison.runs.to_csv(folder / "runs.csv", index=False)
-    comparison.pairwise.to_csv(folder / "pairwise.csv", index=False)
-    if comparison.tuning is not None:
-        comparison.tuning.grid.to_csv(folder / "tuning.csv", index=False)
-    for name, table in _further_tables(comparison):
-        table.to_csv(folder / f"{name}.csv", index=False)
-    for name, breakdown, along in (
-        ("by_length", comparison.by_length, "length"),
-        ("by_distance", comparison.by_distance, "distance"),
-    ):
-        if breakdown is not None:
-            _breakdown_rows(breakdown, along).to_csv(folder / f"{name}.csv", index=False)
-            breakdown.pairwise.to_csv(folder / f"{name}_pairwise.csv", index=False)
-            breakdown.trends.slopes.to_csv(folder / f"{name}_slopes.csv", index=False)
-            breakdown.trends.gaps.to_csv(folder / f"{name}_gaps.csv", index=False)
+def _of_breakdown(
+    along: str, take: Callable[[Breakdown], pd.DataFrame]
+) -> Callable[[Comparison], pd.DataFrame | None]:
+    def table(comparison: Comparison) -> pd.DataFrame | None:
+        breakdown: Breakdown | None = getattr(comparison, f"by_{along}")
+        return None if breakdown is None else take(breakdown)
+
+    return table
 
 
-def _further_tables(comparison: Comparison) -> Iterator[tuple[str, pd.DataFrame]]:
-    """What the probes and the baseline give."""
-    if comparison.baseline is not None:
-        yield "baseline", comparison.baseline.leads
-    if comparison.memory is not None:
-        yield "context", comparison.memory.curves
-        yield "reach", comparison.memory.reaches
-    if comparison.memory is not None and len(comparison.memory.quiz):
-        yield "quiz", comparison.memory.quiz
-    if comparison.fading is not None:
-        yield "retention", comparison.fading.curves
-        yield "half_lives", comparison.fading.half_lives
-        yield "time_constants", comparison.fading.time_constants
+def _breakdown_rows(along: str) -> Callable[[Breakdown], pd.DataFrame]:
+    def rows(breakdown: Breakdown) -> pd.DataFrame:
+        found = breakdown.accuracy.rename(columns={"low": f"{along}_low", "high": f"{along}_high"})
+        return found[[*(c for c in found if c != "question"), "question"]]
+
+    return rows
 
 
-def _breakdown_rows(breakdown: Breakdown, along: str) -> pd.DataFrame:
-    rows = breakdown.accuracy.rename(columns={"low": f"{along}_low", "high": f"{along}_high"})
-    return rows[[*(c for c in rows if c != "question"), "question"]]
+# The tables of the contract, with the numbers in full; None where a sweep has nothing to put there.
+CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
+    "runs.csv": lambda c: c.runs,
+    "pairwise.csv": lambda c: c.pairwise,
+    "tuning.csv": lambda c: c.tuning and c.tuning.grid,
+    "baseline.csv": lambda c: c.baseline and c.baseline.leads,
+    "context.csv": lambda c: c.memory and c.memory.curves,
+    "reach.csv": lambda c: c.memory and c.memory.reaches,
+    "quiz.csv": lambda c: c.memory.quiz if c.memory and len(c.memory.quiz) else None,
+    "retention.csv": lambda c: c.fading and c.fading.curves,
+    "half_lives.csv": lambda c: c.fading and c.fading.half_lives,
+    "time_constants.csv": lambda c: c.fading and c.fading.time_constants,
+    **{
+        f"by_{along}{suffix}.csv": _of_breakdown(along, take)
+        for along in ("length", "distance")
+        for suffix, take in (
+            ("", _breakdown_rows(along)),
+            ("_pairwise", lambda breakdown: breakdown.pairwise),
+            ("_slopes", lambda breakdown: breakdown.trends.slopes),
+            ("_gaps", lambda breakdown: breakdown.trends.gaps),
+        )
+    },
+}
 
 
-def _gather(
-    comparison: Comparison,
-    tracked: TrackedRuns,
-    drawn: list[Figure],
-    leagues: Sequence[Comparison],
-) -> dict[str, Any]:
-    """What both the page and the Markdown say, as a template takes it."""
-    run_url = tracked.sweep.run_url
-    has_results = not comparison.summary.empty
-    return {
-        "comparison": comparison,
-        "facts": wording.describe_sweep(comparison, tracked.sweep.started),
-        "headline": f"{answer.headline(comparison)} {baseline.headline_of_baseline(comparison)}".strip(),
-        "readers": [*answer.readers(comparison), *memory.answer_reader(comparison)],
-        "cautions": [
-            *answer.where_tuning_matters(comparison, leagues),
-            *wording.cautions(comparison),
-        ],
-        "reading": wording.describe_reading(comparison),
-        "method": wording.describe_method(comparison),
-        "figures": drawn,
-        "sections": [name for name in SECTIONS if any(f.section == name for f in drawn)],
-        "leagues": tables.league_table(comparison, leagues) if leagues else None,
-        "leagues_said": answer.describe_leagues([comparison, *leagues]),
-        "tuning": tables.tuning_table(comparison.tuning) if comparison.tuning else None,
-        "summary": tables.summary_table(comparison) if has_results else None,
-        "cost": tables.cost_table(comparison) if has_results else None,
-        "pairs": tables.pair_table(comparison.pairwise),
-        "reach": memory.reach_table(comparison),
-        "fading": inside.fading_table(comparison),
-        "trends": [
-            (title, tables.trend_table(breakdown.trends, unit))
-            for title, breakdown, unit in (
-                ("As the distance doubles", comparison.by_distance, "words in between"),
-                ("As the length doubles", comparison.by_length, "words"),
-            )
-            if breakdown is not None
-        ]
-        + memory.trend_tables(comparison),
-        "published": _published(comparison),
-        "unfinished": tables.unfinished_table(comparison, run_url),
-        "runs": tables.runs_table(comparison, run_url),
-        "provenance": describe_provenance(comparison.runs, tracked.sweep),
-    }
+def write_tables(
+    files: dict[str, Callable[[Any], pd.DataFrame | None]], found: object, folder: Path
+) -> list[str]:
+    """Writes those of the files that there is a frame for -> their names."""
+    frames = {name: take(found) for name, take in files.items()}
+    frames = {name: frame for name, frame in frames.items() if frame is not None}
+    for name, frame in frames.items():
+        frame.to_csv(folder / name, index=False)
+    return list(frames)
 
 
 def make_environment(*, autoescape: bool) -> Environment:
@@ -236,15 +180,19 @@ def make_environment(*, autoescape: bool) -> Environment:
 
 
 def render_page(
-    template: str, content: dict[str, Any], looks: Sequence[look.Look], svgs: dict[str, str]
+    content: dict[str, Any],
+    sections: Iterable[Built],
+    looks: Sequence[look.Look],
+    svgs: dict[str, str],
 ) -> str:
     """One file: what it shows, how it looks and what draws it; it asks for nothing else."""
-    drawn = content["figures"]
+    drawn = figures_of(sections)
     return (
         make_environment(autoescape=True)
-        .get_template(template)
+        .get_template("page.html.j2")
         .render(
             content,
+            sections=sections,
             looks=looks,
             svgs={name: Markup(svg) for name, svg in svgs.items()},
             specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
@@ -256,11 +204,11 @@ def render_page(
     )
 
 
-def _render_markdown(content: dict[str, Any]) -> str:
+def _render_markdown(content: dict[str, Any], sections: Sequence[Built]) -> str:
     environment = make_environment(autoescape=False)
     environment.filters["md"] = _as_markdown
     environment.filters["address"] = functools.partial(quote, safe=":/#?=&%")
-    text = environment.get_template("report.md.j2").render(content)
+    text = environment.get_template("report.md.j2").render(content, sections=sections)
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
@@ -300,32 +248,3 @@ def _drawing_library() -> Future[str]:
     begun = with_one.submit(bundle)
     with_one.shutdown(wait=False)
     return begun
-
-
-def _published(comparison: Comparison) -> Table | None:
-    """Only IMDB has published results to stand beside."""
-    if set(comparison.runs.data.dropna()) != {"imdb"}:
-        return None
-    return tables.published_table(pd.read_csv(_HERE / "published_results.csv"), comparison)
-
-
-def describe_provenance(runs: pd.DataFrame, sweep: SweepFacts) -> list[tuple[str, str]]:
-    """Where the numbers come from; which run has which value is in the table of runs."""
-
-    def all_of(column: str) -> str:
-        return ", ".join(sorted({str(value) for value in runs[column].dropna()})) or MISSING
-
-    dirty = runs.git_dirty.dropna().astype(bool)
-    tree = "with changes not committed" if dirty.any() else "clean" if len(dirty) else "unknown"
-    return [
-        ("Started", sweep.started),
-        ("Data", f"{all_of('data')}, fingerprint {all_of('data_fingerprint')}"),
-        ("Git commit", f"{all_of('git_commit')} ({tree})"),
-        ("Versions", all_of("versions")),
-        ("Device", all_of("device")),
-        ("Threads for a run", all_of("threads")),
-        ("Runs at a time", all_of("concurrent_runs")),
-        ("Tracking store", sweep.tracking_uri),
-        ("Parent run", sweep.parent_run_id or MISSING),
-        *sweep.provenance,
-    ]

@@ -1,8 +1,13 @@
-"""Frames -> tables for a reader: in a cell stands text, the same on the page and in Markdown."""
+"""Frames -> tables for a reader: in an entry stands text, the same on the page and in Markdown.
+
+A table is declared as its columns: a heading, where its values come from (a column of the frame, which
+is called the same in the CSV file, or a function of a row), how a value is shown, and on which side.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,11 +16,9 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.pairwise import Breakdown
 from pipeline.analysis.selection import Tuning
 from pipeline.analysis.slopes import Trends
-from pipeline.report.cells import (
+from pipeline.report.formats import (
     MISSING,
-    Cell,
-    Table,
-    make_table,
+    counted,
     rows_of,
     shown_count,
     shown_ends,
@@ -26,6 +29,7 @@ from pipeline.report.cells import (
     shown_points,
     shown_range,
     shown_seconds,
+    shown_seeds,
     shown_setting,
     shown_share,
     shown_text,
@@ -33,201 +37,245 @@ from pipeline.report.cells import (
 )
 
 
-def summary_table(comparison: Comparison) -> Table:
-    """How right every architecture is, each run by itself too."""
-    further = comparison.questions[1:]
-    headings = ["<architecture", "tier", "test accuracy", "95% interval", "<each seed"]
-    headings += [f"{question} alone" for question in further]
-    headings += ["validation", *_tuned(comparison), "runs"]
-    runs = comparison.runs[comparison.runs.compared]
-    seeds = runs.groupby("architecture").test_accuracy.agg(
-        lambda shares: " ".join(f"{100 * share:.1f}" for share in shares)
-    )
-    alone = comparison.summary[[f"accuracy_{question}" for question in further]]
-    rows = [
-        [
-            row.architecture,
-            shown_count(row.tier),
-            shown_share(row.accuracy),
-            shown_interval(row.ci_low, row.ci_high) + ("" if row.seeds_counted else " *"),
-            seeds[row.architecture],
-            *(shown_share(share) for share in shares),
-            shown_share(row.val_accuracy),
-            *_settings(runs[runs.architecture == row.architecture].iloc[0], comparison),
-            f"{row.runs} of {row.planned}",
-        ]
-        for row, shares in zip(rows_of(comparison.summary), alone.to_numpy(), strict=True)
-    ]
-    return make_table("How right every architecture is on the test reviews", headings, rows)
+@dataclass(frozen=True)
+class Entry:
+    """Text as shown; `full` is what it stands for where it is shortened, `link` an address."""
+
+    text: str
+    full: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """heading: as shown. source: a column of the frame, or what makes the value of a row.
+
+    show: makes text, or an entry, of a value. words: set left, as words are; numbers are set right.
+    """
+
+    heading: str
+    source: str | Callable[[Any], Any]
+    show: Callable[[Any], str | Entry] = shown_text
+    words: bool = False
+
+    def entries(self, frame: pd.DataFrame) -> list[Entry]:
+        source = self.source
+        values = frame[source] if isinstance(source, str) else map(source, rows_of(frame))
+        shown = [self.show(value) for value in values]
+        return [one if isinstance(one, Entry) else Entry(one) for one in shown]
+
+
+@dataclass(frozen=True)
+class Table:
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+
+
+def make_table(caption: str, columns: Iterable[Column], frame: pd.DataFrame) -> Table:
+    """A row for each row of the frame."""
+    declared = tuple(columns)
+    entries = [column.entries(frame) for column in declared]
+    return Table(caption, declared, tuple(zip(*entries, strict=True)))
+
+
+def interval(
+    heading: str = "95% interval",
+    low: str = "ci_low",
+    high: str = "ci_high",
+    show: Callable[[Any, Any], str] = shown_interval,
+) -> Column:
+    return Column(heading, lambda row: show(getattr(row, low), getattr(row, high)))
+
+
+def _shown_points_interval(low: Any, high: Any) -> str:
+    return shown_interval(low, high, points=True)
+
+
+ARCHITECTURE = Column("architecture", "architecture", words=True)
+ACCURACY = Column("accuracy", "accuracy", shown_share)
+TEXTS = Column("texts", "reviews", shown_count)
+SEED = Column("seed", "seed")
+TRAINING = Column("training", "train_seconds", shown_seconds)
+POINTS_INTERVAL = interval(show=_shown_points_interval)
+# Starred: it counts no other seed; other work ran at the same time.
+_STARRED_INTERVAL = Column(
+    "95% interval",
+    lambda row: shown_interval(row.ci_low, row.ci_high) + ("" if row.seeds_counted else " *"),
+)
+_STARRED_TRAINING = Column(
+    "training", lambda row: shown_seconds(row.train_seconds) + ("" if row.alone else " *")
+)
 
 
 def _tuned(comparison: Comparison) -> tuple[str, ...]:
     return comparison.tuning.settings if comparison.tuning else ()
 
 
-def _settings(run: Any, comparison: Comparison) -> list[str]:
-    """The values of the tuned settings in a run."""
-    return [shown_setting(getattr(run, name)) for name in _tuned(comparison)]
+def _setting_columns(settings: Iterable[str]) -> list[Column]:
+    return [Column(name, name, shown_setting) for name in settings]
+
+
+def summary_table(comparison: Comparison) -> Table:
+    """How right every architecture is, each run by itself too."""
+    runs = comparison.runs[comparison.runs.compared]
+    frame = comparison.summary
+    settings = _tuned(comparison)
+    by_name = runs.drop_duplicates("architecture").set_index("architecture")
+    seeds = runs.groupby("architecture").test_accuracy.agg(shown_seeds)
+    further = {name: frame.architecture.map(by_name[name]) for name in settings}
+    columns = [
+        ARCHITECTURE,
+        Column("tier", "tier", shown_count),
+        Column("test accuracy", "accuracy", shown_share),
+        _STARRED_INTERVAL,
+        Column("each seed", "each", words=True),
+        *(Column(f"{q} alone", f"accuracy_{q}", shown_share) for q in comparison.questions[1:]),
+        Column("validation", "val_accuracy", shown_share),
+        *_setting_columns(settings),
+        Column("runs", lambda row: f"{row.runs} of {row.planned}"),
+    ]
+    frame = frame.assign(each=frame.architecture.map(seeds), **further)
+    return make_table("How right every architecture is on the test reviews", columns, frame)
 
 
 def tuning_table(tuning: Tuning) -> Table:
     """Every value that was tried, what it came to on validation, and which was chosen."""
-    headings = ["<architecture", *tuning.settings, "validation", "runs", "finished", "diverged"]
-    rows = [
-        [
-            row.architecture,
-            *(shown_setting(getattr(row, name)) for name in tuning.settings),
-            shown_share(row.val_accuracy),
-            shown_count(row.runs),
-            shown_count(row.finished),
-            shown_count(row.diverged),
-            "chosen" if row.chosen else "",
-        ]
-        for row in rows_of(tuning.grid)
+    columns = [
+        ARCHITECTURE,
+        *_setting_columns(tuning.settings),
+        Column("validation", "val_accuracy", shown_share),
+        Column("runs", "runs", shown_count),
+        Column("finished", "finished", shown_count),
+        Column("diverged", "diverged", shown_count),
+        Column("choice", lambda row: "chosen" if row.chosen else "", words=True),
     ]
     caption = f"Tuning of {' and '.join(tuning.settings)}: mean validation accuracy of every value"
-    return make_table(caption, [*headings, "<choice"], rows)
+    return make_table(caption, columns, tuning.grid)
 
 
 def cost_table(comparison: Comparison) -> Table:
     """What a run of every architecture costs, as the mean over its runs."""
-    headings = ["<architecture", "units", "parameters", "in the recurrent layers", "training"]
-    headings += ["an epoch", "tokens per second", "peak memory"]
-    ordered = comparison.summary[["architecture", "units"]].merge(comparison.cost)
-    rows = [
-        [
-            row.architecture,
-            shown_count(row.units),
-            shown_count(row.parameters),
-            shown_count(row.recurrent_parameters),
-            shown_seconds(row.train_seconds) + ("" if row.alone else " *"),
-            shown_seconds(row.epoch_seconds),
-            shown_count(row.tokens_per_second),
-            shown_megabytes(row.peak_memory_mb),
-        ]
-        for row in rows_of(ordered)
+    columns = [
+        ARCHITECTURE,
+        Column("units", "units", shown_count),
+        Column("parameters", "parameters", shown_count),
+        Column("in the recurrent layers", "recurrent_parameters", shown_count),
+        _STARRED_TRAINING,
+        Column("an epoch", "epoch_seconds", shown_seconds),
+        Column("tokens per second", "tokens_per_second", shown_count),
+        Column("peak memory", "peak_memory_mb", shown_megabytes),
     ]
-    return make_table("What a run of every architecture costs (mean over its runs)", headings, rows)
+    frame = comparison.summary[["architecture", "units"]].merge(comparison.cost)
+    caption = "What a run of every architecture costs (mean over its runs)"
+    return make_table(caption, columns, frame)
 
 
 def league_table(comparison: Comparison, others: Sequence[Comparison]) -> Table:
     """The same architectures in sweeps that hold something else equal, side by side."""
     leagues = [comparison, *others]
-    headings = ["<architecture"]
-    for league in leagues:
-        headings += [league.experiment, "95% interval", "recurrent weights", "training"]
     names = dict.fromkeys(name for league in leagues for name in league.summary.architecture)
-    rows = [[name, *(cell for one in leagues for cell in _in_league(name, one))] for name in names]
-    return make_table("Test accuracy in each league", headings, rows)
+    columns = [ARCHITECTURE, *(column for league in leagues for column in _league_columns(league))]
+    frame = pd.DataFrame({"architecture": list(names)})
+    return make_table("Test accuracy in each league", columns, frame)
 
 
-def _in_league(name: str, league: Comparison) -> list[str]:
+def _league_columns(league: Comparison) -> list[Column]:
     costs = league.cost[["architecture", "recurrent_parameters", "train_seconds", "alone"]]
     merged = league.summary.merge(costs, on="architecture")
-    for row in rows_of(merged[merged.architecture == name]):
-        return [
-            shown_share(row.accuracy),
-            shown_interval(row.ci_low, row.ci_high) + ("" if row.seeds_counted else " *"),
-            shown_count(row.recurrent_parameters),
-            shown_seconds(row.train_seconds) + ("" if row.alone else " *"),
-        ]
-    return [MISSING] * 4
+    found = {row.architecture: row for row in rows_of(merged)}
+
+    def of_league(heading: str, show: Callable[[Any], str]) -> Column:
+        def shown(name: str) -> str:
+            return show(found[name]) if name in found else MISSING
+
+        return Column(heading, "architecture", shown)
+
+    return [
+        of_league(league.experiment, lambda row: shown_share(row.accuracy)),
+        of_league("95% interval", _STARRED_INTERVAL.source),  # pyright: ignore[reportArgumentType]
+        of_league("recurrent weights", lambda row: shown_count(row.recurrent_parameters)),
+        of_league("training", _STARRED_TRAINING.source),  # pyright: ignore[reportArgumentType]
+    ]
 
 
 def breakdown_table(breakdown: Breakdown, along: str, question: str) -> Table:
     """Every architecture and group; `along` is what the groups rise along."""
-    headings = ["<architecture", along, "texts", "accuracy", "95% interval", "<each seed"]
     groups = breakdown.by_run.groupby(["question", "architecture", "low"]).accuracy
-    each = {key: " ".join(f"{100 * share:.1f}" for share in shares) for key, shares in groups}
-    rows = [
-        [
-            row.architecture,
-            shown_range(row.low, row.high),
-            shown_count(row.reviews),
-            shown_share(row.accuracy),
-            shown_interval(row.ci_low, row.ci_high),
-            each[question, row.architecture, row.low],
-        ]
-        for row in rows_of(breakdown.accuracy[breakdown.accuracy.question == question])
+    each = {key: shown_seeds(shares) for key, shares in groups}
+    columns = [
+        ARCHITECTURE,
+        Column(along, lambda row: shown_range(row.low, row.high)),
+        TEXTS,
+        ACCURACY,
+        interval(),
+        Column("each seed", lambda row: each[question, row.architecture, row.low], words=True),
     ]
-    return make_table(f"Accuracy by {along}: {question}", headings, rows)
+    frame = breakdown.accuracy[breakdown.accuracy.question == question]
+    return make_table(f"Accuracy by {along}: {question}", columns, frame)
 
 
 def pair_table(pairs: pd.DataFrame) -> Table:
-    headings = ["<this", "<against", "<verdict", "difference (points)", "95% interval"]
-    headings += ["p", "p (Holm)", "could have seen", "effect (h)", "wins on a new seed"]
-    headings += ["these networks (McNemar)"]
-    rows = [
-        [
-            row.architecture_a,
-            row.architecture_b,
-            row.verdict,
-            shown_points(row.difference),
-            shown_interval(row.ci_low, row.ci_high, points=True),
-            shown_p(row.p_value),
-            shown_p(row.p_holm),
-            unless_missing(lambda value: f"{100 * value:.1f}")(row.detectable),
-            shown_number(row.effect_size),
-            unless_missing(lambda value: f"{100 * value:.0f}%")(row.probability_a_wins),
-            shown_p(row.mcnemar_p),
-        ]
-        for row in rows_of(pairs)
+    columns = [
+        Column("this", "architecture_a", words=True),
+        Column("against", "architecture_b", words=True),
+        Column("verdict", "verdict", words=True),
+        Column("difference (points)", "difference", shown_points),
+        POINTS_INTERVAL,
+        Column("p", "p_value", shown_p),
+        Column("p (Holm)", "p_holm", shown_p),
+        Column("could have seen", "detectable", unless_missing(lambda v: f"{100 * v:.1f}")),
+        Column("effect (h)", "effect_size", shown_number),
+        Column(
+            "wins on a new seed", "probability_a_wins", unless_missing(lambda v: f"{100 * v:.0f}%")
+        ),
+        Column("these networks (McNemar)", "mcnemar_p", shown_p),
     ]
-    return make_table("Every two architectures on the same reviews", headings, rows)
+    return make_table("Every two architectures on the same reviews", columns, pairs)
 
 
 def trend_table(trends: Trends, unit: str) -> Table:
     """The slope of each architecture and of the gap of every two."""
-    short, long = f"at {trends.short:.0f} {unit}", f"at {trends.long:.0f} {unit}"
-    headings = ["<architecture or gap", "slope for each doubling", "95% interval", "p (Holm)"]
-    headings += [short, long, "change (points)", "95% interval of the change"]
-    both = [
-        *((row.architecture, shown_share, row) for row in rows_of(trends.slopes)),
-        *(
-            (f"{row.architecture_a} less {row.architecture_b}", shown_points, row)
-            for row in rows_of(trends.gaps)
-        ),
+
+    def place(where: str) -> Callable[[Any], str]:
+        """An accuracy, or the difference of two in points."""
+        return lambda row: (shown_points if row.is_gap else shown_share)(getattr(row, where))
+
+    slopes = trends.slopes.assign(name=trends.slopes.architecture, is_gap=False)
+    gaps = trends.gaps
+    gaps = gaps.assign(name=gaps.architecture_a + " less " + gaps.architecture_b, is_gap=True)
+    frame = pd.concat([slopes, gaps], ignore_index=True) if len(gaps) else slopes
+    columns = [
+        Column("architecture or gap", "name", words=True),
+        Column("slope for each doubling", "slope", shown_number),
+        interval("95% interval", "slope_low", "slope_high", shown_ends),
+        Column("p (Holm)", "p_holm", shown_p),
+        Column(f"at {trends.short:.0f} {unit}", place("at_short")),
+        Column(f"at {trends.long:.0f} {unit}", place("at_long")),
+        Column("change (points)", "change", shown_points),
+        interval("95% interval of the change", "change_low", "change_high", _shown_points_interval),
     ]
-    rows = [
-        [
-            name,
-            shown_number(row.slope),
-            shown_ends(row.slope_low, row.slope_high),
-            shown_p(row.p_holm),
-            shown(row.at_short),
-            shown(row.at_long),
-            shown_points(row.change),
-            shown_interval(row.change_low, row.change_high, points=True),
-        ]
-        for name, shown, row in both
-    ]
-    return make_table("Slopes in log odds, and what they come to", headings, rows)
+    return make_table("Slopes in log odds, and what they come to", columns, frame)
 
 
 def runs_table(comparison: Comparison, run_url: str | None) -> Table:
     """Every planned run, and where to find it."""
-    headings = ["<architecture", *_tuned(comparison), "seed", "<status", "test accuracy"]
-    headings += ["validation", "best epoch", "training", "<device", "threads", "at a time"]
-    headings += ["<commit", "<run"]
-    rows = [
-        [
-            row.architecture,
-            *_settings(row, comparison),
-            shown_text(row.seed),
-            _status(row),
-            shown_share(row.test_accuracy),
-            shown_share(row.val_accuracy),
-            shown_text(row.best_epoch),
-            shown_seconds(row.train_seconds),
-            shown_text(row.device),
-            shown_text(row.threads),
-            shown_text(row.concurrent_runs),
-            _commit(row),
-            run_cell(row.run_id, run_url),
-        ]
-        for row in rows_of(comparison.runs)
+    columns = [
+        ARCHITECTURE,
+        *_setting_columns(_tuned(comparison)),
+        SEED,
+        Column("status", _status, words=True),
+        Column("test accuracy", "test_accuracy", shown_share),
+        Column("validation", "val_accuracy", shown_share),
+        Column("best epoch", "best_epoch"),
+        TRAINING,
+        Column("device", "device", words=True),
+        Column("threads", "threads"),
+        Column("at a time", "concurrent_runs"),
+        Column("commit", _commit, _as_entry, words=True),
+        run_column(run_url),
     ]
-    return make_table("Every run", headings, rows)
+    return make_table("Every run", columns, comparison.runs)
 
 
 def _status(row: Any) -> str:
@@ -235,108 +283,102 @@ def _status(row: Any) -> str:
     return f"{shown_text(row.status)}{reason}"
 
 
-def _commit(row: Any) -> Cell:
+def _commit(row: Any) -> Entry:
     if pd.isna(row.git_commit):
-        return Cell(MISSING)
+        return Entry(MISSING)
     dirty = not pd.isna(row.git_dirty) and bool(row.git_dirty)
-    return Cell(f"{str(row.git_commit)[:8]}{' + changes' if dirty else ''}", str(row.git_commit))
+    return Entry(f"{str(row.git_commit)[:8]}{' + changes' if dirty else ''}", str(row.git_commit))
 
 
-def run_cell(run_id: Any, run_url: str | None) -> Cell:
-    if pd.isna(run_id):
-        return Cell(MISSING)
+def _as_entry(entry: Entry) -> Entry:
+    return entry
+
+
+def run_column(run_url: str | None) -> Column:
+    """Where to find a run: a link, where the tracking server has a page for it."""
     known = run_url is not None and run_url.startswith(("http://", "https://"))
-    return Cell(str(run_id)[:8], str(run_id), f"{run_url}{run_id}" if known else "")
+
+    def shown(run_id: Any) -> Entry:
+        if pd.isna(run_id):
+            return Entry(MISSING)
+        return Entry(str(run_id)[:8], str(run_id), f"{run_url}{run_id}" if known else "")
+
+    return Column("run", "run_id", shown, words=True)
 
 
 def unfinished_table(comparison: Comparison, run_url: str | None) -> Table:
     """What is missing; a run of a value that was tried and not chosen is not."""
     runs = comparison.runs
-    rows = [
-        [
-            row.architecture,
-            *_settings(row, comparison),
-            shown_text(row.seed),
-            "finished, not compared" if row.status == "finished" else shown_text(row.status),
-            shown_text(row.failure),
-            run_cell(row.run_id, run_url),
-        ]
-        for row in rows_of(runs[~runs.compared & (runs.chosen | (runs.status != "finished"))])
+    columns = [
+        ARCHITECTURE,
+        *_setting_columns(_tuned(comparison)),
+        SEED,
+        Column(
+            "status",
+            lambda row: "finished, not compared" if row.status == "finished" else row.status,
+            words=True,
+        ),
+        Column("reason", "failure", words=True),
+        run_column(run_url),
     ]
-    headings = ["<architecture", *_tuned(comparison), "seed", "<status", "<reason", "<run"]
-    return make_table("Runs that no number rests on", headings, rows)
+    frame = runs[~runs.compared & (runs.chosen | (runs.status != "finished"))]
+    return make_table("Runs that no number rests on", columns, frame)
 
 
 def published_table(published: pd.DataFrame, comparison: Comparison) -> Table:
     """Others' results under ours, with what each was trained on."""
-    headings = ["<source", "year", "<model", "<trained on", "test accuracy", "<note", "<verified"]
     runs = comparison.runs[comparison.runs.compared].drop_duplicates("architecture")
-    ours = [
-        [
-            "this sweep",
-            MISSING,
-            f"{row.architecture}, {row.units} units, length {row.max_length}",
-            "train, less validation",
-            shown_share(row.accuracy),
-            f"mean of {row.runs} run{'s' * (row.runs > 1)}",
-            "measured here",
-        ]
-        for row in rows_of(
-            comparison.summary[["architecture", "accuracy", "runs"]].merge(
-                runs[["architecture", "units", "max_length"]], on="architecture"
-            )
-        )
-    ]
-    theirs = [
-        [
-            row.source,
-            shown_text(row.year),
-            row.model,
-            row.training_data,
-            f"{row.test_accuracy:.1f}%",
-            shown_text(row.note),
-            row.verified,
-        ]
-        for row in rows_of(published)
-    ]
-    return make_table(
-        "This sweep and published results on the IMDB test split", headings, ours + theirs
+    own = comparison.summary[["architecture", "accuracy", "runs"]].merge(
+        runs[["architecture", "units", "max_length"]], on="architecture"
     )
+    ours = [
+        {
+            "source": "this sweep",
+            "model": f"{row.architecture}, {row.units} units, length {row.max_length}",
+            "training_data": "train, less validation",
+            "shown": shown_share(row.accuracy),
+            "note": f"mean of {counted(row.runs, 'run')}",
+            "verified": "measured here",
+        }
+        for row in rows_of(own)
+    ]
+    theirs = published.assign(shown=[f"{share:.1f}%" for share in published.test_accuracy])
+    theirs = theirs.astype({"year": "Int64"})
+    columns = [
+        Column("source", "source", words=True),
+        Column("year", "year"),
+        Column("model", "model", words=True),
+        Column("trained on", "training_data", words=True),
+        Column("test accuracy", "shown"),
+        Column("note", "note", words=True),
+        Column("verified", "verified", words=True),
+    ]
+    caption = "This sweep and published results on the IMDB test split"
+    return make_table(caption, columns, pd.concat([pd.DataFrame(ours), theirs], ignore_index=True))
 
 
 def curves_table(history: pd.DataFrame) -> Table:
-    headings = ["<architecture", "seed", "epoch", "training accuracy", "training loss"]
-    headings += ["validation accuracy", "validation loss", "seconds"]
-    rows = [
-        [
-            row.architecture,
-            shown_text(row.seed),
-            shown_text(row.epoch),
-            shown_share(row.train_accuracy),
-            shown_number(row.train_loss),
-            shown_share(row.val_accuracy),
-            shown_number(row.val_loss),
-            shown_seconds(row.seconds),
-        ]
-        for row in rows_of(history)
+    columns = [
+        ARCHITECTURE,
+        SEED,
+        Column("epoch", "epoch"),
+        Column("training accuracy", "train_accuracy", shown_share),
+        Column("training loss", "train_loss", shown_number),
+        Column("validation accuracy", "val_accuracy", shown_share),
+        Column("validation loss", "val_loss", shown_number),
+        Column("seconds", "seconds", shown_seconds),
     ]
-    return make_table("Every epoch of every run", headings, rows)
+    return make_table("Every epoch of every run", columns, history)
 
 
 def cost_by_run_table(comparison: Comparison) -> Table:
-    runs = comparison.runs[comparison.runs.compared]
-    headings = ["<architecture", "seed", "parameters", "training", "tokens per second"]
-    headings += ["peak memory (MB)", "test accuracy"]
-    rows = [
-        [
-            row.architecture,
-            shown_text(row.seed),
-            shown_count(row.parameters),
-            shown_seconds(row.train_seconds),
-            shown_count(row.tokens_per_second),
-            shown_count(row.peak_memory_mb),
-            shown_share(row.test_accuracy),
-        ]
-        for row in rows_of(runs)
+    columns = [
+        ARCHITECTURE,
+        SEED,
+        Column("parameters", "parameters", shown_count),
+        TRAINING,
+        Column("tokens per second", "tokens_per_second", shown_count),
+        Column("peak memory (MB)", "peak_memory_mb", shown_count),
+        Column("test accuracy", "test_accuracy", shown_share),
     ]
-    return make_table("What each run cost", headings, rows)
+    return make_table("What each run cost", columns, comparison.runs[comparison.runs.compared])

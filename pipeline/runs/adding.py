@@ -14,7 +14,7 @@ from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
 from pipeline.models.architectures import build_regressor, forward_of, summarise_model
 from pipeline.models.fused import fuse
-from pipeline.report.cells import rows_of
+from pipeline.report.formats import rows_of
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.progress import Account, watch_training
 from pipeline.tracking import RunRecorder

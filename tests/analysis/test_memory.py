@@ -14,8 +14,11 @@ from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
 from pipeline.analysis.memory import Memory, remember
 from pipeline.config.schema import BASELINE
 from pipeline.data.lexicon import LESSON
-from pipeline.report import answer, baseline, inside, lesson, memory, quiz
-from pipeline.report.cells import MISSING, rows_of
+from pipeline.report.figures import breakdowns, inside, lesson, memory
+from pipeline.report.formats import MISSING, rows_of, shown_reach
+from pipeline.report.probe_tables import trend_tables
+from pipeline.report.prose import answer
+from pipeline.report.prose.memory import answer_reader
 from tests.analysis.test_comparison import make_tracked
 from tests.analysis.test_fading import make_gates, make_retention
 from tests.report.test_page import HOSTILE, Page, report
@@ -168,7 +171,7 @@ def test_what_is_no_better_than_chance_has_nothing_to_lose() -> None:
         table["correct"] = table.margin > 0
     found = _remember(runs, probes)
     assert found.reaches.value.isna().all()
-    shown = [memory.shown_reach(row) for row in rows_of(found.reaches)]
+    shown = [shown_reach(row) for row in rows_of(found.reaches)]
     assert set(shown) == {"nothing to lose"}
 
 
@@ -251,13 +254,13 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     _, comparison, page = probed
     assert comparison.memory is not None
     row = _reach(comparison.memory, "gru", "half_life_after")
-    assert f"{memory.shown_reach(row)} for gru" in page.text
+    assert f"{shown_reach(row)} for gru" in page.text
     alone = comparison.memory.curves.query("condition == 'alone'")
     assert alone.commonest.between(0.5, 0.6).all()  # answers that follow a coin
     assert f"in this share of readings: {100 * alone.commonest.min():.1f}% of" in page.text
-    (reader,) = memory.answer_reader(comparison)
+    (reader,) = answer_reader(comparison)
     assert reader.take == "Beyond 800 words: lstm"
-    assert memory.shown_reach(row) in reader.because
+    assert shown_reach(row) in reader.because
     assert BASELINE not in reader.take + reader.because
     reach = pd.read_csv(probed[0] / "reach.csv")
     assert len(reach) == len(comparison.memory.reaches)
@@ -284,7 +287,7 @@ def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
     assert gaps["lstm", "simple_rnn"] < 0.05 < gaps["gru", "lstm"]
     after = next(one for one in memory.draw_memory(comparison) if one.name == "distance_after")
     assert "over simple_rnn goes from" in after.sentence
-    titles = [title for title, _ in memory.trend_tables(comparison)]
+    titles = [title for title, _ in trend_tables(comparison)]
     assert "As the neutral words after double" in titles
     assert "As the last tokens read double" in titles
 
@@ -292,7 +295,7 @@ def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
 def test_a_slope_that_nothing_gives_is_missing_with_its_interval() -> None:
     """Those of the fixture are right at every distance."""
     comparison = compare(make_probed(), np.random.default_rng(0), replicates=100)
-    (table,) = [t for title, t in memory.trend_tables(comparison) if "words after" in title]
+    (table,) = [t for title, t in trend_tables(comparison) if "words after" in title]
     assert {cell.text for cell in table.rows[0][1:]} == {MISSING}
 
 
@@ -324,7 +327,7 @@ def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
     distance.loc[still, "margin"] = 2.0
     probed = replace(tracked, probes={**tracked.probes, "distance": distance})
     comparison = compare(probed, np.random.default_rng(0), replicates=100)
-    (reader,) = memory.answer_reader(comparison)
+    (reader,) = answer_reader(comparison)
     assert "Every network" not in reader.take
     assert "simple_rnn" not in reader.take
     assert "No margin that could be lost is shown of simple_rnn" in reader.because
@@ -345,7 +348,7 @@ def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
             high,
         ]
         changed = replace(comparison, memory=replace(comparison.memory, reaches=reaches))
-        (reader,) = memory.answer_reader(changed)
+        (reader,) = answer_reader(changed)
         assert reader.take == f"60 to 200 words, {said}"
 
 
@@ -383,7 +386,7 @@ def test_without_probes_and_baseline_the_page_says_what_is_missing(tmp_path: Pat
     comparison, page = report(make_tracked(seeds=2, reviews=200), tmp_path / "report")
     assert comparison.memory is comparison.fading is comparison.baseline is None
     assert "The order-free baseline is not tracked" in page.text
-    assert memory.answer_reader(comparison) == []
+    assert answer_reader(comparison) == []
     assert not (tmp_path / "report" / "reach.csv").exists()
 
 
@@ -391,8 +394,8 @@ def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Pa
     _, comparison, _ = probed
     for figure in [
         *memory.draw_memory(comparison),
-        *quiz.draw_quiz(comparison),
-        *baseline.draw_leads(comparison),
+        *breakdowns.draw_quiz(comparison),
+        *breakdowns.draw_leads(comparison),
         *inside.draw_inside(comparison),
         *lesson.draw_lesson(comparison),
     ]:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
 from pipeline.analysis.selection import SETTINGS, select_runs
-from pipeline.report import figures, write_report
-from pipeline.report.cells import rows_of
+from pipeline.report import write_report
+from pipeline.report.figures.accuracy import draw_curves
+from pipeline.report.formats import rows_of
 from tests.analysis.test_comparison import make_tracked
 
 RATES = (3e-4, 1e-3, 3e-3)
@@ -160,9 +161,7 @@ def test_the_page_holds_the_grid_and_the_budget(tmp_path: Path) -> None:
     assert comparison.notes[0] in markdown
     assert "| chosen |" in markdown
     # A line for each compared run, not for each that was tried.
-    (curves,) = [
-        one for one in figures.draw(comparison, tracked.history) if one.section == "Learning"
-    ]
+    (curves,) = draw_curves(comparison, tracked.history)
     assert len(curves.table.rows) == 4 * 5
     runs = pd.read_csv(tmp_path / "report" / "runs.csv")
     assert runs.compared.sum() == 4

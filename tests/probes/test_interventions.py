@@ -30,7 +30,7 @@ from pipeline.probes.distance import measure_distance
 from pipeline.probes.frame import ask, count_words, draw_stratified, encode_rows
 from pipeline.probes.neutral import Filler, load_material
 from pipeline.probes.quiz import ask_quiz
-from pipeline.report.cells import rows_of
+from pipeline.report.formats import rows_of
 from pipeline.tokens.encoding import encode_texts, train_tokenizer
 
 HEADS = (Head("sentiment", ("negative", "positive")),)

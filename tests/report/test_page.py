@@ -16,8 +16,10 @@ import pytest
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
 from pipeline.analysis.selection import Tuning
 from pipeline.errors import ReportError
-from pipeline.report import answer, figures, look, write_report
-from pipeline.report.cells import rows_of
+from pipeline.report import look, write_report
+from pipeline.report.formats import rows_of
+from pipeline.report.prose import answer
+from pipeline.report.sections import Content, build, figures_of
 from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
 
 
@@ -228,7 +230,7 @@ def test_a_leader_with_a_single_seed_left_says_so() -> None:
     )
     assert answer.headline(comparison).startswith("lstm is right")
     assert "the most of all, with a single seed." in answer.headline(comparison)
-    (_, _, own), (_, _, beside) = answer.describe_leagues([comparison, replace(comparison)])
+    (_, own), (_, beside) = answer.describe_leagues([comparison, replace(comparison)])
     assert "diverged" not in own  # its page says so elsewhere
     assert "1 run diverged: lstm seed 0." in beside
 
@@ -321,7 +323,7 @@ def test_only_web_addresses_become_links(address: str | None, tmp_path: Path) ->
 def test_charts_are_valid_vega_lite() -> None:
     tracked = make_tracked(two_heads=True, reviews=200)
     comparison = compare(tracked, np.random.default_rng(0), replicates=50)
-    for figure in figures.draw(comparison, tracked.history):
+    for figure in figures_of(build(Content(comparison, tracked))):
         figure.chart.to_dict(validate=True)
 
 

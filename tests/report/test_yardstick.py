@@ -16,8 +16,8 @@ from pipeline.analysis.adding import AddingRuns, summarise
 from pipeline.analysis.comparison import SweepFacts
 from pipeline.data.adding import SOLVED_BELOW
 from pipeline.report import describe_steps, write_yardstick
-from pipeline.report.cells import rows_of
-from pipeline.report.yardstick import headline
+from pipeline.report.formats import rows_of
+from pipeline.report.prose.adding import headline
 from tests.report.test_page import HOSTILE, Page
 
 # Architecture, length, seed -> steps to solve it; None is not at all.

@@ -11,10 +11,16 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.data.lexicon import LESSON
 from pipeline.report import look
-from pipeline.report.cells import Table, make_table, rows_of, shown_number, shown_share
-from pipeline.report.drawing import INSIDE, Figure, Style, as_data, hover_of, looks_of, share_axis
-from pipeline.report.inside import ARROWS
-from pipeline.report.wording import spread
+from pipeline.report.figures.drawing import (
+    Figure,
+    Style,
+    as_data,
+    hover_of,
+    looks_of,
+    share_axis,
+)
+from pipeline.report.formats import rows_of, shown_number, shown_share, spread
+from pipeline.report.probe_tables import ARROWS, lesson_table
 
 
 def draw_lesson(comparison: Comparison) -> list[Figure]:
@@ -72,11 +78,10 @@ def _draw_answers(figure: str, answers: pd.DataFrame, style: Style) -> Figure:
     ]
     return Figure(
         name=figure,
-        section=INSIDE,
         title=f"The lesson's sentence, read word by word: {head}",
         sentence=f"“{LESSON}” In the end, the probability of {name} is {spread(said)}.",
         alternative=f"Probability of {name} after each word of the lesson's sentence.",
-        table=_lesson_table(answers),
+        table=lesson_table(answers),
         chart=alt.LayerChart(
             layer=[
                 base.mark_line(strokeWidth=2).encode(strokeDash=style.dash, opacity=style.lit(0.9)),
@@ -120,7 +125,6 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
     )
     return Figure(
         name="lesson_gates",
-        section=INSIDE,
         own_legend=True,
         title="The gates over the lesson's sentence",
         sentence=(
@@ -129,7 +133,7 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
             f"most often at {most} and least at {least}."
         ),
         alternative="A row for each gated layer and a column for each word of the lesson's sentence.",
-        table=_lesson_table(gates),
+        table=lesson_table(gates),
         chart=alt.LayerChart(
             layer=[
                 base.mark_rect(stroke=look.PAPER, strokeWidth=1).encode(
@@ -147,21 +151,3 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
 
 def _with_ends(row: Any) -> str:
     return f"{shown_number(row.value)} ({shown_number(row.lowest)} to {shown_number(row.highest)})"
-
-
-def _lesson_table(lesson: pd.DataFrame) -> Table:
-    """A row for each word, a column for each reading of it."""
-    readings = [
-        row.architecture
-        if pd.isna(row.layer)
-        else f"{row.architecture} {int(row.layer)} {ARROWS[row.direction]}"
-        for row in rows_of(lesson)
-    ]
-    ordered = lesson.assign(reading=readings).sort_values("place", kind="stable")
-    headings = list(dict.fromkeys(readings))
-    columns = [
-        ordered[ordered.reading == heading].value.map(shown_number).tolist() for heading in headings
-    ]
-    words = lesson.drop_duplicates("place").sort_values("place").word.tolist()
-    rows = [list(row) for row in zip(words, *columns, strict=True)]
-    return make_table("Word by word, mean over seeds", ["<word", *headings], rows)

@@ -11,7 +11,9 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.pairwise import SIGNIFICANCE, Breakdown
 from pipeline.analysis.selection import describe_run
 from pipeline.analysis.slopes import Trends
-from pipeline.report.cells import (
+from pipeline.report.formats import (
+    counted,
+    listed,
     rows_of,
     shown_interval,
     shown_points,
@@ -19,24 +21,17 @@ from pipeline.report.cells import (
     shown_share,
 )
 
-_FEW = 4  # that a sentence can name and still be read
-
-
-def listed(names: Sequence[str], last: str = "and") -> str:
-    *head, tail = names
-    return f"{', '.join(head)} {last} {tail}" if head else tail
-
-
-def spread(texts: Sequence[tuple[float, str]]) -> str:
-    """What a sentence says of numbers, each with its text: each of a few; of more, the ends."""
-    if len(texts) <= _FEW:
-        return listed([text for _, text in texts])
-    ordered = [text for _, text in sorted(texts)]
-    return f"{ordered[0]} to {ordered[-1]}, the others in between"
-
-
-def all_or_each(names: Sequence[str], everybody: int) -> str:
-    return "all" if len(names) == everybody > _FEW else listed(names)
+READING_TRENDS = (
+    "A slope for each architecture and, for every two, the difference of their slopes. Below zero: the "
+    "more of it, the worse. A network that is right on everything has no slope."
+)
+READING_LEAGUES = (
+    "The same architectures on the same texts, with something else held equal in each sweep."
+)
+READING_PUBLISHED = (
+    "For orientation only: other training data, other sizes, other splits for choosing. Each row says "
+    "what it was trained on."
+)
 
 
 def describe_sweep(comparison: Comparison, started: str) -> str:
@@ -44,14 +39,10 @@ def describe_sweep(comparison: Comparison, started: str) -> str:
     runs = comparison.runs
     data = sorted({str(name) for name in runs.data.dropna()})
     return (
-        f"{_counted(runs.architecture.nunique(), 'architecture')}, {int(runs.compared.sum())} of "
-        f"{_counted(len(runs), 'run')} compared on {comparison.reviews:,} test texts"
+        f"{counted(runs.architecture.nunique(), 'architecture')}, {int(runs.compared.sum())} of "
+        f"{counted(len(runs), 'run')} compared on {comparison.reviews:,} test texts"
         f"{f' ({listed(data)})' if data else ''}. Started {started}."
     )
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def describe_reading(comparison: Comparison) -> str:
@@ -63,6 +54,13 @@ def describe_reading(comparison: Comparison) -> str:
         "An interval counts both sources of chance, the seeds and the texts. Always giving the "
         f"commonest answer would be right on {shown_share(comparison.chance[0])}."
     )
+
+
+def describe_complete(comparison: Comparison) -> str:
+    """What is said of the runs where none is missing."""
+    if comparison.tuning:
+        return "Every planned run finished; of each architecture those of its chosen value are compared."
+    return "Every planned run finished and is compared."
 
 
 def describe_method(comparison: Comparison) -> str:
@@ -180,7 +178,7 @@ def describe_lost(comparison: Comparison) -> list[str]:
     said = []
     for status, group in lost.groupby(lost.status.astype(str)):
         names = listed([describe_run(row, settings) for row in rows_of(group)])
-        said.append(f"{_counted(len(group), 'run')} {status}: {names}.")
+        said.append(f"{counted(len(group), 'run')} {status}: {names}.")
     if lost.chosen.any() and not comparison.summary.empty:
         said.append("Accuracies are those of the finished runs alone.")
     return said

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 import pandas as pd
 
 from pipeline.analysis.adding import Yardstick
 from pipeline.data.adding import SOLVED_BELOW, VARIANCE
 from pipeline.report import look
-from pipeline.report.cells import (
-    MISSING,
-    Table,
-    make_table,
-    rows_of,
-    shown_count,
-    shown_text,
+from pipeline.report.adding_tables import errors_table, steps_by_run_table
+from pipeline.report.figures.drawing import (
+    Figure,
+    Style,
+    as_data,
+    axis_of_groups,
+    draw_rule,
+    hover_of,
 )
-from pipeline.report.drawing import Figure, Style, as_data, draw_rule, hover_of
-from pipeline.report.wording import listed
+from pipeline.report.formats import shown_count, shown_error
+from pipeline.report.prose.adding import describe_length
 
 
 def draw_steps(yardstick: Yardstick, history: pd.DataFrame) -> list[Figure]:
@@ -45,11 +44,9 @@ def _by_length(yardstick: Yardstick, style: Style) -> Figure:
     Lengths stand side by side, and the architectures of a length beside each other.
     """
     places = {length: place for place, length in enumerate(yardstick.lengths)}
-    count = max(len(style.names) - 1, 1)
-    beside = {name: 0.4 * (place / count - 0.5) for place, name in enumerate(style.names)}
 
     def placed(frame: pd.DataFrame) -> pd.DataFrame:
-        x = frame.length.map(places).astype(float) + frame.architecture.map(beside).astype(float)
+        x = frame.length.map(places).astype(float) + style.beside(frame.architecture, 0.4)
         return frame[["architecture", "length"]].assign(x=x)
 
     ended = yardstick.runs[yardstick.runs.status.isin(["finished", "diverged"])]
@@ -62,17 +59,7 @@ def _by_length(yardstick: Yardstick, style: Style) -> Figure:
     )
     solved = yardstick.summary[yardstick.summary.solved > 0]
     medians = placed(solved).assign(steps=solved.steps)
-    named = " : ".join(f"datum.value === {i} ? '{length}'" for length, i in places.items())
-    x = alt.X(
-        "x:Q",
-        scale=alt.Scale(domain=[-0.5, len(places) - 0.5], nice=False),
-        axis=alt.Axis(
-            values=list(places.values()),
-            labelExpr=f"{named} : ''",
-            grid=False,
-            title="Length of the sequence",
-        ),
-    )
+    x = axis_of_groups([str(length) for length in places], "Length of the sequence")
     y = alt.Y(
         "steps:Q",
         scale=alt.Scale(domain=[0, 1.05 * budget], nice=False),
@@ -100,11 +87,10 @@ def _by_length(yardstick: Yardstick, style: Style) -> Figure:
     hollow = base.transform_filter("!datum.is_solved").mark_point(size=90, opacity=1)
     return Figure(
         name="steps_to_solve",
-        section="Steps",
         title="Steps to solve it, by length",
         sentence="A mark is a run; a hollow one had used its steps up without having solved it.",
         alternative="Steps of training until the adding problem is solved, by length.",
-        table=_steps_by_run_table(ended),
+        table=steps_by_run_table(ended),
         chart=alt.LayerChart(
             layer=[draw_rule(budget, "not solved", "steps"), line, filled, hollow]
         ),
@@ -151,65 +137,10 @@ def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: Sty
     ]
     return Figure(
         name=f"error_length_{length}",
-        section="Errors",
         title=f"The way there, at length {length:,}",
-        sentence=_describe_way(length, yardstick),
+        sentence=describe_length(length, yardstick),
         alternative=f"Mean squared error over held-out sequences of length {length}, by step.",
-        table=_errors_table(length, yardstick),
+        table=errors_table(length, yardstick),
         chart=alt.LayerChart(layer=[*rules, line]),
         height=240,
     )
-
-
-def _describe_way(length: int, yardstick: Yardstick) -> str:
-    own = yardstick.summary[(yardstick.summary.length == length) & (yardstick.summary.ended > 0)]
-    stuck = own[own.best_mse > 0.9 * VARIANCE]
-    said = "The error over sequences held out, on a logarithmic scale."
-    if len(stuck):
-        names = listed(list(stuck.architecture))
-        said += f" {names} never came away from always answering the mean."
-    return said
-
-
-def _errors_table(length: int, yardstick: Yardstick) -> Table:
-    own = yardstick.summary[yardstick.summary.length == length]
-    rows = [
-        [
-            row.architecture,
-            shown_error(row.best_mse),
-            f"{row.solved} of {row.ended}",
-            shown_steps(row),
-        ]
-        for row in rows_of(own)
-    ]
-    headings = ["<architecture", "lowest error", "solved", "steps to solve"]
-    return make_table(f"Length {length:,}", headings, rows)
-
-
-def _steps_by_run_table(ended: pd.DataFrame) -> Table:
-    rows = [
-        [
-            run.architecture,
-            shown_count(run.length),
-            shown_text(run.seed),
-            shown_count(run.steps_to_solve),
-            shown_count(run.steps),
-        ]
-        for run in rows_of(ended)
-    ]
-    headings = ["<architecture", "length", "seed", "steps to solve", "steps"]
-    return make_table("Each run that came to its end", headings, rows)
-
-
-def shown_steps(row: Any) -> str:
-    if not row.ended:
-        return MISSING
-    if not row.solved:
-        return "diverged" if row.diverged == row.ended else f"not in {shown_count(row.max_steps)}"
-    ends = f" ({shown_count(row.steps_low)} to {shown_count(row.steps_high)})" * (row.solved > 1)
-    share = f", {row.solved} of {row.ended}" * (row.solved < row.ended)
-    return f"{shown_count(row.steps)}{ends}{share}"
-
-
-def shown_error(value: Any) -> str:
-    return MISSING if pd.isna(value) else f"{value:.5f}"

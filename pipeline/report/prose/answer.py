@@ -16,7 +16,8 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.pairwise import Breakdown
 from pipeline.analysis.selection import describe_tuning
 from pipeline.config.parameter_counts import TOLERANCE
-from pipeline.report.cells import (
+from pipeline.report.formats import (
+    listed,
     rows_of,
     shown_count,
     shown_interval,
@@ -24,7 +25,7 @@ from pipeline.report.cells import (
     shown_seconds,
     shown_share,
 )
-from pipeline.report.wording import describe_lost, listed
+from pipeline.report.prose.sweep import describe_lost
 
 
 @dataclass(frozen=True)
@@ -272,7 +273,7 @@ def where_tuning_matters(comparison: Comparison, leagues: Sequence[Comparison]) 
     return said
 
 
-def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str, str]]:
+def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str]]:
     """For each league its name, what it holds equal and tunes, and what it found.
 
     With what a reader must know of it; of the first one, whose page this is, that stands elsewhere.
@@ -289,7 +290,7 @@ def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str, str]
         if league is not leagues[0]:
             found += [describe_tuning(league.tuning)] if league.tuning else []
             found += describe_lost(league)
-        said.append((league.experiment, equal, " ".join(found)))
+        said.append((f"{league.experiment}: {equal}.", " ".join(found)))
     return said
 
 

@@ -8,7 +8,7 @@ Every chart knows the signal `followed`: the one architecture to show, or "" for
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,15 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.report import look
-from pipeline.report.cells import Table, rows_of, shown_share
+from pipeline.report.formats import rows_of, shown_interval, shown_points, shown_share
 from pipeline.report.look import Look
+from pipeline.report.tables import Table
 
 FOLLOWED = "followed"
 LIT = f"{FOLLOWED} === '' || datum.architecture === {FOLLOWED}"
 _PAPER_WIDTH = 620
-MEMORY, INSIDE = "Memory", "Inside the networks"
-SECTIONS = (MEMORY, INSIDE, "Accuracy", "Cost", "Learning")
+SHARES = alt.Scale(zero=False, nice=True)
+LOG = alt.Scale(type="log")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,6 @@ class Figure:
     """
 
     name: str
-    section: str
     title: str
     sentence: str
     alternative: str
@@ -71,6 +71,24 @@ def looks_of(comparison: Comparison) -> list[Look]:
     return [*looks, look.look_of_baseline(baseline.name)] if baseline is not None else looks
 
 
+def baseline_scores(
+    comparison: Comparison, along: str, question: str | None = None
+) -> pd.DataFrame | None:
+    """The order-free baseline's rows, as those of an architecture."""
+    baseline = comparison.baseline
+    if baseline is None:
+        return None
+    asked = question or comparison.questions[0]
+    rows = baseline.scores[(baseline.scores.along == along) & (baseline.scores.question == asked)]
+    return rows.assign(architecture=baseline.name)
+
+
+def beside_baseline(means: pd.DataFrame, baseline: pd.DataFrame | None) -> pd.DataFrame:
+    if baseline is None:
+        return means
+    return pd.concat([means, baseline.reindex(columns=means.columns)], ignore_index=True)
+
+
 class Style:
     """The encodings that every figure shares, so that an architecture looks the same in each."""
 
@@ -91,6 +109,13 @@ class Style:
             "architecture:N",
             scale=alt.Scale(domain=names, range=[list(one.dash) for one in looks]),
             title=None,
+        )
+
+    def beside(self, names: pd.Series, width: float) -> pd.Series:
+        """How far each architecture stands from the middle of a group of such a width."""
+        count = max(len(self.names) - 1, 1)
+        return names.map({n: width * (i / count - 0.5) for i, n in enumerate(self.names)}).astype(
+            float
         )
 
     def lit(self, opacity: float = 1.0) -> Any:
@@ -115,39 +140,100 @@ def hover_of(*pairs: tuple[str, str]) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{column}:N", title=title) for column, title in pairs]
 
 
-def with_interval(frame: pd.DataFrame) -> pd.DataFrame:
-    shown = [
-        f"{shown_share(row.accuracy)} ({shown_share(row.ci_low)} to {shown_share(row.ci_high)})"
+def with_interval(
+    frame: pd.DataFrame, value: str = "accuracy", low: str = "ci_low", high: str = "ci_high"
+) -> pd.DataFrame:
+    """The frame with `shown`: each share with its interval as text."""
+    shares = zip(frame[value], frame[low], frame[high], strict=True)
+    return frame.assign(
+        shown=[
+            f"{shown_share(share)} ({shown_share(a)} to {shown_share(b)})" for share, a, b in shares
+        ]
+    )
+
+
+def shown_difference(frame: pd.DataFrame) -> list[str]:
+    """The difference of each row in points, with its interval, as text."""
+    return [
+        f"{shown_points(row.difference)} ({shown_interval(row.ci_low, row.ci_high, points=True)})"
         for row in rows_of(frame)
     ]
-    return frame.assign(shown=shown)
+
+
+def interval_chart(
+    frame: pd.DataFrame,
+    style: Style,
+    place: Mapping[str, Any],
+    axis: alt.Axis,
+    hover: list[alt.Tooltip],
+    *,
+    value: str = "accuracy",
+    low: str = "ci_low",
+    high: str = "ci_high",
+    scale: Any = SHARES,
+    joined: bool = False,
+    rule: Mapping[str, Any] | None = None,
+    size: int = 60,
+) -> list[alt.Chart]:
+    """A mark for each row of the frame, over its interval.
+
+    Args:
+      frame: with `architecture` and what `place`, `hover` and the three columns name.
+      place: the encodings of where a row stands: x, or y for intervals that lie; an offset.
+      axis: of the values.
+      value, low, high: columns.
+      scale: of the values.
+      joined: by a line, for each architecture one.
+      rule: how the interval is drawn; size: of the mark.
+    """
+    channel, encoding = ("x", alt.X) if "y" in place else ("y", alt.Y)
+    base = alt.Chart(as_data(frame)).encode(
+        **place, color=style.colour, opacity=style.lit(), tooltip=hover
+    )
+    along: dict[str, Any] = {channel: encoding(f"{value}:Q", scale=scale, axis=axis)}
+    ends: dict[str, Any] = {channel: encoding(f"{low}:Q", scale=scale), f"{channel}2": f"{high}:Q"}
+    line = base.mark_line(strokeWidth=2.5).encode(**along, strokeDash=style.dash)
+    return [
+        *([line] if joined else []),
+        base.mark_rule(**({"strokeWidth": 1.5} if rule is None else rule)).encode(**ends),
+        base.mark_point(filled=True, size=size, opacity=1).encode(**along, shape=style.shape),
+    ]
 
 
 def draw_lines(
     frame: pd.DataFrame, runs: pd.DataFrame, style: Style, x: alt.X, place: str
 ) -> alt.LayerChart:
     """Means with intervals along x, joined; every run faint behind them."""
-    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, nice=True), axis=share_axis())
     hover = hover_of(
         ("architecture", "Architecture"),
         ("place", place),
         ("shown", "Accuracy (95% interval)"),
         ("reviews", "Reviews"),
     )
-    base = alt.Chart(as_data(frame)).encode(
-        x=x, color=style.colour, opacity=style.lit(), tooltip=hover
-    )
-    line = base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=style.dash)
-    interval = base.mark_rule(strokeWidth=1.5).encode(
-        y=alt.Y("ci_low:Q", scale=alt.Scale(zero=False)), y2="ci_high:Q"
-    )
-    point = base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=style.shape)
     each = (
         alt.Chart(as_data(runs))
         .mark_point(filled=True, size=14)
-        .encode(x=x, y=y, color=style.colour, opacity=style.lit(0.45))
+        .encode(
+            x=x,
+            y=alt.Y("accuracy:Q", scale=SHARES, axis=share_axis()),
+            color=style.colour,
+            opacity=style.lit(0.45),
+        )
     )
-    return alt.LayerChart(layer=[each, line, interval, point])
+    means = interval_chart(frame, style, {"x": x}, share_axis(), hover, joined=True, size=70)
+    return alt.LayerChart(layer=[each, *means])
+
+
+def axis_of_groups(labels: Sequence[str], title: str) -> alt.X:
+    """Groups of unlike width side by side, at 0, 1 and so on of `x`, each under its label."""
+    named = " : ".join(f"datum.value === {i} ? '{label}'" for i, label in enumerate(labels))
+    return alt.X(
+        "x:Q",
+        scale=alt.Scale(domain=[-0.5, len(labels) - 0.5], nice=False),
+        axis=alt.Axis(
+            values=list(range(len(labels))), labelExpr=f"{named} : ''", grid=False, title=title
+        ),
+    )
 
 
 def draw_rule(value: float, text: str, field: str = "value") -> alt.LayerChart:

@@ -1,0 +1,238 @@
+"""Comparison -> the figures of accuracy, cost and learning."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from pipeline.analysis.comparison import Comparison
+from pipeline.report import look
+from pipeline.report.figures.drawing import (
+    LIT,
+    SHARES,
+    Figure,
+    Style,
+    as_data,
+    baseline_scores,
+    beside_baseline,
+    hover_of,
+    interval_chart,
+    looks_of,
+    share_axis,
+    shown_difference,
+    with_interval,
+)
+from pipeline.report.formats import shown_points, shown_share
+from pipeline.report.prose import answer, sweep
+from pipeline.report.tables import cost_by_run_table, curves_table, pair_table, summary_table
+
+
+def draw_accuracy(comparison: Comparison) -> list[Figure]:
+    """The accuracies over all reviews, and the verdicts on every two architectures."""
+    if comparison.summary.empty:
+        return []
+    verdicts = [] if comparison.pairwise.empty else [_verdicts(comparison)]
+    return [_accuracy(comparison, Style(looks_of(comparison))), *verdicts]
+
+
+def draw_cost(comparison: Comparison) -> list[Figure]:
+    """Accuracy against each cost that is known and that the sweep did not hold equal."""
+    if comparison.summary.empty:
+        return []
+    equal = answer.held_equal(comparison)
+    style = Style(looks_of(comparison))
+    return [
+        _against_cost(comparison, style, column, name, unit)
+        for column, shared, name, unit in (
+            ("train_seconds", "train_seconds", "training time", "seconds"),
+            ("parameters", "recurrent_parameters", "parameters", "parameters"),
+        )
+        if comparison.cost[column].notna().all() and shared not in equal
+    ]
+
+
+def draw_curves(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
+    """The epochs of the runs whose settings were chosen."""
+    if comparison.summary.empty or history.empty:
+        return []
+    runs = comparison.runs[comparison.runs.chosen][["run_id", "architecture", "seed"]]
+    return [_curves(history.merge(runs, on="run_id"), Style(looks_of(comparison)))]
+
+
+def _accuracy(comparison: Comparison, style: Style) -> Figure:
+    means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
+    means = with_interval(beside_baseline(means, baseline_scores(comparison, "all")))
+    runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
+    runs = runs.assign(shown=runs.test_accuracy.map(shown_share)).astype({"test_accuracy": float})
+    order = alt.Y("architecture:N", sort=style.names, title=None)
+    hover = hover_of(("architecture", "Architecture"), ("shown", "Accuracy (95% interval)"))
+    interval, mean = interval_chart(
+        means, style, {"y": order}, share_axis(), hover, rule={"strokeWidth": 2}, size=110
+    )
+    each = (
+        alt.Chart(as_data(runs))
+        .mark_tick(thickness=2, size=14, yOffset=0)
+        .encode(
+            x="test_accuracy:Q",
+            y=order,
+            color=alt.value(look.INK),
+            opacity=style.lit(0.75),
+            tooltip=hover_of(
+                ("architecture", "Architecture"), ("seed", "Seed"), ("shown", "Accuracy")
+            ),
+        )
+    )
+    return Figure(
+        name="accuracy",
+        title="Accuracy on the test reviews",
+        sentence=sweep.describe_accuracy(comparison),
+        alternative="Mean test accuracy of each architecture with its interval, and every seed.",
+        table=summary_table(comparison),
+        chart=alt.LayerChart(layer=[interval, each, mean]),
+        height=34 * len(means) + 20,
+    )
+
+
+def _verdicts(comparison: Comparison) -> Figure:
+    """A square for each ordered pair: the row against the column."""
+    names = list(comparison.summary.architecture)
+    pairs = comparison.pairwise
+    swapped = pairs.assign(
+        architecture_a=pairs.architecture_b,
+        architecture_b=pairs.architecture_a,
+        difference=-pairs.difference,
+        ci_low=-pairs.ci_high,
+        ci_high=-pairs.ci_low,
+        verdict=pairs.verdict.replace({"better": "worse", "worse": "better"}),
+    )
+    both = pd.concat([pairs, swapped], ignore_index=True).rename(
+        columns={"architecture_a": "architecture", "architecture_b": "against"}
+    )
+    both["shown"] = shown_difference(both)
+    both["points"] = both.difference.map(shown_points)
+    kinds = {
+        "better": look.BETTER,
+        "tied": look.TIED,
+        "worse": look.WORSE,
+        "not enough runs": look.UNKNOWN,
+    }
+    base = alt.Chart(
+        as_data(both[["architecture", "against", "verdict", "shown", "points"]])
+    ).encode(
+        x=alt.X(
+            "against:N",
+            sort=names,
+            title="against",
+            axis=alt.Axis(labelAngle=-40, labelOverlap=False),
+        ),
+        y=alt.Y("architecture:N", sort=names, title=None),
+        opacity=alt.when(LIT).then(alt.value(1)).otherwise(alt.value(0.25)),
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("against", "Against"),
+            ("verdict", "Verdict"),
+            ("shown", "Points (95% interval)"),
+        ),
+    )
+    square = base.mark_rect(cornerRadius=2, stroke=look.PAPER, strokeWidth=2).encode(
+        color=alt.Color(
+            "verdict:N",
+            scale=alt.Scale(domain=list(kinds), range=list(kinds.values())),
+            legend=alt.Legend(title=None, orient="bottom", columns=2),
+        )
+    )
+    dark_text = alt.FieldOneOfPredicate("verdict", ["not enough runs", "tied"])
+    # On a telephone the squares are too narrow for numbers; the table has them.
+    size = alt.expr(f"width < {34 * len(names)} ? 0 : 11")
+    number = base.mark_text(fontSize=size).encode(
+        text="points:N",
+        color=alt.when(dark_text).then(alt.value(look.INK)).otherwise(alt.value(look.PAPER)),
+    )
+    return Figure(
+        name="pairwise",
+        own_legend=True,
+        title="Every two architectures against each other",
+        sentence=sweep.describe_pairs(comparison),
+        alternative="A matrix: is the architecture of the row better than that of the column?",
+        table=pair_table(pairs),
+        chart=alt.LayerChart(layer=[square, number]),
+        height=38 * len(names) + 10,
+    )
+
+
+def _against_cost(
+    comparison: Comparison, style: Style, column: str, name: str, unit: str
+) -> Figure:
+    """Accuracy against a cost, with the line of those that nothing cheaper beats."""
+    means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
+    means = with_interval(means.merge(comparison.cost[["architecture", column]]))
+    means["cost"] = means[column].map(lambda value: f"{value:,.0f}")
+    by_cost = means.sort_values([column, "accuracy"], ascending=[True, False])
+    frontier = by_cost[by_cost.accuracy > by_cost.accuracy.cummax().shift(fill_value=-1.0)]
+    x = alt.X(
+        f"{column}:Q",
+        scale=alt.Scale(zero=False, nice=True),
+        axis=alt.Axis(
+            title=f"{name[0].upper()}{name[1:]}" + f" ({unit})" * (unit != name),
+            tickCount=7,
+            format="~s" if unit == "parameters" else ",~g",
+        ),
+    )
+    line = (
+        alt.Chart(as_data(frontier))
+        .mark_line(interpolate="step-after", color=look.MUTED, strokeDash=[2, 3])
+        .encode(x=x, y=alt.Y("accuracy:Q", scale=SHARES, axis=share_axis()))
+    )
+    hover = hover_of(
+        ("architecture", "Architecture"),
+        ("shown", "Accuracy (95% interval)"),
+        ("cost", name[0].upper() + name[1:]),
+    )
+    marks = interval_chart(means, style, {"x": x}, share_axis(), hover, size=130)
+    return Figure(
+        name=f"accuracy_by_{column}",
+        title=f"Accuracy against {name}",
+        sentence=sweep.describe_frontier(
+            list(frontier.architecture), name, len(frontier) < len(means)
+        ),
+        alternative=f"Test accuracy of each architecture against its {name}.",
+        table=cost_by_run_table(comparison),
+        chart=alt.LayerChart(layer=[line, *marks]),
+        height=300,
+    )
+
+
+def _curves(history: pd.DataFrame, style: Style) -> Figure:
+    history = history.sort_values(["architecture", "seed", "epoch"])
+    shown = history.assign(shown=history.val_accuracy.map(shown_share))
+    columns = ["run_id", "architecture", "seed", "epoch", "val_accuracy", "shown"]
+    base = alt.Chart(as_data(shown[columns])).encode(
+        x=alt.X("epoch:Q", axis=alt.Axis(title="Epoch", tickMinStep=1, grid=False, format="d")),
+        y=alt.Y(
+            "val_accuracy:Q",
+            scale=alt.Scale(zero=False, nice=True),
+            axis=share_axis("Validation accuracy"),
+        ),
+        color=style.colour,
+        detail="run_id:N",
+        opacity=style.lit(0.9),
+    )
+    line = base.mark_line(strokeWidth=1.8).encode(strokeDash=style.dash)
+    point = base.mark_point(filled=True, size=36).encode(
+        shape=style.shape,
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("seed", "Seed"),
+            ("epoch", "Epoch"),
+            ("shown", "Validation accuracy"),
+        ),
+    )
+    return Figure(
+        name="learning_curves",
+        title="Learning curves",
+        sentence=sweep.describe_curves(history),
+        alternative="Validation accuracy of every run, epoch by epoch.",
+        table=curves_table(history),
+        chart=alt.LayerChart(layer=[line, point]),
+        height=300,
+    )

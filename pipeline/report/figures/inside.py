@@ -1,0 +1,170 @@
+"""Fading -> its figures: what is left of a signal inside the networks, and their gates."""
+
+from __future__ import annotations
+
+import math
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.fading import Fading
+from pipeline.report import look
+from pipeline.report.figures.drawing import (
+    LOG,
+    Figure,
+    Style,
+    as_data,
+    hover_of,
+    interval_chart,
+    looks_of,
+)
+from pipeline.report.formats import rows_of, shown_half_life, shown_small, spread
+from pipeline.report.probe_tables import ARROWS, constants_table, retention_table
+
+_FRESH_LSTM = -1 / math.log(1 / (1 + math.exp(-1)))  # steps, of a gate at the sigmoid of 1
+_LEAST = 1e-6  # what is less than a millionth is drawn there
+_SIGNALS = (
+    (
+        "logit",
+        "What a word still does to the answer, by how far back it stands",
+        "The derivative of the answer with respect to a word, relative to the last word read.",
+    ),
+    (
+        "state",
+        "What is left of a state after so many steps",
+        "The derivative of the last state with respect to an earlier one, in a random direction.",
+    ),
+)
+
+
+def draw_inside(comparison: Comparison) -> list[Figure]:
+    """The figures that the retention and the gates of these runs give."""
+    fading = comparison.fading
+    if fading is None or comparison.summary.empty:
+        return []
+    style = Style(looks_of(comparison))
+    figures: list[Figure] = []
+    for kind, title, said in _SIGNALS:
+        curves = _outermost(fading.curves[fading.curves.kind == kind])
+        if len(curves):
+            halves = _outermost(fading.half_lives[fading.half_lives.kind == kind])
+            figures.append(_draw_retention(kind, title, said, curves, halves, style))
+    finite = fading.time_constants[np.isfinite(fading.time_constants["median"].astype(float))]
+    if len(finite):
+        figures.append(_draw_constants(fading, finite, style))
+    return figures
+
+
+def _outermost(rows: pd.DataFrame) -> pd.DataFrame:
+    """Those of the first head and of each architecture's last layer, as it reads forwards."""
+    if rows.empty:
+        return rows
+    last = rows.groupby("architecture").layer.transform("max")
+    first = rows["head"] == rows["head"].iloc[0]
+    return rows[(rows.layer == last) & first & (rows.direction == "forward")]
+
+
+def _draw_retention(
+    kind: str, title: str, said: str, curves: pd.DataFrame, halves: pd.DataFrame, style: Style
+) -> Figure:
+    shown = [
+        f"{shown_small(row.share)} ({shown_small(row.low)} to {shown_small(row.high)})"
+        for row in rows_of(curves)
+    ]
+    ends = {name: curves[name].clip(_LEAST, 1e3) for name in ("share", "low", "high")}
+    frame = curves.assign(shown=shown, **ends).sort_values("distance")
+    y = alt.Y(
+        "share:Q",
+        scale=alt.Scale(type="log", domainMin=_LEAST),
+        axis=alt.Axis(title="Share that is left", format="~g", tickCount=6),
+    )
+    base = alt.Chart(as_data(frame)).encode(
+        x=alt.X(
+            "distance:Q",
+            scale=alt.Scale(type="symlog", constant=4),
+            axis=alt.Axis(
+                title="Steps before the end of reading",
+                grid=False,
+                values=[0, 1, 2, 5, 10, 25, 50, 100, 200, 400],
+            ),
+        ),
+        color=style.colour,
+        tooltip=hover_of(
+            ("architecture", "Architecture"),
+            ("distance", "Steps"),
+            ("shown", "Share left (95% interval)"),
+            ("reviews", "Texts"),
+        ),
+    )
+    half = alt.Chart(as_data(pd.DataFrame({"share": [0.5]})))
+    layers = [
+        half.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(y="share:Q"),
+        base.mark_area().encode(
+            y=alt.Y("low:Q", scale=alt.Scale(type="log")), y2="high:Q", opacity=style.lit(0.12)
+        ),
+        base.mark_line(strokeWidth=2).encode(y=y, strokeDash=style.dash, opacity=style.lit()),
+        base.mark_point(filled=True, size=28).encode(
+            y=y, shape=style.shape, opacity=style.lit(0.9)
+        ),
+    ]
+    lives = [
+        (row.value, f"{shown_half_life(row)} for {row.architecture}") for row in rows_of(halves)
+    ]
+    return Figure(
+        name=f"retention_{kind}",
+        title=title,
+        sentence=(
+            f"{said} Half of it (dotted) is left after this many steps: {spread(lives)}. Of several "
+            "layers the last, read forwards; the others are in the table."
+        ),
+        alternative="Share of a signal that is left by distance, on a log axis, by architecture.",
+        table=retention_table(curves),
+        chart=alt.LayerChart(layer=layers),
+        height=320,
+    )
+
+
+def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figure:
+    places = finite.groupby("architecture").layer.transform("size") > 1
+    label = [
+        f"{row.architecture} {row.layer} {ARROWS[row.direction]}" if several else row.architecture
+        for row, several in zip(rows_of(finite), places, strict=True)
+    ]
+    shown = [f"{row.median:.3g}; {row.lower:.3g} to {row.upper:.3g}" for row in rows_of(finite)]
+    top = finite["median"].max() * 100
+    frame = finite.assign(label=label, shown=shown, upper=finite.upper.clip(upper=top))
+    hover = hover_of(
+        ("architecture", "Architecture"),
+        ("label", "Layer and direction"),
+        ("shown", "Median; quartiles of the units (steps)"),
+        ("units", "Units"),
+    )
+    marks = interval_chart(
+        frame,
+        style,
+        {"y": alt.Y("label:N", sort=label, title=None)},
+        alt.Axis(title="Time constant (steps)", format="~s", tickCount=6),
+        hover,
+        value="median",
+        low="lower",
+        high="upper",
+        scale=LOG,
+        rule={"strokeWidth": 5, "strokeCap": "round"},
+        size=110,
+    )
+    return Figure(
+        name="time_constants",
+        title="How long the units remember by their gates alone",
+        sentence=(
+            "A bar spans the middle half of the units, a mark their median: "
+            f"{frame['median'].min():.3g} to {frame['median'].max():.3g} steps. Keras starts the "
+            f"forget gate of an LSTM with a bias of 1, which alone gives {_FRESH_LSTM:.3g}. What "
+            "returns through the recurrent weights is not in it."
+        ),
+        alternative="Quartiles of the time constants of the units of each gated layer.",
+        table=constants_table(fading.time_constants),
+        chart=alt.LayerChart(layer=marks),
+        height=24 * len(frame) + 20,
+    )

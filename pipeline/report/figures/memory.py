@@ -1,0 +1,145 @@
+"""Memory -> the figures of neutral words put in, and of reviews read in part."""
+
+from __future__ import annotations
+
+import math
+
+import altair as alt
+import pandas as pd
+
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.memory import Memory
+from pipeline.report.figures.drawing import (
+    Figure,
+    Style,
+    as_data,
+    draw_rule,
+    hover_of,
+    interval_chart,
+    looks_of,
+    share_axis,
+)
+from pipeline.report.formats import rows_of, shown_interval, shown_reach, shown_share
+from pipeline.report.probe_tables import curve_table
+from pipeline.report.prose.memory import ENDS, SIDES, describe_context, describe_distance
+
+
+def draw_memory(comparison: Comparison) -> list[Figure]:
+    """The figures of moved and of cut words."""
+    memory = comparison.memory
+    if memory is None or comparison.summary.empty:
+        return []
+    style = Style(looks_of(comparison))
+    conditions = set(memory.curves.condition)
+    return [
+        *(_draw_distance(memory, style, side) for side in SIDES if side in conditions),
+        *(_draw_context(memory, style, end) for end in ENDS if end in conditions),
+    ]
+
+
+def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
+    curves = memory.curves[memory.curves.probe == "distance"]
+    frame = curves[curves.condition.isin(["plain", side])].sort_values("distance")
+    known = frame[frame.relative.notna()]
+    reaches = memory.reaches[
+        (memory.reaches.measure == f"half_life_{side}") & (memory.reaches.question == "")
+    ]
+    x = alt.X(
+        "distance:Q",
+        scale=alt.Scale(type="symlog", constant=25),
+        axis=alt.Axis(
+            values=sorted(int(d) for d in frame.distance.unique()),
+            grid=False,
+            title=f"Neutral words {'on each side' if side == 'both' else side}",
+        ),
+    )
+    half = draw_rule(0.5, "half")
+    lines = _curve(known, style, x, "relative", "Margin, as a share of that without the words")
+    return Figure(
+        name=f"distance_{side}",
+        title=f"Short reviews with neutral words {SIDES[side]}",
+        sentence=describe_distance(memory, frame, reaches, side),
+        alternative=f"The margin of each architecture, with more and more neutral words {side}.",
+        table=curve_table(frame, "neutral words"),
+        chart=alt.LayerChart(layer=[half, *lines, *_half_lives(reaches, style, x)]),
+        height=300,
+    )
+
+
+def _half_lives(reaches: pd.DataFrame, style: Style, x: alt.X) -> list[alt.Chart]:
+    """A cross where a mean margin has halved."""
+    found = reaches[reaches.value.map(math.isfinite)]
+    if found.empty:
+        return []
+    frame = found[["architecture"]].assign(
+        distance=found.value.astype(float),
+        relative=0.5,
+        shown=[shown_reach(r) for r in rows_of(found)],
+    )
+    return [
+        alt.Chart(as_data(frame))
+        .mark_point(shape="cross", filled=True, size=170)
+        .encode(
+            x=x,
+            y="relative:Q",
+            color=style.colour,
+            opacity=style.lit(),
+            tooltip=hover_of(
+                ("architecture", "Architecture"), ("shown", "Half-life (95% interval)")
+            ),
+        )
+    ]
+
+
+def _draw_context(memory: Memory, style: Style, end: str) -> Figure:
+    curves = memory.curves[memory.curves.probe == "context"]
+    frame = curves[curves.condition.isin(["whole", end])]
+    lengths = sorted(int(k) for k in frame.distance.dropna().unique())
+    whole = 2 * lengths[-1]
+    placed = frame.assign(distance=frame.distance.fillna(whole)).sort_values("distance")
+    x = alt.X(
+        "distance:Q",
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(
+            values=[*lengths, whole],
+            labelExpr=f"datum.value === {whole} ? 'all' : datum.label",
+            grid=False,
+            title=f"{ENDS[end].capitalize()} tokens of the review that are read",
+        ),
+    )
+    reaches = memory.reaches[memory.reaches.measure == f"effective_{end}"]
+    return Figure(
+        name=f"context_{end}",
+        title=f"Long reviews read with only their {ENDS[end]} tokens",
+        sentence=describe_context(frame, reaches, end),
+        alternative=f"Accuracy of each architecture when only the {ENDS[end]} tokens are read.",
+        table=curve_table(frame, "tokens read"),
+        chart=alt.LayerChart(layer=_curve(placed, style, x, "accuracy", "Test accuracy")),
+        height=300,
+    )
+
+
+def _curve(frame: pd.DataFrame, style: Style, x: alt.X, score: str, title: str) -> list[alt.Chart]:
+    """Means joined along x, with intervals."""
+    low, high = ("ci_low", "ci_high") if score == "accuracy" else (f"{score}_low", f"{score}_high")
+    shown = [
+        f"{shown_share(getattr(row, score))} ({shown_interval(getattr(row, low), getattr(row, high))})"
+        for row in rows_of(frame)
+    ]
+    hover = hover_of(
+        ("architecture", "Architecture"),
+        ("distance", "At"),
+        ("shown", f"{title} (95% interval)"),
+        ("reviews", "Reviews"),
+    )
+    return interval_chart(
+        frame.assign(shown=shown),
+        style,
+        {"x": x},
+        share_axis(title),
+        hover,
+        value=score,
+        low=low,
+        high=high,
+        joined=True,
+    )

@@ -1,0 +1,231 @@
+"""The sections of a page, each declared once: the page and its Markdown show the same in the same order.
+
+A section is shown where it has something to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from pipeline.analysis.comparison import Comparison, SweepFacts, TrackedRuns
+from pipeline.report import probe_tables, tables
+from pipeline.report.figures import accuracy, breakdowns, inside, lesson, memory
+from pipeline.report.figures.drawing import Figure
+from pipeline.report.formats import MISSING
+from pipeline.report.prose import answer, sweep
+from pipeline.report.tables import Table
+
+_PUBLISHED = Path(__file__).parent / "published_results.csv"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the sections of a sweep's page are made of."""
+
+    comparison: Comparison
+    tracked: TrackedRuns
+    leagues: Sequence[Comparison] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a section.
+
+    text: of a paragraph or a heading; the title of what is folded. rows: (bold, plain) pairs.
+    on_paper: shown in Markdown only, where nothing can be folded under a figure.
+    """
+
+    kind: Literal["text", "heading", "table", "folded", "items", "facts", "figure"]
+    text: str = ""
+    table: Table | None = None
+    rows: Sequence[tuple[str, str]] = ()
+    figure: Figure | None = None
+    on_paper: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """before, after: what stands before and after the figures."""
+
+    id: str
+    title: str
+    figures: Callable[[Content], Iterable[Figure]] = lambda content: ()
+    before: Callable[[Content], Iterable[Block]] = lambda content: ()
+    after: Callable[[Content], Iterable[Block]] = lambda content: ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A section of one page."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...] = field(default=())
+
+
+def build(content: Content) -> list[Built]:
+    """The sections that have something to show, with all they show."""
+    built = []
+    for section in SECTIONS:
+        figures = (Block("figure", figure=figure) for figure in section.figures(content))
+        blocks = (*section.before(content), *figures, *section.after(content))
+        built += [Built(section.id, section.title, blocks)] if blocks else []
+    return built
+
+
+def figures_of(sections: Iterable[Built]) -> list[Figure]:
+    return [block.figure for one in sections for block in one.blocks if block.figure is not None]
+
+
+def _table(table: Table | None) -> list[Block]:
+    return [] if table is None else [Block("table", table=table)]
+
+
+def _memory_figures(content: Content) -> list[Figure]:
+    comparison = content.comparison
+    return [
+        *breakdowns.draw_breakdowns(comparison),
+        *breakdowns.draw_quiz(comparison),
+        *memory.draw_memory(comparison),
+        *breakdowns.draw_leads(comparison),
+    ]
+
+
+def _trends(content: Content) -> Iterator[Block]:
+    comparison = content.comparison
+    groups = (
+        ("As the distance doubles", comparison.by_distance, "words in between"),
+        ("As the length doubles", comparison.by_length, "words"),
+    )
+    found = [
+        *((title, tables.trend_table(one.trends, unit)) for title, one, unit in groups if one),
+        *probe_tables.trend_tables(comparison),
+    ]
+    if found:
+        yield Block("heading", "Does the gap grow?")
+        yield Block("text", sweep.READING_TRENDS)
+    for title, table in found:
+        yield Block("folded", title, table)
+
+
+def _results(content: Content) -> Iterator[Block]:
+    comparison, leagues = content.comparison, content.leagues
+    if comparison.summary.empty:
+        return
+    yield from _table(tables.summary_table(comparison))
+    yield Block("text", sweep.describe_reading(comparison))
+    if leagues:
+        yield Block("heading", "Leagues side by side")
+        yield Block("text", sweep.READING_LEAGUES)
+        yield Block("items", rows=answer.describe_leagues([comparison, *leagues]))
+        yield from _table(tables.league_table(comparison, leagues))
+
+
+def _pairs(content: Content) -> Iterator[Block]:
+    if len(content.comparison.pairwise):
+        table = tables.pair_table(content.comparison.pairwise)
+        yield Block("table", table=table, on_paper=True)
+
+
+def _costs(content: Content) -> Iterator[Block]:
+    if not content.comparison.summary.empty:
+        yield from _table(tables.cost_table(content.comparison))
+
+
+def _published(content: Content) -> Iterator[Block]:
+    """Only IMDB has published results to stand beside."""
+    if set(content.comparison.runs.data.dropna()) == {"imdb"}:
+        table = tables.published_table(pd.read_csv(_PUBLISHED), content.comparison)
+        yield Block("text", sweep.READING_PUBLISHED)
+        yield Block("folded", "This sweep and published results", table)
+
+
+def _runs(content: Content) -> Iterator[Block]:
+    comparison, run_url = content.comparison, content.tracked.sweep.run_url
+    unfinished = tables.unfinished_table(comparison, run_url)
+    if unfinished.rows:
+        yield from _table(unfinished)
+    else:
+        yield Block("text", sweep.describe_complete(comparison))
+    if comparison.tuning:
+        table = tables.tuning_table(comparison.tuning)
+        yield Block("folded", "Every value that was tried", table)
+    table = tables.runs_table(comparison, run_url)
+    yield Block("folded", f"All {len(table.rows)} runs", table)
+
+
+def provenance_section(runs: pd.DataFrame, facts: SweepFacts) -> Built:
+    rows = describe_provenance(runs, facts)
+    return Built("provenance", "Provenance", (Block("facts", rows=rows),))
+
+
+def describe_provenance(runs: pd.DataFrame, facts: SweepFacts) -> list[tuple[str, str]]:
+    """Where the numbers come from; which run has which value is in the table of runs."""
+
+    def all_of(column: str) -> str:
+        return ", ".join(sorted({str(value) for value in runs[column].dropna()})) or MISSING
+
+    dirty = runs.git_dirty.dropna().astype(bool)
+    tree = "with changes not committed" if dirty.any() else "clean" if len(dirty) else "unknown"
+    return [
+        ("Started", facts.started),
+        ("Data", f"{all_of('data')}, fingerprint {all_of('data_fingerprint')}"),
+        ("Git commit", f"{all_of('git_commit')} ({tree})"),
+        ("Versions", all_of("versions")),
+        ("Device", all_of("device")),
+        ("Threads for a run", all_of("threads")),
+        ("Runs at a time", all_of("concurrent_runs")),
+        ("Tracking store", facts.tracking_uri),
+        ("Parent run", facts.parent_run_id or MISSING),
+        *facts.provenance,
+    ]
+
+
+def _provenance(content: Content) -> Sequence[Block]:
+    return provenance_section(content.comparison.runs, content.tracked.sweep).blocks
+
+
+SECTIONS = (
+    Section(
+        "memory",
+        "Memory",
+        _memory_figures,
+        before=lambda content: _table(probe_tables.reach_table(content.comparison)),
+        after=_trends,
+    ),
+    Section(
+        "inside",
+        "Inside the networks",
+        lambda content: [
+            *inside.draw_inside(content.comparison),
+            *lesson.draw_lesson(content.comparison),
+        ],
+        before=lambda content: _table(probe_tables.fading_table(content.comparison)),
+    ),
+    Section(
+        "results",
+        "Accuracy",
+        lambda content: accuracy.draw_accuracy(content.comparison),
+        before=_results,
+        after=_pairs,
+    ),
+    Section("cost", "Cost", lambda content: accuracy.draw_cost(content.comparison), before=_costs),
+    Section(
+        "learning",
+        "Learning",
+        lambda content: accuracy.draw_curves(content.comparison, content.tracked.history),
+    ),
+    Section("published", "Published results", before=_published),
+    Section("runs", "Runs", before=_runs),
+    Section(
+        "method",
+        "How the numbers are made",
+        before=lambda content: [Block("text", sweep.describe_method(content.comparison))],
+    ),
+    Section("provenance", "Provenance", before=_provenance),
+)
