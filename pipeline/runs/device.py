@@ -35,9 +35,8 @@ class DeviceFacts:
 
     def __str__(self) -> str:
         share = f", {self.concurrent_runs} runs at a time" if self.concurrent_runs > 1 else ""
-        return f"{self.kind.upper()} ({self.name}), {self.threads} threads{share}".replace(
-            "1 threads", "1 thread"
-        )
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{self.kind.upper()} ({self.name}), {threads}{share}"
 
 
 def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from pipeline.config.schema import RunConfig
 from pipeline.data.cleaning import clean_text
@@ -62,12 +64,11 @@ def _decode(content: bytes, where: str) -> str:
 
 
 def choose_runs(config: RunConfig, question: Question) -> list[TrainedRun]:
-    """The runs asked for, in that order.
+    """The runs asked for, in that order; of a tuned architecture those of the value chosen for it.
 
     Raises:
       ConfigError: what is asked contradicts itself. TrackingError, Failure: there is no such run.
     """
-
     store = Store.of(config)
     if question.runs is not None:
         if question.architectures or question.seeds:
@@ -91,6 +92,7 @@ def choose_runs(config: RunConfig, question: Question) -> list[TrainedRun]:
             raise Failure(
                 f"no finished run of {name!r} is tracked under {store.name!r}; it has {', '.join(known)}"
             )
+        same = keep_chosen_value(same)
         by_seed = {str(run.config.seed): run for run in reversed(same)}  # the newest counts
         smallest = min(by_seed, key=int)
         for seed in [smallest] if question.seeds is None else _listed("seed", question.seeds):
@@ -99,6 +101,25 @@ def choose_runs(config: RunConfig, question: Question) -> list[TrainedRun]:
                 raise Failure(f"no finished run of {name} has seed {seed!r}; there is {there}")
             chosen.append(by_seed[seed])
     return chosen
+
+
+def keep_chosen_value(runs: list[TrainedRun]) -> list[TrainedRun]:
+    """Return those runs of one architecture that have the value chosen for it on validation.
+
+    As in the report of a tuned sweep it is the value with the best mean validation accuracy, after all
+    values at which more seeds finished, and of equals the smaller one. Runs that tune nothing stay.
+    """
+    by_value: dict[tuple[float, ...], list[TrainedRun]] = {}
+    for run in runs:
+        by_value.setdefault(tuple(run.config.tuned_values().values()), []).append(run)
+
+    def rank(value: tuple[float, ...]) -> tuple[int, float, tuple[float, ...]]:
+        same = by_value[value]
+        accuracies = [run.val_accuracy for run in same if run.val_accuracy is not None]
+        seeds = len({run.config.seed for run in same})
+        return -seeds, -fmean(accuracies) if accuracies else math.inf, value
+
+    return by_value[min(by_value, key=rank)]
 
 
 def _listed(key: str, value: str) -> list[str]:

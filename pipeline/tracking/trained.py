@@ -22,13 +22,16 @@ from pipeline.tracking.store import Store
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run. `tags`: what is known of it, such as `data_fingerprint`."""
+    """A finished run. `tags`: what is known of it, such as `data_fingerprint`; `val_accuracy`: of the
+    weights that were kept, None where it is not known.
+    """
 
     store: Store
     run_id: str
     name: str
     config: RunConfig
     tags: dict[str, str]
+    val_accuracy: float | None = None
 
     def tokenizer(self) -> Tokenizer:
         return Tokenizer.from_str(self._text("tokenizer.json"))
@@ -119,6 +122,5 @@ def _open(store: Store, run: Run) -> TrainedRun:
         raise TrackingError(
             f"the configuration of run {run.info.run_id} cannot be read: {reason}"
         ) from error
-    return TrainedRun(
-        store, run.info.run_id, run.info.run_name or run.info.run_id, config, dict(run.data.tags)
-    )
+    name, accuracy = run.info.run_name or run.info.run_id, run.data.metrics.get("best/val_accuracy")
+    return TrainedRun(store, run.info.run_id, name, config, dict(run.data.tags), accuracy)

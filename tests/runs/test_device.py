@@ -10,6 +10,8 @@ import sys
 import pytest
 from factories import ROOT
 
+from pipeline.runs.device import DeviceFacts
+
 FAULTS = """
 import resource
 import numpy as np
@@ -77,3 +79,10 @@ def test_onednn_multiplies_unless_it_is_turned_off_which_the_device_says(
     lines = [line for line in done.stdout.splitlines() if "exec,cpu,matmul" in line]
     assert bool(lines) == multiplied
     assert ("oneDNN off" in done.stdout.splitlines()[0]) != multiplied
+
+
+@pytest.mark.parametrize(
+    ("threads", "said"), [(1, "1 thread"), (2, "2 threads"), (11, "11 threads"), (21, "21 threads")]
+)
+def test_threads_are_counted_in_words(threads, said):
+    assert str(DeviceFacts("cpu", "name", threads, 1)) == f"CPU (name), {said}"
