@@ -271,6 +271,20 @@ def test_nothing_is_lost_when_writing_fails(
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
+def test_no_file_of_an_earlier_report_stays_and_every_file_of_a_person_does(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    report(make_tracked(("lstm", "gru"), 2, 100), folder)
+    assert (folder / "pairwise.csv").exists()
+    assert (folder / "figures" / "pairwise.svg").exists()
+    (folder / "mine.csv").write_text("kept")
+    report(make_tracked(("lstm",), 2, 100), folder)
+    assert not (folder / "figures" / "pairwise.svg").exists()
+    fresh = tmp_path / "fresh"
+    report(make_tracked(("lstm",), 2, 100), fresh)
+    names = {path.relative_to(folder) for path in folder.rglob("*")}
+    assert names - {Path("mine.csv")} == {path.relative_to(fresh) for path in fresh.rglob("*")}
+
+
 def _fail(*_: object) -> str:
     raise OSError(28, "No space left on device")
 

@@ -174,6 +174,7 @@ def interval_chart(
     joined: bool = False,
     rule: Mapping[str, Any] | None = None,
     size: int = 60,
+    outlined: bool = False,
 ) -> list[alt.Chart]:
     """A mark for each row of the frame, over its interval.
 
@@ -184,7 +185,8 @@ def interval_chart(
       value, low, high: columns.
       scale: of the values.
       joined: by a line, for each architecture one.
-      rule: how the interval is drawn; size: of the mark.
+      rule: how the interval is drawn; size: of the mark; outlined: whether the mark stands out from a
+        rule as thick as itself.
     """
     channel, encoding = ("x", alt.X) if "y" in place else ("y", alt.Y)
     base = alt.Chart(as_data(frame)).encode(
@@ -193,10 +195,13 @@ def interval_chart(
     along: dict[str, Any] = {channel: encoding(f"{value}:Q", scale=scale, axis=axis)}
     ends: dict[str, Any] = {channel: encoding(f"{low}:Q", scale=scale), f"{channel}2": f"{high}:Q"}
     line = base.mark_line(strokeWidth=2.5).encode(**along, strokeDash=style.dash)
+    outline: dict[str, Any] = {"stroke": look.PAPER} if outlined else {}
     return [
         *([line] if joined else []),
         base.mark_rule(**({"strokeWidth": 1.5} if rule is None else rule)).encode(**ends),
-        base.mark_point(filled=True, size=size, opacity=1).encode(**along, shape=style.shape),
+        base.mark_point(filled=True, size=size, opacity=1, **outline).encode(
+            **along, shape=style.shape
+        ),
     ]
 
 

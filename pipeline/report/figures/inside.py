@@ -153,6 +153,7 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
         scale=LOG,
         rule={"strokeWidth": 5, "strokeCap": "round"},
         size=110,
+        outlined=True,
     )
     return Figure(
         name="time_constants",
