@@ -229,7 +229,7 @@ def test_a_leader_with_a_single_seed_left_says_so() -> None:
         replace(tracked, runs=runs, predictions=kept), np.random.default_rng(0), replicates=50
     )
     assert answer.headline(comparison).startswith("lstm is right")
-    assert "the most of all, with a single seed." in answer.headline(comparison)
+    assert "the highest, with a single seed." in answer.headline(comparison)
     (_, own), (_, beside) = answer.describe_leagues([comparison, replace(comparison)])
     assert "diverged" not in own  # its page says so elsewhere
     assert "1 run diverged: lstm seed 0." in beside
@@ -424,7 +424,7 @@ def test_a_standing_reads_both_sides_of_a_pair() -> None:
     found = answer.find_standing(accuracy, pairs)
     assert found.leader == "b"
     assert (found.worse, found.tied, found.unclear) == (("a",), ("c",), ("d",))
-    assert found.most == "the most of all"
+    assert found.most == "the highest"
     # The same share of right answers, met on another way through the decimals.
     again = answer.find_standing(accuracy.assign(accuracy=[0.7, 0.9, 0.9 - 1e-16, 0.88]), pairs)
     assert again.most == "as much as any"

@@ -86,7 +86,7 @@ def find_standing(accuracy: pd.DataFrame, pairs: pd.DataFrame) -> Standing:
         worse=having("better"),
         tied=having("tied"),
         unclear=having("not enough runs"),
-        most="as much as any" if shared else "the most of all",
+        most="as much as any" if shared else "the highest",
     )
 
 
@@ -207,7 +207,7 @@ def _cheapest(comparison: Comparison) -> Reader | None:
         f"{shown_count(cost.parameters[name])} parameters and scores {shown_share(accuracy)}"
     )
     if name == found.leader:
-        because += ", the most of all."
+        because += f", {found.most}."
     else:
         leader = f"{shown_share(found.accuracy)} in {shown_seconds(seconds[found.leader])}"
         verb = "scores more"
