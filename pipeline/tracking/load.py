@@ -7,11 +7,12 @@ columns, and the history its own frame.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 from mlflow.entities import Run
 
 from pipeline.analysis.adding import AddingRuns
@@ -267,8 +268,8 @@ def _facts(
     plan: dict[str, Any] | None,
     finished: list[Run],
 ) -> SweepFacts:
-    edges = plan["length_edges"] if plan else [100, 200, 400, 800]
     newest = (sweeps or runs)[0]
+    edges = plan["length_edges"] if plan else _length_edges(store, (*finished, *runs))
     started = pd.Timestamp(newest.info.start_time, unit="ms", tz="UTC")
     shown = (*finished, newest)[0].data.tags
     url = None
@@ -283,6 +284,15 @@ def _facts(
         url,
         (("Platform", shown.get("platform", "unknown")),),
     )
+
+
+def _length_edges(store: Store, runs: Sequence[Run]) -> list[int]:
+    """Where a run's own configuration cuts lengths: of the first that has one, none without."""
+    for run in runs:
+        path = store.fetch(run, "config.yaml")
+        if path is not None:
+            return yaml.safe_load(path.read_text(encoding="utf-8"))["data"]["length_edges"]
+    return []
 
 
 def _load_plan(store: Store, sweep: Run) -> dict[str, Any] | None:

@@ -518,3 +518,9 @@ def test_any_label_makes_a_name_that_mlflow_takes(label: str) -> None:
     for name in names:
         _validate_metric_name(name)
     assert metric_name("val/accuracy") == "val/accuracy"
+
+
+def test_without_a_sweep_lengths_are_cut_as_the_runs_say(store, tmp_path):
+    with track_run(store, small_run(tmp_path, data__length_edges=[5, 9]), None):
+        pass
+    assert load_runs(store).sweep.length_edges == (5, 9)
