@@ -26,8 +26,9 @@ from pipeline.config import parameter_counts as sizes
 
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds `pipeline` and `conf`
 CONF = CODE / "conf"
+IN_CLONE = (CODE / "pyproject.toml").is_file()
 # Where the store, the reports and the caches go: the clone or, installed, where a program is started.
-ROOT = CODE if (CODE / "pyproject.toml").is_file() else Path.cwd()
+ROOT = CODE if IN_CLONE else Path.cwd()
 BASELINE = "nb_bigrams"  # the order-free baseline's name among the architectures
 
 

@@ -25,7 +25,7 @@ from mlflow.entities import Run
 
 from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.schema import CODE, AddingConfig, Cell, RunConfig
+from pipeline.config.schema import CODE, IN_CLONE, AddingConfig, Cell, RunConfig
 from pipeline.config.settings import values_of
 from pipeline.errors import TrackingError
 from pipeline.tracking.record import RunRecorder
@@ -214,6 +214,8 @@ def provenance() -> dict[str, str]:
     """Which code, and which versions of what it stands on; tag -> value."""
 
     def git(*arguments: str) -> str:
+        if not IN_CLONE:  # an environment may lie in a repository that is somebody else's
+            return "unknown"
         command = ["git", "-C", str(CODE), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else "unknown"

@@ -30,7 +30,7 @@ LONG = "train.epochs=300 train.patience=300".split()  # longer than Slurm takes 
 real_slurm = pytest.mark.skipif(
     "RUN_SLURM" not in os.environ,
     reason="starts a Slurm of its own: apt-get install slurm-wlm munge, then "
-    "RUN_SLURM=1 make test ARGS=tests/test_slurm.py",
+    "RUN_SLURM=1 make test ARGS=tests/sweeps/test_slurm.py",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pipeline.tracking import (
     track_run,
     track_sweep,
 )
+from pipeline.tracking import runs as tracking_runs
 from pipeline.tracking.load import find_sweep, load_runs
 from pipeline.tracking.record import metric_name
 
@@ -524,3 +526,16 @@ def test_without_a_sweep_lengths_are_cut_as_the_runs_say(store, tmp_path):
     with track_run(store, small_run(tmp_path, data__length_edges=[5, 9]), None):
         pass
     assert load_runs(store).sweep.length_edges == (5, 9)
+
+
+@pytest.mark.parametrize("in_clone", [True, False])
+def test_an_installed_copy_does_not_name_the_commit_of_the_repository_around_it(
+    tmp_path, monkeypatch, in_clone
+):
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True)
+    monkeypatch.setattr(tracking_runs, "CODE", tmp_path)
+    monkeypatch.setattr(tracking_runs, "IN_CLONE", in_clone)
+    told = tracking_runs.provenance.__wrapped__()
+    assert (told["git_commit"] == "unknown") == (not in_clone)
