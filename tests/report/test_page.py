@@ -428,3 +428,17 @@ def test_a_standing_reads_both_sides_of_a_pair() -> None:
     # The same share of right answers, met on another way through the decimals.
     again = answer.find_standing(accuracy.assign(accuracy=[0.7, 0.9, 0.9 - 1e-16, 0.88]), pairs)
     assert again.most == "as much as any"
+
+
+def test_networks_that_are_equal_are_not_called_highest_and_lowest() -> None:
+    tracked = make_tracked(("lstm", "gru"), 1, 200)
+    right = tracked.predictions.groupby("review_id").correct.transform("first")
+    answered = tracked.predictions.groupby("review_id").predicted.transform("first")
+    equal = tracked.predictions.assign(correct=right, predicted=answered)
+    comparison = compare(
+        replace(tracked, predictions=equal), np.random.default_rng(0), replicates=50
+    )
+    short, long, *_ = answer.readers(comparison)
+    for reader in (short, long):
+        assert reader.take == "no difference"
+        assert reader.because.startswith("All score ")

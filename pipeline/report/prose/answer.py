@@ -174,7 +174,15 @@ def _reader_of_group(
     if _several_seeds(comparison):
         return Reader(asks, _take(found, comparison), f"{leads}. {_against(found, comparison)}")
     least = next(rows_of(group.sort_values("accuracy")))
-    because = f"{leads}; {least.architecture} scores {shown_share(least.accuracy)}, the least."
+    if np.isclose(least.accuracy, found.accuracy, rtol=1e-9):
+        if len(group) == 1:
+            return Reader(
+                asks, found.leader, f"{found.leader} scores {shown_share(found.accuracy)}."
+            )
+        return Reader(
+            asks, "no difference", f"All score {shown_share(found.accuracy)}, with one seed."
+        )
+    because = f"{leads}; {least.architecture} scores {shown_share(least.accuracy)}, the lowest."
     return Reader(asks, f"{found.leader}, as far as one seed goes", because)
 
 
