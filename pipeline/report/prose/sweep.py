@@ -194,5 +194,5 @@ def cautions(comparison: Comparison) -> list[str]:
             "another: an interval marked * counts the chance of the reviews only."
         )
     if len(comparison.cost) and not comparison.cost.alone.all():
-        said.append("Times marked * were taken while other work ran, or it is not known.")
+        said.append("Times marked * were taken while other work ran, or may have been.")
     return said
