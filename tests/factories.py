@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.cells import cells
 from pipeline.config.schema import (
     ArchitectureConfig,
-    Cell,
     ClausesConfig,
     DeviceConfig,
     ProbeConfig,
@@ -17,6 +17,7 @@ from pipeline.config.schema import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+CELLS = [cell.name for cell in cells()]
 
 
 # The same as overrides of the command line.
@@ -31,7 +32,7 @@ def small_run(folder: Path, **changes: object) -> RunConfig:
     config = RunConfig(
         data=ClausesConfig(train_size=200, validation_size=100, test_size=120, max_distance=10),
         tokenizer=TokenizerConfig(),
-        architecture=ArchitectureConfig(name="lstm", cell=Cell.lstm, units=8, embedding_dim=8),
+        architecture=ArchitectureConfig(name="lstm", cell="lstm", units=8, embedding_dim=8),
         train=TrainConfig(epochs=2),
         probe=ProbeConfig(kinds=[]),
         device=DeviceConfig(threads=1),

@@ -53,8 +53,9 @@ from pipeline.benchmark.variants import (
     work,
 )
 from pipeline.benchmark.workload import prepare_texts
+from pipeline.cells import cells
 from pipeline.config.compose import available_cores, load_architectures
-from pipeline.config.schema import ArchitectureConfig, Cell
+from pipeline.config.schema import ArchitectureConfig
 from pipeline.errors import Failure
 
 TOLERANCE = 1e-4  # between the logits of variants with equal weights
@@ -109,8 +110,10 @@ def plan(
     yield VARIANTS, list_variants(bi_lstm), Turn(seconds=seconds), rounds
     named = architectures.items()
     yield ARCHITECTURES, [Variant(name, "project", a) for name, a in named], shorter, rounds
-    cells = {cell: next(a for a in architectures.values() if a.cell == cell) for cell in Cell}
-    products = [Variant(cell.name, "product", a) for cell, a in cells.items()]
+    first = {a.cell: a for a in reversed(architectures.values())}  # of each cell
+    products = [
+        Variant(one.name, "product", first[one.name]) for one in cells() if one.name in first
+    ]
     yield LIMITS, products, Turn(seconds=seconds / 3), rounds
     again = Variant("", "project", bi_lstm, checked=False)
     sizes = [dataclasses.replace(again, name=f"{size:,}", reviews=size) for size in REVIEWS]
@@ -224,7 +227,7 @@ def measure(variants: Sequence[Variant], prepared: Path, turn: Turn, rounds: int
         several = [entry for entry in started if entry[0].processes > 1]
         turns = [(one, apart, workers[:1]) for one, apart, workers in started] + several
         for number, (one, apart, workers) in itertools.product(range(1, rounds + 1), turns):
-            known = (one.name, one.architecture.cell.name, flops_per_token(one.architecture))
+            known = (one.name, one.architecture.cell, flops_per_token(one.architecture))
             rows.append((*known, apart, len(workers), one.threads, number, run_turn(workers, turn)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

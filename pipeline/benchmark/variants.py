@@ -23,7 +23,8 @@ import numpy as np
 
 from pipeline.benchmark.timing import Turns
 from pipeline.benchmark.workload import MOST_REVIEWS, Workload, as_split, load_workload
-from pipeline.config.schema import ArchitectureConfig, Cell, Device, DeviceConfig, TrainConfig
+from pipeline.cells import find_cell
+from pipeline.config.schema import ArchitectureConfig, Device, DeviceConfig, TrainConfig
 from pipeline.data.reviews import Head
 from pipeline.tokens.batches import shuffled_batches
 from pipeline.tokens.encoding import EncodedSplit, EncodedSplits
@@ -34,7 +35,6 @@ _THREADS = "TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS OMP_NUM_THREADS OPENBL
 ENVIRONMENT: dict[str, str] = dict.fromkeys(_THREADS.split(), "1")
 ENVIRONMENT |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 ENVIRONMENT["CUDA_VISIBLE_DEVICES"] = ""
-GATES = {Cell.simple_rnn: 1, Cell.gru: 3, Cell.lstm: 4}
 _PRODUCTS = 300  # between two looks at the clock, some 20 ms
 
 
@@ -107,13 +107,12 @@ def draw_weights(shapes: Iterable[tuple[int, ...]]) -> list[np.ndarray]:
 
 def _build_project(variant: Variant, load: Workload) -> Built:
     """The project's own path: `pipeline.training.loop.train` over the fused execution."""
-    from pipeline.models.architectures import build_model
-    from pipeline.models.fused import fuse
+    from pipeline.models.architectures import build_model, forward_for
     from pipeline.training.classify import Classification
     from pipeline.training.loop import train
 
     model = build_model(variant.architecture, load.vocab_size, HEADS, seed=0)
-    forward = fuse(model, variant.architecture)
+    forward = forward_for(model, variant.architecture, "cpu")
     checked = variant.checked
     logits, plain = _keras_logits(model, forward, load) if checked else (None, None)
     config = TrainConfig(epochs=10**9, patience=10**9, batch_size=load.batch_size)
@@ -287,7 +286,7 @@ def _build_product(variant: Variant, load: Workload) -> Built:
     and the gradients of the state and of the weights. Its "tokens" are floating point operations.
     """
     units = variant.architecture.units
-    width = GATES[variant.architecture.cell] * units
+    width = len(find_cell(variant.architecture.cell).gates) * units
     state, weights, gradient = draw_weights(
         [(load.batch_size, units), (units, width), (load.batch_size, width)]
     )
@@ -318,7 +317,7 @@ def flops_per_token(config: ArchitectureConfig) -> int:
     """
     directions = 2 if config.bidirectional else 1
     inputs = [config.embedding_dim] + [directions * config.units] * (config.num_layers - 1)
-    gates = GATES[config.cell]
+    gates = len(find_cell(config.cell).gates)
     return sum(
         directions * 6 * gates * config.units * (features + config.units) for features in inputs
     )

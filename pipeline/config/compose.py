@@ -20,6 +20,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from pipeline.cells import cells
 from pipeline.config import parameter_counts as sizes
 from pipeline.config.schema import (
     BASELINE,
@@ -28,7 +29,6 @@ from pipeline.config.schema import (
     SECTIONS,
     AddingConfig,
     ArchitectureConfig,
-    Cell,
     Device,
     ForgetBias,
     RunConfig,
@@ -101,11 +101,13 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
 def _resolve_architecture(config: RunConfig) -> None:
     """What follows from other settings, so that it stands with the run: units, and steps to remember."""
     architecture = config.architecture
-    if architecture.forget_bias != ForgetBias.unit and architecture.cell != Cell.lstm:
-        raise ConfigError(
-            f"architecture.forget_bias is {architecture.forget_bias.name}, but only an lstm has a "
-            f"forget gate: with architecture.cell {architecture.cell.name} it may hold unit"
-        )
+    if architecture.forget_bias != ForgetBias.unit:
+        able = [cell.name for cell in cells() if cell.has_forget_bias]
+        if architecture.cell not in able:
+            raise ConfigError(
+                f"architecture.forget_bias is {architecture.forget_bias.name}, which is for "
+                f"{' or '.join(able)}; with architecture.cell {architecture.cell} it may hold unit"
+            )
     if architecture.forget_bias == ForgetBias.chrono and architecture.chrono_steps is None:
         read = config.tokenizer.max_length
         read = config.data.length if isinstance(config.data, AddingConfig) else read

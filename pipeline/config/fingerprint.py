@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.cells import SHOWN, Cell
 from pipeline.config.compose import as_plain, as_used
 from pipeline.config.schema import AddingConfig, ProbeConfig, RunConfig
 
@@ -55,29 +56,37 @@ def fingerprint(config: RunConfig) -> str:
             data.pop(name, None)
         elif "by_content" in entry.metadata and data[name]:
             data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
+    if config.baseline:
+        return code_fingerprint([determining, data], _BASELINE)
     stages = _ADDING if isinstance(config.data, AddingConfig) else _NETWORK
-    return code_fingerprint([determining, data], _BASELINE if config.baseline else stages)
+    return code_fingerprint([determining, data], stages, cell=config.architecture.cell)
 
 
-def probe_fingerprint(config: ProbeConfig) -> str:
+def probe_fingerprint(config: ProbeConfig, run: RunConfig) -> str:
     """Return what determines the tables of the probes of a trained run: their settings and code."""
-    return code_fingerprint(as_plain(config), _PROBES)
+    cell = None if run.baseline else run.architecture.cell
+    return code_fingerprint(as_plain(config), _PROBES, cell=cell)
 
 
-def code_fingerprint(settings: Any, modules: Sequence[str], *, follow_imports: bool = True) -> str:
+def code_fingerprint(
+    settings: Any, modules: Sequence[str], *, follow_imports: bool = True, cell: str | None = None
+) -> str:
     """Return the fingerprint of settings and of the code that works on them.
 
     Parameters:
       settings: JSON values.
       modules: dotted names in this package. A package stands for its `__init__`.
       follow_imports: whether what they import, directly or not, belongs to them.
+      cell: the recurrent cell that they use; no other counts.
 
     Raises:
       ValueError: there is no such module.
     """
-    read = _with_imports(tuple(modules)) if follow_imports else sorted(modules)
+    read = [*(_with_imports(tuple(modules)) if follow_imports else modules)]
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps(settings, sort_keys=True).encode())
+    if cell is not None:
+        read.append(f"pipeline.cells.{cell}")
     for code in sorted(source_digest(_file_of(name).read_text("utf-8")) for name in read):
         digest.update(code)
     return digest.hexdigest()
@@ -91,11 +100,16 @@ def source_digest(source: str) -> bytes:
 
 
 class _Computed(ast.NodeTransformer):
-    """Leaves out docstrings and, of what is imported from this package, the place."""
+    """Leaves out docstrings, how a cell is shown and, of what is imported from here, the place."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return ast.Pass() if is_text else self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and node.func.id == Cell.__name__:
+            node.keywords = [one for one in node.keywords if one.arg not in SHOWN]
+        return self.generic_visit(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
         if (node.module or "").split(".")[0] == "pipeline":
@@ -104,7 +118,7 @@ class _Computed(ast.NodeTransformer):
 
 
 @cache
-def _with_imports(modules: tuple[str, ...]) -> list[str]:
+def _with_imports(modules: tuple[str, ...]) -> tuple[str, ...]:
     """Return the modules and all of this package that they import, directly or not."""
     found: set[str] = set()
     left = list(modules)
@@ -113,7 +127,7 @@ def _with_imports(modules: tuple[str, ...]) -> list[str]:
         if name not in found and not name.startswith(_WITHOUT_NUMBERS):
             found.add(name)
             left.extend(_imported_by(name))
-    return sorted(found)
+    return tuple(found)
 
 
 def _imported_by(name: str) -> Iterator[str]:

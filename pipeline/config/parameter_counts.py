@@ -1,7 +1,7 @@
 """How many weights recurrent layers hold, and which units hold a given number of them.
 
-Plain arithmetic on what Keras's layers are made of, so that a configuration can be solved, and
-refused, before TensorFlow is imported.
+Plain arithmetic on what the layers are made of, so that a configuration can be solved, and refused,
+before TensorFlow is imported.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from pipeline.cells import find_cell
+
 # How far, as a share, the weights of solved units may be from those asked for.
 TOLERANCE = 0.02
-
-# Gates, and biases of each gate: Keras's GRU has a second one (reset_after), as cuDNN needs it.
-_GATES = {"simple_rnn": (1, 1), "lstm": (4, 1), "gru": (3, 2)}
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,14 @@ class RecurrentLayers:
     bidirectional: bool
 
     def count_weights(self, units: int) -> int:
-        """Trainable weights of all layers and directions; an inner layer feeds both of its own on."""
-        gates, biases = _GATES[self.cell]
+        """Return the trainable weights of all layers; both directions feed the next layer."""
+        cell = find_cell(self.cell)
         directions = 2 if self.bidirectional else 1
         widths = [self.features] + [directions * units] * (self.num_layers - 1)
-        return sum(directions * gates * units * (width + units + biases) for width in widths)
+        return sum(directions * cell.count_weights(width, units) for width in widths)
 
     def solve_units(self, weights: int) -> int:
-        """The units whose weights come closest; of two as close, the fewer."""
+        """Return the units whose weights come closest; of two as close, the fewer."""
         units = range(1, weights + 1)  # a unit has more than one weight
         above = bisect_left(units, weights, key=self.count_weights)
         around = units[max(above - 1, 0) : above + 1]

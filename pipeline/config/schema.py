@@ -22,6 +22,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from pipeline import cells
 from pipeline.config import parameter_counts as sizes
 
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds `pipeline` and `conf`
@@ -30,12 +31,6 @@ IN_CLONE = (CODE / "pyproject.toml").is_file()
 # Where the store, the reports and the caches go: the clone or, installed, where a program is started.
 ROOT = CODE if IN_CLONE else Path.cwd()
 BASELINE = "nb_bigrams"  # the order-free baseline's name among the architectures
-
-
-class Cell(Enum):
-    simple_rnn = "simple_rnn"
-    lstm = "lstm"
-    gru = "gru"
 
 
 class Readout(Enum):
@@ -273,7 +268,9 @@ class ArchitectureConfig:
     """
 
     name: str = MISSING
-    cell: Cell = MISSING
+    cell: str = _field(
+        NO_DEFAULT, cells.is_cell, f"one of {', '.join(one.name for one in cells.cells())}"
+    )
     units: int = _count(64)
     recurrent_parameters: int | None = _field(
         None,
@@ -295,7 +292,7 @@ class ArchitectureConfig:
     def recurrent_layers(self) -> sizes.RecurrentLayers:
         """What the recurrent layers are, but for their units."""
         return sizes.RecurrentLayers(
-            self.cell.name, self.embedding_dim, self.num_layers, self.bidirectional
+            self.cell, self.embedding_dim, self.num_layers, self.bidirectional
         )
 
 

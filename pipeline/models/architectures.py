@@ -11,20 +11,17 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from pipeline.config.schema import ArchitectureConfig, Cell, ForgetBias, Readout
+from pipeline.cells import find_cell
+from pipeline.config.schema import ArchitectureConfig, ForgetBias, Readout
 from pipeline.data.reviews import Head
-
-_LAYERS: dict[Cell, Any] = {
-    Cell.simple_rnn: keras.layers.SimpleRNN,
-    Cell.lstm: keras.layers.LSTM,
-    Cell.gru: keras.layers.GRU,
-}
+from pipeline.models.fused import fuse
 
 
 @keras.saving.register_keras_serializable("rnn_vs_lstm")
@@ -101,35 +98,47 @@ def _read(config: ArchitectureConfig, features: Any) -> Any:
 
 
 def _begin(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.Model:
-    if config.forget_bias == ForgetBias.chrono:
-        _remember(model, config, np.random.default_rng(seed))
+    if config.forget_bias != ForgetBias.unit:
+        _set_forget_bias(model, config, np.random.default_rng(seed))
     return model
+
+
+@cache
+def layer_class(cell: str) -> Any:
+    """Return the class of a cell's Keras layer.
+
+    One that is not Keras's own is made, and made known to Keras, by the first call, so that a saved
+    model opens only after it.
+    """
+    return find_cell(cell).layer(keras)
 
 
 def _recurrent(config: ArchitectureConfig, number: int, *, sequences: bool) -> keras.layers.Layer:
     name = f"recurrent_{number}"
-    options: dict[str, Any] = {"return_sequences": sequences, "name": name}
-    if config.cell == Cell.lstm:
-        options["unit_forget_bias"] = config.forget_bias == ForgetBias.unit
-    layer = _LAYERS[config.cell](config.units, **options)
+    layer = layer_class(config.cell)(config.units, return_sequences=sequences, name=name)
     return keras.layers.Bidirectional(layer, name=name) if config.bidirectional else layer
 
 
-def _remember(model: Any, config: ArchitectureConfig, rng: np.random.Generator) -> None:
-    """Biases of the gates by which each unit begins with a memory of its own length.
+def _set_forget_bias(model: Any, config: ArchitectureConfig, rng: np.random.Generator) -> None:
+    """Begin with other biases than Keras's, whose forget gate begins at 1.
 
-    The chrono initialisation of Tallec & Ollivier (2018, "Can recurrent neural networks warp time?",
-    ICLR): the forget gate at log(U(1, T - 1)), T being `chrono_steps`, the input gate at its negative.
-    Written into the biases: a file that names an initializer of ours would not open without this code.
+    chrono is the initialisation of Tallec & Ollivier (2018, "Can recurrent neural networks warp time?",
+    ICLR), by which each unit begins with a memory of its own length: the forget gate at
+    log(U(1, T - 1)), T being `chrono_steps`, the input gate at its negative. Written into the biases:
+    a file that names an initializer of ours would not open without this code.
     """
-    assert config.chrono_steps is not None
+    cell = find_cell(config.cell)
+    assert cell.has_forget_bias
     for number in range(1, config.num_layers + 1):
         layer = model.get_layer(f"recurrent_{number}")
         both = isinstance(layer, keras.layers.Bidirectional)
         for direction in (layer.forward_layer, layer.backward_layer) if both else (layer,):
-            forget = np.log(rng.uniform(1, config.chrono_steps - 1, config.units))
-            candidate_and_output = np.zeros(2 * config.units)
-            direction.cell.bias.assign(np.concatenate([-forget, forget, candidate_and_output]))
+            biases = np.zeros((cell.biases, len(cell.gates), config.units))
+            if config.forget_bias == ForgetBias.chrono:
+                assert config.chrono_steps is not None
+                forget = np.log(rng.uniform(1, config.chrono_steps - 1, config.units))
+                biases[0, cell.keep_gate], biases[0, cell.input_gate] = forget, -forget
+            direction.cell.bias.assign(biases.reshape(direction.cell.bias.shape))
 
 
 def _read_out(config: ArchitectureConfig, features: Any) -> Any:
@@ -144,8 +153,19 @@ def _dropout(config: ArchitectureConfig, features: Any, name: str) -> Any:
     return keras.layers.Dropout(config.dropout, name=name)(features) if config.dropout else features
 
 
+def forward_for(
+    model: keras.Model, config: ArchitectureConfig, device_kind: str
+) -> Callable[..., list[Any]]:
+    """Return (token_ids, training) -> logits for each head, as they are computed fastest on a device.
+
+    On a CPU the project's own kernels are several times faster than the layers; a GPU has cuDNN's.
+    """
+    fused = device_kind == "cpu" and find_cell(config.cell).step is not None
+    return fuse(model, config) if fused else forward_of(model)
+
+
 def forward_of(model: keras.Model) -> Callable[..., list[Any]]:
-    """(token_ids, training) -> logits for each head, computed by the layers of the model."""
+    """Return (token_ids, training) -> logits for each head, computed by the layers of the model."""
 
     def forward(token_ids: Any, training: bool = False) -> list[Any]:
         logits = model(token_ids, training=training)

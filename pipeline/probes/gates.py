@@ -14,9 +14,10 @@ import pandas as pd
 
 from pipeline.analysis.curves import resample_curves
 from pipeline.analysis.fading import describe_constants
+from pipeline.cells import find_cell
 from pipeline.config.schema import ProbeConfig
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
-from pipeline.probes.trace import DIRECTIONS, KEEP_GATES, LayerTrace, label, trace_tests
+from pipeline.probes.trace import DIRECTIONS, LayerTrace, label, trace_tests
 
 _SMALLEST = 1e-300  # a gate that is shut has no logarithm
 
@@ -45,7 +46,8 @@ def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
     Raises:
       Skipped: the cell has no gate, or there are too few texts.
     """
-    if subject.network and subject.network.architecture.cell not in KEEP_GATES:
+    network = subject.network
+    if network and find_cell(network.architecture.cell).keep_gate is None:
         raise Skipped("its cell has no gate")
     parts = []
     for review_ids, trace in trace_tests(subject, config):

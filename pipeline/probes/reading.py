@@ -13,15 +13,15 @@ from scipy.special import expit, logsumexp
 from tokenizers import Tokenizer
 
 from pipeline.analysis.explanation import GateReading, HeadReading, NetworkReading
-from pipeline.config.schema import Cell, Keep, RunConfig, TokenizerConfig
+from pipeline.cells import find_cell
+from pipeline.config.schema import Keep, RunConfig, TokenizerConfig
 from pipeline.data.reviews import Head
 from pipeline.probes.frame import Network
-from pipeline.probes.trace import DIRECTIONS, trace, turn
+from pipeline.probes.trace import DIRECTIONS, can_trace, trace, turn
 from pipeline.tokens.batches import ordered_batches
 from pipeline.tokens.encoding import UNKNOWN, EncodedSplit, cut_split
 
 _BATCH_SIZE = 64
-_GATES = {Cell.lstm: "forget gate", Cell.gru: "update gate"}
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,12 @@ def follow_head(head: Head, logits: np.ndarray, places: np.ndarray, count: int) 
 def read_gates(
     network: Network, token_ids: np.ndarray, places: np.ndarray, count: int
 ) -> tuple[GateReading, ...]:
-    """The gates of every layer and direction at each of `count` words; none of an ungated cell.
+    """Return the gates of every layer and direction at each of `count` words; none of an ungated cell.
 
     places: <int>[tokens], the word that each token is of.
     """
-    name = _GATES.get(network.architecture.cell)
-    if name is None:
+    name = find_cell(network.architecture.cell).keep_gate_name
+    if name is None or not can_trace(network.architecture):
         return ()
     layers = trace(network.model, network.architecture, token_ids[None]).layers
     tokens = np.bincount(places, minlength=count)

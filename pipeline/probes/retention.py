@@ -35,7 +35,6 @@ from pipeline.probes.frame import ProbeResult, Subject
 from pipeline.probes.gates import log_kept
 from pipeline.probes.trace import (
     DIRECTIONS,
-    KEEP_GATES,
     LayerTrace,
     Trace,
     label,
@@ -102,7 +101,7 @@ def fading(
         add("logit", head.name, 0, by_distance[distances])
     for number, layer in enumerate(trace.layers, start=1):
         add("state", "", number, state_retention(layer, distances, rng))
-        if layer.kind in KEEP_GATES:
+        if layer.cell.keep_gate is not None:
             add("gate", "", number, np.exp(log_kept(layer)[distances]))
     return curves
 
@@ -126,7 +125,7 @@ def state_retention(
     *others, carried = layer.zero_gradients()
     vectors = rng.standard_normal(carried.shape)
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
-    steps = len(layer.seen) - 1 - distances
+    steps = layer.length - 1 - distances
     walked = layer.walk_back((*others, tf.constant(vectors)))
     by_step = {
         step: np.linalg.norm(layer.carried(step, gradients), axis=-1)

@@ -1,4 +1,4 @@
-"""A model reads a batch and all that its cells see is kept: states, gates, and with them the way back.
+"""A model reads a batch, and states and gates are kept, so that any signal can be traced back.
 
 The model is executed from its own weights in double precision: what is left of a signal after hundreds
 of steps may be smaller than any single float. Rows are of one length, so that nothing is padded. Step
@@ -18,33 +18,35 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config.schema import ArchitectureConfig, Cell, ProbeConfig, Readout
+from pipeline.cells import Cell, Tensors, find_cell
+from pipeline.config.schema import ArchitectureConfig, ProbeConfig, Readout
 from pipeline.data.reviews import Reviews
-from pipeline.models.fused.cells import CELLS, Tensors
+from pipeline.models.fused.steps import Steps, steps_of
 from pipeline.probes.frame import FEWEST_REVIEWS, Skipped, Subject, count_words, draw_stratified
 from pipeline.tokens.encoding import encode_texts
 
 DIRECTIONS = ("forward", "backward")
-
-# How much of its state a unit keeps: the forget gate of an LSTM, the update gate of a GRU (in Keras it
-# weighs the old state). Where it stands in what the cell's gradient wants to see.
-KEEP_GATES = {Cell.lstm: 1, Cell.gru: 0}
 
 
 @dataclass(frozen=True)
 class LayerTrace:
     """A recurrent layer while it read a batch, both directions at once.
 
-    kernel: <float64>[D, F, G * U]; recurrent: <float64>[D, U, G * U]; seen: for each step what the
-    cell's gradient wants to see; states: before each step, and after the last. Tensors of a step are
-    <float64>[D, B, U].
+    kernel: <float64>[D, F, G * U]; recurrent: <float64>[D, U, G * U], None of a cell without; kept: for
+    each step what its gradient wants to see; states: before each step, and after the last. Tensors of a
+    step are <float64>[D, B, U].
     """
 
-    kind: Cell
+    cell: Cell
+    steps: Steps
     kernel: Any
-    recurrent: Any
-    seen: list[Tensors]
+    recurrent: Any | None
+    kept: list[Tensors]
     states: list[Tensors]
+
+    @property
+    def length(self) -> int:
+        return len(self.kept)
 
     @property
     def outputs(self) -> np.ndarray:
@@ -53,19 +55,19 @@ class LayerTrace:
 
     @property
     def keep_gates(self) -> np.ndarray:
-        """<float64>[T, D, B, U]; only for the cells of `KEEP_GATES`."""
-        return np.stack([seen[KEEP_GATES[self.kind]].numpy() for seen in self.seen])
+        """<float64>[T, D, B, U]; only of a cell that has one."""
+        assert self.cell.keep_gate is not None
+        seen = map(self._seen, range(self.length))
+        return np.stack([values[self.cell.keep_gate].numpy() for values in seen])
+
+    def _seen(self, step: int) -> Tensors:
+        return self.steps.seen(self.kept[step], self.states[step])
 
     def carried(self, step: int, gradients: Tensors) -> Any:
-        """The gradient of the state that is carried on, given those of all states after a step.
-
-        It is h; in an LSTM c, which h is read out of at each step, so that a change of c changes h.
-        """
-        if self.kind != Cell.lstm:
+        """Return the gradient of the state that lasts, given those of all states after a step."""
+        if self.cell.carried is None:
             return gradients[0]
-        *_, o, c = self.seen[step]
-        dh, dc = gradients
-        return dc + dh * o * (1 - tf.tanh(c) ** 2)
+        return self.cell.carried(tf, self._seen(step), gradients)
 
     def walk_back(
         self, last: Tensors, upstream: np.ndarray | None = None
@@ -79,14 +81,18 @@ class LayerTrace:
         Yields: the step, the gradients of the states after it, and that of its projected input,
         <float64>[D, B, G * U].
         """
-        cell, gradients = CELLS[self.kind], last
-        for step in reversed(range(len(self.seen))):
+        gradients = last
+        for step in reversed(range(self.length)):
             if upstream is not None:
                 gradients = (gradients[0] + upstream[step], *gradients[1:])
-            dx, dm, (direct, *others) = cell.gradient(self.seen[step], self.states[step], gradients)
+            dx, dm, (direct, *others) = self.steps.gradient(
+                self.kept[step], self.states[step], gradients
+            )
             yield step, gradients, dx
-            dh = tf.matmul(dm, self.recurrent, transpose_b=True)
-            gradients = (dh if direct is None else dh + direct, *others)
+            if self.recurrent is not None:
+                dh = tf.matmul(dm, self.recurrent, transpose_b=True)
+                direct = dh if direct is None else dh + direct
+            gradients = (direct, *others)
 
     def input_gradients(self, last: Tensors, upstream: np.ndarray | None) -> np.ndarray:
         """The gradient of the layer's input by step, each direction its own, <float64>[T, D, B, F]."""
@@ -113,7 +119,7 @@ class Trace:
 
     @property
     def length(self) -> int:
-        return len(self.layers[0].seen)
+        return self.layers[0].length
 
     def embedding_gradients(self, pull: np.ndarray) -> np.ndarray:
         """The gradient of `sum(pull * features)` with respect to the embedding at each position.
@@ -153,6 +159,11 @@ class Trace:
         return zero, np.repeat(split[None] / self.length, self.length, axis=0)
 
 
+def can_trace(config: ArchitectureConfig) -> bool:
+    """Whether a network's cell brings the step by which it can be looked into."""
+    return find_cell(config.cell).step is not None
+
+
 def trace(model: keras.Model, config: ArchitectureConfig, token_ids: np.ndarray) -> Trace:
     """Reads a batch <int32>[B, T], T > 0, in which nothing is padding."""
     table = model.get_layer("embedding").embeddings.numpy()
@@ -165,7 +176,7 @@ def trace_embedded(model: keras.Model, config: ArchitectureConfig, features: np.
     layers: list[LayerTrace] = []
     for number in range(1, config.num_layers + 1):
         inputs = turn(np.repeat(features[:, None], directions, axis=1))
-        layers.append(_read(config.cell, model.get_layer(f"recurrent_{number}"), inputs))
+        layers.append(_read(find_cell(config.cell), model.get_layer(f"recurrent_{number}"), inputs))
         features = _side_by_side(turn(layers[-1].outputs))
     read_out = {
         Readout.last: _side_by_side(layers[-1].outputs)[-1],
@@ -180,27 +191,30 @@ def trace_embedded(model: keras.Model, config: ArchitectureConfig, features: np.
     return Trace(tuple(layers), config.readout, read_out, weights, logits)
 
 
-def _read(kind: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
-    """Runs a recurrent layer over inputs by step, <float64>[T, D, B, F], from a zero state."""
-    cell = CELLS[kind]
+def _read(cell: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
+    """Run a recurrent layer over inputs by step, <float64>[T, D, B, F], from a zero state."""
+    steps = steps_of(cell)
     both = isinstance(layer, keras.layers.Bidirectional)
     readers = (layer.forward_layer, layer.backward_layer) if both else (layer,)
-    kernel, recurrent, bias = (
-        tf.constant(np.stack([getattr(one.cell, name).numpy() for one in readers]), tf.float64)
-        for name in ("kernel", "recurrent_kernel", "bias")
-    )
-    directions, units, width = recurrent.shape
+
+    def weights(name: str) -> Any:
+        return tf.constant(np.stack([getattr(r.cell, name).numpy() for r in readers]), tf.float64)
+
+    kernel, bias = weights("kernel"), weights("bias")
+    recurrent = weights("recurrent_kernel") if cell.recurrent else None
+    directions, width = len(readers), kernel.shape[-1]
     first, *second = tf.unstack(tf.reshape(bias, [directions, -1, 1, width]), axis=1)
+    units = width // len(cell.gates)
     states = (tf.zeros([directions, inputs.shape[2], units], tf.float64),) * cell.states
-    seen, all_states = [], [states]
+    all_kept, all_states = [], [states]
     for x in tf.unstack(tf.matmul(inputs, kernel) + first):
-        m = tf.matmul(states[0], recurrent)
+        m = None if recurrent is None else tf.matmul(states[0], recurrent)
         for more in second:  # a GRU has a bias there too
             m += more
-        states, kept = cell.step(x, m, states)
-        seen.append(kept)
+        states, kept = steps.forward(x, m, states)
+        all_kept.append(kept)
         all_states.append(states)
-    return LayerTrace(kind, kernel, recurrent, seen, all_states)
+    return LayerTrace(cell, steps, kernel, recurrent, all_kept, all_states)
 
 
 def turn(values: np.ndarray) -> np.ndarray:
@@ -230,10 +244,12 @@ def trace_tests(subject: Subject, config: ProbeConfig) -> Iterator[tuple[np.ndar
     many words as so many texts have.
 
     Raises:
-      Skipped: there is no network, or there are too few texts or words.
+      Skipped: there is no network, its cell brings no step, or there are too few texts or words.
     """
     if subject.network is None:
         raise Skipped("it has no inside")
+    if not can_trace(subject.network.architecture):
+        raise Skipped("its cell cannot be looked into")
     reviews, length = _draw(subject.reviews.test, config)
     token_ids, offsets = encode_texts(subject.tokenizer, reviews.texts)
     rows = np.stack([token_ids[end - length : end] for end in offsets[1:]])

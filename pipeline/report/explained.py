@@ -20,6 +20,7 @@ from pipeline.analysis.explanation import (
     describe_answer,
     describe_change,
 )
+from pipeline.cells import keep_gates_in_words
 from pipeline.errors import ReportError
 from pipeline.report.look import Look, assign_looks
 from pipeline.report.page import make_environment
@@ -39,8 +40,8 @@ METHOD = (
     "bidirectional network also backwards from there). A word's change is that of the log-odds of the "
     "class followed, from the text before it to the text with it; the first word's, from what the "
     "network says of nothing at all. A gate is the share of its state that a layer keeps at a word "
-    "while the whole text is read, averaged over its units: the forget gate of an LSTM, the update gate "
-    "of a GRU; a SimpleRNN has none. An arrow is the direction of reading. A change says what moved "
+    f"while the whole text is read, averaged over its units: {keep_gates_in_words()}; other cells have "
+    "none. An arrow is the direction of reading. A change says what moved "
     "this network on this text, in this order; it is no measure of what a word means."
 )
 
@@ -116,7 +117,7 @@ def looks_of(networks: tuple[NetworkReading, ...]) -> list[Look]:
         [
             {
                 "architecture": one.architecture.name,
-                "cell": one.architecture.cell.name,
+                "cell": one.architecture.cell,
                 "bidirectional": one.architecture.bidirectional,
                 "num_layers": one.architecture.num_layers,
             }

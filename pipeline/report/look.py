@@ -1,7 +1,7 @@
 """How an architecture looks: one colour everywhere, its cell as a mark, its direction as a dash.
 
 The colours keep apart for readers without red, green or blue cones (a test measures it) and stand
-out from the page, light or dark. Warm is a SimpleRNN, blue an LSTM, green a GRU.
+out from the page, light or dark. A cell brings its own: warm is a SimpleRNN, blue an LSTM, green a GRU.
 """
 
 from __future__ import annotations
@@ -10,22 +10,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.cells import cells, find_cell, is_cell
 from pipeline.report.formats import rows_of
 
 # (cell, bidirectional, stacked): on a light page, on a dark page.
 _COLOURS = {
-    ("simple_rnn", False, False): ("#da2200", "#fdb362"),
-    ("lstm", False, False): ("#3778c2", "#2279dd"),
-    ("gru", False, False): ("#419f86", "#48d9b8"),
-    ("simple_rnn", True, False): ("#c68713", "#ffe796"),
-    ("lstm", True, False): ("#483bcf", "#b0b4fe"),
-    ("gru", True, False): ("#47783f", "#a89d23"),
-    ("simple_rnn", False, True): ("#862c13", "#b55f39"),
-    ("lstm", False, True): ("#14285c", "#8296ce"),
-    ("lstm", True, True): ("#963d86", "#ef4f8d"),
-    ("gru", False, True): ("#03554f", "#81f3fe"),
+    (cell.name, *shape): cell.colours[shape]
+    for shape in ((False, False), (True, False), (False, True), (True, True))
+    for cell in cells()
+    if shape in cell.colours
 }
-_SHAPES = {"simple_rnn": "circle", "lstm": "square", "gru": "triangle-up"}
 SOLID, DASHED, DOTTED = [1, 0], [6, 3], [2, 2]
 
 # Of the figures' own furniture: on a light page, on a dark page.
@@ -89,8 +83,12 @@ def assign_looks(summary: pd.DataFrame) -> list[Look]:
         Look(
             architecture=name,
             colour=taken[name][0],
-            shape=_SHAPES.get(keys[name][0], "diamond"),
+            shape=_mark(keys[name][0]),
             dash=tuple(DASHED if keys[name][1] else SOLID),
         )
         for name in summary.architecture
     ]
+
+
+def _mark(cell: str) -> str:
+    return find_cell(cell).mark if is_cell(cell) else "diamond"  # of a cell that is no longer here

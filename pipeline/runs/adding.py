@@ -12,8 +12,7 @@ import pandas as pd
 from pipeline.config.compose import without_effect
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
-from pipeline.models.architectures import build_regressor, forward_of, summarise_model
-from pipeline.models.fused import fuse
+from pipeline.models.architectures import build_regressor, forward_for, summarise_model
 from pipeline.report.formats import rows_of
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.progress import Account, watch_training
@@ -53,7 +52,7 @@ def run_adding(
     recorder.data_set(data.kind, held_out.fingerprint, counts, data.source)
 
     model = build_regressor(config.architecture, FEATURES, config.seed)
-    forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
+    forward = forward_for(model, config.architecture, device_kind)
     recorder.summary(*summarise_model(model))
     task = Adding(held_out.validation, data, config.train, config.seed)
     with watch_training(recorder, _account(data), job_dir) as watcher:

@@ -43,7 +43,7 @@ def run_baseline(config: RunConfig, recorder: RunRecorder) -> None:
     recorder.table(test.predictions, "predictions.parquet")
     recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
     subject = Subject(baseline, encoded.tokenizer, config.data, reviews, cache)
-    track_probes(recorder, subject, config.probe)
+    track_probes(recorder, subject, config.probe, config)
     log.info(
         "Test accuracy %.4f over %s reviews, without their order",
         *(test.metrics["accuracy"], f"{len(reviews.test):,}"),

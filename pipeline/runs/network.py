@@ -8,8 +8,7 @@ from typing import Any
 
 from pipeline.config.schema import RunConfig
 from pipeline.data.reviews import load_reviews
-from pipeline.models.architectures import build_model, forward_of, summarise_model
-from pipeline.models.fused import fuse
+from pipeline.models.architectures import build_model, forward_for, summarise_model
 from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.probing import track_probes
@@ -42,8 +41,7 @@ def run_network(
 
     vocab_size = encoded.tokenizer.get_vocab_size()
     model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
-    # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
-    forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
+    forward = forward_for(model, config.architecture, device_kind)
     recorder.summary(*summarise_model(model))
     with watch_training(recorder, _account(encoded, config), job_dir) as watcher:
         task = Classification(encoded, config.train, config.seed)
@@ -66,7 +64,7 @@ def run_network(
         network = Network(model, forward, config.architecture)
         reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)
         subject = Subject(reader, encoded.tokenizer, config.data, reviews, cache, network)
-        track_probes(recorder, subject, config.probe)
+        track_probes(recorder, subject, config.probe, config)
         log.info(
             "Test accuracy %.4f over %s reviews, weights of epoch %d",
             *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best),

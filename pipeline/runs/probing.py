@@ -9,12 +9,11 @@ from pathlib import Path
 
 from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import probe_fingerprint
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.schema import ProbeConfig, RunConfig
 from pipeline.data.reviews import ReviewSplits, load_reviews
 from pipeline.errors import Failure, PipelineError
-from pipeline.models.architectures import forward_of
+from pipeline.models.architectures import forward_for, layer_class
 from pipeline.models.bigram_baseline import fit_baseline
-from pipeline.models.fused import fuse
 from pipeline.probes import Network, NetworkReader, Subject, run_probes
 from pipeline.runs.device import DeviceFacts
 from pipeline.tracking import RunRecorder, TrainedRun
@@ -37,7 +36,8 @@ def probe_all(
                 # One at a time: they may be large.
                 loaded = {key: load_reviews(run.config.data, cache)}
             subject = open_subject(run, loaded[key], cache, device)
-            track_probes(RunRecorder(run.store, run.run_id), subject, config)
+            recorder = RunRecorder(run.store, run.run_id)
+            track_probes(recorder, subject, config, run.config)
         except PipelineError as error:
             failed[run.name] = str(error)
     return failed
@@ -56,17 +56,23 @@ def open_subject(
     if run.config.baseline:
         baseline = fit_baseline(reviews.train, reviews.validation, reviews.heads)
         return Subject(baseline, tokenizer, run.config.data, reviews, cache)
-    model = run.model()
-    architecture = run.config.architecture
-    forward = fuse(model, architecture) if device.kind == "cpu" else forward_of(model)
-    reader = NetworkReader(forward, reviews.heads, tokenizer)
-    network = Network(model, forward, architecture)
+    network = open_network(run, device)
+    reader = NetworkReader(network.forward, reviews.heads, tokenizer)
     return Subject(reader, tokenizer, run.config.data, reviews, cache, network)
 
 
-def track_probes(recorder: RunRecorder, subject: Subject, config: ProbeConfig) -> None:
-    """Runs the probes and writes a table, scalars and facts of each; a tag says with which settings."""
+def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
+    """Return the network of a run, as it is computed fastest here."""
+    architecture = run.config.architecture
+    layer_class(architecture.cell)  # known to Keras before it opens the model
+    model = run.model()
+    return Network(model, forward_for(model, architecture, device.kind), architecture)
 
+
+def track_probes(
+    recorder: RunRecorder, subject: Subject, config: ProbeConfig, run: RunConfig
+) -> None:
+    """Run the probes and write a table, scalars and facts of each; a tag says with which settings."""
     started = time.perf_counter()
     for result in run_probes(subject, config):
         name = f"probe/{result.name}"
@@ -74,4 +80,4 @@ def track_probes(recorder: RunRecorder, subject: Subject, config: ProbeConfig) -
         recorder.metrics({f"{name}/{key}": value for key, value in result.metrics.items()})
         recorder.tags({f"{name}/{key}": fact for key, fact in result.facts.items()})
     recorder.metrics({"time/probe_seconds": time.perf_counter() - started})
-    recorder.tags({"probes": probe_fingerprint(config)})
+    recorder.tags({"probes": probe_fingerprint(config, run)})

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pipeline.analysis.explanation import Explanation, NetworkReading
 from pipeline.data.reviews import Head, load_reviews
 from pipeline.errors import DataError, Failure
-from pipeline.models.architectures import forward_of
-from pipeline.models.fused import fuse
-from pipeline.probes import Network
 from pipeline.probes.reading import Words, cut_words, read_words
 from pipeline.runs.device import DeviceFacts
+from pipeline.runs.probing import open_network
 from pipeline.tracking import TrainedRun
 
 
@@ -32,11 +30,7 @@ def read(text: str, runs: list[TrainedRun], device: DeviceFacts) -> Explanation:
 
 
 def _read(run: TrainedRun, words: Words, device: DeviceFacts) -> NetworkReading:
-
-    model, architecture = run.model(), run.config.architecture
-    forward = fuse(model, architecture) if device.kind == "cpu" else forward_of(model)
-    network = Network(model, forward, architecture)
-    return read_words(words, network, _heads(run), run.config, run.run_id)
+    return read_words(words, open_network(run, device), _heads(run), run.config, run.run_id)
 
 
 def _heads(run: TrainedRun) -> tuple[Head, ...]:

@@ -105,8 +105,11 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
     runs = _over_texts(finished_runs(Store.of(config), run_id))
     if run_id is None:
         _train_missing_baseline(runs, config)
-    wanted = probe_fingerprint(config.probe)
-    lacking = [run for run in runs if run_id or run.tags.get("probes") != wanted]
+    lacking = [
+        run
+        for run in runs
+        if run_id or run.tags.get("probes") != probe_fingerprint(config.probe, run.config)
+    ]
     print(f"{len(runs)} finished runs, {len(lacking)} to probe")
     if not lacking:
         return {}

@@ -23,9 +23,10 @@ from typing import Any
 import yaml
 from mlflow.entities import Run
 
+from pipeline.cells import find_cell
 from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.schema import CODE, IN_CLONE, AddingConfig, Cell, RunConfig
+from pipeline.config.schema import CODE, IN_CLONE, AddingConfig, RunConfig
 from pipeline.config.settings import values_of
 from pipeline.errors import TrackingError
 from pipeline.tracking.record import RunRecorder
@@ -204,7 +205,7 @@ def _params(config: RunConfig) -> dict[str, Any]:
     if config.baseline:  # it has neither units nor epochs
         return params
     params |= values_of(config)
-    if config.architecture.cell != Cell.lstm:
+    if not find_cell(config.architecture.cell).has_forget_bias:
         del params["forget_bias"]  # there is none
     return {name: value for name, value in params.items() if value is not None}
 

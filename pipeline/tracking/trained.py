@@ -38,7 +38,7 @@ class TrainedRun:
 
     def model(self) -> Any:
         """The `keras.Model` with the weights that were kept. The layers it is made of must be known:
-        import `pipeline.models.architectures` first.
+        see `pipeline.models.architectures.layer_class`.
         """
         from mlflow.keras import load_model
 

@@ -18,13 +18,11 @@ from pipeline.benchmark.timing import Turn, Turns
 from pipeline.benchmark.variants import BUILDERS, Variant, endless_batches, flops_per_token
 from pipeline.benchmark.workload import Workload, as_split
 from pipeline.config.compose import load_architectures
-from pipeline.config.schema import ArchitectureConfig, Cell
+from pipeline.config.schema import ArchitectureConfig
 from pipeline.errors import Failure
 
 VOCAB_SIZE = 30
-TINY = ArchitectureConfig(
-    name="bi_lstm", cell=Cell.lstm, units=4, embedding_dim=3, bidirectional=True
-)
+TINY = ArchitectureConfig(name="bi_lstm", cell="lstm", units=4, embedding_dim=3, bidirectional=True)
 LIMIT, RATE = 50e9, 100_000.0
 
 
@@ -128,9 +126,9 @@ def test_variants_that_disagree_are_refused() -> None:
 
 
 def test_operations_are_those_of_the_products() -> None:
-    lstm = ArchitectureConfig(name="lstm", cell=Cell.lstm, units=64, embedding_dim=64)
+    lstm = ArchitectureConfig(name="lstm", cell="lstm", units=64, embedding_dim=64)
     assert flops_per_token(lstm) == 3 * 2 * (64 + 64) * 256
-    stacked = ArchitectureConfig(name="s", cell=Cell.gru, units=8, num_layers=2, embedding_dim=4)
+    stacked = ArchitectureConfig(name="s", cell="gru", units=8, num_layers=2, embedding_dim=4)
     assert flops_per_token(stacked) == 3 * 2 * (4 + 8 + 8 + 8) * 24
 
 
@@ -141,7 +139,7 @@ def make_turns() -> pd.DataFrame:
         for variant in variants:
             for processes in range(1, variant.processes + 1):
                 architecture = variant.architecture
-                known = (part, variant.name, architecture.cell.name)
+                known = (part, variant.name, architecture.cell)
                 known += (flops_per_token(architecture), np.nan if part == "limit" else 1e-7)
                 threads = variant.threads
                 # A second thread is worth less than a second process.

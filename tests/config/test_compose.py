@@ -27,7 +27,6 @@ from pipeline.config.fingerprint import code_fingerprint, fingerprint, probe_fin
 from pipeline.config.schema import (
     BASELINE,
     AddingConfig,
-    Cell,
     CsvConfig,
     Device,
     ForgetBias,
@@ -87,7 +86,7 @@ def test_what_does_nothing_with_the_data_is_named_where_it_was_set(tmp_path):
 
 
 def test_a_config_survives_being_written_and_read(tmp_path):
-    config = small_run(tmp_path, seed=7, data__length_edges=[5, 9], architecture__cell=Cell.gru)
+    config = small_run(tmp_path, seed=7, data__length_edges=[5, 9], architecture__cell="gru")
     assert from_plain(as_plain(config)) == config
 
 
@@ -102,9 +101,9 @@ def test_units_are_solved_from_the_weights_asked_for(tmp_path):
     config = _built(tmp_path, **changes)
     assert config.architecture.units == 16
     assert from_plain(as_plain(config)) == config
-    gru = _built(tmp_path, **changes, architecture__cell=Cell.gru)
+    gru = _built(tmp_path, **changes, architecture__cell="gru")
     assert gru.architecture.units == 19
-    assert fingerprint(gru) != fingerprint(_built(tmp_path, architecture__cell=Cell.gru))
+    assert fingerprint(gru) != fingerprint(_built(tmp_path, architecture__cell="gru"))
 
 
 def test_weights_that_no_units_have_are_refused_with_those_that_come_closest(tmp_path):
@@ -118,11 +117,12 @@ def test_weights_that_no_units_have_are_refused_with_those_that_come_closest(tmp
 
 def test_the_forget_gate_is_an_lstms(tmp_path):
     with pytest.raises(ConfigError) as error:
-        _built(tmp_path, architecture__cell=Cell.gru, architecture__forget_bias=ForgetBias.chrono)
-    message = str(error.value)
-    assert message.startswith("architecture.forget_bias is chrono, but only an lstm")
-    assert "cell gru it may hold unit" in message
-    assert _built(tmp_path, architecture__cell=Cell.gru).architecture.chrono_steps is None
+        _built(tmp_path, architecture__cell="gru", architecture__forget_bias=ForgetBias.chrono)
+    assert str(error.value) == (
+        "architecture.forget_bias is chrono, which is for lstm; with architecture.cell gru it may "
+        "hold unit"
+    )
+    assert _built(tmp_path, architecture__cell="gru").architecture.chrono_steps is None
 
 
 def test_chrono_provides_for_all_that_is_read_unless_told_otherwise(tmp_path):
@@ -141,7 +141,7 @@ def test_a_run_is_called_by_what_is_tuned_too(tmp_path):
 def test_every_run_on_the_same_texts_has_the_same_baseline(tmp_path):
     first = baseline_of(small_run(tmp_path))
     others = [
-        baseline_of(small_run(tmp_path, seed=3, architecture__cell=Cell.gru, train__epochs=9)),
+        baseline_of(small_run(tmp_path, seed=3, architecture__cell="gru", train__epochs=9)),
         _built(tmp_path, baseline=True, device__kind=Device.gpu, tokenizer__max_length=7),
     ]
     assert {fingerprint(other) for other in others} == {fingerprint(first)}
@@ -262,7 +262,8 @@ def test_comments_docstrings_and_places_leave_a_fingerprint_alone(tmp_path, copi
 @pytest.mark.parametrize(
     ("place", "old", "new"),
     [
-        ("models/fused/cells.py", "idle=(100, 0, 0)", "idle=(99, 0, 0)"),
+        ("models/fused/scan.py", "length - 1, dstates", "length - 2, dstates"),
+        ("cells/lstm.py", "idle=(0, 0, 0, 0)", "idle=(0, 0, 1, 0)"),
         ("training/loop.py", "Period(len(self.records) + 1)", "Period(len(self.records) + 2)"),
         ("tokens/encoding.py", "import json", "import json, math"),
     ],
@@ -279,11 +280,29 @@ def test_changed_code_changes_a_fingerprint(tmp_path, copied_sources, place, old
     "name",
     ["analysis/curves", "analysis/fading", "tokens/encoding", "models/fused/scan", "probes/trace"],
 )
-def test_the_probes_count_all_that_decides_their_tables(copied_sources, name):
-    base = probe_fingerprint(ProbeConfig())
+def test_the_probes_count_all_that_decides_their_tables(tmp_path, copied_sources, name):
+    lstm = small_run(tmp_path)
+    base = probe_fingerprint(ProbeConfig(), lstm)
     file = copied_sources / f"{name}.py"
     file.write_text(f"{file.read_text()}\nADDED = 1\n")
-    assert probe_fingerprint(ProbeConfig()) != base
+    assert probe_fingerprint(ProbeConfig(), lstm) != base
+
+
+def test_a_run_counts_its_own_cell_alone(tmp_path, copied_sources):
+    def prints() -> list[str]:
+        runs = [small_run(tmp_path, architecture__cell=cell) for cell in ("lstm", "gru")]
+        fingerprint_module._with_imports.cache_clear()
+        return [*map(fingerprint, runs), *(probe_fingerprint(ProbeConfig(), run) for run in runs)]
+
+    base = prints()
+    (copied_sources / "cells" / "new.py").write_text("CELL = None\n")
+    assert prints() == base
+    file = copied_sources / "cells" / "gru.py"
+    file.write_text(file.read_text().replace('mark="triangle-up"', 'mark="cross"'))
+    assert prints() == base  # only how it is shown
+    file.write_text(file.read_text().replace("idle=(100, 0, 0)", "idle=(99, 0, 0)"))
+    same = [one == other for one, other in zip(prints(), base, strict=True)]
+    assert same == [True, False, True, False]
 
 
 def test_a_fingerprint_of_a_module_that_is_not_there_is_an_error():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from factories import small_run
+from factories import CELLS, small_run
 
 from pipeline.analysis.selection import SETTINGS, name_by_settings
 from pipeline.config.compose import check
@@ -33,6 +33,8 @@ def _others(value: Any, kind: type) -> list[Any]:
         return [other for other in type(value) if other != value]
     if isinstance(value, bool):
         return [not value]
+    if value in CELLS:
+        return CELLS
     return [other for other in (kind(3), kind(2), kind(0.25) if kind is float else None) if other]
 
 

@@ -26,7 +26,6 @@ from chromium import Visit, open_chromium, visit
 from playwright.sync_api import Browser, expect
 
 from pipeline.analysis.comparison import TrackedRuns
-from pipeline.config.schema import Cell
 from pipeline.report.formats import rows_of
 from pipeline.sweeps.finish import end_sweep
 from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
@@ -90,7 +89,7 @@ def _track(tracked: TrackedRuns, store: Store) -> str:
             store.root,
             seed=int(run.seed),
             architecture__name=run.architecture,
-            architecture__cell=Cell[run.cell],
+            architecture__cell=run.cell,
         )
         for run in rows_of(tracked.runs)
     }

@@ -12,19 +12,18 @@ import pytest
 import yaml
 from factories import ROOT
 
-from pipeline.config.schema import ArchitectureConfig, Cell, ForgetBias, Readout
+from pipeline.config.schema import ArchitectureConfig, ForgetBias, Readout
 from pipeline.data.reviews import Head
 from pipeline.models.architectures import build_model, count_recurrent_parameters, forward_of
 
 HEADS = (Head("sentiment", ("negative", "positive")), Head("subject", ("film", "plot", "music")))
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
-GATES = {Cell.simple_rnn: 1, Cell.gru: 3, Cell.lstm: 4}
+GATES = {"simple_rnn": 1, "gru": 3, "lstm": 4}
 
 
 def _preset(name: str, **changes: object) -> ArchitectureConfig:
     values = yaml.safe_load((ROOT / "conf" / "architecture" / f"{name}.yaml").read_text())
     values.pop("defaults")
-    values["cell"] = Cell[values["cell"]]
     return ArchitectureConfig(**(values | changes))
 
 
@@ -50,7 +49,7 @@ def test_shapes_and_parameters_are_those_of_the_literature(name):
     width, expected = config.embedding_dim, 0
     for _ in range(config.num_layers):
         # Keras's GRU has a second bias (reset_after), as cuDNN needs it.
-        biases = 2 if config.cell == Cell.gru else 1
+        biases = 2 if config.cell == "gru" else 1
         expected += directions * GATES[config.cell] * 6 * (width + 6 + biases)
         width = directions * 6
     assert count_recurrent_parameters(model) == expected

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from factories import CELLS
 
-from pipeline.config.schema import ArchitectureConfig, Cell, ForgetBias, Readout
+from pipeline.config.schema import ArchitectureConfig, ForgetBias, Readout
 from pipeline.data.adding import draw_sequences
 from pipeline.data.reviews import Head
 from pipeline.models.architectures import build_model, build_regressor, forward_of
@@ -78,8 +79,8 @@ def assert_same(model: Any, config: ArchitectureConfig, token_ids: np.ndarray) -
 
 
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
-@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
-def test_every_shape_of_batch(cell: Cell, lengths: list[int]) -> None:
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_shape_of_batch(cell: str, lengths: list[int]) -> None:
     assert_same(*make_model(cell=cell, bidirectional=True), draw_tokens(lengths))
 
 
@@ -87,12 +88,12 @@ def test_every_shape_of_batch(cell: Cell, lengths: list[int]) -> None:
     ("cell", "bidirectional", "num_layers", "readout"),
     [
         combination
-        for combination in itertools.product(Cell, (False, True), (1, 2), Readout)
+        for combination in itertools.product(CELLS, (False, True), (1, 2), Readout)
         if combination[3] == Readout.last or combination[1] != (combination[2] == 1)
     ],
 )
 def test_every_architecture(
-    cell: Cell, bidirectional: bool, num_layers: int, readout: Readout
+    cell: str, bidirectional: bool, num_layers: int, readout: Readout
 ) -> None:
     model, config = make_model(
         cell=cell, bidirectional=bidirectional, num_layers=num_layers, readout=readout
@@ -100,14 +101,14 @@ def test_every_architecture(
     assert_same(model, config, draw_tokens(LENGTHS["mixed"]))
 
 
-@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
-def test_three_layers_and_long_rows(cell: Cell) -> None:
+@pytest.mark.parametrize("cell", CELLS)
+def test_three_layers_and_long_rows(cell: str) -> None:
     model, config = make_model(cell=cell, bidirectional=True, num_layers=3)
     assert_same(model, config, draw_tokens([330, 301, 2]))
 
 
-@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
-def test_the_units_of_a_real_run(cell: Cell) -> None:
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_units_of_a_real_run(cell: str) -> None:
     model, config = make_model(
         cell=cell, bidirectional=True, units=64, embedding_dim=64, num_layers=2
     )
@@ -115,11 +116,11 @@ def test_the_units_of_a_real_run(cell: Cell) -> None:
     assert_same(model, config, draw_tokens([40, 33, 40, 12]))
 
 
-@pytest.mark.parametrize("kind", ForgetBias, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", ForgetBias)
 def test_the_biases_that_training_begins_with(kind: ForgetBias) -> None:
     config = ArchitectureConfig(
         name="tiny",
-        cell=Cell.lstm,
+        cell="lstm",
         units=8,
         num_layers=2,
         bidirectional=True,
@@ -131,8 +132,8 @@ def test_the_biases_that_training_begins_with(kind: ForgetBias) -> None:
     assert_same(model, config, draw_tokens([60, 3, 41]))
 
 
-@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
-def test_dropout_draws_what_keras_draws(cell: Cell) -> None:
+@pytest.mark.parametrize("cell", CELLS)
+def test_dropout_draws_what_keras_draws(cell: str) -> None:
     model, config = make_model(cell=cell, bidirectional=True, num_layers=2, dropout=0.4)
     token_ids = draw_tokens(LENGTHS["mixed"])
     seeds = [variable for variable in model.non_trainable_variables if "seed" in variable.path]
@@ -150,8 +151,8 @@ def test_dropout_draws_what_keras_draws(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("readout", Readout, ids=lambda readout: readout.name)
-@pytest.mark.parametrize("cell", Cell, ids=lambda cell: cell.name)
-def test_padding_moves_nothing(cell: Cell, readout: Readout) -> None:
+@pytest.mark.parametrize("cell", CELLS)
+def test_padding_moves_nothing(cell: str, readout: Readout) -> None:
     model, config = make_model(cell=cell, bidirectional=True, num_layers=2, readout=readout)
     token_ids = draw_tokens(LENGTHS["mixed"])
     padded = np.pad(token_ids, ((0, 0), (0, 50)))
@@ -168,13 +169,13 @@ def test_padding_moves_nothing(cell: Cell, readout: Readout) -> None:
 @pytest.mark.parametrize(
     ("cell", "bidirectional", "num_layers", "readout"),
     [
-        *((cell, both, 1, Readout.last) for cell in Cell for both in (False, True)),
-        *((cell, True, 2, Readout.mean) for cell in Cell),
-        (Cell.gru, False, 2, Readout.max),
+        *((cell, both, 1, Readout.last) for cell in CELLS for both in (False, True)),
+        *((cell, True, 2, Readout.mean) for cell in CELLS),
+        ("gru", False, 2, Readout.max),
     ],
 )
 def test_sequences_of_numbers(
-    cell: Cell, bidirectional: bool, num_layers: int, readout: Readout, dropout: float
+    cell: str, bidirectional: bool, num_layers: int, readout: Readout, dropout: float
 ) -> None:
     config = ArchitectureConfig(
         name="tiny",
@@ -206,7 +207,7 @@ def test_sequences_of_numbers(
 
 
 def test_the_same_numbers_each_time() -> None:
-    model, config = make_model(cell=Cell.lstm, bidirectional=True, num_layers=2)
+    model, config = make_model(cell="lstm", bidirectional=True, num_layers=2)
     token_ids = draw_tokens([60] * 8)
     first, second = (differentiate(model, fuse(model, config), token_ids) for _ in range(2))
     for ours, theirs in zip(first, second, strict=True):
@@ -215,7 +216,7 @@ def test_the_same_numbers_each_time() -> None:
 
 
 def test_the_gradient_of_the_embedding_names_each_token_once() -> None:
-    model, config = make_model(cell=Cell.lstm)
+    model, config = make_model(cell="lstm")
     token_ids = draw_tokens(LENGTHS["mixed"])
     with tf.GradientTape() as tape:
         logits = fuse(model, config)(tf.constant(token_ids), training=True)
@@ -226,7 +227,7 @@ def test_the_gradient_of_the_embedding_names_each_token_once() -> None:
 def test_fused_adam_is_adam() -> None:
     weights = []
     for optimizer_class in (FusedAdam, keras.optimizers.Adam):
-        model, config = make_model(cell=Cell.lstm, readout=Readout.max)
+        model, config = make_model(cell="lstm", readout=Readout.max)
         forward = fuse(model, config)
         optimizer = optimizer_class(0.01, global_clipnorm=0.1)
         optimizer.build(model.trainable_variables)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.analysis.fading import time_constants
-from pipeline.config.schema import ArchitectureConfig, Cell, ProbeConfig
+from pipeline.config.schema import ArchitectureConfig, ProbeConfig
 from pipeline.probes import Skipped
 from pipeline.probes.gates import log_gates, log_kept, measure_gates
 from pipeline.probes.trace import trace
@@ -23,24 +23,24 @@ from tests.probes.test_retention import (
     read_preset,
 )
 
-GATED = [Cell.lstm, Cell.gru]
+GATED = ["lstm", "gru"]
 SETTINGS = ProbeConfig(retention_reviews=60, retention_tokens=30)
 
 
-def set_gate(layer: Any, kind: Cell, shares: list[float]) -> None:
+def set_gate(layer: Any, kind: str, shares: list[float]) -> None:
     """Each unit keeps its own share of its state, whatever it reads."""
     keep_bias = [math.log(share / (1 - share)) for share in shares]
     kernel, recurrent, bias = layer.get_weights()
-    gate = slice(len(shares), 2 * len(shares)) if kind == Cell.lstm else slice(0, len(shares))
+    gate = slice(len(shares), 2 * len(shares)) if kind == "lstm" else slice(0, len(shares))
     kernel[:, gate], recurrent[:, gate] = 0, 0
-    if kind == Cell.gru:
+    if kind == "gru":
         bias[1, gate] = 0
     np.atleast_2d(bias)[0, gate] = keep_bias
     layer.set_weights([kernel, recurrent, bias])
 
 
-@pytest.mark.parametrize("kind", GATED, ids=lambda kind: kind.name)
-def test_the_gate_that_is_read_is_the_one_that_was_set(kind: Cell) -> None:
+@pytest.mark.parametrize("kind", GATED)
+def test_the_gate_that_is_read_is_the_one_that_was_set(kind: str) -> None:
     """All other weights stay as drawn: no other gate has these values."""
     shares = [0.1, 0.5, 0.8, 0.95, 0.99]
     model, config = make_model(cell=kind)
@@ -52,13 +52,13 @@ def test_the_gate_that_is_read_is_the_one_that_was_set(kind: Cell) -> None:
     np.testing.assert_array_equal(log_kept(layer)[0], 0)
 
 
-@pytest.mark.parametrize("kind", GATED, ids=lambda kind: kind.name)
-def test_a_gate_follows_the_input(kind: Cell) -> None:
+@pytest.mark.parametrize("kind", GATED)
+def test_a_gate_follows_the_input(kind: str) -> None:
     """The gate of the first step, computed by hand: the state before it is zero."""
     model, config = make_model(cell=kind)
     token_ids = draw_ids()
     weights = model.get_layer("recurrent_1").cell
-    place = slice(5, 10) if kind == Cell.lstm else slice(0, 5)
+    place = slice(5, 10) if kind == "lstm" else slice(0, 5)
     embedded = model.get_layer("embedding").embeddings.numpy()[token_ids[:, 0]]
     bias = np.atleast_2d(weights.bias.numpy()).sum(axis=0)[place]  # a GRU adds both of its own
     expected = 1 / (1 + np.exp(-(embedded @ weights.kernel.numpy()[:, place] + bias)))
@@ -66,8 +66,8 @@ def test_a_gate_follows_the_input(kind: Cell) -> None:
     np.testing.assert_allclose(layer.keep_gates[0, 0], expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", GATED, ids=lambda kind: kind.name)
-def test_the_backward_direction_has_its_own_gates_from_its_own_end(kind: Cell) -> None:
+@pytest.mark.parametrize("kind", GATED)
+def test_the_backward_direction_has_its_own_gates_from_its_own_end(kind: str) -> None:
     model, config = make_model(cell=kind, bidirectional=True)
     set_gate(model.get_layer("recurrent_1").backward_layer, kind, [0.25] * 5)
     (layer,) = trace(model, config, draw_ids()).layers
@@ -80,8 +80,8 @@ def test_the_backward_direction_has_its_own_gates_from_its_own_end(kind: Cell) -
 
 
 @pytest.mark.parametrize("constant", [2.0, 20.0, 300.0])
-@pytest.mark.parametrize("kind", GATED, ids=lambda kind: kind.name)
-def test_a_leaky_integrator_gives_its_time_constant_back(kind: Cell, constant: float) -> None:
+@pytest.mark.parametrize("kind", GATED)
+def test_a_leaky_integrator_gives_its_time_constant_back(kind: str, constant: float) -> None:
     config = ArchitectureConfig(name="set", cell=kind, units=5, embedding_dim=4)
     result = measure_gates(make_subject(config, math.exp(-1 / constant)), SETTINGS)
     for quartile in ("lower", "median", "upper"):
@@ -91,11 +91,11 @@ def test_a_leaky_integrator_gives_its_time_constant_back(kind: Cell, constant: f
 
 def test_the_distribution_over_units_is_that_of_the_units() -> None:
     constants = [1.0, 5.0, 20.0, 80.0, 400.0]
-    config = ArchitectureConfig(name="set", cell=Cell.gru, units=5, embedding_dim=4)
+    config = ArchitectureConfig(name="set", cell="gru", units=5, embedding_dim=4)
     subject = make_subject(config)
     assert subject.network is not None
     layer = subject.network.model.get_layer("recurrent_1")
-    set_gate(layer, Cell.gru, [math.exp(-1 / constant) for constant in constants])
+    set_gate(layer, "gru", [math.exp(-1 / constant) for constant in constants])
     result = measure_gates(subject, SETTINGS)
     by_unit = result.table.groupby("unit").log_gate.mean().to_numpy()
     np.testing.assert_allclose(time_constants(by_unit), constants, rtol=1e-3)
@@ -104,7 +104,7 @@ def test_the_distribution_over_units_is_that_of_the_units() -> None:
 
 
 def test_a_unit_that_forgets_nothing_has_no_end() -> None:
-    model, config = make_model(cell=Cell.lstm)
+    model, config = make_model(cell="lstm")
     keep(model, config, 1.0)
     (layer,) = trace(model, config, draw_ids()).layers
     assert np.isinf(time_constants(log_gates(layer).mean(axis=(0, 1, 2)))).all()

@@ -265,7 +265,7 @@ def test_a_number_of_words_that_no_sentences_come_to_is_refused():
 
 @given(texts=st.lists(st.text(max_size=60), min_size=1, max_size=8))
 @settings(max_examples=100, deadline=None)
-@pytest.mark.parametrize("kind", TokenizerKind, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", TokenizerKind)
 def test_texts_are_encoded_word_by_word_as_they_are_whole(kind, texts):
     texts = [" ".join(text.split()) for text in texts]
     tokenizer = _tokenizers()[kind]

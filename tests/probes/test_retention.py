@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
-from factories import ROOT
+from factories import CELLS, ROOT
 
+from pipeline.cells import find_cell
 from pipeline.config.schema import (
     ArchitectureConfig,
-    Cell,
     ClausesConfig,
     ProbeConfig,
     Readout,
@@ -25,7 +25,6 @@ from pipeline.config.schema import (
 from pipeline.data.reviews import Head, load_reviews
 from pipeline.models.architectures import build_model, forward_of
 from pipeline.models.fused import fuse
-from pipeline.models.fused.cells import CELLS
 from pipeline.probes import Network, NetworkReader, Skipped, Subject
 from pipeline.probes.retention import (
     Signal,
@@ -40,13 +39,12 @@ from pipeline.tokens.encoding import train_tokenizer
 
 HEADS = (Head("sentiment", ("neg", "pos")), Head("topic", ("a", "b", "c")))
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
-GATE_THAT_KEEPS = {Cell.lstm: 1, Cell.gru: 0}  # its place among a cell's gates
 
 
 def read_preset(name: str, **changes: object) -> ArchitectureConfig:
     values = yaml.safe_load((ROOT / "conf" / "architecture" / f"{name}.yaml").read_text())
     values.pop("defaults")
-    return ArchitectureConfig(**(values | {"cell": Cell[values["cell"]]} | changes))
+    return ArchitectureConfig(**(values | changes))
 
 
 def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]:
@@ -58,7 +56,7 @@ def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]
     return model, config
 
 
-def set_memory(layer: Any, kind: Cell, kept: float, rng: np.random.Generator) -> None:
+def set_memory(layer: Any, kind: str, kept: float, rng: np.random.Generator) -> None:
     """Gives a layer the weights with which each unit keeps the share `kept` of its state at each step.
 
     A SimpleRNN hands its state on as it is; the gates of the others are held by their biases. Inputs
@@ -66,12 +64,14 @@ def set_memory(layer: Any, kind: Cell, kept: float, rng: np.random.Generator) ->
     """
     units = layer.cell.units
     kernel, recurrent, bias = (np.zeros(weight.shape) for weight in layer.get_weights())
-    if kind == Cell.simple_rnn:
+    if kind == "simple_rnn":
         kernel, recurrent = rng.normal(0, 1e-4, kernel.shape), kept * np.eye(units)
     else:
         candidate = slice(2 * units, 3 * units)  # in both cells the third
         kernel[:, candidate] = rng.normal(0, 1e-4, kernel[:, candidate].shape)
-        gate = slice(GATE_THAT_KEEPS[kind] * units, (GATE_THAT_KEEPS[kind] + 1) * units)
+        place = find_cell(kind).keep_gate
+        assert place is not None
+        gate = slice(place * units, (place + 1) * units)
         np.atleast_2d(bias)[0, gate] = 60.0 if kept == 1 else math.log(kept / (1 - kept))
     layer.set_weights([kernel, recurrent, bias])
 
@@ -113,7 +113,7 @@ def make_subject(config: ArchitectureConfig, kept: float | None = None, **data: 
 EVERY_SHAPE = [
     {"cell": cell, "bidirectional": bidirectional, "num_layers": num_layers, "readout": readout}
     for cell, bidirectional, num_layers, readout in itertools.product(
-        Cell, (False, True), (1, 2), Readout
+        CELLS, (False, True), (1, 2), Readout
     )
     if readout == Readout.last or bidirectional != (num_layers == 1)
 ]
@@ -121,7 +121,7 @@ EVERY_SHAPE = [
 
 def _shape_id(shape: dict[str, Any]) -> str:
     direction = "bi_" if shape["bidirectional"] else ""
-    return f"{direction}{shape['cell'].name}_{shape['num_layers']}_{shape['readout'].name}"
+    return f"{direction}{shape['cell']}_{shape['num_layers']}_{shape['readout'].name}"
 
 
 @pytest.mark.parametrize("shape", EVERY_SHAPE, ids=_shape_id)
@@ -154,7 +154,7 @@ def test_the_derivative_of_the_logit_is_that_of_finite_differences(shape: dict[s
 
 
 def test_a_direction_has_what_passes_through_it_alone() -> None:
-    model, config = make_model(cell=Cell.gru, bidirectional=True, num_layers=2)
+    model, config = make_model(cell="gru", bidirectional=True, num_layers=2)
     embedded = np.random.default_rng(0).normal(0, 1, (6, 3, config.embedding_dim))
     traced = trace_embedded(model, config, embedded)
     pull = pull_of_answer(traced, 0)
@@ -168,7 +168,7 @@ def test_a_direction_has_what_passes_through_it_alone() -> None:
 
 
 def test_of_several_classes_the_answer_is_followed_and_no_constant() -> None:
-    model, config = make_model(cell=Cell.lstm)
+    model, config = make_model(cell="lstm")
     traced = trace(model, config, draw_ids())
     pull = pull_of_answer(traced, 1)
     logits = traced.logits[1] - model.get_layer("head_2").bias.numpy()
@@ -176,16 +176,16 @@ def test_of_several_classes_the_answer_is_followed_and_no_constant() -> None:
     np.testing.assert_allclose((pull * traced.features).sum(axis=1), answers)
 
 
-@pytest.mark.parametrize("kind", Cell, ids=lambda kind: kind.name)
-def test_state_to_state_is_the_jacobian_of_finite_differences(kind: Cell) -> None:
+@pytest.mark.parametrize("kind", CELLS)
+def test_state_to_state_is_the_jacobian_of_finite_differences(kind: str) -> None:
     model, config = make_model(cell=kind)
     length, rows, back = 8, 3, 4
     embedded = np.random.default_rng(0).normal(0, 1, (length, rows, config.embedding_dim))
     (layer,) = trace_embedded(model, config, embedded).layers
+    recurrent: Any = layer.recurrent
     weights = model.get_layer("recurrent_1").cell
     projected = (
-        embedded @ weights.kernel.numpy()
-        + weights.bias.numpy().reshape(-1, layer.recurrent.shape[2])[0]
+        embedded @ weights.kernel.numpy() + weights.bias.numpy().reshape(-1, recurrent.shape[2])[0]
     )
 
     def last_state(change: np.ndarray) -> np.ndarray:
@@ -193,13 +193,13 @@ def test_state_to_state_is_the_jacobian_of_finite_differences(kind: Cell) -> Non
         start = length - 1 - back
         states = list(layer.states[start + 1])
         states[-1] = states[-1] + change
-        if kind == Cell.lstm:  # h is read out of c
-            states[0] = layer.seen[start][3] * tf.tanh(states[1])
+        if kind == "lstm":  # h is read out of c
+            states[0] = layer.kept[start][3] * tf.tanh(states[1])
         for values in projected[start + 1 :]:
-            m = tf.matmul(states[0], layer.recurrent)
-            if kind == Cell.gru:
+            m = tf.matmul(states[0], recurrent)
+            if kind == "gru":
                 m += weights.bias.numpy()[1]
-            states, _ = CELLS[kind].step(values, m, tuple(states))
+            states, _ = layer.steps.forward(values, m, tuple(states))
         return states[-1].numpy()
 
     vectors = np.random.default_rng(5).standard_normal((1, rows, config.units))
@@ -215,11 +215,12 @@ def test_state_to_state_is_the_jacobian_of_finite_differences(kind: Cell) -> Non
 
 
 def test_random_vectors_estimate_the_size_of_the_jacobian() -> None:
-    model, config = make_model(cell=Cell.simple_rnn)
+    model, config = make_model(cell="simple_rnn")
     (layer,) = trace(model, config, np.repeat(draw_ids(1), 4000, axis=0)).layers
     norms = state_retention(layer, np.array([1]), np.random.default_rng(0))[0, 0]
     h = layer.states[-1][0].numpy()[0, 0]
-    jacobian = layer.recurrent.numpy()[0] * (1 - h**2)
+    recurrent: Any = layer.recurrent
+    jacobian = recurrent.numpy()[0] * (1 - h**2)
     assert np.mean(norms**2) == pytest.approx((jacobian**2).sum() / config.units, rel=0.05)
 
 
@@ -228,9 +229,9 @@ SETTINGS = ProbeConfig(retention_reviews=60, retention_tokens=60)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["plain", "stacked_both_ways"])
-@pytest.mark.parametrize("kind", Cell, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", CELLS)
 def test_a_cell_that_keeps_its_state_retains_all_at_every_distance(
-    kind: Cell, shape: dict[str, Any]
+    kind: str, shape: dict[str, Any]
 ) -> None:
     model, config = make_model(cell=kind, **shape)
     keep(model, config, 1.0)
@@ -245,14 +246,14 @@ def test_a_cell_that_keeps_its_state_retains_all_at_every_distance(
 
 
 @pytest.mark.parametrize(("kept", "half_life"), [(0.5, 1), (0.9, math.log(0.5, 0.9))])
-@pytest.mark.parametrize("kind", Cell, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", CELLS)
 def test_a_cell_that_forgets_has_the_half_life_it_was_set_to(
-    kind: Cell, kept: float, half_life: float
+    kind: str, kept: float, half_life: float
 ) -> None:
     config = ArchitectureConfig(name="set", cell=kind, units=5, embedding_dim=4)
     result = measure_retention(make_subject(config, kept), SETTINGS)
     assert result.metrics["half_life_state"] == pytest.approx(half_life, rel=0.02)
-    if kind != Cell.simple_rnn:
+    if kind != "simple_rnn":
         assert result.metrics["half_life_gate"] == pytest.approx(half_life, rel=0.02)
     # The logit sees words that differ, through weights that do not: a share of them, no more.
     assert result.metrics["half_life_logit_sentiment"] == pytest.approx(half_life, abs=1)
@@ -261,7 +262,7 @@ def test_a_cell_that_forgets_has_the_half_life_it_was_set_to(
 
 
 def test_a_cell_that_never_forgets_has_no_half_life_within_reach() -> None:
-    config = ArchitectureConfig(name="set", cell=Cell.lstm, units=5, embedding_dim=4)
+    config = ArchitectureConfig(name="set", cell="lstm", units=5, embedding_dim=4)
     result = measure_retention(make_subject(config, 1.0), SETTINGS)
     assert math.isinf(result.metrics["half_life_state"])
     assert result.facts["half_life_state"] == "beyond 59"
@@ -269,7 +270,7 @@ def test_a_cell_that_never_forgets_has_no_half_life_within_reach() -> None:
 
 def test_each_direction_counts_from_its_own_end() -> None:
     """One direction remembers, the other forgets all at once: only its last token reaches the logit."""
-    model, config = make_model(cell=Cell.simple_rnn, bidirectional=True)
+    model, config = make_model(cell="simple_rnn", bidirectional=True)
     keep(model, config, 0.0)
     set_memory(
         model.get_layer("recurrent_1").forward_layer, config.cell, 0.9, np.random.default_rng(0)
@@ -288,7 +289,7 @@ def test_each_direction_counts_from_its_own_end() -> None:
 
 
 def test_with_the_mean_as_readout_the_logit_hears_every_step_alike() -> None:
-    model, config = make_model(cell=Cell.simple_rnn, readout=Readout.mean)
+    model, config = make_model(cell="simple_rnn", readout=Readout.mean)
     keep(model, config, 0.5)
     curves = fading(
         trace(model, config, draw_ids(3, 30)), HEADS, np.arange(30), np.random.default_rng(0)
@@ -311,7 +312,7 @@ def test_every_architecture_is_probed(name: str) -> None:
     assert list(table.columns) == "review_id kind head layer direction distance value".split()
     directions = ["forward", "backward"][: 1 + config.bidirectional]
     signals = set(table[["kind", "head", "layer", "direction"]].itertuples(index=False, name=None))
-    kinds = ["state"] if config.cell == Cell.simple_rnn else ["state", "gate"]
+    kinds = ["state"] if config.cell == "simple_rnn" else ["state", "gate"]
     layers = range(1, config.num_layers + 1)
     assert signals == {
         *(("logit", head.name, 0, way) for head in subject.heads for way in directions),

@@ -26,7 +26,7 @@ from pypdf import PdfReader
 from pipeline.analysis.adding import summarise
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.explanation import Explanation, GateReading, HeadReading, NetworkReading
-from pipeline.config.schema import ArchitectureConfig, Cell
+from pipeline.config.schema import ArchitectureConfig
 from pipeline.report import look, write_report, write_yardstick
 from pipeline.report.explained import write_explanation
 from pipeline.report.formats import rows_of, shown_share
@@ -117,7 +117,7 @@ def _explain() -> Explanation:
         "sentiment", "positive", "negative", "negative", share, np.linspace(0.1, -2, len(words))
     )
     network = NetworkReading(
-        ArchitectureConfig(name="lstm", cell=Cell.lstm, units=8, embedding_dim=8),
+        ArchitectureConfig(name="lstm", cell="lstm", units=8, embedding_dim=8),
         *("quickstart", "0123456789abcdef", 0, (head,)),
         (GateReading("forget gate", 1, "forward", share),),
         *(np.zeros(len(words), bool), np.arange(len(words)) == 3, ("never saw “movie”",)),

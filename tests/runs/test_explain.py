@@ -23,7 +23,6 @@ from pipeline.analysis.explanation import Explanation, HeadReading, NetworkReadi
 from pipeline.config.schema import (
     BASELINE,
     ArchitectureConfig,
-    Cell,
     Keep,
     Readout,
     RunConfig,
@@ -57,7 +56,7 @@ def make_tokenizer(kind: TokenizerKind = TokenizerKind.word, vocab_size: int = 6
 def make_network(seed: int = 0, heads: tuple[Head, ...] = (SENTIMENT, SUBJECT), **settings: Any):
     """Every weight drawn anew: fresh biases are zero and would hide mistakes."""
     config = ArchitectureConfig(
-        **{"name": "lstm", "cell": Cell.lstm, "units": 6, "embedding_dim": 5, **settings}
+        **{"name": "lstm", "cell": "lstm", "units": 6, "embedding_dim": 5, **settings}
     )
     model = build_model(config, 60, heads, seed)
     rng = np.random.default_rng(seed)
@@ -106,7 +105,7 @@ def test_every_word_has_the_probability_of_the_text_up_to_it(name: str) -> None:
     assert sentiment.answer == SENTIMENT.classes[int(one[0, 0] > 0)]
     assert subject.answer == subject.followed == SUBJECT.classes[many[0].argmax()]
     assert sentiment.answer_probability >= 0.5
-    gates = {Cell.simple_rnn: 0}.get(preset.cell, preset.num_layers * (1 + preset.bidirectional))
+    gates = {"simple_rnn": 0}.get(preset.cell, preset.num_layers * (1 + preset.bidirectional))
     assert len(reading.gates) == gates
 
 
@@ -132,7 +131,7 @@ def test_the_words_that_moved_it_most_come_strongest_first() -> None:
 
 
 def test_gates_stand_at_the_words_they_read() -> None:
-    network = make_network(cell=Cell.gru, bidirectional=True)
+    network = make_network(cell="gru", bidirectional=True)
     token_ids, _ = encode_texts(make_tokenizer(), [LESSON])
     (layer,) = trace(network.model, network.architecture, token_ids[None]).layers
     forward, backward = read(network).gates
@@ -206,7 +205,7 @@ def explain(text: str = LESSON, **changes: Any) -> Explanation:
     """Three networks, one without gates and one in two layers and directions."""
     networks = [
         make_network(0),
-        make_network(1, name="simple_rnn", cell=Cell.simple_rnn),
+        make_network(1, name="simple_rnn", cell="simple_rnn"),
         make_network(2, name="stacked_bi_lstm", bidirectional=True, num_layers=2),
     ]
     tokenizer = make_tokenizer()

@@ -18,7 +18,7 @@ from mlflow.utils.validation import _validate_metric_name
 from pipeline.analysis.selection import select_runs
 from pipeline.config.compose import baseline_of
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.schema import Cell, RunConfig, TokenizerKind
+from pipeline.config.schema import RunConfig, TokenizerKind
 from pipeline.errors import TrackingError
 from pipeline.tracking import (
     RunRecorder,
@@ -84,7 +84,7 @@ def test_a_run_is_read_back_with_its_types(store, tmp_path):
 @pytest.mark.parametrize(
     ("key", "values", "names"),
     [
-        ("architecture__cell", [Cell.lstm, Cell.gru], ["lstm, cell gru", "lstm, cell lstm"]),
+        ("architecture__cell", ["lstm", "gru"], ["lstm, cell gru", "lstm, cell lstm"]),
         (
             "tokenizer__kind",
             [TokenizerKind.word, TokenizerKind.bpe],
@@ -401,7 +401,7 @@ def test_what_does_nothing_is_no_parameter(store, tmp_path):
         return store.client.get_run(_finish(store, config, 0.5)).data.params
 
     lstm = params(small_run(tmp_path))
-    gru = params(small_run(tmp_path, architecture__cell=Cell.gru, seed=1))
+    gru = params(small_run(tmp_path, architecture__cell="gru", seed=1))
     baseline = params(baseline_of(small_run(tmp_path)))
     assert lstm["forget_bias"] == "unit"
     assert "forget_bias" not in gru
@@ -413,7 +413,7 @@ def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, t
     from pipeline.data.reviews import Head
     from pipeline.models.architectures import build_model
 
-    config = small_run(tmp_path, architecture__cell=Cell.gru)
+    config = small_run(tmp_path, architecture__cell="gru")
     model = build_model(config.architecture, 20, (Head("label", ("a", "b")),), 0)
     with track_run(store, config, None) as recorder:
         recorder.model(model)

@@ -4,13 +4,13 @@ The Keras model stays the one model: it is what is saved, and what a GPU runs. `
 execution of it over the same weights, with the same logits and gradients, which differs in that
 
 - nothing is masked. Each row is turned so that it *ends* at the last step, its padding before it,
-  and padding is projected to what leaves a zero state exactly zero (`cells.Cell.idle`). The state
-  after the last step is then, for every row, the state after its own last token;
+  and padding is projected to what leaves a zero state exactly zero (`Cell.idle`). The state after
+  the last step is then, for every row, the state after its own last token;
 - the input projection is one matrix product over the *distinct* tokens of a batch, a fourth of all
   its tokens, and a step looks its rows up. The order of reading is a matter of these indices: no
   activation is ever reversed;
 - both directions go through time together: a batched product, and one operation where two would be;
-- the way back through time is written out (`scan`).
+- the backward pass through time is written out (`scan`).
 
 `FusedAdam` is Adam in one pass over each weight. Shapes throughout: batch B, length T, units U,
 gates G, directions D, features F, rows R.
@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from pipeline.cells import Cell, find_cell
 from pipeline.config.schema import ArchitectureConfig, Readout
-from pipeline.models.fused.cells import CELLS, Cell
 from pipeline.models.fused.optimizer import FusedAdam
 from pipeline.models.fused.scan import Reading, scan
 
@@ -44,7 +44,7 @@ def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[A
     """
     layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
     embedding = layers.get("embedding")
-    cell = CELLS[config.cell]
+    cell = find_cell(config.cell)
 
     def drop(number: int, features: Any, training: bool) -> Any:
         if not (training and config.dropout):
@@ -147,22 +147,21 @@ def _rows(features: Any, valid: Any) -> Any:
 def _recur(cell: Cell, layer: Any, table: _Table, sequences: bool) -> Any:
     """A recurrent layer -> its outputs <float>[T, D, B, U], or the last ones <float>[D, B, U]."""
     both = isinstance(layer, keras.layers.Bidirectional)
-    directions = (layer.forward_layer, layer.backward_layer) if both else (layer,)
-    kernel = tf.stack([_kernel(cell, direction.cell) for direction in directions])
-    recurrent = tf.stack([direction.cell.recurrent_kernel.value for direction in directions])
-    bias = (
-        (tf.stack([direction.cell.bias[1:] for direction in directions]),)
-        if cell.recurrent_bias
-        else ()
-    )
+    weights = [d.cell for d in ((layer.forward_layer, layer.backward_layer) if both else (layer,))]
+    kernel = tf.stack([_kernel(cell, one) for one in weights])
+    recurrent = []
+    if cell.recurrent:
+        recurrent.append(tf.stack([one.recurrent_kernel.value for one in weights]))
+        if cell.biases == 2:
+            recurrent.append(tf.stack([one.bias[1:] for one in weights]))
     projected = tf.matmul(table.rows, kernel)  # [D, R, G * U]
-    projected = tf.reshape(projected, [-1, recurrent.shape[-1]])
-    return scan(cell, projected, table.reading, recurrent, bias, sequences)
+    projected = tf.reshape(projected, [-1, kernel.shape[-1]])
+    return scan(cell, projected, table.reading, tuple(recurrent), sequences)
 
 
 def _kernel(cell: Cell, weights: Any) -> Any:
     """What a row of a `_Table` is multiplied with: <float>[F + 2, G * U]."""
-    bias = weights.bias[:1] if cell.recurrent_bias else weights.bias[None]
+    bias = weights.bias[:1] if cell.biases == 2 else weights.bias[None]
     idle = tf.repeat(tf.constant([cell.idle], tf.float32), weights.units, axis=1)
     return tf.concat([weights.kernel.value, bias, idle], axis=0)
 
@@ -175,7 +174,7 @@ def _by_position(outputs: Any, turn: _Turn) -> Any:
 
     @tf.custom_gradient
     def by_position(by_step: Any) -> Any:
-        # The way back of a gather adds up; this one only takes everything back to where it was.
+        # The gradient of a gather adds up; here every row is read once, so that it is a gather again.
         def gradient(upstream: Any) -> Any:
             return tf.gather(tf.reshape(upstream, [-1, units]), place)
 

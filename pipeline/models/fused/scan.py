@@ -1,8 +1,8 @@
-"""A cell through time, and the way back written out by hand.
+"""A cell through time, with its backward pass written out by hand.
 
-Autodiff of a loop keeps every intermediate in a list of its own, goes back through each operation
-by itself and adds up a dense gradient wherever a tensor was read. Here the way there pushes onto one
-tape just what `Cell.gradient` wants to see, and the way back pops it.
+Autodiff of a loop keeps every intermediate in a list of its own, differentiates each operation by itself
+and adds up a dense gradient wherever a tensor was read. Here the forward pass pushes onto one tape just
+what the gradient of a step wants to see, and the backward pass pops it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from pipeline.models.fused.cells import Cell, Tensors
+from pipeline.cells import Cell, Tensors
+from pipeline.models.fused.steps import Steps, steps_of
 
 
 class Reading(NamedTuple):
@@ -29,103 +30,113 @@ class Reading(NamedTuple):
     segments: Any | None
 
 
-def scan(
-    cell: Cell, projected: Any, reading: Reading, recurrent: Any, bias: Tensors, sequences: bool
-) -> Any:
-    """Runs a cell through time, from a zero state.
+def scan(cell: Cell, projected: Any, reading: Reading, recurrent: Tensors, sequences: bool) -> Any:
+    """Run a cell through time, from a zero state.
 
-    projected: <float>[N, G * U]. recurrent: <float>[D, U, G * U]. bias: none, or the recurrent one
-    <float>[D, 1, G * U].
+    projected: <float>[N, G * U]. recurrent: the weights of the state: none, or <float>[D, U, G * U] and,
+    where the cell has one, its bias <float>[D, 1, G * U].
 
     Returns: the outputs <float>[T, D, B, U] or, without `sequences`, the last <float>[D, B, U].
     """
+    run = _Pass(steps_of(cell), cell, reading, sequences)
 
     @tf.custom_gradient
-    def run(projected: Any, recurrent: Any, *bias: Any) -> tuple[Any, Callable[[Any], Tensors]]:
-        outputs, tape = _forth(cell, projected, reading, recurrent, bias, sequences)
+    def through_time(projected: Any, *recurrent: Any) -> tuple[Any, Callable[[Any], Tensors]]:
+        outputs, tape = run.forward(projected, recurrent)
 
         def gradient(upstream: Any) -> Tensors:
-            return _back(cell, tape, reading, recurrent, bias, upstream, sequences)
+            return run.backward(tape, projected.shape[-1], recurrent, upstream)
 
         return outputs, gradient
 
-    return run(projected, recurrent, *bias)
+    return through_time(projected, *recurrent)
 
 
-def _forth(
-    cell: Cell, projected: Any, reading: Reading, recurrent: Any, bias: Tensors, sequences: bool
-) -> tuple[Any, Any]:
-    """-> the outputs, all or the last, and the tape."""
-    zero = _zero_state(reading, recurrent)
-    length = tf.shape(reading.rows)[0]
+class _Pass(NamedTuple):
+    """A pass through time, forward and backward, over one batch."""
 
-    def iterate(t: Any, states: Tensors, tape: Any, outputs: Any) -> Tensors:
-        m = tf.matmul(states[0], recurrent)
-        for value in bias:
-            m += value
-        after, seen = cell.step(tf.gather(projected, tf.gather(reading.rows, t)), m, states)
-        if sequences:
-            outputs = outputs.write(t, after[0])
-        return t + 1, after, _push(tape, (*seen, *states)), outputs
+    steps: Steps
+    cell: Cell
+    reading: Reading
+    sequences: bool
 
-    outputs = tf.TensorArray(tf.float32, length, element_shape=zero.shape)
-    start = (0, (zero,) * cell.states, _empty_tape(zero), outputs)
-    _, states, tape, outputs = _loop(lambda t, *_: t < length, iterate, start)
-    return (outputs.stack() if sequences else states[0]), tape
+    def forward(self, projected: Any, recurrent: Tensors) -> tuple[Any, Any]:
+        """Return the outputs, all or the last, and the tape."""
+        zero = self._zero_state(projected.shape[-1])
+        length = tf.shape(self.reading.rows)[0]
+
+        def iterate(t: Any, states: Tensors, tape: Any, outputs: Any) -> Tensors:
+            x = tf.gather(projected, tf.gather(self.reading.rows, t))
+            after, kept = self.steps.forward(x, _project(states[0], recurrent), states)
+            if self.sequences:
+                outputs = outputs.write(t, after[0])
+            return t + 1, after, _push(tape, (*kept, *states)), outputs
+
+        outputs = tf.TensorArray(tf.float32, length, element_shape=zero.shape)
+        start = (0, (zero,) * self.cell.states, _empty_tape(zero), outputs)
+        _, states, tape, outputs = _loop(lambda t, *_: t < length, iterate, start)
+        return (outputs.stack() if self.sequences else states[0]), tape
+
+    def backward(self, tape: Any, width: int, recurrent: Tensors, upstream: Any) -> Tensors:
+        """Return the gradients of the projected inputs, `width` wide, and of the recurrent weights.
+
+        A row of the projected inputs may have been read by many steps. The sum over them runs through
+        the steps in the order of the rows: faster than adding here and there, and the same each time.
+        """
+        zero = self._zero_state(width)
+        state_shape = tf.shape(zero)
+        length = tf.shape(self.reading.rows)[0]
+        count = self.steps.kept
+
+        def iterate(
+            t: Any, dstates: Tensors, tape: Any, dweights: Tensors, dinputs: Any
+        ) -> Tensors:
+            tape, values = _pop(tape, count + self.cell.states, state_shape, zero.shape)
+            kept, states = values[:count], values[count:]
+            if self.sequences:
+                dstates = (dstates[0] + upstream[t], *dstates[1:])
+            dx, dm, (direct, *others) = self.steps.gradient(kept, states, dstates)
+            if recurrent:
+                dh = tf.matmul(dm, recurrent[0], transpose_b=True)
+                direct = dh if direct is None else dh + direct
+                drecurrent, *dbias = dweights
+                drecurrent += tf.matmul(states[0], dm, transpose_a=True)
+                dbias = (db + tf.reduce_sum(dm, 1, keepdims=True) for db in dbias)
+                dweights = (drecurrent, *dbias)
+            return t - 1, (direct, *others), tape, dweights, dinputs.write(t, dx)
+
+        first = zero if self.sequences else upstream
+        dstates = (first, *(zero,) * (self.cell.states - 1))
+        dweights = tuple(tf.zeros_like(weight) for weight in recurrent)
+        start = (length - 1, dstates, tape, dweights, tf.TensorArray(tf.float32, length))
+        _, _, _, dweights, dinputs = _loop(lambda t, *_: t >= 0, iterate, start)
+        by_step = tf.reshape(dinputs.stack(), [-1, width])
+        if self.reading.segments is None:
+            return tf.gather(by_step, self.reading.order), *dweights
+        dprojected = tf.raw_ops.SparseSegmentSum(
+            data=by_step, indices=self.reading.order, segment_ids=self.reading.segments
+        )
+        return dprojected, *dweights
+
+    def _zero_state(self, width: int) -> Any:
+        directions = self.reading.rows.shape[1]
+        units = width // len(self.cell.gates)
+        return tf.zeros([directions, tf.shape(self.reading.rows)[2], units])
 
 
-def _back(
-    cell: Cell,
-    tape: Any,
-    reading: Reading,
-    recurrent: Any,
-    bias: Tensors,
-    upstream: Any,
-    sequences: bool,
-) -> Tensors:
-    """-> the gradients of the projected inputs, of `recurrent` and of `bias`.
-
-    A row of the projected inputs may have been read by many steps. The sum over them runs through the
-    steps in the order of the rows: faster than adding here and there, and the same each time.
-    """
-    zero = _zero_state(reading, recurrent)
-    state_shape = tf.shape(zero)
-    length = tf.shape(reading.rows)[0]
-
-    def iterate(t: Any, dstates: Tensors, tape: Any, dweights: Tensors, dinputs: Any) -> Tensors:
-        tape, values = _pop(tape, cell.seen + cell.states, state_shape, zero.shape)
-        seen, states = values[: cell.seen], values[cell.seen :]
-        if sequences:
-            dstates = (dstates[0] + upstream[t], *dstates[1:])
-        dx, dm, (direct, *others) = cell.gradient(seen, states, dstates)
-        dh = tf.matmul(dm, recurrent, transpose_b=True)
-        dstates = (dh if direct is None else dh + direct, *others)
-        drecurrent, *dbias = dweights
-        drecurrent += tf.matmul(states[0], dm, transpose_a=True)
-        dweights = (drecurrent, *(db + tf.reduce_sum(dm, 1, keepdims=True) for db in dbias))
-        return t - 1, dstates, tape, dweights, dinputs.write(t, dx)
-
-    first = zero if sequences else upstream
-    dstates = (first, *(zero,) * (cell.states - 1))
-    dweights = tuple(tf.zeros_like(weight) for weight in (recurrent, *bias))
-    start = (length - 1, dstates, tape, dweights, tf.TensorArray(tf.float32, length))
-    _, _, _, dweights, dinputs = _loop(lambda t, *_: t >= 0, iterate, start)
-    by_step = tf.reshape(dinputs.stack(), [-1, recurrent.shape[-1]])
-    if reading.segments is None:
-        return tf.gather(by_step, reading.order), *dweights
-    dprojected = tf.raw_ops.SparseSegmentSum(
-        data=by_step, indices=reading.order, segment_ids=reading.segments
-    )
-    return dprojected, *dweights
+def _project(h: Any, recurrent: Tensors) -> Any:
+    """Return m, the projected state; None without recurrent weights."""
+    if not recurrent:
+        return None
+    kernel, *bias = recurrent
+    m = tf.matmul(h, kernel)
+    for value in bias:
+        m += value
+    return m
 
 
 def _loop(condition: Callable[..., Any], iterate: Callable[..., Any], start: Tensors) -> Any:
     return tf.while_loop(condition, iterate, start, parallel_iterations=1)
-
-
-def _zero_state(reading: Reading, recurrent: Any) -> Any:
-    directions, units, _ = recurrent.shape
-    return tf.zeros([directions, tf.shape(reading.rows)[2], units])
 
 
 def _empty_tape(like: Any) -> Any:
@@ -141,7 +152,7 @@ def _push(tape: Any, values: Tensors) -> Any:
 
 
 def _pop(tape: Any, count: int, shape: Any, known: tf.TensorShape) -> tuple[Any, Tensors]:
-    """-> the tape without its last `count` tensors, and these, in the order they were pushed.
+    """Return the tape without its last `count` tensors, and these in the order they were pushed.
 
     shape: of each of them; known: what is known of that while the loop is traced.
     """

@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
+from pipeline.cells import keep_gates_in_words
 from pipeline.data.lexicon import LESSON
 from pipeline.report import look
 from pipeline.report.figures.drawing import (
@@ -128,9 +129,9 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
         own_legend=True,
         title="The gates over the lesson's sentence",
         sentence=(
-            "Which share of its state a layer keeps at each word: the forget gate of an LSTM, the "
-            "update gate of a GRU, averaged over units and seeds. By layer and direction, most is kept "
-            f"most often at {most} and least at {least}."
+            f"Which share of its state a layer keeps at each word: {keep_gates_in_words()}, averaged "
+            "over units and seeds. By layer and direction, most is kept most often "
+            f"at {most} and least at {least}."
         ),
         alternative="A row for each gated layer and a column for each word of the lesson's sentence.",
         table=lesson_table(gates),
