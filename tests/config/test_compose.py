@@ -136,6 +136,7 @@ def test_a_run_is_called_by_what_is_tuned_too(tmp_path):
     assert small_run(tmp_path).title == "lstm seed 0"
     tuned = small_run(tmp_path, tuned=["learning_rate", "dropout"], seed=2)
     assert tuned.title == "lstm seed 2, learning_rate 0.001, dropout 0"
+    assert baseline_of(tuned).title == "nb_bigrams seed 0"
 
 
 def test_every_run_on_the_same_texts_has_the_same_baseline(tmp_path):
