@@ -301,9 +301,11 @@ def test_a_table_counts_by_its_content_not_by_its_place(tmp_path):
     assert with_table("a.csv", "text,label\nx,1\n") != with_table("c.csv", "text,label\ny,1\n")
 
 
-def _compare(*overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def _compare(
+    *overrides: str, cwd: Path = ROOT, program: str = "compare"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "experiments.compare", *overrides],
+        [sys.executable, "-X", "importtime", "-m", f"experiments.{program}", *overrides],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -370,3 +372,26 @@ def test_help_shows_the_choices_and_how_it_ends():
     assert done.returncode == 0
     for word in ("experiment=imdb", "stacked_bi_lstm", "learning_rate", "Exit status"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize("program", ["compare", "report", "probe"])
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--cfg", "job"], "name: quickstart"),
+        (["--info", "defaults"], "experiment/quickstart"),
+        (["--help"], "experiment=quickstart"),
+        (["--hydra-help"], "== Flags =="),
+    ],
+)
+def test_a_flag_may_stand_after_the_settings(program, flags, said):
+    done = _compare("experiment=quickstart", *flags, program=program)
+    assert done.returncode == 0, done.stderr.splitlines()[-1]
+    assert said in done.stdout
+
+
+def test_a_flag_may_stand_before_and_among_the_settings():
+    done = _compare("--cfg", "job", "experiment=quickstart", program="report")
+    assert "name: quickstart" in done.stdout
+    done = _compare("experiment=quickstart", "--cfg", "job", "seed=7")
+    assert "seed: 7" in done.stdout
