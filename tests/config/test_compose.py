@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from factories import ROOT, small_run
+from omegaconf import OmegaConf
 
 from pipeline.config import fingerprint as fingerprint_module
 from pipeline.config.compose import (
@@ -33,6 +35,7 @@ from pipeline.config.schema import (
     ForgetBias,
     Keep,
     ProbeConfig,
+    ProbeKind,
     RunConfig,
 )
 from pipeline.errors import ConfigError
@@ -189,6 +192,43 @@ def test_every_league_tunes_the_same_grid_and_differs_in_what_it_holds_equal(nam
     assert all(config.tuned == ["learning_rate"] for config in configs)
     assert {config.data.kind for config in configs} == {"imdb"}
     assert _league(name, "data=clauses")[0][0].data.kind == "clauses"
+
+
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_option_that_is_typed_wins_over_the_experiment(experiment):
+    from hydra import compose, initialize_config_dir
+
+    register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for file in sorted((ROOT / "conf").glob("[pdt]*/*.yaml")):
+            group, said = file.parent.name, yaml.safe_load(file.read_text())
+            if group == "data":
+                continue
+            tree = compose("config", overrides=[f"experiment={experiment}", f"{group}={file.stem}"])
+            found = OmegaConf.to_container(tree[group], resolve=True, enum_to_str=True)
+            assert isinstance(found, dict)
+            plain = {key: value for key, value in said.items() if "${" not in str(value)}
+            plain.pop("defaults", None)
+            assert found | plain == found
+
+
+def test_the_quickstart_probes_what_its_minutes_allow():
+    from hydra import compose, initialize_config_dir
+
+    register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        own = build(compose("config", overrides=["experiment=quickstart"])).probe
+        none = build(compose("config", overrides=["experiment=quickstart", "probe=none"])).probe
+    assert own == ProbeConfig(
+        kinds=[kind for kind in ProbeKind if kind != ProbeKind.context],
+        distances=[50, 200, 800],
+        distance_reviews=100,
+        retention_reviews=40,
+    )
+    assert none.kinds == []
 
 
 def test_the_weights_of_equal_parameters_agree_within_two_percent_with_each_other():
