@@ -19,7 +19,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.data.reviews import Head, Reviews
+from pipeline.data.reviews import Head, Reviews, answers_of
 
 Floats = NDArray[np.float64]
 
@@ -112,7 +112,7 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
     counts = np.asarray(features.sum(axis=0)).ravel()
     names = vectorizer.get_feature_names_out()
     words = {name: int(count) for name, count in zip(names, counts, strict=True) if " " not in name}
-    right = _answers(_logits(held_out, questions)) == validation.labels
+    right = answers_of(_logits(held_out, questions)) == validation.labels
     return BigramBaseline(heads, float(right.all(axis=1).mean()), words, vectorizer, questions)
 
 
@@ -129,7 +129,7 @@ def _fit_head(
         )
 
     def accuracy(questions: tuple[_Question, ...]) -> float:
-        given = _answers(_logits(held_out, (questions,)))[:, 0]
+        given = answers_of(_logits(held_out, (questions,)))[:, 0]
         return float((given == held_out_labels).mean())
 
     return max(map(interpolated, _INTERPOLATIONS), key=accuracy)
@@ -152,11 +152,3 @@ def _logits(features: Any, questions: Sequence[Sequence[_Question]]) -> list[np.
         np.stack([features @ one.weights + one.intercept for one in head], axis=1)
         for head in questions
     ]
-
-
-def _answers(logits: list[np.ndarray]) -> np.ndarray:
-    """The likelier class of each head, <int>[n, heads]."""
-    columns = [
-        values[:, 0] > 0 if values.shape[1] == 1 else values.argmax(axis=1) for values in logits
-    ]
-    return np.stack(columns, axis=1).astype(np.int32)

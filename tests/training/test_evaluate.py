@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from pipeline.data.reviews import Head, Reviews
+from pipeline.data.reviews import Head, Reviews, answers_of
 from pipeline.tokens.encoding import EncodedSplit
+from pipeline.training.classify import answers_in_graph
 from pipeline.training.evaluate import evaluate, length_bands
 
 TWO = (Head("sentiment", ("negative", "positive")),)
@@ -82,6 +84,16 @@ def test_accuracy_by_length_is_cut_at_the_edges_in_words_of_the_uncut_text():
     inside = (split.words >= 100) & (split.words <= 499)
     assert found.metrics["accuracy/length_100_499"] == pytest.approx(table.correct[inside].mean())
     assert {"accuracy/length_0_99", "accuracy/length_500_up"} <= set(found.metrics)
+
+
+def test_a_training_step_counts_the_same_answers_as_right():
+    rng = np.random.default_rng(0)
+    logits = [rng.integers(-2, 3, (300, size)).astype(np.float32) for size in (1, 2, 3)]
+    given = answers_of(logits)
+    assert given.dtype == np.int32
+    assert (given[:, 0] == (logits[0][:, 0] > 0)).all()
+    assert (given[:, 2] == logits[2].argmax(axis=1)).all()  # of equals the first
+    np.testing.assert_array_equal(answers_in_graph([tf.constant(part) for part in logits]), given)
 
 
 def test_bands_without_edges_are_one():
