@@ -19,11 +19,11 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from pipeline.data.cleaning import WORD
 from pipeline.data.reviews import Head, Reviews, answers_of
 
 Floats = NDArray[np.float64]
 
-_TOKENS = r"\w+(?:['’]\w+)*|[^\w\s]"  # words with their inner apostrophes, and marks
 _SMOOTHING = 1.0
 _REGULARIZATION = 1.0  # scikit-learn's C
 # How much of the weights stays when the rest is evened out to their mean; validation chooses.
@@ -100,9 +100,7 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
     Pairs and words that stand in a single text are left out where that leaves any.
     """
     rare = 2 if len(train) >= 1000 else 1
-    vectorizer = CountVectorizer(
-        token_pattern=_TOKENS, ngram_range=(1, 2), binary=True, min_df=rare
-    )
+    vectorizer = CountVectorizer(token_pattern=WORD, ngram_range=(1, 2), binary=True, min_df=rare)
     features = sparse.csr_matrix(vectorizer.fit_transform(train.texts), dtype=np.float32)
     held_out = sparse.csr_matrix(vectorizer.transform(validation.texts))
     questions = tuple(
