@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import expit, softmax
 from sklearn.metrics import roc_auc_score
 
+from pipeline.analysis.groups import rising_groups
 from pipeline.data.reviews import Head, Reviews, answers_of
 from pipeline.tokens.encoding import EncodedSplit
 from pipeline.training.classify import losses, read_logits
@@ -78,22 +79,11 @@ def evaluate_logits(
     return Evaluation(table, metrics)
 
 
-def length_bands(edges: list[int]) -> list[tuple[int, int | None, str]]:
-    """Each band's first length, last length (None: no end) and name, such as `length_400_799`."""
-    lows = [0, *edges]
-    highs: list[int | None] = [*(edge - 1 for edge in edges), None]
-    return [
-        (low, high, f"length_{low}_{high}" if high is not None else f"length_{low}_up")
-        for low, high in zip(lows, highs, strict=True)
-    ]
-
-
 def _accuracy_by_length(table: pd.DataFrame, edges: list[int]) -> dict[str, float]:
     metrics = {}
-    for low, high, name in length_bands(edges):
-        inside = (table.length >= low) & (table.length <= (np.inf if high is None else high))
-        if inside.any():
-            metrics[f"accuracy/{name}"] = float(table.correct[inside].mean())
+    for group in rising_groups(table.length, edges):
+        name = f"length_{group.low}_{'up' if group.high is None else group.high}"
+        metrics[f"accuracy/{name}"] = float(table.correct[group.members].mean())
     return metrics
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from pipeline.data.reviews import Head, Reviews, answers_of
 from pipeline.tokens.encoding import EncodedSplit
 from pipeline.training.classify import answers_in_graph
-from pipeline.training.evaluate import evaluate, length_bands
+from pipeline.training.evaluate import evaluate
 
 TWO = (Head("sentiment", ("negative", "positive")),)
 BOTH = (*TWO, Head("subject", ("film", "plot", "music")))
@@ -96,8 +96,10 @@ def test_a_training_step_counts_the_same_answers_as_right():
     np.testing.assert_array_equal(answers_in_graph([tf.constant(part) for part in logits]), given)
 
 
-def test_bands_without_edges_are_one():
-    assert length_bands([]) == [(0, None, "length_0_up")]
+def test_without_edges_there_is_one_band():
+    split, reviews = _data(TWO)
+    metrics = evaluate(_read_off((1,))[0], split, TWO, 16, [], reviews).metrics
+    assert metrics["accuracy/length_0_up"] == metrics["accuracy"]
 
 
 def test_auc_is_left_out_where_a_class_is_missing_and_everything_else_is_finite():
