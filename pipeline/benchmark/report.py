@@ -14,9 +14,9 @@ import vl_convert
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.analysis.frames import rows_of
 from pipeline.files import replacing
 from pipeline.report import look
-from pipeline.report.formats import rows_of
 
 VARIANTS, ARCHITECTURES, LIMITS = "variant", "architecture", "limit"
 BY_REVIEWS, BY_LENGTH, BY_EPOCH = "reviews", "length", "epoch"

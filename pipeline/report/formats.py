@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,11 +13,6 @@ from pipeline.analysis.curves import describe_reach
 MISSING = "–"
 _FEW = 4  # that a sentence can name and still be read
 _LEAST_SHARE = 1e-6  # a smaller share is not told from none
-
-
-def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
-    """Rows with the columns as attributes; Any, for pandas cannot say what a column holds."""
-    return frame.itertuples(index=False)
 
 
 def unless_missing(write: Callable[[Any], str]) -> Callable[[Any], str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.report.formats import rows_of
+from pipeline.analysis.frames import rows_of
 
 # (cell, bidirectional, stacked): on a light page, on a dark page.
 _COLOURS = {

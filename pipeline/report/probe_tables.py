@@ -9,9 +9,9 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.curves import PASSING
+from pipeline.analysis.frames import rows_of
 from pipeline.report.formats import (
     MISSING,
-    rows_of,
     shown_count,
     shown_ends,
     shown_half_life,

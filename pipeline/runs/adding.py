@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.analysis.frames import rows_of
 from pipeline.config.compose import without_effect
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
 from pipeline.models.architectures import build_regressor, forward_of, summarise_model
 from pipeline.models.fused import fuse
-from pipeline.report.formats import rows_of
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.progress import Account, watch_training
 from pipeline.tracking import RunRecorder

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.memory import Memory, remember
 from pipeline.config.schema import BASELINE
 from pipeline.data.lexicon import LESSON
 from pipeline.report.figures import breakdowns, inside, lesson, memory
-from pipeline.report.formats import MISSING, rows_of, shown_reach, shown_small, spread
+from pipeline.report.formats import MISSING, shown_reach, shown_small, spread
 from pipeline.report.probe_tables import trend_tables
 from pipeline.report.prose import answer
 from pipeline.report.prose.memory import answer_reader, describe_fading

@@ -26,8 +26,8 @@ from chromium import Visit, open_chromium, visit
 from playwright.sync_api import Browser, expect
 
 from pipeline.analysis.comparison import TrackedRuns
+from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import Cell
-from pipeline.report.formats import rows_of
 from pipeline.sweeps.finish import end_sweep
 from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
 from tests.analysis.test_comparison import make_tracked

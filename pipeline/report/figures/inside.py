@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.fading import Fading
+from pipeline.analysis.frames import rows_of
 from pipeline.report import look
 from pipeline.report.figures.drawing import (
     LOG,
@@ -20,7 +21,7 @@ from pipeline.report.figures.drawing import (
     interval_chart,
     looks_of,
 )
-from pipeline.report.formats import listed, rows_of, shown_small
+from pipeline.report.formats import listed, shown_small
 from pipeline.report.probe_tables import (
     ARROWS,
     constants_table,

@@ -9,12 +9,12 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.curves import PASSING
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.memory import Memory
 from pipeline.config.schema import BASELINE
 from pipeline.report.formats import (
     all_or_each,
     listed,
-    rows_of,
     shown_half_life,
     shown_reach,
     shown_share,
