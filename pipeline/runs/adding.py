@@ -13,10 +13,10 @@ from pipeline.analysis.frames import rows_of
 from pipeline.config.compose import without_effect
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
-from pipeline.models.architectures import build_regressor, forward_of, summarise_model
-from pipeline.models.fused import fuse
+from pipeline.models.architectures import build_regressor, summarise_model
+from pipeline.models.execution import forward_on
 from pipeline.runs.device import peak_memory_mb
-from pipeline.runs.progress import Account, watch_training
+from pipeline.runs.progress import Account, end_diverged, watch_training
 from pipeline.tracking import RunRecorder
 from pipeline.training.adding import (
     Adding,
@@ -53,7 +53,7 @@ def run_adding(
     recorder.data_set(data.kind, held_out.fingerprint, counts, data.source)
 
     model = build_regressor(config.architecture, FEATURES, config.seed)
-    forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
+    forward = forward_on(device_kind, model, config.architecture)
     recorder.summary(*summarise_model(model))
     task = Adding(held_out.validation, data, config.train, config.seed)
     with watch_training(recorder, _account(data), job_dir) as watcher:
@@ -61,10 +61,8 @@ def run_adding(
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         last = int(result.history.step.max()) if len(result.history) else 0
-        reason = f"diverged: the error was no longer finite after step {last:,}"
-        log.warning("%s", reason.capitalize())
-        recorder.end("diverged", reason)
-        return "diverged"
+        end_diverged(recorder, f"the error was no longer finite after step {last:,}")
+        return result.outcome.name
 
     answers = read_values(forward, held_out.test, config.train.batch_size)
     mse = mean_squared_error(held_out.test, answers)

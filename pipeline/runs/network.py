@@ -8,12 +8,12 @@ from typing import Any
 
 from pipeline.config.schema import RunConfig
 from pipeline.data.reviews import load_reviews
-from pipeline.models.architectures import build_model, forward_of, summarise_model
-from pipeline.models.fused import fuse
+from pipeline.models.architectures import build_model, summarise_model
+from pipeline.models.execution import forward_on
 from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.probing import track_probes
-from pipeline.runs.progress import Account, watch_training
+from pipeline.runs.progress import Account, end_diverged, watch_training
 from pipeline.tokens.encoding import EncodedSplits, encode_splits
 from pipeline.tracking import RunRecorder
 from pipeline.training.classify import Classification, EpochRecord
@@ -42,8 +42,7 @@ def run_network(
 
     vocab_size = encoded.tokenizer.get_vocab_size()
     model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
-    # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
-    forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
+    forward = forward_on(device_kind, model, config.architecture)
     recorder.summary(*summarise_model(model))
     with watch_training(recorder, _account(encoded, config), job_dir) as watcher:
         task = Classification(encoded, config.train, config.seed)
@@ -51,9 +50,7 @@ def run_network(
     recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         epoch = len(result.history) + 1
-        reason = f"diverged: the loss was no longer finite in epoch {epoch}"
-        log.warning("%s", reason.capitalize())
-        recorder.end("diverged", reason)
+        end_diverged(recorder, f"the loss was no longer finite in epoch {epoch}")
     else:
         batch_size, edges = config.train.batch_size, config.data.length_edges
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)

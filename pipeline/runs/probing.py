@@ -12,9 +12,8 @@ from pipeline.config.fingerprint import probe_fingerprint
 from pipeline.config.schema import ProbeConfig
 from pipeline.data.reviews import ReviewSplits, load_reviews
 from pipeline.errors import Failure, PipelineError
-from pipeline.models.architectures import forward_of
 from pipeline.models.bigram_baseline import fit_baseline
-from pipeline.models.fused import fuse
+from pipeline.models.execution import forward_on
 from pipeline.probes import Network, NetworkReader, Subject, run_probes
 from pipeline.runs.device import DeviceFacts
 from pipeline.tracking import RunRecorder, TrainedRun
@@ -58,7 +57,7 @@ def open_subject(
         return Subject(baseline, tokenizer, run.config.data, reviews, cache)
     model = run.model()
     architecture = run.config.architecture
-    forward = fuse(model, architecture) if device.kind == "cpu" else forward_of(model)
+    forward = forward_on(device.kind, model, architecture)
     reader = NetworkReader(forward, reviews.heads, tokenizer)
     network = Network(model, forward, architecture)
     return Subject(reader, tokenizer, run.config.data, reviews, cache, network)

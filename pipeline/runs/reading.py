@@ -5,8 +5,7 @@ from __future__ import annotations
 from pipeline.analysis.explanation import Explanation, NetworkReading
 from pipeline.data.reviews import Head, load_reviews
 from pipeline.errors import DataError, Failure
-from pipeline.models.architectures import forward_of
-from pipeline.models.fused import fuse
+from pipeline.models.execution import forward_on
 from pipeline.probes import Network
 from pipeline.probes.reading import Words, cut_words, read_words
 from pipeline.runs.device import DeviceFacts
@@ -34,7 +33,7 @@ def read(text: str, runs: list[TrainedRun], device: DeviceFacts) -> Explanation:
 def _read(run: TrainedRun, words: Words, device: DeviceFacts) -> NetworkReading:
 
     model, architecture = run.model(), run.config.architecture
-    forward = fuse(model, architecture) if device.kind == "cpu" else forward_of(model)
+    forward = forward_on(device.kind, model, architecture)
     network = Network(model, forward, architecture)
     return read_words(words, network, _heads(run), run.config, run.run_id)
 
