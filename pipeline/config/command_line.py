@@ -1,6 +1,6 @@
-"""How a program starts, and how it ends: one line for an error, and an exit status that tells.
+"""Start a program, report its errors in one line, and end it with an exit status.
 
-0: all asked for is done; 1: something failed; 2: the configuration is wrong.
+0: everything succeeded; 1: something failed; 2: the configuration is wrong.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.compose import known_keys, may_hold, register_schemas
+from pipeline.config.compose import expected_value, known_keys, register_schemas
 from pipeline.config.schema import CONF, DATA
 from pipeline.errors import ConfigError, PipelineError
 
-# What has to be put right, whatever ends the program, before its last lines: the terminal, for one.
+# Closed before the last lines are printed, however the program ends: restores the terminal, for one.
 at_end = contextlib.ExitStack()
 
 
@@ -34,13 +34,14 @@ def run_program(
     mode: str | None = None,
     stopped: Callable[[str], None] = lambda reason: None,
 ) -> None:
-    """Composes the configuration for `task`, calls it and leaves with its exit status.
+    """Compose the configuration, call `task` with it and exit with the status that it returns.
 
-    `mode`: RUN where a program never sweeps, whatever the experiment says. `stopped` is called, with
-    the reason, when a person, or the system by SIGTERM, or an error stops the program.
+    Parameters:
+      mode: RUN for a program that never sweeps, whatever the experiment says.
+      stopped: called with the reason when Ctrl-C, SIGTERM or an error ends the program.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
-    # Hydra would end every error itself, with status 1; a person who sets this wants tracebacks.
+    # Otherwise Hydra handles every error itself and exits with 1; a user who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_schemas()
@@ -49,40 +50,43 @@ def run_program(
     statuses: list[int] = []
 
     @functools.wraps(task)
-    def noted(tree: DictConfig) -> None:
+    def record_status(tree: DictConfig) -> None:
         statuses.append(task(tree))
 
     try:
         with at_end:
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(noted)()
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(
+                record_status
+            )()
     except KeyboardInterrupt:
         stopped("stopped by hand")
         print("Stopped; the next launch resumes from here", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        with contextlib.suppress(Exception):  # as when it is the store that does not answer
+        with contextlib.suppress(Exception):  # the store may be what failed
             stopped(" ".join(str(error).split())[:500])
         if wants_traceback:
             raise
         if "Config group override" in str(error):  # a group set to null
             groups = [word.split("=")[0] for word in sys.argv if word.endswith("=null")]
             which = " or ".join(groups)
-            error = ConfigError(f"{which} is null; choose one of its options, or leave it out")
+            error = ConfigError(f"{which} is null; choose one of its options or leave it out")
         sys.exit(report_error(error))
     sys.exit(max(statuses, default=0))
 
 
-def _settings_first(words: list[str]) -> list[str]:
-    """The words of a command line as Hydra's parser takes them: settings in one piece, then flags."""
-    settings = [word for word in words if re.match(r"~|[^-][^=]*=", word)]
-    flags = [word for word in words if word not in settings]
-    # Hydra explains itself without the settings of a program, which it would not know there.
+def _settings_first(arguments: list[str]) -> list[str]:
+    """Reorder command-line arguments for Hydra's parser: all settings together, then the flags."""
+    settings = [one for one in arguments if re.match(r"~|[^-][^=]*=", one)]
+    flags = [one for one in arguments if one not in settings]
+    # Hydra's own help does not know the settings of the program and would refuse them.
     return flags if "--hydra-help" in flags else [*settings, *flags]
 
 
 def take_word(name: str) -> str | None:
-    """The value of `name=value` on the command line, which it is taken from: it says what a program is
-    to do, and is no part of the configuration that Hydra composes.
+    """Remove `name=value` from the command line and return the value, or None if it is not given.
+
+    For arguments of a program that are not part of the configuration that Hydra composes.
     """
     given = [word for word in sys.argv[1:] if word.startswith(f"{name}=")]
     sys.argv[1:] = [word for word in sys.argv[1:] if word not in given]
@@ -90,7 +94,7 @@ def take_word(name: str) -> str | None:
 
 
 def report_error(error: Exception) -> int:
-    """Says an error in one line where it is a known kind, and gives the exit status."""
+    """Print an expected error in one line, any other with its traceback, and return the exit status."""
     if isinstance(error, ConfigError):
         print(f"Configuration: {error}", file=sys.stderr)
         return 2
@@ -105,12 +109,12 @@ def report_error(error: Exception) -> int:
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether the message of an error is written for a person."""
+    """Return whether the message of an error is meant for users."""
     return isinstance(error, PipelineError)
 
 
 def explain_composition(error: BaseException) -> str:
-    """What Hydra and OmegaConf say in many lines, as one that names the key and what it may hold."""
+    """Return an error of Hydra or OmegaConf as one line that names the key and the allowed values."""
     text = str(error)
     cause = str(error.__cause__ or error)
     rules: list[tuple[str, str, Callable[[re.Match[str]], str]]] = [
@@ -136,7 +140,7 @@ def explain_composition(error: BaseException) -> str:
 
 def _no_option(found: re.Match[str]) -> str:
     group, value, options = found.groups()
-    return f"{group} is {value!r}; it may hold {', '.join(options.split())}"
+    return f"{group} is {value!r}; it must be one of {', '.join(options.split())}"
 
 
 def _unreadable(found: re.Match[str]) -> str:
@@ -147,13 +151,13 @@ def _unknown_key(found: re.Match[str]) -> str:
     key = found[1]
     if key in known_keys():
         kinds = [kind for kind in DATA if any(f.name == key[5:] for f in fields(DATA[kind]))]
-        return f"{key} belongs to data={' or data='.join(kinds)}; choose that too"
+        return f"{key} is a setting of data={' or data='.join(kinds)}; add that"
     leaves = {known.split(".")[-1]: known for known in known_keys()}
     close = difflib.get_close_matches(key, known_keys(), 1, 0.7) or [
         leaves[leaf] for leaf in difflib.get_close_matches(key.split(".")[-1], list(leaves), 1, 0.7)
     ]
     shown = "hydra" if key.startswith("hydra.") else "job"
-    hint = f"did you mean {close[0]}?" if close else f"see --cfg {shown} for those there are"
+    hint = f"did you mean {close[0]}?" if close else f"--cfg {shown} lists all keys"
     return f"unknown key {key}; {hint}"
 
 
@@ -162,15 +166,15 @@ def _wrong_value(cause: str, found: re.Match[str]) -> str:
     choices = re.search(r"expected one of \[([^\]]*)\]", cause)
     kind = re.search(r"could not be converted to (\w+)", cause)
     expected = (
-        (choices and choices[1])
-        or may_hold(key)
+        (choices and f"one of {choices[1]}")
+        or expected_value(key)
         or (kind and f"a value of type {kind[1].lower()}")
         or cause.splitlines()[0]
     )
     if "not in struct" in cause or re.match(r"Key '.*' not in", cause):
         return _unknown_key(re.match(r"([\w.]+)", key) or found)
-    return f"{key} is {value!r}; it may hold {expected}"
+    return f"{key} is {value!r}; it must be {expected}"
 
 
 def _missing(found: re.Match[str]) -> str:
-    return f"{found[1]} is not set; give it as {found[1]}=..."
+    return f"{found[1]} is not set; add {found[1]}=..."

@@ -1,8 +1,7 @@
-"""A composed tree -> a checked `RunConfig`.
+"""Build a checked `RunConfig` from the tree that Hydra composes.
 
 Hydra composes the files under `conf/` onto the dataclasses of `pipeline.config.schema`; `build` turns
-the tree into plain objects and checks every value, so that each stage can trust the sub-config it is
-given.
+the tree into plain objects and checks every value, so that each stage can trust its sub-config.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.cells import cells
-from pipeline.config import parameter_counts as sizes
+from pipeline.config import parameter_counts
 from pipeline.config.schema import (
     BASELINE,
     CONF,
@@ -37,7 +36,7 @@ from pipeline.errors import ConfigError
 
 
 def register_schemas() -> None:
-    """Makes the dataclasses known to Hydra, under the names that the files in `conf/` build on."""
+    """Register the dataclasses with Hydra, under the names that the files in `conf/` refer to."""
     OmegaConf.register_new_resolver("default_workers", default_workers, replace=True)
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
@@ -46,37 +45,37 @@ def register_schemas() -> None:
 
 
 def default_workers(device: Device | str) -> int:
-    """Runs at a time: one for each core this process may use, and one alone on a GPU."""
-    kind = getattr(device, "name", device)  # OmegaConf hands over the member of the enum
+    """Return the number of parallel runs: one per available core, or a single one on a GPU."""
+    kind = getattr(device, "name", device)  # OmegaConf passes the member of the enum
     on_gpu = kind == "gpu" or (kind == "auto" and has_gpu())
     return 1 if on_gpu else available_cores()
 
 
 def available_cores() -> int:
-    """The cores this process may use; in a job of Slurm's those it was given, bound to them or not."""
+    """Return how many cores this process may use; in a Slurm job, at most those allocated to it."""
     bound = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
     return min(cores, int(os.environ.get("SLURM_CPUS_ON_NODE", cores)))
 
 
 def has_gpu() -> bool:
-    """Whether an NVIDIA device is visible, found out without TensorFlow."""
+    """Return whether an NVIDIA device is visible, without importing TensorFlow."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def build(tree: DictConfig) -> RunConfig:
-    """The composed tree as checked objects.
+    """Return the composed tree as checked objects.
 
     Raises:
-      ConfigError: a value is missing or outside what its field may hold.
+      ConfigError: a value is missing or not allowed.
     """
     _refuse_unknown(RunConfig, tree)
     try:
         config = OmegaConf.to_object(tree)
     except MissingMandatoryValue as error:
         key = str(error.full_key)
-        raise ConfigError(f"{key} is not set; give it as {key}=...") from None
+        raise ConfigError(f"{key} is not set; add {key}=...") from None
     assert isinstance(config, RunConfig)
     check(config)
     _resolve_architecture(config)
@@ -85,7 +84,7 @@ def build(tree: DictConfig) -> RunConfig:
 
 
 def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
-    """Hydra lets `+name=value` add any key, which would then do nothing."""
+    """Raise `ConfigError` for an unknown key, which Hydra accepts as `+name=value`."""
     known = {entry.name for entry in dataclasses.fields(schema)}
     for name in tree:
         if name not in known:
@@ -99,19 +98,19 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
 
 
 def _resolve_architecture(config: RunConfig) -> None:
-    """What follows from other settings, so that it stands with the run: units, and steps to remember."""
+    """Set `units` and `chrono_steps` from other settings, so that they are stored with the run."""
     architecture = config.architecture
     if architecture.forget_bias != ForgetBias.unit:
         able = [cell.name for cell in cells() if cell.has_forget_bias]
         if architecture.cell not in able:
             raise ConfigError(
-                f"architecture.forget_bias is {architecture.forget_bias.name}, which is for "
-                f"{' or '.join(able)}; with architecture.cell {architecture.cell} it may hold unit"
+                f"architecture.forget_bias is {architecture.forget_bias.name}, which requires cell "
+                f"{' or '.join(able)}; with architecture.cell={architecture.cell} it must be unit"
             )
     if architecture.forget_bias == ForgetBias.chrono and architecture.chrono_steps is None:
-        read = config.tokenizer.max_length
-        read = config.data.length if isinstance(config.data, AddingConfig) else read
-        architecture.chrono_steps = max(2, read)
+        steps = config.tokenizer.max_length
+        steps = config.data.length if isinstance(config.data, AddingConfig) else steps
+        architecture.chrono_steps = max(2, steps)
     if architecture.recurrent_parameters is not None:
         layers = architecture.recurrent_layers
         if config.data.features is not None:
@@ -119,21 +118,22 @@ def _resolve_architecture(config: RunConfig) -> None:
         architecture.units = _solve_units(architecture, layers)
 
 
-def _solve_units(architecture: ArchitectureConfig, layers: sizes.RecurrentLayers) -> int:
+def _solve_units(architecture: ArchitectureConfig, layers: parameter_counts.RecurrentLayers) -> int:
     weights = architecture.recurrent_parameters
     assert weights is not None
     units = layers.solve_units(weights)
     found = layers.count_weights(units)
-    if abs(found - weights) > sizes.TOLERANCE * weights:
+    if abs(found - weights) > parameter_counts.TOLERANCE * weights:
         raise ConfigError(
-            f"architecture.recurrent_parameters is {weights}, and no units of {architecture.name} come "
-            f"within {sizes.TOLERANCE:.0%} of it; it may hold {found}, the weights of {units} units"
+            f"architecture.recurrent_parameters is {weights}, and no number of units of "
+            f"{architecture.name} comes within {parameter_counts.TOLERANCE:.0%} of it; the closest is "
+            f"{found}, with {units} units"
         )
     return units
 
 
 def _resolve_paths(config: RunConfig) -> None:
-    """Paths as seen from where the program was started: jobs run elsewhere."""
+    """Make paths absolute, because jobs run in other folders."""
     config.root = str(Path(config.root).expanduser().resolve())
     for name in ("path", "test_path", "data_dir"):
         value = getattr(config.data, name, None)
@@ -142,31 +142,31 @@ def _resolve_paths(config: RunConfig) -> None:
 
 
 def check(config: RunConfig) -> None:
-    """Raises `ConfigError` for the first value that its field may not hold."""
+    """Raise `ConfigError` for the first value that is not allowed."""
     if "@" in (config.tracking.uri or ""):
-        # Not shown: the configuration is kept with every run, and so would be what is secret in it.
+        # Do not print the address: a configuration is stored with every run, secrets included.
         raise ConfigError(
-            "tracking.uri holds a user or a password; take them out of the address, and set "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the "
-            "environment"
+            "tracking.uri contains a user or a password; remove them from the address and set the "
+            "environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+            "MLFLOW_TRACKING_TOKEN"
         )
     for key, value, metadata in _walk(config):
         if "check" in metadata and not metadata["check"](value):
-            raise ConfigError(f"{key} is {_shown(value)}; it may hold {metadata['may_hold']}")
+            raise ConfigError(f"{key} is {_format(value)}; it must be {metadata['expected']}")
     if config.architecture.name == BASELINE and not config.baseline:
         raise ConfigError(
-            f"architecture.name is {BASELINE}, which is the baseline's (baseline=true)"
+            f"architecture.name is {BASELINE}, which is reserved for the baseline (baseline=true)"
         )
     if config.baseline and isinstance(config.data, AddingConfig):
         raise ConfigError(
-            "baseline is true, which is for texts; with data=adding it may hold false"
+            "baseline is true, but the baseline needs texts; with data=adding it must be false"
         )
 
 
 def baseline_of(config: RunConfig) -> RunConfig:
-    """The order-free baseline that stands beside a run: on the same texts, which it reads whole.
+    """Return the configuration of the baseline for a run: the same texts, read whole.
 
-    It asks for no GPU: there is often none where the sweep of a cluster is launched.
+    It runs on the CPU: the machine that launches the sweep of a cluster often has no GPU.
     """
     return dataclasses.replace(
         config,
@@ -178,16 +178,16 @@ def baseline_of(config: RunConfig) -> RunConfig:
     )
 
 
-def may_hold(key: str) -> str | None:
-    """What the value at a dotted key such as `architecture.units` may hold, where that is said."""
+def expected_value(key: str) -> str | None:
+    """Return what the value at a dotted key such as `architecture.units` must be, if it is checked."""
     for known, entry in _fields():
         if known == key:
-            return entry.metadata.get("may_hold")
+            return entry.metadata.get("expected")
     return None
 
 
 def known_keys() -> set[str]:
-    """Every dotted key that a run may set."""
+    """Return every dotted key that a run may set."""
     return {key for key, _ in _fields()}
 
 
@@ -209,19 +209,19 @@ def _walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
             yield f"{prefix}{entry.name}", value, entry.metadata
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{','.join(map(_shown, value))}]"
+        return f"[{','.join(map(_format, value))}]"
     return value.name if isinstance(value, Enum) else repr(value)
 
 
 def as_plain(config: Any) -> dict[str, Any]:
-    """A config as nested dictionaries of JSON values, enums by name."""
+    """Return a config as nested dictionaries of JSON values, enums by name."""
     return json.loads(json.dumps(dataclasses.asdict(config), default=lambda value: value.name))
 
 
 def as_used(config: RunConfig) -> dict[str, Any]:
-    """`as_plain` without what does nothing with the data of this run."""
+    """Return `as_plain` without the settings that have no effect on the data of this run."""
     plain = as_plain(config)
     for key in config.data.unused:
         *sections, name = key.split(".")
@@ -230,7 +230,7 @@ def as_used(config: RunConfig) -> dict[str, Any]:
 
 
 def without_effect(config: RunConfig) -> list[str]:
-    """The dotted keys that hold other than their default and do nothing with the data of this run."""
+    """Return the keys that were set to other than their default but have no effect on this run."""
     sections = {name: section() for name, section in SECTIONS.items()}
     standard = dataclasses.replace(config, data=type(config.data)(), tuned=[], **sections)
     defaults = {key: value for key, value, _ in _walk(standard)}
@@ -243,13 +243,13 @@ def without_effect(config: RunConfig) -> list[str]:
 
 
 def from_plain(plain: dict[str, Any]) -> RunConfig:
-    """The config that `as_plain` gave.
+    """Return the config that `as_plain` wrote.
 
     Raises:
-      ConfigError: it is of another version, or no longer holds, such as the path of a table.
+      ConfigError: it is of another version or no longer valid, such as the path of a removed table.
     """
     sections = {name: section() for name, section in SECTIONS.items()}
-    if "control" in plain:  # what `baseline` was called in stores of version 0.1
+    if "control" in plain:  # the name of `baseline` in stores of version 0.1
         plain = {"baseline" if key == "control" else key: value for key, value in plain.items()}
     try:
         schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
@@ -261,7 +261,7 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
 
 
 def load_architectures() -> dict[str, ArchitectureConfig]:
-    """Every preset of `conf/architecture`."""
+    """Return every preset of `conf/architecture`, by name."""
     register_schemas()
     names = sorted(path.stem for path in (CONF / "architecture").glob("*.yaml"))
     with initialize_config_dir(str(CONF), version_base="1.3"):

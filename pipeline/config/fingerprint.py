@@ -1,7 +1,7 @@
-"""What tells one run from another: its settings, its data and the code that decides its numbers.
+"""Compute fingerprints of runs from their settings, their data and the code that decides their numbers.
 
-Of the code only what is computed counts: comments, docstrings, formatting and the place of a file do
-not, so that a file may be moved and a sentence mended without disowning the runs that are tracked.
+Only what the code computes counts: comments, docstrings, formatting and the location of a file do not,
+so that a file can be moved or a sentence corrected without invalidating tracked runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.config.schema import AddingConfig, ProbeConfig, RunConfig
 
 _SOURCES = Path(__file__).resolve().parents[1]
 
-# Where the code of each kind of run begins; what these modules import belongs to it.
+# The entry modules of each kind of run; what they import counts too.
 _NETWORK = (
     "pipeline.data.reviews",
     "pipeline.tokens.encoding",
@@ -36,15 +36,15 @@ _BASELINE = (
 )
 _PROBES = ("pipeline.probes",)
 
-# Settings count by their values; errors and the writing of files change no number.
+# Settings count by their values; errors and the writing of files change no numbers.
 _WITHOUT_NUMBERS = ("pipeline.config", "pipeline.errors", "pipeline.files")
 
 
 def fingerprint(config: RunConfig) -> str:
-    """Return what determines the result of a run, as 16 hexadecimal digits.
+    """Return a digest of all that determines the result of a run, as 16 hexadecimal digits.
 
-    Where a run is computed, tracked and compared does not count, nor does where its data lies or how
-    its answers are grouped by length: a person's own table counts with its content.
+    Device, tracking and experiment name do not count, nor do the location of the data and the length
+    groups of the report. A user's own table counts by its content.
     """
     plain = as_used(config)
     sections = ["baseline"] if config.baseline else ["tokenizer", "architecture", "train", "seed"]
@@ -63,7 +63,7 @@ def fingerprint(config: RunConfig) -> str:
 
 
 def probe_fingerprint(config: ProbeConfig, run: RunConfig) -> str:
-    """Return what determines the tables of the probes of a trained run: their settings and code."""
+    """Return a digest of all that determines the probe tables of a trained run: settings and code."""
     cell = None if run.baseline else run.architecture.cell
     return code_fingerprint(as_plain(config), _PROBES, cell=cell)
 
@@ -71,36 +71,36 @@ def probe_fingerprint(config: ProbeConfig, run: RunConfig) -> str:
 def code_fingerprint(
     settings: Any, modules: Sequence[str], *, follow_imports: bool = True, cell: str | None = None
 ) -> str:
-    """Return the fingerprint of settings and of the code that works on them.
+    """Return the fingerprint of settings and of the code that uses them.
 
     Parameters:
       settings: JSON values.
       modules: dotted names in this package. A package stands for its `__init__`.
-      follow_imports: whether what they import, directly or not, belongs to them.
-      cell: the recurrent cell that they use; no other counts.
+      follow_imports: whether what they import, directly or not, counts too.
+      cell: the recurrent cell that they use; no other cell counts.
 
     Raises:
       ValueError: there is no such module.
     """
-    read = [*(_with_imports(tuple(modules)) if follow_imports else modules)]
+    counted = [*(_with_imports(tuple(modules)) if follow_imports else modules)]
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps(settings, sort_keys=True).encode())
     if cell is not None:
-        read.append(f"pipeline.cells.{cell}")
-    for code in sorted(source_digest(_file_of(name).read_text("utf-8")) for name in read):
+        counted.append(f"pipeline.cells.{cell}")
+    for code in sorted(source_digest(_file_of(name).read_text("utf-8")) for name in counted):
         digest.update(code)
     return digest.hexdigest()
 
 
 @cache
 def source_digest(source: str) -> bytes:
-    """Return a digest of what Python code computes: 16 bytes, the same wherever the file stands."""
-    tree = _Computed().visit(ast.parse(source))
+    """Return a 16-byte digest of what Python code computes, independent of its location."""
+    tree = _ComputationOnly().visit(ast.parse(source))
     return hashlib.blake2b(ast.unparse(tree).encode(), digest_size=16).digest()
 
 
-class _Computed(ast.NodeTransformer):
-    """Leaves out docstrings, how a cell is shown and, of what is imported from here, the place."""
+class _ComputationOnly(ast.NodeTransformer):
+    """Remove docstrings, the appearance of cells and the module paths of this package's imports."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
@@ -119,20 +119,20 @@ class _Computed(ast.NodeTransformer):
 
 @cache
 def _with_imports(modules: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the modules and all of this package that they import, directly or not."""
+    """Return the modules and all modules of this package that they import, directly or not."""
     found: set[str] = set()
-    left = list(modules)
-    while left:
-        name = left.pop()
+    pending = list(modules)
+    while pending:
+        name = pending.pop()
         if name not in found and not name.startswith(_WITHOUT_NUMBERS):
             found.add(name)
-            left.extend(_imported_by(name))
+            pending.extend(_imported_by(name))
     return tuple(found)
 
 
 def _imported_by(name: str) -> Iterator[str]:
     tree = ast.parse(_file_of(name).read_text("utf-8"))
-    for node in _run_statements(tree.body):
+    for node in _runtime_statements(tree.body):
         for one in ast.walk(node):
             if isinstance(one, ast.ImportFrom) and (one.module or "").startswith("pipeline"):
                 assert one.module is not None
@@ -145,8 +145,8 @@ def _imported_by(name: str) -> Iterator[str]:
                 yield from (a.name for a in one.names if a.name.startswith("pipeline."))
 
 
-def _run_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements but for those that only a type checker reads."""
+def _runtime_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements without those under `if TYPE_CHECKING`."""
     for node in body:
         test = node.test if isinstance(node, ast.If) else None
         if not (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"):
@@ -162,5 +162,5 @@ def _find_file(name: str) -> Path | None:
 def _file_of(name: str) -> Path:
     file = _find_file(name)
     if file is None:
-        raise ValueError(f"a fingerprint counts the code of {name}, and there is no such module")
+        raise ValueError(f"cannot fingerprint {name}: there is no such module")
     return file

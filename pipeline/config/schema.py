@@ -1,8 +1,8 @@
-"""The vocabulary of a run: what may be chosen, and what it may hold.
+"""Define the settings of a run, their defaults and their allowed values.
 
-Hydra composes the files under `conf/` onto these dataclasses, and `pipeline.config.compose` checks what
-comes out by what stands at each field. Neither imports TensorFlow: a wrong configuration is refused at
-once.
+Hydra composes the files under `conf/` onto these dataclasses, and `pipeline.config.compose` checks the
+result by the metadata of each field. Neither imports TensorFlow, so that a wrong configuration is
+refused at once.
 
 The dataclasses are not frozen, because Hydra refuses every override on a frozen one. The members of
 the enums are lower case, because OmegaConf reads them by name: `architecture.cell=lstm`.
@@ -23,37 +23,37 @@ from typing import Any
 from omegaconf import MISSING
 
 from pipeline import cells
-from pipeline.config import parameter_counts as sizes
+from pipeline.config import parameter_counts
 
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds `pipeline` and `conf`
 CONF = CODE / "conf"
 IN_CLONE = (CODE / "pyproject.toml").is_file()
-# Where the store, the reports and the caches go: the clone or, installed, where a program is started.
+# The folder of the store, reports and caches: the clone or, if installed, the working directory.
 ROOT = CODE if IN_CLONE else Path.cwd()
-BASELINE = "nb_bigrams"  # the order-free baseline's name among the architectures
+BASELINE = "nb_bigrams"  # the name of the baseline among the architectures
 
 
 class Readout(Enum):
-    """What the classifier sees of the outputs of the last recurrent layer."""
+    """Choose how the outputs of the last recurrent layer are pooled for the heads."""
 
-    last = "last"  # the state when reading ends: each direction's own last step
+    last = "last"  # the last step of each direction
     mean = "mean"
     max = "max"
 
 
 class ForgetBias(Enum):
-    """How the bias of an LSTM's forget gate begins."""
+    """Choose how the bias of an LSTM's forget gate is initialised."""
 
-    unit = "unit"  # at 1, as Keras has it: Jozefowicz et al. 2015
+    unit = "unit"  # to 1, the default of Keras: Jozefowicz et al. 2015
     zero = "zero"
-    chrono = "chrono"  # by how long to remember: Tallec & Ollivier 2018
+    chrono = "chrono"  # by the length of the memory: Tallec & Ollivier 2018
 
 
 class Keep(Enum):
-    """Which end of a text longer than `max_length` is read."""
+    """Choose which tokens of a text longer than `max_length` are kept."""
 
-    tail = "tail"
-    head = "head"
+    tail = "tail"  # the last tokens
+    head = "head"  # the first tokens
     both = "both"  # the first and the last `max_length` / 2 tokens
 
 
@@ -63,13 +63,13 @@ class TokenizerKind(Enum):
 
 
 class ProbeKind(Enum):
-    """What may be measured of a trained network, beside its accuracy."""
+    """Choose what to measure of a trained network beside its accuracy."""
 
-    context = "context"  # accuracy where only the last or the first tokens are read
-    distance = "distance"  # answers where neutral words stand around the evidence
+    context = "context"  # accuracy when only the first or the last tokens are read
+    distance = "distance"  # answers with neutral words around the evidence
     quiz = "quiz"  # the generated corpus: sentiment and subject by distance
-    retention = "retention"  # what is left of a signal after so many steps, by derivatives
-    gates = "gates"  # how long the units remember by their gates
+    retention = "retention"  # what is left of a signal after some steps, by derivatives
+    gates = "gates"  # the memory of units that their gates imply
     lesson = "lesson"  # the lesson's sentence, word by word
 
 
@@ -79,12 +79,12 @@ class Device(Enum):
     gpu = "gpu"
 
 
-def _field(default: Any, check: Callable[[Any], bool], may_hold: str, **said: Any) -> Any:
-    """A field that holds what `check` accepts; `may_hold` says so to a person.
+def _field(default: Any, check: Callable[[Any], bool], expected: str, **metadata: Any) -> Any:
+    """Return a field that accepts what `check` accepts; `expected` describes that for messages.
 
-    said: what else is to be known of it (see `pipeline.config.settings`).
+    metadata: further facts about the setting (see `pipeline.config.settings`).
     """
-    metadata = {"check": check, "may_hold": may_hold, **said}
+    metadata = {"check": check, "expected": expected, **metadata}
     if default is NO_DEFAULT:
         default = MISSING
     if isinstance(default, list):
@@ -92,27 +92,29 @@ def _field(default: Any, check: Callable[[Any], bool], may_hold: str, **said: An
     return field(default=default, metadata=metadata)
 
 
-def _count(default: int, low: int = 1, **said: Any) -> Any:
-    return _field(default, lambda value: value >= low, f"a whole number of at least {low}", **said)
+def _count(default: int, low: int = 1, **metadata: Any) -> Any:
+    return _field(
+        default, lambda value: value >= low, f"a whole number of at least {low}", **metadata
+    )
 
 
-def _fraction(default: float, *, with_zero: bool, **said: Any) -> Any:
+def _fraction(default: float, *, with_zero: bool, **metadata: Any) -> Any:
     if with_zero:
-        may_hold = "a number from 0 up to, not with, 1"
-        return _field(default, lambda value: 0 <= value < 1, may_hold, **said)
-    return _field(default, lambda value: 0 < value < 1, "a number between 0 and 1", **said)
+        expected = "a number of at least 0 and below 1"
+        return _field(default, lambda value: 0 <= value < 1, expected, **metadata)
+    return _field(default, lambda value: 0 < value < 1, "a number between 0 and 1", **metadata)
 
 
-def _positive(default: float, **said: Any) -> Any:
+def _positive(default: float, **metadata: Any) -> Any:
     return _field(
         default,
         lambda value: value > 0 and math.isfinite(value),
         "a positive finite number",
-        **said,
+        **metadata,
     )
 
 
-def _rising(default: list[int], *, may_be_empty: bool = True, **said: Any) -> Any:
+def _increasing(default: list[int], *, may_be_empty: bool = True, **metadata: Any) -> Any:
     return _field(
         default,
         lambda edges: (
@@ -120,12 +122,12 @@ def _rising(default: list[int], *, may_be_empty: bool = True, **said: Any) -> An
             and all(edge >= 1 for edge in edges)
             and all(a < b for a, b in itertools.pairwise(edges))
         ),
-        "whole numbers of at least 1 that rise, such as [100,200,400]",
-        **said,
+        "whole numbers of at least 1 in increasing order, such as [100,200,400]",
+        **metadata,
     )
 
 
-def _all_different(kinds: list[ProbeKind]) -> bool:
+def _is_distinct(kinds: list[ProbeKind]) -> bool:
     return len(set(kinds)) == len(kinds)
 
 
@@ -135,35 +137,37 @@ def _is_file(path: str) -> bool:
 
 @dataclass
 class DataConfig:
-    """Which texts. `seed` draws the splits and the generated texts, apart from the seed of a run, so
-    that the runs of a sweep share their data. `length_edges`: where accuracy by length is cut, in words
-    of the uncut text.
+    """Configure the data.
+
+    `seed` draws the splits and the generated texts. It is separate from the seed of a run, so that the
+    runs of a sweep share their data. `length_edges`: the edges between the length groups of the report,
+    in words of the whole text.
     """
 
     kind: str = MISSING
     seed: int = _count(0, 0)
     validation_fraction: float = _fraction(0.1, with_zero=False)
-    length_edges: list[int] = _rising([100, 200, 400, 800], of_report=True)
+    length_edges: list[int] = _increasing([100, 200, 400, 800], of_report=True)
 
     @property
     def source(self) -> str:
-        """Where the texts come from, in words for a page."""
+        """Return where the data come from, as text for a page."""
         raise NotImplementedError
 
     @property
     def features(self) -> int | None:
-        """Numbers at each step of what is read, where it is not texts."""
+        """Return how many numbers a step has, or None for texts."""
         return None
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Dotted keys, of sections or of values, that do nothing with this data."""
+        """Return the dotted keys, of sections or settings, that have no effect on these data."""
         return ()
 
 
 @dataclass
 class ImdbConfig(DataConfig):
-    """`data_dir`: as TFDS takes it; null leaves it to `TFDS_DATA_DIR` and then to TFDS's default."""
+    """Configure IMDB. `data_dir`: passed to TFDS; null means `TFDS_DATA_DIR` or the default of TFDS."""
 
     kind: str = "imdb"
     data_dir: str | None = field(default=None, metadata={"of_machine": True})
@@ -175,7 +179,7 @@ class ImdbConfig(DataConfig):
 
 @dataclass
 class CsvConfig(DataConfig):
-    """A person's own table. Without `test_path`, `test_fraction` of `path` is set aside, by seed."""
+    """Configure a user's own table. Without `test_path`, `test_fraction` of `path` is test."""
 
     kind: str = "csv"
     path: str = _field(NO_DEFAULT, _is_file, "the path of a CSV or Parquet file", by_content=True)
@@ -196,10 +200,10 @@ class CsvConfig(DataConfig):
 
 @dataclass
 class ClausesConfig(DataConfig):
-    """The generated corpus. Distances are in words between the deciding words and the end.
+    """Configure the generated corpus. Distances are in words between the evidence and the end.
 
-    `train_distance_exponent`: how much more frequent short distances are in the training split than
-    long ones; at 1 they are spread evenly, as they always are in the other two splits.
+    `train_distance_exponent`: above 1, short distances are more frequent than long ones in the training
+    split; at 1 they are uniform, as they always are in the other two splits.
     """
 
     kind: str = "clauses"
@@ -210,7 +214,7 @@ class ClausesConfig(DataConfig):
     train_distance_exponent: float = _positive(3.0)
     distractor_fraction: float = _fraction(0.5, with_zero=True)
     contradicted_fraction: float = _fraction(0.25, with_zero=True)
-    length_edges: list[int] = _rising([50, 100, 150, 200], of_report=True)
+    length_edges: list[int] = _increasing([50, 100, 150, 200], of_report=True)
 
     @property
     def source(self) -> str:
@@ -219,11 +223,11 @@ class ClausesConfig(DataConfig):
 
 @dataclass
 class AddingConfig(DataConfig):
-    """The adding problem: sequences of numbers in place of texts (see `pipeline.data.adding`).
+    """Configure the adding problem: sequences of numbers instead of texts (see `pipeline.data.adding`).
 
-    `length`: steps of a sequence. Training sequences are drawn anew for every step of training, by the
-    seed of the run; `seed` draws those that are held out. Training ends when the problem is solved, as
-    found every `steps_per_validation` steps, or after `max_steps`.
+    `length`: steps of a sequence. The seed of the run draws new sequences for every training step;
+    `seed` draws the held-out ones. Training ends when a validation, every `steps_per_validation` steps,
+    finds the problem solved, or after `max_steps`.
     """
 
     kind: str = "adding"
@@ -243,7 +247,7 @@ class AddingConfig(DataConfig):
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """What is about texts, about epochs of a training split that ends, and about choosing."""
+        """Return the settings of texts, epochs and tuning, which the adding problem does not have."""
         data = ("data.validation_fraction", "data.length_edges")
         train = ("train.epochs", "train.patience", "train.max_seconds", "tuned")
         return (*data, "tokenizer", "architecture.embedding_dim", *train)
@@ -259,12 +263,12 @@ class TokenizerConfig:
 
 @dataclass
 class ArchitectureConfig:
-    """What varies. `dropout` stands between the embedding, the recurrent layers and the heads.
+    """Configure a network. `dropout` is applied before, between and after the recurrent layers.
 
-    `recurrent_parameters`: trainable weights that the recurrent layers are to have together; `build`
-    then solves `units` from it, whatever they were. `forget_bias` is an LSTM's. `chrono_steps`: the
-    longest memory that `forget_bias` chrono provides for, null is all that is read (`max_length`);
-    without chrono it does nothing.
+    `recurrent_parameters`: the total number of trainable weights in the recurrent layers; if set,
+    `build` solves `units` from it and ignores the given `units`. `forget_bias` needs an LSTM.
+    `chrono_steps`: the longest memory that `forget_bias=chrono` initialises; null means `max_length`.
+    Without chrono it does nothing.
     """
 
     name: str = MISSING
@@ -289,18 +293,19 @@ class ArchitectureConfig:
     )
 
     @property
-    def recurrent_layers(self) -> sizes.RecurrentLayers:
-        """What the recurrent layers are, but for their units."""
-        return sizes.RecurrentLayers(
+    def recurrent_layers(self) -> parameter_counts.RecurrentLayers:
+        """Return the description of the recurrent layers except for their units."""
+        return parameter_counts.RecurrentLayers(
             self.cell, self.embedding_dim, self.num_layers, self.bidirectional
         )
 
 
 @dataclass
 class TrainConfig:
-    """Training ends at whichever comes first: `epochs`; `patience` epochs without a better validation
-    accuracy; `max_seconds` of training, validation not counted, within an epoch if need be. Whichever
-    it is, the weights of the best epoch are kept.
+    """Configure training, which ends at whichever comes first.
+
+    After `epochs`; after `patience` epochs without a better validation accuracy; or after `max_seconds`
+    of training, without validation, even within an epoch. The weights of the best epoch are kept.
     """
 
     epochs: int = _count(10)
@@ -317,33 +322,36 @@ class TrainConfig:
 
 @dataclass
 class ProbeConfig:
-    """What is measured of a trained network by intervening in the texts, and on how many of them.
+    """Configure the probes, which measure a trained network by intervening in its texts.
 
-    The test reviews of a probe are drawn by `seed`, the same for every architecture, with every label
-    in proportion. `context_lengths`: tokens that are read of reviews of at least `context_min_words`
-    words, at their end and at their start. `distances`: neutral words around reviews of at most
-    `distance_max_words`. `retention_tokens`: the last tokens that are read while the network is looked
-    into. Nothing here changes a trained network, so that another probe trains nothing.
+    `seed` draws the test reviews of a probe, stratified by label and the same for every architecture.
+    `context_lengths`: how many tokens at the start, and at the end, are read of reviews of at least
+    `context_min_words` words. `distances`: neutral words around reviews of at most `distance_max_words`
+    words. `retention_tokens`: the last tokens that are read while gradients and gates are recorded.
+    Probing does not change a network, so that other probes need no new training.
     """
 
     kinds: list[ProbeKind] = _field(
-        list(ProbeKind), _all_different, "kinds of probes, each once, such as [context,distance]"
+        list(ProbeKind),
+        _is_distinct,
+        "a list of distinct kinds of probes, such as [context,distance]",
     )
     seed: int = _count(0, 0)
     context_reviews: int = _count(2_000, 2)
     context_min_words: int = _count(200)
-    context_lengths: list[int] = _rising([10, 25, 50, 100, 200, 400], may_be_empty=False)
+    context_lengths: list[int] = _increasing([10, 25, 50, 100, 200, 400], may_be_empty=False)
     distance_reviews: int = _count(300, 2)
     distance_max_words: int = _count(80)
-    distances: list[int] = _rising([25, 50, 100, 200, 400, 800], may_be_empty=False)
+    distances: list[int] = _increasing([25, 50, 100, 200, 400, 800], may_be_empty=False)
     retention_reviews: int = _count(100, 2)
     retention_tokens: int = _count(400, 2)
 
 
 @dataclass
 class DeviceConfig:
-    """Where a run is computed. `workers`: runs at a time in a sweep; `threads`: of each run, null shares
-    the cores among them.
+    """Configure where runs are computed.
+
+    `workers`: parallel runs of a sweep; `threads`: threads of each run; null divides the cores equally.
     """
 
     kind: Device = Device.auto
@@ -355,8 +363,10 @@ class DeviceConfig:
 
 @dataclass
 class TrackingConfig:
-    """`uri`: the address of an MLflow server; null is the SQLite store `mlflow.db` at `root`.
-    `wait_seconds`: how long the beginning and the end of a run wait for a server that is away.
+    """Configure tracking.
+
+    `uri`: the address of an MLflow server; null means the SQLite store `mlflow.db` in `root`.
+    `wait_seconds`: how long the start and the end of a run wait for an unreachable server.
     """
 
     uri: str | None = _field(
@@ -367,8 +377,8 @@ class TrackingConfig:
     wait_seconds: int = _count(60, 0)
 
 
-# What may be tuned, and the section it stands in: how a network is trained. What changes the network
-# itself makes another architecture of it.
+# The section of each setting that may be tuned: how a network is trained. A setting that changes the
+# network itself makes it another architecture.
 TUNABLE = {
     entry.name: section
     for section, node in (("train", TrainConfig), ("architecture", ArchitectureConfig))
@@ -379,13 +389,13 @@ TUNABLE = {
 
 @dataclass
 class RunConfig:
-    """One run: one architecture, its settings and one seed.
+    """Configure a run: one architecture, its settings and one seed.
 
     `name` is the experiment: its runs are compared with each other, and its report is written to
-    `reports/<name>`. `tuned`: settings that a sweep varies only to find, on validation, the best value
-    for each architecture; alone the chosen values are compared. `root` is the folder of the store, the
-    reports and the caches. With `baseline` it is the order-free baseline in the place of a network: then
-    the architecture, its training and the seed do nothing, and texts are read whole.
+    `reports/<name>`. `tuned`: settings that a sweep varies only to choose, on validation, the best value
+    for each architecture; only runs with the chosen values are compared. `root` is the folder of the
+    store, the reports and the caches. With `baseline` the run is the baseline instead of a network: the
+    architecture, its training and the seed have no effect, and texts are read whole.
     """
 
     data: DataConfig = MISSING
@@ -398,26 +408,26 @@ class RunConfig:
     name: str = _field(
         "adhoc",
         lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", value) is not None,
-        "letters, digits, '_', '-' and '.', for it names a folder",
+        "at most 80 letters, digits, '_', '-' or '.', because it names a folder",
     )
     seed: int = _field(0, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
     tuned: list[str] = _field(
         [],
         lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
-        f"some of {', '.join(TUNABLE)}, each once",
+        f"a list of distinct names out of {', '.join(TUNABLE)}",
     )
     baseline: bool = False
     rerun: bool = False
     root: str = str(ROOT)
 
     def tuned_values(self) -> dict[str, float]:
-        """Each tuned setting with its value in this run."""
+        """Return the value of each tuned setting in this run."""
         return {name: getattr(getattr(self, TUNABLE[name]), name) for name in self.tuned}
 
     @property
     def title(self) -> str:
-        """What tells this run from the others of its sweep, for a person."""
-        # Nothing of a baseline is tuned, though it stands in a sweep that tunes.
+        """Return a name for this run that is unique within its sweep, for messages."""
+        # The baseline is not tuned, even in a sweep that tunes.
         tuned = {} if self.baseline else self.tuned_values()
         values = [f"{name} {value:g}" for name, value in tuned.items()]
         if isinstance(self.data, AddingConfig):

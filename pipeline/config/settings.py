@@ -1,14 +1,13 @@
-"""What a run's settings are: one list, read off the dataclasses of the configuration.
+"""List the settings of a run, as derived from the dataclasses of the configuration.
 
 Tuning, the names of variants, the parameters of a tracked run, the columns of tables and the live
-table all ask here, so that a new field is known to each of them at once. What a field says of itself
-stands in its metadata:
+table all use this list, so that a new field needs no further change. The metadata of a field:
 
 tunable: a sweep may vary it only to find its best value.
-column: its name in the store and in tables, where that is not the field's own.
-of_machine, of_report: it changes no result, but where the data lies or how answers are grouped.
-by_content: a file, which counts by what it holds (`data_fingerprint`) and not by where it lies.
-resolved_into: the setting that is solved from it, which names what comes of it.
+column: its name in the store and in tables, if it differs from that of the field.
+of_machine, of_report: it has no effect on results, only on the location of the data or the report.
+by_content: a file, which counts by its content (`data_fingerprint`) and not by its path.
+resolved_into: the setting that is solved from it, which names the variant instead.
 compared_along: architectures are compared at each of its values, so that it makes no variant.
 """
 
@@ -30,7 +29,7 @@ from pipeline.config.schema import (
     TrainConfig,
 )
 
-# In this order they stand in the name of a variant.
+# The name of a variant has them in this order.
 _SECTIONS = {
     "architecture": ArchitectureConfig,
     "tokenizer": TokenizerConfig,
@@ -40,10 +39,10 @@ _NO_RESULT = ("of_machine", "of_report", "by_content")
 
 
 class Setting(NamedTuple):
-    """A field of a section that changes the result of a run.
+    """Describe a setting that changes the result of a run.
 
-    column: what the store and the tables call it. kind: int, float, bool or str. optional: whether it
-    may hold null.
+    column: its name in the store and the tables. kind: int, float, bool or str. optional: whether it may
+    be null.
     """
 
     section: str
@@ -55,11 +54,11 @@ class Setting(NamedTuple):
 
     @property
     def names_a_variant(self) -> bool:
-        """Whether two runs of one architecture that differ in it are two variants."""
+        """Return whether two runs of one architecture that differ in it are two variants."""
         return not ("resolved_into" in self.metadata or "compared_along" in self.metadata)
 
     def parse(self, text: str | None) -> Any:
-        """Return the value that the store gives back as text; None where it holds none."""
+        """Return the value that the store holds as text; None if it holds none."""
         if self.kind is bool:
             return text == "True"
         return None if text is None else self.kind(text)
@@ -67,7 +66,7 @@ class Setting(NamedTuple):
 
 @cache
 def settings_of(data: type[DataConfig]) -> tuple[Setting, ...]:
-    """Return the settings that do something with these data."""
+    """Return the settings that have an effect on these data."""
     sections = _SECTIONS | {"data": data}
     found = [one for name, node in sections.items() for one in _settings(name, node)]
     unused = tuple(f"{key}." for key in data().unused)
@@ -75,14 +74,14 @@ def settings_of(data: type[DataConfig]) -> tuple[Setting, ...]:
 
 
 def settings_by_kind(kind: str | None) -> tuple[Setting, ...]:
-    """Return the settings of runs over a kind of data; a kind that is not known has none of its own."""
+    """Return the settings of runs over a kind of data; an unknown kind has only the common ones."""
     return settings_of(DATA.get(kind or "", DataConfig))
 
 
 def variant_columns(*, optional: bool = False) -> tuple[str, ...]:
-    """Return the columns by which variants may be named, those of every kind of texts included.
+    """Return the columns that may name a variant, for all kinds of texts.
 
-    optional: only those that may hold null.
+    optional: only those that may be null.
     """
     kinds = [node for node in DATA.values() if node is not AddingConfig]
     found = (one for node in kinds for one in settings_of(node) if one.names_a_variant)
@@ -90,7 +89,7 @@ def variant_columns(*, optional: bool = False) -> tuple[str, ...]:
 
 
 def values_of(config: RunConfig) -> dict[str, Any]:
-    """Return the settings of a run by their columns, an enum's value by its name."""
+    """Return the value of each setting of a run by column, enums by name."""
     values = {
         one.column: getattr(getattr(config, one.section), one.name)
         for one in settings_of(type(config.data))
@@ -114,7 +113,7 @@ def _settings(section: str, node: type) -> list[Setting]:
     ]
 
 
-# What tells a section as a whole: tables have it as a column of its own, `architecture` and `data`.
+# The field that names a section: tables have a column `architecture` and a column `data` for it.
 _NAME = {"architecture": "name", "data": "kind"}
 
 

@@ -1,4 +1,4 @@
-"""What a configuration may hold, and what a person is told when it holds something else."""
+"""Test the checks of a configuration and the messages about a wrong one."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from pipeline.config.compose import (
     baseline_of,
     build,
     check,
+    expected_value,
     from_plain,
-    may_hold,
     register_schemas,
     without_effect,
 )
@@ -64,18 +64,18 @@ from pipeline.errors import ConfigError
         ("tuned", ["learning_rate", "learning_rate"]),
     ],
 )
-def test_a_value_out_of_range_is_named_with_what_it_may_hold(tmp_path, path, value):
+def test_a_value_out_of_range_is_named_with_what_it_must_be(tmp_path, path, value):
     key = path.replace("__", ".")
     with pytest.raises(ConfigError) as error:
         check(small_run(tmp_path, **{path: value}))
     message = str(error.value)
     shown = repr(value).replace(", ", ",")  # a list as the command line takes it
-    assert message.startswith(f"{key} is {shown}; it may hold ")
-    assert str(may_hold(key)) in message
+    assert message.startswith(f"{key} is {shown}; it must be ")
+    assert str(expected_value(key)) in message
     assert "\n" not in message
 
 
-def test_what_does_nothing_with_the_data_is_named_where_it_was_set(tmp_path):
+def test_settings_without_effect_on_the_data_are_listed(tmp_path):
     data = AddingConfig(length=9, length_edges=[7])
     config = small_run(
         tmp_path,
@@ -88,7 +88,7 @@ def test_what_does_nothing_with_the_data_is_named_where_it_was_set(tmp_path):
     assert without_effect(small_run(tmp_path, tokenizer__keep=Keep.head)) == []
 
 
-def test_a_config_survives_being_written_and_read(tmp_path):
+def test_a_config_that_is_written_and_read_is_unchanged(tmp_path):
     config = small_run(tmp_path, seed=7, data__length_edges=[5, 9], architecture__cell="gru")
     assert from_plain(as_plain(config)) == config
 
@@ -113,29 +113,29 @@ def test_weights_that_no_units_have_are_refused_with_those_that_come_closest(tmp
     with pytest.raises(ConfigError) as error:
         _built(tmp_path, architecture__recurrent_parameters=100)
     assert str(error.value) == (
-        "architecture.recurrent_parameters is 100, and no units of lstm come within 2% of it; it may "
-        "hold 88, the weights of 2 units"
+        "architecture.recurrent_parameters is 100, and no number of units of lstm comes within 2% of "
+        "it; the closest is 88, with 2 units"
     )
 
 
-def test_the_forget_gate_is_an_lstms(tmp_path):
+def test_a_forget_bias_requires_an_lstm(tmp_path):
     with pytest.raises(ConfigError) as error:
         _built(tmp_path, architecture__cell="gru", architecture__forget_bias=ForgetBias.chrono)
     assert str(error.value) == (
-        "architecture.forget_bias is chrono, which is for lstm; with architecture.cell gru it may "
-        "hold unit"
+        "architecture.forget_bias is chrono, which requires cell lstm; with architecture.cell=gru it "
+        "must be unit"
     )
     assert _built(tmp_path, architecture__cell="gru").architecture.chrono_steps is None
 
 
-def test_chrono_provides_for_all_that_is_read_unless_told_otherwise(tmp_path):
+def test_chrono_steps_default_to_the_length_that_is_read(tmp_path):
     changes = {"architecture__forget_bias": ForgetBias.chrono, "tokenizer__max_length": 321}
     assert _built(tmp_path, **changes).architecture.chrono_steps == 321
-    told = _built(tmp_path, **changes, architecture__chrono_steps=50)
-    assert told.architecture.chrono_steps == 50
+    given = _built(tmp_path, **changes, architecture__chrono_steps=50)
+    assert given.architecture.chrono_steps == 50
 
 
-def test_a_run_is_called_by_what_is_tuned_too(tmp_path):
+def test_the_title_of_a_run_names_tuned_settings(tmp_path):
     assert small_run(tmp_path).title == "lstm seed 0"
     tuned = small_run(tmp_path, tuned=["learning_rate", "dropout"], seed=2)
     assert tuned.title == "lstm seed 2, learning_rate 0.001, dropout 0"
@@ -153,14 +153,14 @@ def test_every_run_on_the_same_texts_has_the_same_baseline(tmp_path):
     assert fingerprint(first) != fingerprint(small_run(tmp_path))
     assert from_plain(as_plain(first)) == first
     assert first.title == "nb_bigrams seed 0"
-    # It is trained where a sweep is launched, which on a cluster has no GPU.
+    # It is trained on the machine that launches the sweep, which on a cluster may have no GPU.
     assert {other.device.kind for other in others} == {Device.cpu}
 
 
-def test_the_baselines_name_is_its_own_and_numbers_have_none(tmp_path):
+def test_the_name_of_the_baseline_is_reserved_and_it_needs_texts(tmp_path):
     with pytest.raises(ConfigError, match=r"architecture\.name is nb_bigrams"):
         _built(tmp_path, architecture__name=BASELINE)
-    with pytest.raises(ConfigError, match="baseline is true, which is for texts"):
+    with pytest.raises(ConfigError, match="baseline is true, but the baseline needs texts"):
         _built(tmp_path, baseline=True, data=AddingConfig())
 
 
@@ -169,7 +169,7 @@ NINE = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yam
 
 
 def _league(name: str, *overrides: str) -> tuple[list[RunConfig], dict[str, str]]:
-    """The configuration of every architecture of a league, and what it sweeps over."""
+    """Return the configuration of every architecture of a league, and what it sweeps over."""
     from hydra import compose, initialize_config_dir
 
     register_schemas()
@@ -215,7 +215,7 @@ def test_an_option_that_is_typed_wins_over_the_experiment(experiment):
             assert found | plain == found
 
 
-def test_the_quickstart_probes_what_its_minutes_allow():
+def test_the_quickstart_probes_fewer_reviews():
     from hydra import compose, initialize_config_dir
 
     register_schemas()
@@ -273,7 +273,7 @@ def test_the_fingerprint_follows_what_determines_the_result_and_nothing_else(tmp
 
 @pytest.fixture
 def copied_sources(tmp_path, monkeypatch) -> Iterator[Path]:
-    """A copy of the package, whose code the fingerprints count in place of the package's own."""
+    """Copy the package and let fingerprints read the copy instead of the package."""
     copy = tmp_path / "sources"
     shutil.copytree(fingerprint_module._SOURCES, copy)
     monkeypatch.setattr(fingerprint_module, "_SOURCES", copy)
@@ -282,7 +282,7 @@ def copied_sources(tmp_path, monkeypatch) -> Iterator[Path]:
     fingerprint_module._with_imports.cache_clear()
 
 
-def test_comments_docstrings_and_places_leave_a_fingerprint_alone(tmp_path, copied_sources):
+def test_comments_docstrings_and_locations_do_not_change_a_fingerprint(tmp_path, copied_sources):
     base = fingerprint(small_run(tmp_path))
     file = copied_sources / "models" / "fused" / "scan.py"
     original = file.read_text()
@@ -321,7 +321,9 @@ def test_changed_code_changes_a_fingerprint(tmp_path, copied_sources, place, old
     "name",
     ["analysis/curves", "analysis/fading", "tokens/encoding", "models/fused/scan", "probes/trace"],
 )
-def test_the_probes_count_all_that_decides_their_tables(tmp_path, copied_sources, name):
+def test_the_fingerprint_of_probes_counts_all_that_decides_their_tables(
+    tmp_path, copied_sources, name
+):
     lstm = small_run(tmp_path)
     base = probe_fingerprint(ProbeConfig(), lstm)
     file = copied_sources / f"{name}.py"
@@ -329,29 +331,29 @@ def test_the_probes_count_all_that_decides_their_tables(tmp_path, copied_sources
     assert probe_fingerprint(ProbeConfig(), lstm) != base
 
 
-def test_a_run_counts_its_own_cell_alone(tmp_path, copied_sources):
-    def prints() -> list[str]:
+def test_the_fingerprint_of_a_run_counts_only_its_own_cell(tmp_path, copied_sources):
+    def fingerprints() -> list[str]:
         runs = [small_run(tmp_path, architecture__cell=cell) for cell in ("lstm", "gru")]
         fingerprint_module._with_imports.cache_clear()
         return [*map(fingerprint, runs), *(probe_fingerprint(ProbeConfig(), run) for run in runs)]
 
-    base = prints()
+    base = fingerprints()
     (copied_sources / "cells" / "new.py").write_text("CELL = None\n")
-    assert prints() == base
+    assert fingerprints() == base
     file = copied_sources / "cells" / "gru.py"
     file.write_text(file.read_text().replace('mark="triangle-up"', 'mark="cross"'))
-    assert prints() == base  # only how it is shown
+    assert fingerprints() == base  # only its appearance
     file.write_text(file.read_text().replace("idle=(100, 0, 0)", "idle=(99, 0, 0)"))
-    same = [one == other for one, other in zip(prints(), base, strict=True)]
+    same = [one == other for one, other in zip(fingerprints(), base, strict=True)]
     assert same == [True, False, True, False]
 
 
-def test_a_fingerprint_of_a_module_that_is_not_there_is_an_error():
+def test_a_fingerprint_of_a_missing_module_is_an_error():
     with pytest.raises(ValueError, match=r"pipeline\.nothing"):
         code_fingerprint({}, ["pipeline.nothing"])
 
 
-def test_a_table_counts_by_its_content_not_by_its_place(tmp_path):
+def test_a_table_counts_by_its_content_not_by_its_path(tmp_path):
     def with_table(name: str, content: str) -> str:
         (tmp_path / name).write_text(content)
         return fingerprint(small_run(tmp_path, data=CsvConfig(path=str(tmp_path / name))))
@@ -385,7 +387,7 @@ def _compare(
         (["experiment=nope"], ["experiment", "nope", "quickstart"]),
         (["data=csv"], ["data.path", "not set"]),
         (["data=csv", "data.path=no-such.csv"], ["data.path", "no-such.csv", "CSV or Parquet"]),
-        (["data.length_edges=[3,2]"], ["data.length_edges", "[3,2]", "rise"]),
+        (["data.length_edges=[3,2]"], ["data.length_edges", "[3,2]", "increasing"]),
         (["data.path=my.csv"], ["data.path", "data=csv"]),
         (["data=null"], ["data", "leave it out"]),
         (["-m", "name=a,b"], ["name", "several values"]),
@@ -407,7 +409,7 @@ def test_a_wrong_configuration_ends_with_one_line_and_status_2_before_tensorflow
     assert lines[0].startswith("Configuration: ")
     for word in words:
         assert word in lines[0]
-    # What takes seconds to import is not touched: that is what keeps the answer quick.
+    # Nothing that takes seconds to import is imported, so that the message comes quickly.
     for module in ("tensorflow", "keras", "mlflow", "pandas"):
         assert f" {module}\n" not in done.stderr
 
@@ -426,7 +428,7 @@ def test_runs_are_one_at_a_time_on_a_gpu_and_one_on_each_core_elsewhere(kind, on
     assert composition.build(tree).device.workers == (1 if on_gpu else 7)
 
 
-def test_help_shows_the_choices_and_how_it_ends():
+def test_help_shows_the_choices_and_exit_statuses():
     done = _compare("--help")
     assert done.returncode == 0
     for word in ("experiment=imdb", "stacked_bi_lstm", "learning_rate", "Exit status"):

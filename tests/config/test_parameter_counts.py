@@ -1,4 +1,4 @@
-"""Weights foreseen without TensorFlow, and the units that hold a number of them."""
+"""Test the counts of weights, and the units that are solved from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAYERS = st.builds(
 
 
 @given(LAYERS, st.integers(1, 2000))
-def test_the_units_are_found_again_from_their_weights(layers, units):
+def test_units_are_recovered_from_their_weights(layers, units):
     assert layers.solve_units(layers.count_weights(units)) == units
 
 

@@ -1,4 +1,4 @@
-"""Every setting is known wherever settings are: no list of them is kept here either."""
+"""Test that every setting is derived from the schema; this file lists none itself either."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _others(value: Any, kind: type) -> list[Any]:
 
 
 def _changed(folder: Path, key: str) -> RunConfig:
-    """A valid run in which one setting holds another value."""
+    """Return a valid run in which one setting has another value."""
     section, name = key.split("__")
     base = small_run(folder)
     value = getattr(getattr(base, section), name)
