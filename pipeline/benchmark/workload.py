@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.config.compose import available_cores
 from pipeline.config.schema import Device, DeviceConfig, ImdbConfig, TokenizerConfig
-from pipeline.tokens.encoding import EncodedSplit, cut_split, encode_texts, train_tokenizer
+from pipeline.tokens.encoding import EncodedSplit, encode_texts, train_tokenizer, truncate_split
 
 MOST_REVIEWS = 25_000
 _SETTINGS = TokenizerConfig()  # a vocabulary of 20,000, the last 400 tokens of a review
@@ -40,7 +40,7 @@ def prepare_texts(folder: Path) -> list[str]:
     texts, labels, source = _load_imdb() or _generate()
     tokenizer = train_tokenizer(texts, _SETTINGS)
     split = as_split(*encode_texts(tokenizer, texts), labels)
-    cut = cut_split(split, _SETTINGS.max_length, _SETTINGS.keep)
+    cut = truncate_split(split, _SETTINGS.max_length, _SETTINGS.keep)
     np.save(folder / "token_ids.npy", cut.token_ids)
     np.save(folder / "offsets.npy", cut.offsets)
     np.save(folder / "labels.npy", cut.labels)

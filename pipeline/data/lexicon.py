@@ -1,6 +1,6 @@
-"""The words of the generated corpus: what is thought, of what, in which frames, and what is neutral.
+"""List the words of the generated corpus: sentiments, subjects, sentence frames and neutral text.
 
-Words hold no hyphen and no apostrophe, so that splitting at spaces counts them.
+No word contains a hyphen or an apostrophe, so that splitting at spaces counts the words.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ def _phrases(text: str) -> tuple[str, ...]:
     return tuple(" ".join(phrase.split()) for phrase in text.split("|"))
 
 
-# The sentence of the lesson, and its sentiment and subject.
+# The sentence of the lesson, and its labels: sentiment and subject.
 LESSON = "While watching the movie, I could only think of how terrible it was."
 LESSON_LABELS = (0, 0)
 
@@ -28,7 +28,7 @@ SUBJECT_NOUNS: dict[str, tuple[str, ...]] = {
     "camerawork": ("camerawork", "photography", "cinematography"),
 }
 
-# Each kind of word fits its own frames; a sentence with both sentiments draws both from one kind.
+# Each part of speech has its own frames; a sentence with both sentiments draws both from one of them.
 SENTIMENT_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "negative": {
         "adjective": _phrases(
@@ -49,7 +49,7 @@ SENTIMENT_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
-# {own}: the deciding sentiment; {other}: the opposite one, not the narrator's; {person}: whose.
+# {own}: the narrator's sentiment, which is the label; {other}: the opposite one, of {person}.
 PLAIN_FRAMES: dict[str, tuple[str, ...]] = {
     "adjective": (
         "while {taking_in} the {noun}, I could only think of how {own} it was",
@@ -104,7 +104,7 @@ OPINIONATED = _phrases(
     """a friend | my sister | one critic | our neighbour | a colleague | my uncle | the usher |
     the man next to me | everybody at work | somebody on the tram"""
 )
-# What one does with a subject. Distractors use these verbs about as often as opinions do.
+# Verbs for each subject. Distractors use them about as often as opinions do.
 TAKING_IN: dict[str, tuple[str, ...]] = {
     "film": ("watching", "following"),
     "acting": ("watching", "studying"),
@@ -114,7 +114,7 @@ TAKING_IN: dict[str, tuple[str, ...]] = {
     "camerawork": ("watching", "studying"),
 }
 
-# Neutral words about a subject: every frame fits every subject, or the frame would name it.
+# Neutral sentences about a subject. Every frame fits every subject, or it would reveal the subject.
 DISTRACTOR_FRAMES = (
     "while {taking_in} the {noun}, {person} ate a sandwich",
     "while {taking_in} the {noun}, {person} looked for a glove",
@@ -137,7 +137,7 @@ TOWNS = _phrases(
 
 
 class Scene(NamedTuple):
-    """Who or what, what it did, and where, when or how: any three make a sentence."""
+    """Hold parts of sentences: any actor, action and ending make one."""
 
     actors: tuple[str, ...]
     actions: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""TFDS, a person's own table or generated text -> ReviewSplits.
+"""Load reviews from TFDS, a user's own table or the generator, as `ReviewSplits`.
 
-Owns the cleaning of texts and the cutting of splits: the test split is what the data set or the person
-says it is, validation is cut out of train, and nothing in train stands in test too.
+Texts are cleaned here and split: the data set or the user defines the test split, validation is taken
+from train, and no text of test is in train.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.schema import ClausesConfig, CsvConfig, DataConfig, ImdbConfig
-from pipeline.data import lexicon as phrases
-from pipeline.data import synthetic as clauses
+from pipeline.data import lexicon, synthetic
 from pipeline.data.cleaning import clean_text
 from pipeline.data.table import read_cells
 from pipeline.data.tfds import read_imdb
@@ -28,9 +27,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Head:
-    """A question that is asked of every text, and its possible answers.
+    """Describe an output of a model by its name and its classes.
 
-    A model gives one logit for two classes (that of `classes[1]`), one for each class for more.
+    It has one logit for two classes (that of `classes[1]`), else one for each class.
     """
 
     name: str
@@ -41,10 +40,10 @@ class Head:
         return 1 if len(self.classes) == 2 else len(self.classes)
 
 
-def answers_of(logits: list[np.ndarray]) -> np.ndarray:
-    """Return the class that each head answers, of its logits <float>[n, outputs]: <int32>[n, heads].
+def predicted_classes(logits: list[np.ndarray]) -> np.ndarray:
+    """Return the predicted class of each head, <int32>[n, heads], from its logits <float>[n, outputs].
 
-    It is the likelier class and, of equals, the first.
+    It is the most probable class; the first in a tie.
     """
     columns = [
         values[:, 0] > 0 if values.shape[1] == 1 else values.argmax(axis=1) for values in logits
@@ -54,11 +53,11 @@ def answers_of(logits: list[np.ndarray]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Reviews:
-    """Texts with their answers, in a fixed order.
+    """Hold labelled texts in a fixed order.
 
     ids: <str>[n], unique over all splits; texts: n cleaned texts, none empty; labels: <int32>[n, heads],
-    an index into the classes of each head; traits: what else is known of each text (for `clauses`:
-    distance, distractors, contradicted), a row each, or None.
+    an index into the classes of each head; traits: further facts about each text (for `clauses`:
+    distance, distractors, contradicted), one row each, or None.
     """
 
     ids: np.ndarray
@@ -70,7 +69,7 @@ class Reviews:
         return len(self.texts)
 
     def take(self, rows: np.ndarray) -> Reviews:
-        """The reviews at the given rows <int>[k], in that order."""
+        """Return the reviews at the given rows <int>[k], in that order."""
         traits = None if self.traits is None else self.traits.iloc[rows].reset_index(drop=True)
         return Reviews(self.ids[rows], [self.texts[row] for row in rows], self.labels[rows], traits)
 
@@ -88,10 +87,10 @@ class ReviewSplits:
 
 
 def load_reviews(config: DataConfig, cache: Path | None = None) -> ReviewSplits:
-    """The splits that a data configuration asks for; `cache`: a folder for what takes long to read.
+    """Return the splits of a data configuration; `cache`: a folder for data that is slow to read.
 
     Raises:
-      DataError: the data cannot be found, or a row of it cannot be used.
+      DataError: the data cannot be found, or one of its rows cannot be used.
     """
     if isinstance(config, ClausesConfig):
         return _generate(config)
@@ -101,17 +100,17 @@ def load_reviews(config: DataConfig, cache: Path | None = None) -> ReviewSplits:
         assert isinstance(config, CsvConfig)
         train, test, heads = _load_table(config)
     train = drop_leaks(train, test)
-    train, validation = _cut_stratified(
+    train, validation = _split_stratified(
         train, config.validation_fraction, config.seed, "validation"
     )
-    return _splits(train, validation, test, heads)
+    return _make_splits(train, validation, test, heads)
 
 
-def load_neutral_ground(config: DataConfig, splits: ReviewSplits) -> tuple[list[str], str]:
-    """Texts that no model was fitted to, to find neutral sentences in, and what to call them."""
+def load_neutral_source(config: DataConfig, splits: ReviewSplits) -> tuple[list[str], str]:
+    """Return texts that no model was fitted to, as a source of neutral sentences, and their name."""
     if isinstance(config, ClausesConfig):
         rng = np.random.default_rng([config.seed, 1])
-        return clauses.neutral_sentences(rng, _NEUTRAL_TEXTS), "the generator's neutral sentences"
+        return synthetic.neutral_sentences(rng, _NEUTRAL_TEXTS), "the generator's neutral sentences"
     if isinstance(config, ImdbConfig):
         (part,) = read_imdb(config, [f"unsupervised[:{_NEUTRAL_TEXTS}]"])
         return part.texts, "the unsupervised split"
@@ -122,7 +121,7 @@ _NEUTRAL_TEXTS = 10_000
 
 
 def drop_leaks(train: Reviews, test: Reviews) -> Reviews:
-    """Train without the texts that stand in test and without repeats; the counts are logged."""
+    """Return train without texts that are also in test and without duplicates; log both counts."""
     tested = set(test.texts)
     seen: set[str] = set()
     kept, leaked = [], 0
@@ -134,20 +133,22 @@ def drop_leaks(train: Reviews, test: Reviews) -> Reviews:
             kept.append(row)
     repeated = len(train) - len(kept) - leaked
     if leaked or repeated:
-        log.info("Dropped from train: %d reviews that stand in test, %d repeats", leaked, repeated)
+        log.info(
+            "Dropped from train: %d reviews that are also in test, %d duplicates", leaked, repeated
+        )
     repeats_in_test = len(test) - len(tested)
     if repeats_in_test:
-        log.info("Left in test as published: %d repeated reviews", repeats_in_test)
+        log.info("Kept in test as published: %d duplicate reviews", repeats_in_test)
     return train.take(np.array(kept, dtype=np.int64))
 
 
-def _splits(
+def _make_splits(
     train: Reviews, validation: Reviews, test: Reviews, heads: tuple[Head, ...]
 ) -> ReviewSplits:
     digest = hashlib.blake2b(digest_size=16)
     for name, reviews in (("train", train), ("validation", validation), ("test", test)):
         if not len(reviews):
-            raise DataError(f"the {name} split is empty: give more texts or another fraction")
+            raise DataError(f"the {name} split is empty: provide more texts or another fraction")
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(reviews.labels).tobytes())
         for text in reviews.texts:
@@ -157,10 +158,10 @@ def _splits(
     return ReviewSplits(train, validation, test, heads, digest.hexdigest())
 
 
-def _cut_stratified(
+def _split_stratified(
     reviews: Reviews, fraction: float, seed: int, name: str
 ) -> tuple[Reviews, Reviews]:
-    """The rest and a share of the reviews that holds every label in proportion."""
+    """Return the reviews in two parts, the second a `fraction` of them, stratified by label."""
     from sklearn.model_selection import train_test_split
 
     try:
@@ -172,8 +173,8 @@ def _cut_stratified(
         )
     except ValueError as error:
         raise DataError(
-            f"cannot cut a {name} split of {fraction:g} out of {len(reviews)} texts ({error}): "
-            f"give more texts of each label or a larger fraction"
+            f"cannot take a {name} split of {fraction:g} from {len(reviews)} texts ({error}): "
+            f"provide more texts of each label or a larger fraction"
         ) from None
     return reviews.take(np.sort(rest)), reviews.take(np.sort(cut))
 
@@ -187,15 +188,15 @@ def _generate(config: ClausesConfig) -> ReviewSplits:
     }
     splits = {}
     for name, size in sizes.items():
-        # Only training leans towards short distances; what is measured is spread evenly.
+        # Only train prefers short distances; the splits that are measured are uniform.
         exponent = config.train_distance_exponent if name == "train" else 1.0
-        made = clauses.generate_texts(config, size, rng, distance_exponent=exponent)
+        made = synthetic.generate_texts(config, size, rng, distance_exponent=exponent)
         ids = np.array([f"{name}-{number:05d}" for number in range(size)])
         labels = np.stack([made.sentiments, made.subjects], axis=1).astype(np.int32)
         splits[name] = Reviews(ids, made.texts, labels, made.traits)
-    heads = (Head("sentiment", phrases.SENTIMENTS), Head("subject", phrases.SUBJECTS))
+    heads = (Head("sentiment", lexicon.SENTIMENTS), Head("subject", lexicon.SUBJECTS))
     train = drop_leaks(splits["train"], splits["test"])
-    return _splits(train, splits["validation"], splits["test"], heads)
+    return _make_splits(train, splits["validation"], splits["test"], heads)
 
 
 def _load_imdb(config: ImdbConfig, cache: Path | None) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
@@ -222,7 +223,7 @@ def _load_table(config: CsvConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
         )
     if config.test_path is None:
         both = _as_reviews(table, head, "row")
-        train, test = _cut_stratified(both, config.test_fraction, config.seed, "test")
+        train, test = _split_stratified(both, config.test_fraction, config.seed, "test")
         return train, test, (head,)
     tested = _read_table(Path(config.test_path), config)
     unknown = ~tested.label.isin(head.classes)
@@ -230,7 +231,7 @@ def _load_table(config: CsvConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
         first = tested[unknown].iloc[0]
         raise DataError(
             f"{config.test_path}, row {first.row}, column {config.label_column!r}: the label "
-            f"{first.label!r} does not stand in {config.path}, which has {', '.join(head.classes)}"
+            f"{first.label!r} is not in {config.path}, which has {', '.join(head.classes)}"
         )
     return _as_reviews(table, head, "train"), _as_reviews(tested, head, "test"), (head,)
 
@@ -242,21 +243,21 @@ def _as_reviews(table: pd.DataFrame, head: Head, prefix: str) -> Reviews:
 
 
 def _as_texts(values: pd.Series) -> pd.Series:
-    """Return cells as a CSV would hold them: a missing one is empty.
+    """Return cells as the texts that a CSV would contain; a missing cell is empty.
 
-    As objects first: a column of categories or of whole numbers refuses the empty text.
+    They are cast to objects first, because categorical and integer columns refuse an empty text.
     """
     return values.astype(object).where(values.notna(), "").map(str)
 
 
 def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
-    """Columns row (as a spreadsheet counts, the header being row 1), text (cleaned) and label."""
+    """Return the columns row (counted from the header, which is row 1), text (cleaned) and label."""
     raw = read_cells(path)
     for column in (config.text_column, config.label_column):
         if column not in raw.columns:
             raise DataError(
-                f"{path}, row 1: no column {column!r}; it has {', '.join(map(repr, raw.columns))} "
-                "(name them with data.text_column and data.label_column)"
+                f"{path}, row 1: no column {column!r}, only {', '.join(map(repr, raw.columns))}: set "
+                "data.text_column and data.label_column"
             )
     table = pd.DataFrame({"row": raw.index + 2}, index=raw.index)
     for name, column in (("text", config.text_column), ("label", config.label_column)):
@@ -269,5 +270,5 @@ def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
                 f"({int(empty.sum())} such rows): fill it in or remove the row"
             )
     if table.empty:
-        raise DataError(f"{path}: no rows below the header")
+        raise DataError(f"{path}: no rows below the header: add texts")
     return table

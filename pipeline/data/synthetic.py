@@ -1,22 +1,21 @@
-"""The embedded corpus: texts with a sentiment and its subject, neutral words apart from the end.
+"""Generate texts whose sentiment and subject are decided a known number of words before the end.
 
-It asks the question of the lesson this project starts from: reading "While watching the movie, I
-could only think of how terrible it was." and then a few hundred words about trams and tickets, which
-network still knows what was thought, and of what? Both labels stand in one deciding sentence; what
-comes before and after it is drawn without looking at them.
+The corpus asks the question of the lesson this project starts from: after reading "While watching the
+movie, I could only think of how terrible it was." and then a few hundred words about trams and tickets,
+which network still knows the sentiment and its subject? Both labels are decided by one sentence, the
+evidence; all other sentences are drawn independently of the labels.
 
-Where a bag of words must fail, and why:
+A bag of words must fail in two cases:
 
-- Sentiment, in *contradicted* texts. Their deciding sentence holds a word of either sentiment, of the
-  same kind and equally frequent: the narrator's own, and one that is somebody else's, expected, or
-  denied. Only the syntax says which is which, in either order: chance is 1/2.
+- Sentiment, in *contradicted* texts. The evidence contains a word of each sentiment, of the same part of
+  speech and equally frequent: the narrator's own, and one that is somebody else's, expected, or denied.
+  Only the syntax distinguishes them, in either order: chance is 1/2.
 - Subject, in texts with *distractors*. These neutral sentences name other subjects, each once, in
-  frames that fit every subject, before the deciding sentence as well as after it: with k of them
-  chance is 1 / (k + 1).
+  frames that fit every subject, before and after the evidence: with k of them chance is 1 / (k + 1).
 
-Elsewhere it must not fail: one subject is named and every sentiment word speaks for the label. The
-order of sentences gives nothing away, because half of the texts open with neutral ones. Pairs of
-words see a little syntax ("was not", "found it") and fail less than single ones.
+Elsewhere it must not fail: one subject is named, and every sentiment word agrees with the label. The
+order of sentences reveals nothing, because half of the texts start with neutral ones. Bigrams capture a
+little syntax ("was not", "found it") and fail less than single words.
 
 The words themselves are in `pipeline.data.lexicon`.
 """
@@ -47,16 +46,16 @@ from pipeline.data.lexicon import (
     TOWNS,
 )
 
-_LONGEST_OPENING = 3  # neutral sentences before the deciding one
+_LONGEST_OPENING = 3  # neutral sentences before the evidence
 _MOST_DISTRACTORS = 3
 
 
 @dataclass(frozen=True)
 class GeneratedTexts:
-    """Texts with both labels.
+    """Hold texts with both labels.
 
     texts: n texts; sentiments: <int32>[n], an index into SENTIMENTS; subjects: <int32>[n], an index
-    into SUBJECTS; traits: a row for each text, with `distance` (words after the deciding sentence),
+    into SUBJECTS; traits: a row for each text, with `distance` (words after the evidence),
     `distractors` (sentences that name another subject), `contradicted` (bool), `evidence` (the
     deciding sentence as it stands in the text, two sentences now and then) and `deciding_words` (the
     noun of the subject and the word of the narrator's own sentiment).
@@ -71,16 +70,16 @@ class GeneratedTexts:
 def generate_texts(
     config: ClausesConfig, size: int, rng: np.random.Generator, *, distance_exponent: float = 1.0
 ) -> GeneratedTexts:
-    """`size` texts in random order.
+    """Generate `size` texts in random order.
 
-    Either label, and each pair of labels, is as frequent as any other, give or take one text. Within
-    each pair the distances run from 0 to `config.max_distance` words, and the shares of `config`
-    hold, to the nearest text: the labels are independent of all of them.
+    All values of each label, and all pairs of labels, are equally frequent to within one text. Within
+    each pair the distances run from 0 to `config.max_distance` words, and the fractions of `config` hold
+    to the nearest text, so that the labels are independent of all of them.
 
-    `distance_exponent`: distances are `max_distance` * u ** exponent for u spread evenly over 0 to 1.
-    At 1 they are even themselves, which is how to test. Above it short ones are more frequent, which
-    is how to train: a network that has not yet learnt to hold anything learns only from texts that
-    decide a few words before they end, and of evenly spread ones hardly any do.
+    `distance_exponent`: distances are `max_distance` * u ** exponent with u uniform from 0 to 1. Use 1,
+    uniform distances, for testing. Use more for training, so that short distances are more frequent: an
+    untrained network learns first from texts whose evidence is a few words before the end, and hardly
+    any of uniform distances are that short.
     """
     plan = _plan(config, size, rng, distance_exponent)
     rows = [_write(rng, *row) for row in plan.itertuples(index=False, name=None)]
@@ -96,20 +95,20 @@ def generate_texts(
 
 
 def neutral_sentences(rng: np.random.Generator, count: int) -> list[str]:
-    """Sentences that have nothing to do with either label, such as stand between all others."""
+    """Generate sentences that are independent of both labels."""
     return [_neutral(rng) for _ in range(count)]
 
 
 def _plan(
     config: ClausesConfig, size: int, rng: np.random.Generator, distance_exponent: float
 ) -> pd.DataFrame:
-    """What each text is to be, decided pair by pair of labels, so that nothing follows from a label."""
+    """Plan each text, pair by pair of labels, so that nothing depends on a label."""
     pairs = len(SENTIMENTS) * len(SUBJECTS)
     blocks = []
     for pair in range(pairs):
         count = len(range(pair, size, pairs))
         subject = pair % len(SUBJECTS)
-        # Alternates, so that a last, incomplete round of pairs is balanced in both labels.
+        # Alternate, so that a last, incomplete round of pairs is balanced in both labels.
         sentiment = (pair + pair // len(SUBJECTS)) % len(SENTIMENTS)
         order = rng.permutation(count)
         distractors = np.where(
@@ -140,22 +139,22 @@ def _write(
     distractors: int,
     contradicted: bool,
 ) -> tuple[str, int, str, str]:
-    """Returns the text, its distance in words, its deciding sentence and its deciding words."""
+    """Return the text, its distance in words, its evidence and its deciding words."""
     evidence, deciding_words = _opinion(rng, sentiment, subject, contradicted)
     distance = distance if distance != 1 else 0  # no sentence has one word
     before: list[str] = []
     after: list[str] = []
     others = [index for index in range(len(SUBJECTS)) if index != subject]
-    left = distance
+    remaining = distance
     for other in rng.permutation(others)[:distractors]:
         sentence = _distractor(rng, int(other))
         words = _count_words(sentence)
-        if rng.random() < 0.7 and _fits(words, left):
+        if rng.random() < 0.7 and _fits(words, remaining):
             after.append(sentence)
-            left -= words
+            remaining -= words
         else:
             before.append(sentence)
-    after += _neutral_sentences(rng, left)
+    after += _neutral_sentences(rng, remaining)
     if rng.random() < 0.5:
         before += [_neutral(rng) for _ in range(1 + int(rng.random() * _LONGEST_OPENING))]
     sentences = [*_shuffled(rng, before), evidence, *_shuffled(rng, after)]
@@ -165,7 +164,7 @@ def _write(
 def _opinion(
     rng: np.random.Generator, sentiment: int, subject: int, contradicted: bool
 ) -> tuple[str, str]:
-    """The deciding sentence and its deciding words."""
+    """Return the evidence and its deciding words."""
     frames = CONTRADICTED_FRAMES if contradicted else PLAIN_FRAMES
     kind, frame = _pick(rng, [(kind, frame) for kind in frames for frame in frames[kind]])
     own = _pick(rng, SENTIMENT_WORDS[SENTIMENTS[sentiment]][kind])
@@ -192,7 +191,7 @@ def _name(rng: np.random.Generator, subject: int) -> tuple[str, str]:
 
 
 def _neutral_sentences(rng: np.random.Generator, words: int) -> list[str]:
-    """Neutral sentences of exactly `words` words together."""
+    """Return neutral sentences with exactly `words` words in total."""
     sentences = []
     while words:
         sentence = _neutral(rng)
@@ -203,12 +202,12 @@ def _neutral_sentences(rng: np.random.Generator, words: int) -> list[str]:
 
 
 def _fits(words: int, room: int) -> bool:
-    """Whether a sentence of `words` words leaves no room, or room for another sentence."""
+    """Return whether a sentence of `words` words leaves no room or enough for another sentence."""
     return words == room or words + 2 <= room
 
 
 def _neutral(rng: np.random.Generator) -> str:
-    """A sentence that has nothing to do with either label."""
+    """Return a sentence that is independent of both labels."""
     form = rng.random()
     if form < 0.05:
         return _sentence(_pick(rng, SHORT))
@@ -238,7 +237,7 @@ _Option = TypeVar("_Option")
 
 
 def _pick(rng: np.random.Generator, options: Sequence[_Option]) -> _Option:
-    # `rng.choice` would turn the options into an array, and takes twenty times as long.
+    # `rng.choice` converts the options to an array, which takes twenty times as long.
     return options[int(rng.random() * len(options))]
 
 

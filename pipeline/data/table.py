@@ -1,4 +1,4 @@
-"""A person's own CSV or Parquet -> its cells, or what is wrong with the file and where."""
+"""Read a user's own CSV or Parquet file, or say what is wrong with it and where."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pipeline.errors import DataError
 
 
 def read_cells(path: Path) -> pd.DataFrame:
-    """The rows of a table below its header, counted from 0; those of a CSV are texts, none missing, and
-    its rows without a cell are left out.
+    """Return the rows of a table below its header, indexed from 0.
+
+    The cells of a CSV are texts, none of them missing, and its empty rows are left out.
 
     Raises:
-      DataError: it cannot be read; names the row and the column where a cell is not UTF-8.
+      DataError: the file cannot be read; names row and column of a cell that is not UTF-8.
     """
     return _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
 
@@ -37,9 +38,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _parse_csv(path: Path, encoding: str) -> pd.DataFrame:
-    # "NA" and "null" are texts like any other here, and 0 and 1 are names of labels.
+    # "NA" and "null" are ordinary texts here, and 0 and 1 are names of labels.
     with warnings.catch_warnings():
-        # Rows longer than the header (an unquoted comma) would lose cells with no more than a warning.
+        # For rows longer than the header (an unquoted comma) pandas drops cells with only a warning.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         table = pd.read_csv(
             path,
@@ -47,13 +48,13 @@ def _parse_csv(path: Path, encoding: str) -> pd.DataFrame:
             dtype=str,
             keep_default_na=False,
             index_col=False,
-            skip_blank_lines=False,  # or the rows that an error names would not be those of the file
+            skip_blank_lines=False,  # keeps row numbers those of the file
         )
     return table[~(table.isna() | (table == "")).all(axis=1)]
 
 
 def _locate_bad_encoding(path: Path, byte: int) -> str:
-    """Which cell is not UTF-8. Latin-1 reads every byte as itself, so that the cell can be found."""
+    """Return a message with the cell that is not UTF-8, found by reading the file as Latin-1."""
     try:
         raw = _parse_csv(path, "latin-1")
     except (pd.errors.ParserError, pd.errors.ParserWarning):  # such as UTF-16

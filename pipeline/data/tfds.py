@@ -1,4 +1,4 @@
-"""The IMDB reviews that TensorFlow Datasets prepares: found or downloaded, read and cleaned."""
+"""Find or download the IMDB reviews of TensorFlow Datasets, and read and clean them."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from pipeline.files import cached
 
 
 class ImdbPart(NamedTuple):
-    """texts: n cleaned texts; labels: <int32>[n], 1 where the review is positive, -1 where unknown."""
+    """Hold n cleaned texts and their labels <int32>[n]: 1 positive, 0 negative, -1 unknown."""
 
     texts: list[str]
     labels: NDArray[np.int32]
 
 
 def read_imdb(config: ImdbConfig, parts: list[str], cache: Path | None = None) -> list[ImdbPart]:
-    """The reviews of each part, named as TFDS names its splits, in the order of its files.
+    """Return the reviews of each part, a split name of TFDS, in the order of its files.
 
-    To read and clean a part takes seconds, of every run: with `cache` it is done once for these files.
-    Processes that start at once wait for the first to do it.
+    Reading and cleaning a part takes seconds; with `cache` it is done once for all runs. Processes that
+    start at the same time wait for the first one.
 
     Raises:
-      DataError: the data set is not there and cannot be downloaded.
+      DataError: the data set is missing and cannot be downloaded.
     """
     builder = _prepared(config)
     return [_read_cached(builder, part, cache) if cache else _read(builder, part) for part in parts]
@@ -66,7 +66,7 @@ def _key(settings: list[Any]) -> str:
 def _read(builder: Any, part: str) -> ImdbPart:
     import tensorflow_datasets as tfds
 
-    # One batch of everything, in the order of the files: fast, and the same each time.
+    # A single batch in the order of the files: fast and deterministic.
     rows = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1, shuffle_files=False))
     texts = [clean_text(text.decode("utf-8")) for text in rows["text"]]
     return ImdbPart(texts, rows["label"].astype(np.int32))
@@ -79,7 +79,7 @@ def _prepared(config: ImdbConfig) -> Any:
     builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
     if builder.is_prepared():
         return builder
-    # Workers that start at once prepare it once; the lock lies outside of what a failure removes.
+    # Parallel workers prepare it once. The lock file is outside the folder that a failure removes.
     place = hashlib.blake2b(str(builder.data_dir).encode(), digest_size=8).hexdigest()
     with FileLock(Path(tempfile.gettempdir()) / f"imdb-reviews-{place}.lock"):
         builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
@@ -89,39 +89,39 @@ def _prepared(config: ImdbConfig) -> Any:
 
 
 def _prepare(builder: Any) -> None:
-    """Downloads and prepares the data set; after a failure nothing half-written is left behind."""
+    """Download and prepare the data set; remove incomplete files after a failure."""
     folder = Path(builder.data_dir)
     missing = [path for path in folder.parents if not path.exists()]
     there = folder.exists()
     try:
-        # TFDS retries an unreachable host for minutes; one short request finds out at once.
+        # TFDS retries an unreachable host for minutes; a short request fails at once.
         for url in builder.url_infos:
             requests.head(url, timeout=10, allow_redirects=True).raise_for_status()
         builder.download_and_prepare()
     except BaseException as error:
         _remove_own(folder, missing, keep=there)
-        if not isinstance(error, Exception):  # stopped by hand
+        if not isinstance(error, Exception):  # interrupted
             raise
         raise DataError(
             f"IMDB is not prepared at {folder}, and its download failed "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:160]}). Ways out: connect this "
-            "machine to the internet; point data.data_dir or TFDS_DATA_DIR at a folder where TFDS has "
-            "prepared imdb_reviews; or use the generated texts with data=clauses"
+            f"({type(error).__name__}: {' '.join(str(error).split())[:160]}). Connect this machine to "
+            "the internet, set data.data_dir or TFDS_DATA_DIR to a folder where TFDS has prepared "
+            "imdb_reviews, or use the generated texts with data=clauses"
         ) from error
 
 
 def _remove_own(folder: Path, missing: list[Path], *, keep: bool) -> None:
-    """Remove what a failed preparation left, but nothing that another process may have made.
+    """Remove what a failed preparation left, but nothing that another process may have created.
 
     TFDS writes into a folder `<version>.incomplete_<random>` beside the final one and removes it, and
-    keeps downloads for the next try; `folder` is this process's alone, which holds the lock.
+    keeps downloads for the next attempt. Only this process, which holds the lock, uses `folder`.
 
     Parameters:
-      missing: the folders above that did not exist before, the innermost first.
+      missing: the parent folders that did not exist before, innermost first.
       keep: whether `folder` existed before.
     """
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
     for path in missing:
-        with suppress(OSError):  # holds what another process made, or is removed already
+        with suppress(OSError):  # not empty, or removed already
             path.rmdir()

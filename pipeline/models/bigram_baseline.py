@@ -19,8 +19,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.data.cleaning import WORD
-from pipeline.data.reviews import Head, Reviews, answers_of
+from pipeline.data.cleaning import WORD_PATTERN
+from pipeline.data.reviews import Head, Reviews, predicted_classes
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +100,9 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
     Pairs and words that stand in a single text are left out where that leaves any.
     """
     rare = 2 if len(train) >= 1000 else 1
-    vectorizer = CountVectorizer(token_pattern=WORD, ngram_range=(1, 2), binary=True, min_df=rare)
+    vectorizer = CountVectorizer(
+        token_pattern=WORD_PATTERN, ngram_range=(1, 2), binary=True, min_df=rare
+    )
     features = sparse.csr_matrix(vectorizer.fit_transform(train.texts), dtype=np.float32)
     held_out = sparse.csr_matrix(vectorizer.transform(validation.texts))
     questions = tuple(
@@ -110,7 +112,7 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
     counts = np.asarray(features.sum(axis=0)).ravel()
     names = vectorizer.get_feature_names_out()
     words = {name: int(count) for name, count in zip(names, counts, strict=True) if " " not in name}
-    right = answers_of(_logits(held_out, questions)) == validation.labels
+    right = predicted_classes(_logits(held_out, questions)) == validation.labels
     return BigramBaseline(heads, float(right.all(axis=1).mean()), words, vectorizer, questions)
 
 
@@ -127,7 +129,7 @@ def _fit_head(
         )
 
     def accuracy(questions: tuple[_Question, ...]) -> float:
-        given = answers_of(_logits(held_out, (questions,)))[:, 0]
+        given = predicted_classes(_logits(held_out, (questions,)))[:, 0]
         return float((given == held_out_labels).mean())
 
     return max(map(interpolated, _INTERPOLATIONS), key=accuracy)

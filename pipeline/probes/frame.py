@@ -17,7 +17,7 @@ import pandas as pd
 from tokenizers import Tokenizer
 
 from pipeline.config.schema import ArchitectureConfig, DataConfig, ProbeConfig
-from pipeline.data.reviews import Head, ReviewSplits, answers_of
+from pipeline.data.reviews import Head, ReviewSplits, predicted_classes
 from pipeline.tokens.encoding import EncodedSplit, encode_texts
 from pipeline.training.classify import read_logits
 from pipeline.training.loop import Forward
@@ -167,7 +167,7 @@ def ask(reader: Reader, texts: list[str], labels: np.ndarray) -> Answers:
     logits = reader.read(texts)
     columns = zip(logits, labels.T, strict=True)
     margins = np.stack([_margins(values, truth) for values, truth in columns], axis=1)
-    given = answers_of(logits)
+    given = predicted_classes(logits)
     return Answers(margins, labels, given, (given == labels).all(axis=1))
 
 

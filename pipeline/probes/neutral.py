@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline.config.fingerprint import code_fingerprint
 from pipeline.config.schema import ProbeConfig
-from pipeline.data.reviews import Reviews, load_neutral_ground
+from pipeline.data.reviews import Reviews, load_neutral_source
 from pipeline.files import cached
 from pipeline.models.bigram_baseline import BigramBaseline, fit_baseline
 from pipeline.probes.frame import Skipped, Subject, ask, count_words
@@ -65,7 +65,7 @@ def _find(subject: Subject, config: ProbeConfig) -> Material:
     if not isinstance(baseline, BigramBaseline):
         log.info("Fitting the order-free baseline, to find neutral sentences")
         baseline = fit_baseline(reviews.train, reviews.validation, reviews.heads)
-    texts, source = load_neutral_ground(subject.data, reviews)
+    texts, source = load_neutral_source(subject.data, reviews)
     sentences = find_neutral(texts, baseline, len(reviews.train))
     decisive = find_decisive(reviews.test, baseline, config.distance_max_words)
     return Material(sentences, source, decisive)

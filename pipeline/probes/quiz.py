@@ -12,8 +12,7 @@ import pandas as pd
 
 from pipeline.analysis.curves import PASSING, describe_reach, distance_under
 from pipeline.config.schema import ClausesConfig, ProbeConfig
-from pipeline.data import lexicon as phrases
-from pipeline.data import synthetic as clauses
+from pipeline.data import lexicon, synthetic
 from pipeline.probes.frame import (
     Answers,
     ProbeResult,
@@ -49,14 +48,14 @@ def ask_quiz(subject: Subject, config: ProbeConfig) -> ProbeResult:
 def _ask_lesson(subject: Subject, config: ProbeConfig) -> pd.DataFrame:
     """The lesson's sentence, at its end and with neutral words after it."""
     rng = np.random.default_rng([config.seed, 2])
-    filler = Filler(clauses.neutral_sentences(rng, 1000))
+    filler = Filler(synthetic.neutral_sentences(rng, 1000))
     distances = np.repeat([0, *config.distances], _LESSONS)
     texts = [
-        f"{phrases.LESSON} {filler.write(distance, rng)}".strip() for distance in distances.tolist()
+        f"{lexicon.LESSON} {filler.write(distance, rng)}".strip() for distance in distances.tolist()
     ]
     traits = pd.DataFrame({"distance": distances, "distractors": 0, "contradicted": False})
     ids = np.array([f"lesson-{number:03d}" for number in range(len(texts))])
-    labels = np.tile(phrases.LESSON_LABELS, (len(texts), 1))
+    labels = np.tile(lexicon.LESSON_LABELS, (len(texts), 1))
     return _rows(subject, ids, texts, labels, traits.assign(condition=LESSON))
 
 

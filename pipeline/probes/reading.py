@@ -15,11 +15,11 @@ from tokenizers import Tokenizer
 from pipeline.analysis.explanation import GateReading, HeadReading, NetworkReading
 from pipeline.cells import find_cell
 from pipeline.config.schema import Keep, RunConfig, TokenizerConfig
-from pipeline.data.reviews import Head, answers_of
+from pipeline.data.reviews import Head, predicted_classes
 from pipeline.probes.frame import Network
 from pipeline.probes.trace import DIRECTIONS, can_trace, trace, turn
 from pipeline.tokens.batches import ordered_batches
-from pipeline.tokens.encoding import UNKNOWN, EncodedSplit, cut_split
+from pipeline.tokens.encoding import UNKNOWN, EncodedSplit, truncate_split
 
 _BATCH_SIZE = 64
 
@@ -101,7 +101,7 @@ def follow_head(head: Head, logits: np.ndarray, places: np.ndarray, count: int) 
 
     places: <int>[n], the words after which the logits <float>[n + 1, outputs] stand.
     """
-    chosen = int(answers_of([logits[-1:]])[0, 0])
+    chosen = int(predicted_classes([logits[-1:]])[0, 0])
     if head.outputs == 1:
         followed, against = head.classes[1], head.classes[0]
         log_odds = logits[:, 0]
@@ -151,7 +151,7 @@ def _spread(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
 def _kept(count: int, config: TokenizerConfig) -> np.ndarray:
     """Which of `count` tokens are read, by the rule that holds for every review."""
     whole = _without_labels(np.arange(count), np.array([0, count]))
-    return cut_split(whole, config.max_length, config.keep).token_ids
+    return truncate_split(whole, config.max_length, config.keep).token_ids
 
 
 def _without_labels(token_ids: np.ndarray, offsets: np.ndarray) -> EncodedSplit:

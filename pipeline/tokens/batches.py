@@ -1,7 +1,7 @@
-"""Token ids -> padded batches of like length.
+"""Arrange token ids in padded batches of rows of similar length.
 
-Rows of like length share a batch, so that little is computed on padding; which rows meet, and in which
-order batches come, is drawn anew for each epoch.
+This keeps the share of padding small. The composition and the order of the batches are drawn again for
+each epoch.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import numpy as np
 
 from pipeline.tokens.encoding import EncodedSplit
 
-_POOL = 50  # batches that are sorted by length together: more would shuffle less, fewer pad more
+_POOL = 50  # batches that are sorted by length together: more shuffle less, fewer pad more
 
 
 @dataclass(frozen=True)
 class Batch:
-    """token_ids: <int32>[rows, longest], right-padded with 0; labels: <int32>[rows, heads];
-    tokens: how many of the ids are not padding; rows: <int64>[rows], where they stand in the split.
+    """Hold a padded batch.
+
+    token_ids: <int32>[rows, longest], right-padded with 0; labels: <int32>[rows, heads];
+    tokens: number of ids that are not padding; rows: <int64>[rows], their indices in the split.
     """
 
     token_ids: np.ndarray
@@ -31,13 +33,13 @@ class Batch:
 def shuffled_batches(
     split: EncodedSplit, batch_size: int, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """Every row once, in batches of like length, in an order that `rng` draws."""
+    """Yield every row once, in batches of similar length, in an order that `rng` draws."""
     for rows in shuffle_rows(split.lengths, batch_size, rng):
         yield _assemble(split, rows)
 
 
 def ordered_batches(split: EncodedSplit, batch_size: int) -> Iterator[Batch]:
-    """Every row once, shortest first: for reading, where the order does not matter."""
+    """Yield every row once, shortest first, for prediction, where the order does not matter."""
     order = np.argsort(split.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         yield _assemble(split, order[start : start + batch_size])
@@ -46,10 +48,10 @@ def ordered_batches(split: EncodedSplit, batch_size: int) -> Iterator[Batch]:
 def shuffle_rows(
     lengths: np.ndarray, batch_size: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """The rows of each batch of an epoch.
+    """Return the rows of each batch of an epoch.
 
-    Rows are shuffled, cut into pools of fifty batches, sorted by length within their pool and cut into
-    batches, which are shuffled in turn. All batches are full but the last of each epoch's pools.
+    Rows are shuffled, divided into pools of fifty batches, sorted by length within their pool and
+    divided into batches, which are shuffled in turn. Only the last batch of the last pool may be smaller.
     """
     order = rng.permutation(len(lengths))
     pool = _POOL * batch_size
@@ -62,7 +64,7 @@ def shuffle_rows(
 
 
 def padded_share(lengths: np.ndarray, batches: list[np.ndarray]) -> float:
-    """Padding as a share of everything computed."""
+    """Return the share of padding in all positions of the batches."""
     computed = sum(len(rows) * lengths[rows].max() for rows in batches)
     return 1 - float(lengths.sum()) / float(computed)
 

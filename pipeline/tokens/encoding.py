@@ -1,8 +1,8 @@
-"""Text -> token ids; the vocabulary; the cached encoding.
+"""Build the vocabulary, encode texts as token ids, and cache the encoding.
 
-The vocabulary is learnt from train alone. Texts are encoded whole and cached whole; which `max_length`
-tokens of them are read is cut afterwards, so that one cache serves every length. Id 0 is padding and
-id 1 stands for every token outside the vocabulary.
+The vocabulary comes from train alone. Texts are encoded and cached whole and truncated to `max_length`
+afterwards, so that one cache serves every length. Id 0 is padding and id 1 is any token outside the
+vocabulary.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
-from pipeline.data.cleaning import WORD
+from pipeline.data.cleaning import WORD_PATTERN
 from pipeline.data.reviews import Head, Reviews, ReviewSplits
 from pipeline.files import cached
 
 log = logging.getLogger(__name__)
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
-_FORMAT = 2  # of the cache; a change of what is written makes older caches invisible
+_CACHE_VERSION = (
+    2  # increase it when the content of a cache changes, so that older ones are ignored
+)
 
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """The token ids of a split, row after row, never padded.
+    """Hold the token ids of a split, row after row, without padding.
 
     token_ids: <int32>[tokens]; offsets: <int64>[n + 1], row i is token_ids[offsets[i]:offsets[i + 1]];
-    full_lengths: <int32>[n], tokens before anything was cut; words: <int32>[n], words of the uncut text
-    between white space; labels: <int32>[n, heads]; review_ids: <str>[n].
+    full_lengths: <int32>[n], tokens before truncation; words: <int32>[n], words of the whole text,
+    separated by white space; labels: <int32>[n, heads]; review_ids: <str>[n].
     """
 
     token_ids: np.ndarray
@@ -49,7 +51,7 @@ class EncodedSplit:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each row that are read, <int64>[n], none of them 0."""
+        """Return the number of tokens of each row, <int64>[n], at least 1."""
         return np.diff(self.offsets)
 
     def row(self, number: int) -> np.ndarray:
@@ -67,24 +69,29 @@ class EncodedSplits:
 
 
 def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) -> EncodedSplits:
-    """Every split as token ids, out of the cache where it holds them.
+    """Return every split as token ids, from the cache if possible.
 
-    Processes that start at once wait for the first to fill the cache; a damaged entry is rebuilt.
+    Parallel processes wait for the first to fill the cache; a damaged entry is rebuilt.
     """
     fingerprint = _fingerprint(splits, config)
     folder = cache / "encodings" / fingerprint
     tokenizer, encoded = cached(
-        folder, lambda place: _open(place, splits), lambda place: _fill(place, splits, config)
+        folder,
+        lambda place: _read_cache(place, splits),
+        lambda place: _write_cache(place, splits, config),
     )
-    cut = {
-        name: cut_split(split, config.max_length, config.keep) for name, split in encoded.items()
+    truncated = {
+        name: truncate_split(split, config.max_length, config.keep)
+        for name, split in encoded.items()
     }
-    _log_lost(encoded["train"], cut["train"], config)
-    return EncodedSplits(**cut, heads=splits.heads, tokenizer=tokenizer, fingerprint=fingerprint)
+    _log_truncation(encoded["train"], truncated["train"], config)
+    return EncodedSplits(
+        **truncated, heads=splits.heads, tokenizer=tokenizer, fingerprint=fingerprint
+    )
 
 
 def train_tokenizer(texts: list[str], config: TokenizerConfig) -> Tokenizer:
-    """At most `vocab_size` entries, ordered by count and then by spelling (for `bpe`, by merge)."""
+    """Return a tokenizer of at most `vocab_size` entries, by count, then spelling (`bpe`: by merge)."""
     special = [PADDING, UNKNOWN]
     if config.kind == TokenizerKind.word:
         tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
@@ -100,17 +107,19 @@ def train_tokenizer(texts: list[str], config: TokenizerConfig) -> Tokenizer:
             show_progress=False,
         )
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(
+        Regex(WORD_PATTERN), behavior="removed", invert=True
+    )
     tokenizer.train_from_iterator(texts, trainer, length=len(texts))
     return tokenizer
 
 
 def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids <int32>[tokens] of all texts one after the other, and row offsets <int64>[n + 1].
+    """Return the concatenated token ids <int32>[tokens] of all texts, and row offsets <int64>[n + 1].
 
-    A text in which the tokenizer sees nothing at all is one unknown token: no row is ever empty.
+    A text without any token is encoded as one unknown token, so that no row is empty.
     """
-    # A text may hold "[PAD]" by its spelling: to a reader that is a bracket, a word and a bracket.
+    # A text that contains the characters "[PAD]" must not become padding.
     tokenizer.encode_special_tokens = True
     unknown = [tokenizer.token_to_id(UNKNOWN)]
     rows = [encoding.ids or unknown for encoding in tokenizer.encode_batch_fast(texts)]
@@ -120,28 +129,28 @@ def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np
     return token_ids, offsets
 
 
-def cut_split(split: EncodedSplit, max_length: int, keep: Keep) -> EncodedSplit:
-    """The split with at most `max_length` tokens of each row: its tail, its head, or half of each."""
-    head = {Keep.tail: 0, Keep.head: max_length, Keep.both: (max_length + 1) // 2}[keep]
-    tail = max_length - head
+def truncate_split(split: EncodedSplit, max_length: int, keep: Keep) -> EncodedSplit:
+    """Return the split with at most `max_length` tokens of each row: the last, the first, or both."""
+    first = {Keep.tail: 0, Keep.head: max_length, Keep.both: (max_length + 1) // 2}[keep]
+    last = max_length - first
     lengths = split.lengths
     from_start = np.arange(split.offsets[-1]) - np.repeat(split.offsets[:-1], lengths)
     to_end = np.repeat(lengths, lengths) - from_start
-    kept = (from_start < head) | (to_end <= tail)
+    kept = (from_start < first) | (to_end <= last)
     offsets = np.zeros_like(split.offsets)
     np.cumsum(np.minimum(lengths, max_length), out=offsets[1:])
     return replace(split, token_ids=np.asarray(split.token_ids)[kept], offsets=offsets)
 
 
-def _log_lost(whole: EncodedSplit, cut: EncodedSplit, config: TokenizerConfig) -> None:
-    shortened = float(np.mean(cut.lengths < whole.lengths))
-    lost = 1 - len(cut.token_ids) / len(whole.token_ids)
-    unknown = float(np.mean(cut.token_ids == 1))
+def _log_truncation(whole: EncodedSplit, truncated: EncodedSplit, config: TokenizerConfig) -> None:
+    shortened = float(np.mean(truncated.lengths < whole.lengths))
+    lost = 1 - len(truncated.token_ids) / len(whole.token_ids)
+    unknown = float(np.mean(truncated.token_ids == 1))
     if not lost:
-        log.info("Read every review whole, %.1f %% of tokens unknown", 100 * unknown)
+        log.info("No review truncated, %.1f %% of tokens unknown", 100 * unknown)
         return
     log.info(
-        "Read at most %d tokens (%s): %.1f %% of train reviews cut, %.1f %% of tokens lost, "
+        "Truncated to %d tokens (%s): %.1f %% of train reviews shortened, %.1f %% of tokens dropped, "
         "%.1f %% unknown",
         *(config.max_length, config.keep.name, 100 * shortened, 100 * lost, 100 * unknown),
     )
@@ -150,12 +159,18 @@ def _log_lost(whole: EncodedSplit, cut: EncodedSplit, config: TokenizerConfig) -
 def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
     import tokenizers
 
-    settings = [_FORMAT, splits.fingerprint, config.kind.name, config.vocab_size, WORD]
+    settings = [
+        _CACHE_VERSION,
+        splits.fingerprint,
+        config.kind.name,
+        config.vocab_size,
+        WORD_PATTERN,
+    ]
     settings.append(tokenizers.__version__)
     return hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
 
 
-def _fill(folder: Path, splits: ReviewSplits, config: TokenizerConfig) -> None:
+def _write_cache(folder: Path, splits: ReviewSplits, config: TokenizerConfig) -> None:
     started = time.perf_counter()
     folder.mkdir()
     tokenizer = train_tokenizer(splits.train.texts, config)
@@ -174,15 +189,15 @@ def _fill(folder: Path, splits: ReviewSplits, config: TokenizerConfig) -> None:
     )
 
 
-def _open(folder: Path, splits: ReviewSplits) -> tuple[Tokenizer, dict[str, EncodedSplit]]:
-    """Return what `_fill` wrote.
+def _read_cache(folder: Path, splits: ReviewSplits) -> tuple[Tokenizer, dict[str, EncodedSplit]]:
+    """Return what `_write_cache` wrote.
 
     Raises:
-      ValueError: a file is not as it was written.
+      ValueError: a file differs from what was written.
     """
     digests = json.loads((folder / "manifest.json").read_text())
     if digests != {name: _digest(folder / name) for name in _files()}:
-        raise ValueError("a file is not as it was written")
+        raise ValueError("a file differs from what was written")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     return tokenizer, {name: _open_split(folder, name, reviews) for name, reviews in splits.named()}
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config.schema import TrainConfig
-from pipeline.data.reviews import Head, answers_of
+from pipeline.data.reviews import Head, predicted_classes
 from pipeline.tokens.batches import ordered_batches, shuffled_batches
 from pipeline.tokens.encoding import EncodedSplit, EncodedSplits
 from pipeline.training.loop import Forward, Period, TrainingBatch, reader
@@ -64,7 +64,7 @@ class Classification:
 
     def loss(self, outputs: list[Any], targets: Any) -> tuple[Any, Any]:
         loss = tf.reduce_mean(_losses(targets, outputs))
-        right = tf.reduce_all(answers_in_graph(outputs) == targets, axis=1)
+        right = tf.reduce_all(predicted_classes_in_graph(outputs) == targets, axis=1)
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
     def on_step(self, seen: Any) -> None:
@@ -78,7 +78,7 @@ class Classification:
             train_loss=period.mean_loss,
             train_accuracy=self._right / period.weight,
             val_loss=float(losses(split.labels, logits, heads).mean()),
-            val_accuracy=float(np.mean((answers_of(logits) == split.labels).all(axis=1))),
+            val_accuracy=float(np.mean((predicted_classes(logits) == split.labels).all(axis=1))),
             seconds=period.seconds,
             tokens=period.tokens,
         )
@@ -122,8 +122,8 @@ def _losses(labels: tf.Tensor, logits: list[tf.Tensor]) -> tf.Tensor:
     return total
 
 
-def answers_in_graph(logits: list[tf.Tensor]) -> tf.Tensor:
-    """The same as `answers_of`, within the graph of a training step, which NumPy cannot be part of."""
+def predicted_classes_in_graph(logits: list[tf.Tensor]) -> tf.Tensor:
+    """Return the same as `predicted_classes`, with TensorFlow for the graph of a training step."""
     columns = [
         tf.cast(values[:, 0] > 0, tf.int32)
         if values.shape[1] == 1

@@ -10,7 +10,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import roc_auc_score
 
 from pipeline.analysis.groups import rising_groups
-from pipeline.data.reviews import Head, Reviews, answers_of
+from pipeline.data.reviews import Head, Reviews, predicted_classes
 from pipeline.tokens.encoding import EncodedSplit
 from pipeline.training.classify import losses, read_logits
 from pipeline.training.loop import Forward
@@ -54,7 +54,7 @@ def evaluate_logits(
     table = pd.DataFrame({"review_id": split.review_ids})
     correct = np.ones(len(split), dtype=bool)
     metrics: dict[str, float] = {}
-    given = answers_of(logits)
+    given = predicted_classes(logits)
     for number, (head, values) in enumerate(zip(heads, logits, strict=True)):
         prefix = "" if number == 0 else f"{head.name}_"
         labels, probabilities = split.labels[:, number], _probabilities(values)

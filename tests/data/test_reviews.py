@@ -1,4 +1,4 @@
-"""Texts from every source: cleaned, split without leaks, and refused with a way out."""
+"""Test texts from every source: cleaned, split without leaks, and refused with a clear message."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def _reviews(*texts: str) -> Reviews:
     return Reviews(ids, list(texts), np.zeros((len(texts), 1), dtype=np.int32))
 
 
-def test_what_stands_in_test_or_repeats_is_dropped_from_train_alone(caplog):
+def test_leaks_and_duplicates_are_dropped_only_from_train(caplog):
     caplog.set_level("INFO")
     kept = drop_leaks(_reviews("a", "b", "a", "c", "b"), _reviews("c", "d", "d"))
     assert kept.texts == ["a", "b"]
     assert list(kept.ids) == ["x-0", "x-1"]
-    assert "1 reviews that stand in test, 2 repeats" in caplog.text
-    assert "1 repeated" in caplog.text
+    assert "1 reviews that are also in test, 2 duplicates" in caplog.text
+    assert "1 duplicate" in caplog.text
 
 
 def _table(tmp_path, content: str | bytes, name: str = "my.csv", **settings) -> CsvConfig:
@@ -72,7 +72,7 @@ def test_a_test_file_is_kept_whole_and_its_columns_may_be_named(tmp_path):
     )
     splits = load_reviews(config)
     assert len(splits.test) == 20
-    assert len(splits.train) + len(splits.validation) == 60  # 20 stand in test too
+    assert len(splits.train) + len(splits.validation) == 60  # 20 are in test too
     assert splits.heads[0].name == "how"
 
 
@@ -104,14 +104,14 @@ def test_words_that_look_like_missing_values_are_texts(tmp_path):
         (b"text,label\nfine,\xff\n", ["row 2", "'label'", "UTF-8"]),
         ("text,label\nfine,a\n\n\n,b\n", ["row 5", "'text'", "empty"]),
         ("text,label\nfine,a\n".encode("utf-16"), ["UTF-8"]),
-        ("text,label\na,x\nb,y\nc,x\n", ["cannot cut a test split", "more texts"]),
+        ("text,label\na,x\nb,y\nc,x\n", ["cannot take a test split", "more texts"]),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_with_file_row_and_column(tmp_path, content, words):
     config = _table(tmp_path, content)
     with pytest.raises(DataError) as error:
         load_reviews(config)
-    for word in [config.path, *words] if "cut" not in words[0] else words:
+    for word in [config.path, *words] if "cannot take" not in words[0] else words:
         assert word in str(error.value)
 
 
@@ -136,8 +136,8 @@ def test_imdb_is_read_where_tfds_prepared_it(tfds_dir, caplog):
     caplog.set_level("INFO")
     splits = load_reviews(ImdbConfig(data_dir=str(tfds_dir)))
     assert len(splits.test) == 25_000
-    # Of the 96 repeats and 123 leaks of the published texts two more repeat once cleaned.
-    assert "123 reviews that stand in test, 98 repeats" in caplog.text
+    # Cleaning adds two duplicates to the 96 of the published texts.
+    assert "123 reviews that are also in test, 98 duplicates" in caplog.text
     assert len(splits.train) + len(splits.validation) == 25_000 - 123 - 98
     assert abs(splits.validation.labels.mean() - 0.5) < 0.01
     assert not any("<br" in text for text in splits.train.texts)
@@ -162,9 +162,9 @@ def test_imdb_is_read_once_for_the_same_files(tfds_dir, tmp_path, monkeypatch):
         load_reviews(config, tmp_path)
 
 
-def test_who_may_not_take_the_lock_of_another_person_reads_what_is_prepared(tfds_dir, monkeypatch):
+def test_prepared_data_is_read_without_the_lock_of_another_user(tfds_dir, monkeypatch):
     def foreign(lock_file):
-        raise PermissionError(f"{lock_file} is another person's")
+        raise PermissionError(f"{lock_file} belongs to another user")
 
     monkeypatch.setattr(imdb, "FileLock", foreign)
     parts = imdb.read_imdb(ImdbConfig(data_dir=str(tfds_dir)), ["test"])
@@ -187,7 +187,7 @@ def test_imdb_is_read_anew_when_its_files_change(tmp_path, monkeypatch):
         assert part.texts == [f"train {text}"]
 
 
-def test_a_failed_download_names_the_ways_out_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_failed_download_names_the_alternatives_and_leaves_nothing(tmp_path, monkeypatch):
     import requests
 
     def unreachable(*_, **__):
@@ -202,7 +202,7 @@ def test_a_failed_download_names_the_ways_out_and_leaves_nothing(tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_download_leaves_what_another_process_made(tmp_path, monkeypatch):
+def test_a_failed_download_keeps_what_another_process_created(tmp_path, monkeypatch):
     import requests
 
     folder = tmp_path / "tfds"

@@ -1,4 +1,4 @@
-"""The generated corpus: what it promises of balance, and where a bag of words must fail."""
+"""Test the balance of the generated corpus, and where a bag of words must fail."""
 
 import re
 from collections import Counter
@@ -45,7 +45,7 @@ def test() -> GeneratedTexts:
     exponent=st.sampled_from([1.0, 3.0]),
     seed=st.integers(0, 2**31 - 1),
 )
-def test_traits_say_what_the_text_holds(
+def test_traits_describe_the_text(
     size: int,
     max_distance: int,
     distractor_fraction: float,
@@ -97,7 +97,7 @@ def test_texts_read_as_sentences(test: GeneratedTexts) -> None:
         assert not re.search(r"  | [,.;]|\ba [aeiou]|[{}|]", text)
 
 
-def test_hardly_any_sentence_is_met_twice(test: GeneratedTexts) -> None:
+def test_hardly_any_sentence_repeats(test: GeneratedTexts) -> None:
     sentences = [sentence for text in test.texts for sentence in text.split(". ")]
     assert len(set(sentences)) > 10_000
 
@@ -127,8 +127,8 @@ def test_nothing_that_is_known_of_a_text_depends_on_its_labels(test: GeneratedTe
             assert stats.kruskal(*groups).pvalue > 0.001, name
 
 
-def test_no_frequent_word_but_a_deciding_one_speaks_for_a_label(test: GeneratedTexts) -> None:
-    # What one does with a subject is part of naming it: plots are followed, music is heard.
+def test_only_deciding_words_correlate_with_a_label(test: GeneratedTexts) -> None:
+    # The verbs of a subject identify it too: plots are followed, music is heard.
     deciding = _NOUNS | _OPINIONS | set("watching following studying considering hearing".split())
     deciding |= {"listening", "to"}
     present = pd.DataFrame([Counter(set(_words(text))) for text in test.texts]).fillna(0)
@@ -183,6 +183,6 @@ def test_an_exponent_makes_short_distances_frequent_and_keeps_the_longest(
     assert np.median(distance) == pytest.approx(200 * 0.5**3, abs=2)
 
 
-def test_distances_of_one_word_become_none() -> None:
+def test_distances_of_one_word_become_zero() -> None:
     made = generate_texts(ClausesConfig(max_distance=3), 240, np.random.default_rng(0))
     assert set(made.traits["distance"]) == {0, 2, 3}

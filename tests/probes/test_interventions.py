@@ -21,8 +21,7 @@ from pipeline.config.schema import (
     TokenizerConfig,
     TokenizerKind,
 )
-from pipeline.data import lexicon as phrases
-from pipeline.data import synthetic as clauses
+from pipeline.data import lexicon, synthetic
 from pipeline.data.reviews import Head, Reviews, ReviewSplits, load_reviews
 from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.probes import Reader, Skipped, Subject, run_probes
@@ -47,7 +46,7 @@ SETTINGS = ProbeConfig(
 
 def _write_reviews(size: int, words: int, rng: np.random.Generator, name: str) -> Reviews:
     """Texts of neutral sentences that end with the one word that decides."""
-    filler = Filler(clauses.neutral_sentences(rng, 300))
+    filler = Filler(synthetic.neutral_sentences(rng, 300))
     labels = np.arange(size) % 2
     texts = [f"{filler.write(words, rng)} It was {EVIDENCE[int(label)]}" for label in labels]
     ids = np.array([f"{name}-{number:04d}" for number in range(size)])
@@ -251,7 +250,7 @@ def test_the_material_is_found_once_and_a_damaged_copy_is_found_again(subject_of
 @settings(max_examples=60, deadline=None)
 def test_filler_comes_to_any_number_of_words_and_repeats_only_when_it_must(words, seed):
     rng = np.random.default_rng(seed)
-    sentences = list(dict.fromkeys(clauses.neutral_sentences(rng, 200)))
+    sentences = list(dict.fromkeys(synthetic.neutral_sentences(rng, 200)))
     text = Filler(sentences).write(words, rng)
     assert count_words(text) == words
     used = [text.count(sentence) for sentence in sentences if len(sentence.split()) > 6]
@@ -280,7 +279,7 @@ def test_texts_are_encoded_word_by_word_as_they_are_whole(kind, texts):
 @pytest.mark.parametrize("side", ["head", "tail"])
 def test_a_cut_text_reads_as_the_first_or_last_tokens(side, k, seed):
     tokenizer = _tokenizers()[TokenizerKind.word]
-    text = " ".join(clauses.neutral_sentences(np.random.default_rng(seed), 5))
+    text = " ".join(synthetic.neutral_sentences(np.random.default_rng(seed), 5))
     spans = tokenizer.encode(text).offsets
     whole, _ = encode_texts(tokenizer, [text])
     cut, _ = encode_texts(tokenizer, [_cut(text, spans, side, k)])
@@ -290,7 +289,7 @@ def test_a_cut_text_reads_as_the_first_or_last_tokens(side, k, seed):
 
 def _tokenizers(made: dict = {}):  # noqa: B006 (made once)
     if not made:
-        texts = clauses.neutral_sentences(np.random.default_rng(0), 300)
+        texts = synthetic.neutral_sentences(np.random.default_rng(0), 300)
         for kind in TokenizerKind:
             made[kind] = train_tokenizer(texts, TokenizerConfig(kind=kind, vocab_size=300))
     return made
@@ -342,11 +341,11 @@ class Forgetful:
     def read(self, texts: list[str]) -> list[np.ndarray]:
         assert self.reviews.traits is not None
         known = dict(zip(self.reviews.traits.evidence, self.reviews.labels, strict=True))
-        known[phrases.LESSON] = np.array(phrases.LESSON_LABELS)
+        known[lexicon.LESSON] = np.array(lexicon.LESSON_LABELS)
         sentiments, subjects = np.full((len(texts), 1), -1.0), np.zeros((len(texts), 6))
         by_text = dict(zip(self.reviews.texts, self.reviews.traits.evidence, strict=True))
         for row, text in enumerate(texts):
-            evidence = by_text.get(text, phrases.LESSON)
+            evidence = by_text.get(text, lexicon.LESSON)
             after = len(text[text.index(evidence) + len(evidence) :].split())
             right = after <= self.memory
             sentiment, subject = known[evidence]
@@ -382,7 +381,7 @@ def test_the_quiz_says_that_a_memory_holds_or_never_began(generated, cache):
 
 
 def test_the_lessons_sentence_is_asked_at_every_distance(generated, cache):
-    assert phrases.LESSON == "While watching the movie, I could only think of how terrible it was."
+    assert lexicon.LESSON == "While watching the movie, I could only think of how terrible it was."
     lesson = _ask(generated, cache, memory=60).table.query("condition == 'lesson'")
     right = lesson.groupby("distance").correct.mean()
     assert right.to_dict() == {0: 1.0, 25: 1.0, 50: 1.0, 100: 0.0, 200: 0.0}

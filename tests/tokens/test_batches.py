@@ -1,4 +1,4 @@
-"""Batches: every row once, little padding, reproducible order."""
+"""Test batches: every row once, little padding, reproducible order."""
 
 from __future__ import annotations
 

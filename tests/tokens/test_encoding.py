@@ -1,4 +1,4 @@
-"""The vocabulary, the encoding, its cache, and which tokens are kept."""
+"""Test the vocabulary, the encoding, its cache and truncation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pipeline.config.schema import ClausesConfig, Keep, TokenizerConfig, Tokeniz
 from pipeline.data.reviews import ReviewSplits, load_reviews
 from pipeline.tokens.encoding import (
     EncodedSplit,
-    cut_split,
     encode_splits,
     encode_texts,
     train_tokenizer,
+    truncate_split,
 )
 
 DATA = ClausesConfig(train_size=150, validation_size=100, test_size=100, max_distance=20)
@@ -47,7 +47,7 @@ def test_the_vocabulary_is_the_same_each_time_and_as_large_as_asked(kind, splits
     assert first.get_vocab_size() == 120
 
 
-def test_a_text_of_nothing_that_is_known_is_one_unknown_token_and_never_empty():
+def test_a_text_without_known_tokens_is_one_unknown_token():
     tokenizer = train_tokenizer(["a b c"], TokenizerConfig())
     token_ids, offsets = encode_texts(tokenizer, ["zzz", "\u200b", "a"])
     assert np.diff(offsets).tolist() == [1, 1, 1]
@@ -66,12 +66,12 @@ def test_a_text_that_spells_the_padding_token_holds_no_padding():
     max_length=st.integers(1, 14),
     keep=st.sampled_from(Keep),
 )
-def test_cutting_keeps_the_tokens_of_the_end_that_is_asked_for(lengths, max_length, keep):
+def test_truncation_keeps_the_first_the_last_or_both(lengths, max_length, keep):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     token_ids = np.arange(offsets[-1], dtype=np.int32)
     zeros = np.zeros(len(lengths), dtype=np.int32)
     whole = EncodedSplit(token_ids, offsets, zeros, zeros, zeros[:, None], zeros)
-    cut = cut_split(whole, max_length, keep)
+    cut = truncate_split(whole, max_length, keep)
     for number in range(len(lengths)):
         row = whole.row(number).tolist()
         half = (max_length + 1) // 2
@@ -85,7 +85,7 @@ def test_cutting_keeps_the_tokens_of_the_end_that_is_asked_for(lengths, max_leng
         assert cut.row(number).tolist() == expected
 
 
-def test_the_cache_gives_what_was_encoded_and_serves_every_length(tmp_path, splits, caplog):
+def test_the_cache_returns_what_was_encoded_and_serves_every_length(tmp_path, splits, caplog):
     caplog.set_level("INFO")
     long = encode_splits(splits, TokenizerConfig(), tmp_path)
     short = encode_splits(splits, TokenizerConfig(max_length=5), tmp_path)
@@ -116,7 +116,7 @@ def _encode(cache: Path, start) -> None:
     encode_splits(splits, TokenizerConfig(), cache)
 
 
-def test_processes_that_start_at_once_fill_the_cache_once(tmp_path, splits):
+def test_parallel_processes_fill_the_cache_once(tmp_path, splits):
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(2)
     workers = [context.Process(target=_encode, args=(tmp_path, start)) for _ in range(2)]

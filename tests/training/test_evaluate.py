@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from pipeline.data.reviews import Head, Reviews, answers_of
+from pipeline.data.reviews import Head, Reviews, predicted_classes
 from pipeline.tokens.encoding import EncodedSplit
-from pipeline.training.classify import answers_in_graph
+from pipeline.training.classify import predicted_classes_in_graph
 from pipeline.training.evaluate import evaluate
 
 TWO = (Head("sentiment", ("negative", "positive")),)
@@ -89,11 +89,13 @@ def test_accuracy_by_length_is_cut_at_the_edges_in_words_of_the_uncut_text():
 def test_a_training_step_counts_the_same_answers_as_right():
     rng = np.random.default_rng(0)
     logits = [rng.integers(-2, 3, (300, size)).astype(np.float32) for size in (1, 2, 3)]
-    given = answers_of(logits)
+    given = predicted_classes(logits)
     assert given.dtype == np.int32
     assert (given[:, 0] == (logits[0][:, 0] > 0)).all()
     assert (given[:, 2] == logits[2].argmax(axis=1)).all()  # of equals the first
-    np.testing.assert_array_equal(answers_in_graph([tf.constant(part) for part in logits]), given)
+    np.testing.assert_array_equal(
+        predicted_classes_in_graph([tf.constant(part) for part in logits]), given
+    )
 
 
 def test_without_edges_there_is_one_band():
