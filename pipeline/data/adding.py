@@ -4,9 +4,9 @@ A published benchmark of how far back a recurrent network can learn to remember,
 Schmidhuber (1997, "Long short-term memory", experiment 4), here in the form of Arjovsky, Shah & Bengio
 (2016, "Unitary evolution recurrent neural networks"): each step has a value drawn uniformly from [0, 1)
 and a mark, which is 1 at two steps, one drawn from each half of the sequence, and 0 elsewhere; the
-target is the sum of the two marked values. The original has values from [-1, 1], lengths drawn from T to 1.1 T,
-marks within the first ten steps and the first half, marks of -1 at both ends, and a target scaled to
-[0, 1].
+target is the sum of the two marked values. The original has values from [-1, 1], lengths drawn from T
+to 1.1 T, marks within the first ten steps and the first half, marks of -1 at both ends, and a target
+scaled to [0, 1].
 
 Campos et al. (2018, "Skip RNN", section 4.1) call it solved when the mean squared error on held-out
 sequences is two orders of magnitude below the variance of the target. Their values are from [-0.5, 0.5)

@@ -1,9 +1,9 @@
-"""ArchitectureConfig -> keras.Model: token ids in, one logit output for each head.
+"""Build the Keras model of an architecture: token ids in, logits of each head out.
 
 Every architecture is an embedding, recurrent layers and a Dense layer for each head, in plain Keras
-layers, so that a saved model opens anywhere. Texts are padded on the right with id 0 and masked:
-padding moves no logit, and the masks are the only ones that cuDNN takes. The same recurrent layers
-also read sequences of numbers, all of one length, and give a number: `build_regressor`.
+layers, so that a saved model opens anywhere. Texts are padded on the right with id 0 and masked: padding
+does not change logits, and cuDNN accepts no other masks. `build_regressor` builds the same recurrent
+layers for sequences of numbers, all of one length, and a single output.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.models.fused import fuse
 
 @keras.saving.register_keras_serializable("rnn_vs_lstm")
 class MaskedMaxPooling1D(keras.layers.Layer):
-    """The largest output over the steps that are not padding (Keras's own pooling ignores masks).
+    """Take the maximum over the steps that are not padding (the pooling layer of Keras ignores masks).
 
     Input <float>[batch, length, features] with a mask <bool>[batch, length], output
     <float>[batch, features].
@@ -43,7 +43,7 @@ class MaskedMaxPooling1D(keras.layers.Layer):
         return ops.max(inputs, axis=1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        return None  # the steps are gone
+        return None  # the output has no steps
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (input_shape[0], input_shape[2])
@@ -52,52 +52,51 @@ class MaskedMaxPooling1D(keras.layers.Layer):
 def build_model(
     config: ArchitectureConfig, vocab_size: int, heads: tuple[Head, ...], seed: int
 ) -> keras.Model:
-    """A fresh model, its weights drawn by `seed`.
+    """Return an untrained classifier with weights drawn by `seed`.
 
-    Input: `token_ids` <int32>[batch, length], right-padded with 0, no row without a token. Outputs: for
-    each head, logits <float32>[batch, 1] for two classes and [batch, classes] for more. The recurrent
-    layers are named `recurrent_1` up; with `bidirectional` each holds both directions.
+    Input: `token_ids` <int32>[batch, length], right-padded with 0, at least one token in each row.
+    Outputs: for each head, logits <float32>[batch, 1] for two classes and [batch, classes] for more. The
+    recurrent layers are named `recurrent_1` and so on; if `bidirectional`, each has both directions.
     """
     keras.utils.set_random_seed(seed)
     token_ids = keras.Input(shape=(None,), dtype="int32", name="token_ids")
     features = keras.layers.Embedding(
         vocab_size, config.embedding_dim, mask_zero=True, name="embedding"
     )(token_ids)
-    features = _read(config, features)
+    features = _apply_recurrent(config, features)
     logits = [
-        # By number: a head is named by a column of somebody's table, which may be any text.
+        # Named by number, because the name of a head may be any text: a column of a user's table.
         keras.layers.Dense(head.outputs, name=f"head_{number}")(features)
         for number, head in enumerate(heads, start=1)
     ]
-    return _begin(keras.Model(token_ids, logits, name=config.name), config, seed)
+    return _initialise(keras.Model(token_ids, logits, name=config.name), config, seed)
 
 
 def build_regressor(config: ArchitectureConfig, features: int, seed: int) -> keras.Model:
-    """A fresh model over sequences of numbers, its weights drawn by `seed`.
+    """Return an untrained regressor over sequences of numbers with weights drawn by `seed`.
 
-    Input: `features` <float32>[batch, length, features], nothing padded; the kernel of the first
-    recurrent layer is what projects it, so that `embedding_dim` does nothing. Output:
-    <float32>[batch, 1].
+    Input: `features` <float32>[batch, length, features], without padding. There is no embedding, so
+    `embedding_dim` does nothing. Output: <float32>[batch, 1].
     """
     keras.utils.set_random_seed(seed)
     sequence = keras.Input(shape=(None, features), dtype="float32", name="features")
-    value = keras.layers.Dense(1, name="value")(_read(config, sequence))
-    return _begin(keras.Model(sequence, value, name=config.name), config, seed)
+    value = keras.layers.Dense(1, name="value")(_apply_recurrent(config, sequence))
+    return _initialise(keras.Model(sequence, value, name=config.name), config, seed)
 
 
-def _read(config: ArchitectureConfig, features: Any) -> Any:
-    """Features of each step, <float>[batch, length, _] -> what the heads see, <float>[batch, _]."""
+def _apply_recurrent(config: ArchitectureConfig, features: Any) -> Any:
+    """Return the input of the heads <float>[batch, _] for inputs <float>[batch, length, _]."""
     for number in range(1, config.num_layers + 1):
         features = _dropout(config, features, f"dropout_{number - 1}")
-        outer = number == config.num_layers
+        is_last = number == config.num_layers
         features = _recurrent(
-            config, number, sequences=not outer or config.readout != Readout.last
+            config, number, sequences=not is_last or config.readout != Readout.last
         )(features)
-    features = _read_out(config, features)
+    features = _pool(config, features)
     return _dropout(config, features, f"dropout_{config.num_layers}")
 
 
-def _begin(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.Model:
+def _initialise(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.Model:
     if config.forget_bias != ForgetBias.unit:
         _set_forget_bias(model, config, np.random.default_rng(seed))
     return model
@@ -107,8 +106,8 @@ def _begin(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.M
 def layer_class(cell: str) -> Any:
     """Return the class of a cell's Keras layer.
 
-    One that is not Keras's own is made, and made known to Keras, by the first call, so that a saved
-    model opens only after it.
+    The first call for a cell of this project creates the class and registers it with Keras. A saved
+    model with such a cell opens only after that.
     """
     return find_cell(cell).layer(keras)
 
@@ -120,12 +119,12 @@ def _recurrent(config: ArchitectureConfig, number: int, *, sequences: bool) -> k
 
 
 def _set_forget_bias(model: Any, config: ArchitectureConfig, rng: np.random.Generator) -> None:
-    """Begin with other biases than Keras's, whose forget gate begins at 1.
+    """Initialise the biases of the forget gate differently from Keras, which sets them to 1.
 
     chrono is the initialisation of Tallec & Ollivier (2018, "Can recurrent neural networks warp time?",
-    ICLR), by which each unit begins with a memory of its own length: the forget gate at
-    log(U(1, T - 1)), T being `chrono_steps`, the input gate at its negative. Written into the biases:
-    a file that names an initializer of ours would not open without this code.
+    ICLR), which gives each unit a memory of its own length: the forget gate starts at log(U(1, T - 1)),
+    where T is `chrono_steps`, and the input gate at its negative. The biases are assigned directly,
+    because a saved model with a custom initializer would not open without this code.
     """
     cell = find_cell(config.cell)
     assert cell.has_forget_bias
@@ -141,7 +140,7 @@ def _set_forget_bias(model: Any, config: ArchitectureConfig, rng: np.random.Gene
             direction.cell.bias.assign(biases.reshape(direction.cell.bias.shape))
 
 
-def _read_out(config: ArchitectureConfig, features: Any) -> Any:
+def _pool(config: ArchitectureConfig, features: Any) -> Any:
     if config.readout == Readout.mean:
         return keras.layers.GlobalAveragePooling1D(name="mean")(features)
     if config.readout == Readout.max:
@@ -156,16 +155,16 @@ def _dropout(config: ArchitectureConfig, features: Any, name: str) -> Any:
 def forward_for(
     model: keras.Model, config: ArchitectureConfig, device_kind: str
 ) -> Callable[..., list[Any]]:
-    """Return (token_ids, training) -> logits for each head, as they are computed fastest on a device.
+    """Return the fastest function (token_ids, training) -> logits of each head on a device.
 
-    On a CPU the project's own kernels are several times faster than the layers; a GPU has cuDNN's.
+    On a CPU the kernels of this project are several times faster than the layers; a GPU has cuDNN.
     """
     fused = device_kind == "cpu" and find_cell(config.cell).step is not None
     return fuse(model, config) if fused else forward_of(model)
 
 
 def forward_of(model: keras.Model) -> Callable[..., list[Any]]:
-    """Return (token_ids, training) -> logits for each head, computed by the layers of the model."""
+    """Return a function (token_ids, training) -> logits of each head that calls the Keras model."""
 
     def forward(token_ids: Any, training: bool = False) -> list[Any]:
         logits = model(token_ids, training=training)
@@ -175,14 +174,14 @@ def forward_of(model: keras.Model) -> Callable[..., list[Any]]:
 
 
 def count_recurrent_parameters(model: keras.Model) -> int:
-    """Trainable weights of the recurrent layers alone; `RecurrentLayers.count_weights` foresees them."""
+    """Return the number of trainable recurrent weights; `RecurrentLayers.count_weights` predicts it."""
     return sum(
         layer.count_params() for layer in model.layers if layer.name.startswith("recurrent_")
     )
 
 
 def summarise_model(model: keras.Model) -> tuple[str, dict[str, float]]:
-    """Return what a model is made of, in Keras's words, and how large it is."""
+    """Return the Keras summary of a model and the metrics of its size."""
     text = io.StringIO()
     with redirect_stdout(text):
         model.summary(line_length=100, print_fn=lambda line, **_: text.write(line + "\n"))

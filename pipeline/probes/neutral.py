@@ -91,13 +91,13 @@ def find_neutral(texts: list[str], baseline: BigramBaseline, train_size: int) ->
     ]
     if not fitting:
         return []
-    lean = baseline.lean(fitting)
+    polarity = baseline.polarity(fitting)
     kept: list[tuple[float, str]] = []
     sizes = np.array([count_words(sentence) for sentence in fitting])
     for size in np.unique(sizes):
         rows = np.flatnonzero(sizes == size)
-        nearest = rows[np.argsort(lean[rows], kind="stable")][:_OF_EACH_LENGTH]
-        kept += [(float(lean[row]), fitting[row]) for row in nearest]
+        nearest = rows[np.argsort(polarity[rows], kind="stable")][:_OF_EACH_LENGTH]
+        kept += [(float(polarity[row]), fitting[row]) for row in nearest]
     return [sentence for _, sentence in sorted(kept)]
 
 

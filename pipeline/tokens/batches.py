@@ -51,7 +51,7 @@ def shuffle_rows(
     """Return the rows of each batch of an epoch.
 
     Rows are shuffled, divided into pools of fifty batches, sorted by length within their pool and
-    divided into batches, which are shuffled in turn. Only the last batch of the last pool may be smaller.
+    divided into batches, which are shuffled in turn. Only one batch may be smaller.
     """
     order = rng.permutation(len(lengths))
     pool = _POOL * batch_size

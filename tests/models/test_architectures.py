@@ -1,4 +1,4 @@
-"""Every architecture: its shape, its parameters, its silence about padding, and its file."""
+"""Test the shapes, parameters, padding and saved files of every architecture."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_shapes_and_parameters_are_those_of_the_literature(name):
     directions = 2 if config.bidirectional else 1
     width, expected = config.embedding_dim, 0
     for _ in range(config.num_layers):
-        # Keras's GRU has a second bias (reset_after), as cuDNN needs it.
+        # The GRU of Keras has a second bias (reset_after), which cuDNN needs.
         biases = 2 if config.cell == "gru" else 1
         expected += directions * GATES[config.cell] * 6 * (width + 6 + biases)
         width = directions * 6
@@ -77,7 +77,7 @@ def test_there_is_nothing_but_embedding_recurrence_and_dense():
 
 @pytest.mark.parametrize("readout", Readout)
 @pytest.mark.parametrize("name", PRESETS)
-def test_more_padding_moves_no_logit(name, readout):
+def test_more_padding_changes_no_logit(name, readout):
     model = build_model(_preset(name, units=6, readout=readout), 50, HEADS, 0)
     ids = _ids()
     ids[1, 3:] = ids[2, 1:] = 0
@@ -122,7 +122,7 @@ def test_solved_units_give_a_model_of_that_many_weights(name):
 
 
 def _biases(model: Any, units: int) -> list[np.ndarray]:
-    """The bias of each layer and direction as rows input, forget, candidate, output."""
+    """Return the bias of each layer and direction as rows input, forget, candidate, output."""
     cells = []
     for layer in model.layers:
         if layer.name.startswith("recurrent_"):
@@ -133,7 +133,7 @@ def _biases(model: Any, units: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(("kind", "expected"), [(ForgetBias.unit, 1), (ForgetBias.zero, 0)])
-def test_the_forget_gate_begins_as_it_is_told(kind, expected):
+def test_the_forget_bias_is_initialised_as_configured(kind, expected):
     model = build_model(_preset("stacked_bi_lstm", units=6, forget_bias=kind), 50, HEADS, 0)
     assert len(_biases(model, 6)) == 4
     for bias in _biases(model, 6):
@@ -176,7 +176,7 @@ def test_the_seed_draws_the_memories_and_nothing_but_biases_is_changed():
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=ours.path)
 
 
-def test_a_saved_model_with_chrono_biases_names_nothing_of_ours(tmp_path: Path):
+def test_a_saved_model_with_chrono_biases_needs_none_of_our_code(tmp_path: Path):
     model = _chrono(0, 6)
     model.save(tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as file:

@@ -1,4 +1,4 @@
-"""The fused execution is the Keras model: the same logits, the same gradients, whatever it is fed."""
+"""Test that the fused forward pass has the logits and gradients of the Keras model."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LENGTHS = {
 
 
 def draw_tokens(lengths: list[int], seed: int = 0) -> np.ndarray:
-    """Right-padded ids; few distinct ones, so that most occur more than once."""
+    """Draw right-padded ids, few of them distinct, so that most occur more than once."""
     rng = np.random.default_rng(seed)
     token_ids = rng.integers(1, VOCAB_SIZE, (len(lengths), max(lengths)), np.int32)
     return np.where(np.arange(max(lengths)) < np.array(lengths)[:, None], token_ids, 0)
 
 
 def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]:
-    """A small model with every weight drawn anew: fresh biases are zero and would hide mistakes."""
+    """Return a small model with random weights: the zero biases of Keras would hide mistakes."""
     config = ArchitectureConfig(name="tiny", **{"units": 8, "embedding_dim": 6, **settings})
     model = build_model(config, VOCAB_SIZE, HEADS, seed)
     rng = np.random.default_rng(seed)
@@ -47,9 +47,9 @@ def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]
 def differentiate(
     model: Any, forward: Any, token_ids: np.ndarray, training: bool = False
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The logits and, for every trainable weight, the gradient of a mean that weighs each logit."""
+    """Return the logits and the gradients of a randomly weighted mean of them, for every weight."""
     weights = [weight.value for weight in model.trainable_variables]
-    pulls = [
+    cotangents = [
         np.random.default_rng(1).normal(0, 1, (len(token_ids), head.outputs)) for head in HEADS
     ]
 
@@ -58,7 +58,7 @@ def differentiate(
         with tf.GradientTape() as tape:
             logits = forward(token_ids, training=training)
             total = tf.add_n(
-                [tf.reduce_mean(a * np.float32(b)) for a, b in zip(logits, pulls, strict=True)]
+                [tf.reduce_mean(a * np.float32(b)) for a, b in zip(logits, cotangents, strict=True)]
             )
         gradients = tape.gradient(total, weights)
         return logits, [tf.convert_to_tensor(gradient) for gradient in gradients]
@@ -117,7 +117,7 @@ def test_the_units_of_a_real_run(cell: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ForgetBias)
-def test_the_biases_that_training_begins_with(kind: ForgetBias) -> None:
+def test_initial_biases(kind: ForgetBias) -> None:
     config = ArchitectureConfig(
         name="tiny",
         cell="lstm",
@@ -152,7 +152,7 @@ def test_dropout_draws_what_keras_draws(cell: str) -> None:
 
 @pytest.mark.parametrize("readout", Readout, ids=lambda readout: readout.name)
 @pytest.mark.parametrize("cell", CELLS)
-def test_padding_moves_nothing(cell: str, readout: Readout) -> None:
+def test_padding_changes_nothing(cell: str, readout: Readout) -> None:
     model, config = make_model(cell=cell, bidirectional=True, num_layers=2, readout=readout)
     token_ids = draw_tokens(LENGTHS["mixed"])
     padded = np.pad(token_ids, ((0, 0), (0, 50)))
@@ -190,7 +190,7 @@ def test_sequences_of_numbers(
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
     features = draw_sequences(5, 12, rng).features
-    features[2, :4] = 0  # what a text would take for padding is read like all else
+    features[2, :4] = 0  # zeros would be padding in a text, but are read here
     seeds = [variable for variable in model.non_trainable_variables if "seed" in variable.path]
     start = [variable.numpy() for variable in seeds]
     results = []

@@ -1,16 +1,16 @@
-"""The recurrent layers of a model, executed the fast way on a CPU.
+"""Compute the recurrent layers of a model fast on a CPU.
 
-The Keras model stays the one model: it is what is saved, and what a GPU runs. `fuse` gives another
-execution of it over the same weights, with the same logits and gradients, which differs in that
+The Keras model is the one that is saved and that a GPU runs. `fuse` returns a faster forward pass over
+the same weights, with the same logits and gradients. It differs in four ways:
 
-- nothing is masked. Each row is turned so that it *ends* at the last step, its padding before it,
-  and padding is projected to what leaves a zero state exactly zero (`Cell.idle`). The state after
-  the last step is then, for every row, the state after its own last token;
-- the input projection is one matrix product over the *distinct* tokens of a batch, a fourth of all
-  its tokens, and a step looks its rows up. The order of reading is a matter of these indices: no
-  activation is ever reversed;
-- both directions go through time together: a batched product, and one operation where two would be;
-- the backward pass through time is written out (`scan`).
+- There are no masks. Each row is aligned so that it *ends* at the last step, with its padding first, and
+  the projected padding leaves a zero state exactly zero (`Cell.idle`). The state after the last step is
+  then the state after the last token of every row.
+- The input projection is one matrix product over the *distinct* tokens of a batch, a quarter of all its
+  tokens, and each step gathers its rows. Only these indices depend on the direction: no activation is
+  ever reversed.
+- Both directions advance together, in batched operations.
+- The backward pass through time is written by hand (`scan`).
 
 `FusedAdam` is Adam in one pass over each weight. Shapes throughout: batch B, length T, units U,
 gates G, directions D, features F, rows R.
@@ -27,20 +27,20 @@ import tensorflow as tf
 from pipeline.cells import Cell, find_cell
 from pipeline.config.schema import ArchitectureConfig, Readout
 from pipeline.models.fused.optimizer import FusedAdam
-from pipeline.models.fused.scan import Reading, scan
+from pipeline.models.fused.scan import InputRows, scan
 
 __all__ = ["FusedAdam", "fuse"]
 
 
 def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[Any]]:
-    """A faster execution of `model` on a CPU, over the same variables.
+    """Return a forward pass of `model` over the same variables that is faster on a CPU.
 
-    Returns: a function of `token_ids` <int32>[B, T], right-padded with 0, no row without a token,
-      and `training` -> the logits of `model(token_ids, training=training)`, a list with one
-      <float32>[B, outputs] for each head. It is differentiable with respect to the trainable
-      variables of the model; the gradient of the embedding comes as `tf.IndexedSlices`, each index
-      once unless dropout stands after it. Meant for use within a `tf.function`. A model without an
-      embedding takes `features` <float32>[B, T, F] in place of ids, nothing of which is padding.
+    Returns: a function of `token_ids` <int32>[B, T], right-padded with 0, at least one token in each
+      row, and `training`. It returns the logits of `model(token_ids, training=training)` as a list with
+      one <float32>[B, outputs] for each head, and is differentiable with respect to the trainable
+      variables of the model. The gradient of the embedding is a `tf.IndexedSlices` with each index once,
+      unless dropout follows the embedding. Use it within a `tf.function`. A model without an embedding
+      takes `features` <float32>[B, T, F] without padding instead of ids.
     """
     layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
     embedding = layers.get("embedding")
@@ -53,20 +53,22 @@ def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[A
 
     def forward(inputs: Any, training: bool = False) -> list[Any]:
         mask = tf.ones(tf.shape(inputs)[:2], tf.bool) if embedding is None else inputs != 0
-        turn = _turn(mask, config.bidirectional)
+        alignment = _align(mask, config.bidirectional)
         if embedding is None:
-            table = _table_of_positions(drop(0, inputs, training), mask, turn)
-        elif training and config.dropout:  # each occurrence of a token drops its own features
-            table = _table_of_positions(drop(0, embedding(inputs), training), mask, turn)
+            table = _table_of_positions(drop(0, inputs, training), mask, alignment)
+        elif training and config.dropout:  # each occurrence of a token has its own dropout mask
+            table = _table_of_positions(drop(0, embedding(inputs), training), mask, alignment)
         else:
-            table = _table_of_tokens(embedding, inputs, turn)
+            table = _table_of_tokens(embedding, inputs, alignment)
         for number in range(1, config.num_layers):
-            outputs = _recur(cell, layers[f"recurrent_{number}"], table, sequences=True)
-            features = drop(number, _by_position(outputs, turn), training)
-            table = _table_of_positions(features, mask, turn)
+            outputs = _run_layer(cell, layers[f"recurrent_{number}"], table, sequences=True)
+            features = drop(number, _by_position(outputs, alignment), training)
+            table = _table_of_positions(features, mask, alignment)
         sequences = config.readout != Readout.last
-        outputs = _recur(cell, layers[f"recurrent_{config.num_layers}"], table, sequences)
-        features = _by_position(outputs, turn) if sequences else _side_by_side(outputs)
+        outputs = _run_layer(cell, layers[f"recurrent_{config.num_layers}"], table, sequences)
+        features = (
+            _by_position(outputs, alignment) if sequences else _concatenate_directions(outputs)
+        )
         if sequences:
             features = layers[config.readout.name](features, mask=mask)
         features = drop(config.num_layers, features, training)
@@ -75,21 +77,21 @@ def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[A
     return forward
 
 
-class _Turn(NamedTuple):
-    """Which step reads which position, each row turned so that it ends at the last step.
+class _Alignment(NamedTuple):
+    """Map steps to positions so that each row ends at the last step.
 
     The forward direction rotates a row by its padding, the backward direction reverses it.
 
-    positions: <int32>[T, D, B], which of the B * T positions of the batch a step reads.
-    steps: <int32>[B * T, D], the inverse: which of the T * D * B steps reads a position.
+    positions: <int32>[T, D, B], the position, out of B * T, that a step reads.
+    steps: <int32>[B * T, D], the inverse: the step, out of T * D * B, that reads a position.
     """
 
     positions: Any
     steps: Any
 
 
-def _turn(mask: Any, bidirectional: bool) -> _Turn:
-    """The turn of a batch. mask: <bool>[B, T]."""
+def _align(mask: Any, bidirectional: bool) -> _Alignment:
+    """Return the alignment of a batch. mask: <bool>[B, T]."""
     batch, length = tf.unstack(tf.shape(mask))
     padding = length - tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)  # [B]
     time, row = tf.range(length), tf.range(batch)
@@ -102,41 +104,41 @@ def _turn(mask: Any, bidirectional: bool) -> _Turn:
     positions = tf.stack(position_of_step, axis=1) + row * length
     steps = tf.stack(step_of_position, axis=2) * directions + tf.range(directions)
     steps = steps * batch + row[:, None, None]
-    return _Turn(positions, tf.reshape(steps, [-1, directions]))
+    return _Alignment(positions, tf.reshape(steps, [-1, directions]))
 
 
-class _Table(NamedTuple):
-    """The inputs of a recurrent layer, and how its steps read them.
+class _InputTable(NamedTuple):
+    """Hold the inputs of a recurrent layer, and which of their rows its steps read.
 
-    rows: <float>[R, F + 2], the features; 1 for text, 0 for padding; and the reverse of that. The
-      last two meet, in the kernel, the bias and the idle input; the features of padding are 0.
+    rows: <float>[R, F + 2], the features (0 for padding), then 1 for a token or 0 for padding, then the
+      opposite. The kernel has the bias and the idle input in the rows for the last two columns.
     """
 
     rows: Any
-    reading: Reading
+    input_rows: InputRows
 
 
-def _table_of_tokens(embedding: Any, token_ids: Any, turn: _Turn) -> _Table:
-    """A row for each distinct token: a fourth of the rows, and a gradient without doubles."""
+def _table_of_tokens(embedding: Any, token_ids: Any, alignment: _Alignment) -> _InputTable:
+    """Return a row for each distinct token: a quarter of the rows, and no duplicate gradients."""
     ids, token = tf.unique(tf.reshape(token_ids, [-1]))
     features = tf.gather(tf.convert_to_tensor(embedding.embeddings), ids)
-    by_token = tf.argsort(token, stable=True)  # positions, ordered by their tokens
-    first = tf.range(turn.steps.shape[1])[:, None] * tf.size(ids)  # [D, 1]
-    reading = Reading(
-        rows=tf.gather(token, turn.positions) + first,
-        order=tf.reshape(tf.transpose(tf.gather(turn.steps, by_token)), [-1]),
+    by_token = tf.argsort(token, stable=True)  # positions sorted by token
+    first = tf.range(alignment.steps.shape[1])[:, None] * tf.size(ids)  # [D, 1]
+    input_rows = InputRows(
+        rows=tf.gather(token, alignment.positions) + first,
+        order=tf.reshape(tf.transpose(tf.gather(alignment.steps, by_token)), [-1]),
         segments=tf.reshape(tf.gather(token, by_token) + first, [-1]),
     )
-    return _Table(_rows(features, ids != 0), reading)
+    return _InputTable(_rows(features, ids != 0), input_rows)
 
 
-def _table_of_positions(features: Any, mask: Any, turn: _Turn) -> _Table:
-    """A row for each position of `features` <float>[B, T, F], which one step of a direction reads."""
+def _table_of_positions(features: Any, mask: Any, alignment: _Alignment) -> _InputTable:
+    """Return a row for each position of `features` <float>[B, T, F]; one step per direction reads it."""
     features = tf.reshape(features, [-1, features.shape[-1]])
-    first = tf.range(turn.steps.shape[1])[:, None] * tf.size(mask)  # [D, 1]
-    order = tf.reshape(tf.transpose(turn.steps), [-1])
-    reading = Reading(turn.positions + first, order, segments=None)
-    return _Table(_rows(features, tf.reshape(mask, [-1])), reading)
+    first = tf.range(alignment.steps.shape[1])[:, None] * tf.size(mask)  # [D, 1]
+    order = tf.reshape(tf.transpose(alignment.steps), [-1])
+    input_rows = InputRows(alignment.positions + first, order, segments=None)
+    return _InputTable(_rows(features, tf.reshape(mask, [-1])), input_rows)
 
 
 def _rows(features: Any, valid: Any) -> Any:
@@ -144,8 +146,8 @@ def _rows(features: Any, valid: Any) -> Any:
     return tf.concat([features * valid, valid, 1 - valid], axis=1)
 
 
-def _recur(cell: Cell, layer: Any, table: _Table, sequences: bool) -> Any:
-    """A recurrent layer -> its outputs <float>[T, D, B, U], or the last ones <float>[D, B, U]."""
+def _run_layer(cell: Cell, layer: Any, table: _InputTable, sequences: bool) -> Any:
+    """Return the outputs of a recurrent layer, all <float>[T, D, B, U] or the last <float>[D, B, U]."""
     both = isinstance(layer, keras.layers.Bidirectional)
     weights = [d.cell for d in ((layer.forward_layer, layer.backward_layer) if both else (layer,))]
     kernel = tf.stack([_kernel(cell, one) for one in weights])
@@ -156,34 +158,34 @@ def _recur(cell: Cell, layer: Any, table: _Table, sequences: bool) -> Any:
             recurrent.append(tf.stack([one.bias[1:] for one in weights]))
     projected = tf.matmul(table.rows, kernel)  # [D, R, G * U]
     projected = tf.reshape(projected, [-1, kernel.shape[-1]])
-    return scan(cell, projected, table.reading, tuple(recurrent), sequences)
+    return scan(cell, projected, table.input_rows, tuple(recurrent), sequences)
 
 
 def _kernel(cell: Cell, weights: Any) -> Any:
-    """What a row of a `_Table` is multiplied with: <float>[F + 2, G * U]."""
+    """Return the matrix that multiplies the rows of an `_InputTable`: <float>[F + 2, G * U]."""
     bias = weights.bias[:1] if cell.biases == 2 else weights.bias[None]
     idle = tf.repeat(tf.constant([cell.idle], tf.float32), weights.units, axis=1)
     return tf.concat([weights.kernel.value, bias, idle], axis=0)
 
 
-def _by_position(outputs: Any, turn: _Turn) -> Any:
-    """Outputs by step <float>[T, D, B, U] -> what Keras gives, <float>[B, T, D * U]."""
+def _by_position(outputs: Any, alignment: _Alignment) -> Any:
+    """Rearrange outputs by step <float>[T, D, B, U] as Keras does, <float>[B, T, D * U]."""
     length, _, batch, _ = tf.unstack(tf.shape(outputs))
     directions, units = outputs.shape[1], outputs.shape[3]
-    place = turn.positions * directions + tf.range(directions)[:, None]  # [T, D, B]
+    place = alignment.positions * directions + tf.range(directions)[:, None]  # [T, D, B]
 
     @tf.custom_gradient
     def by_position(by_step: Any) -> Any:
-        # The gradient of a gather adds up; here every row is read once, so that it is a gather again.
+        # The gradient of a gather is a scatter-add. Every row is read once here, so a gather suffices.
         def gradient(upstream: Any) -> Any:
             return tf.gather(tf.reshape(upstream, [-1, units]), place)
 
-        return tf.gather(tf.reshape(by_step, [-1, units]), turn.steps), gradient
+        return tf.gather(tf.reshape(by_step, [-1, units]), alignment.steps), gradient
 
     return tf.reshape(by_position(outputs), [batch, length, directions * units])
 
 
-def _side_by_side(outputs: Any) -> Any:
-    """Last outputs <float>[D, B, U] -> what Keras gives, <float>[B, D * U]."""
+def _concatenate_directions(outputs: Any) -> Any:
+    """Concatenate the last outputs <float>[D, B, U] as Keras does, <float>[B, D * U]."""
     directions, _, units = outputs.shape
     return tf.reshape(tf.transpose(outputs, [1, 0, 2]), [-1, directions * units])

@@ -1,4 +1,4 @@
-"""Adam in one pass over each weight."""
+"""Update weights by Adam in a single pass."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import tensorflow as tf
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """`keras.optimizers.Adam` with TensorFlow's one operation in place of a dozen.
+    """Apply `keras.optimizers.Adam` by one TensorFlow operation instead of a dozen.
 
-    The embedding is most of a model's weights, and Adam moves all of it at each step, the rows of
-    tokens that a batch does not hold too: a dozen passes over it are a tenth of a step. The numbers
-    are those of the parent class but for rounding. `amsgrad` does nothing here. For training alone:
-    a model saved with it would not open without this class.
+    Most weights of a model are in the embedding, and Adam updates all of them at each step, even those
+    of tokens that are not in the batch: a dozen passes over it take a tenth of a step. The results equal
+    those of the parent class up to rounding. `amsgrad` does nothing here. Do not save a model with this
+    optimizer: it would not open without this class.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

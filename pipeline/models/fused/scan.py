@@ -1,8 +1,9 @@
-"""A cell through time, with its backward pass written out by hand.
+"""Run a cell through time, with a hand-written backward pass.
 
-Autodiff of a loop keeps every intermediate in a list of its own, differentiates each operation by itself
-and adds up a dense gradient wherever a tensor was read. Here the forward pass pushes onto one tape just
-what the gradient of a step wants to see, and the backward pass pops it.
+Automatic differentiation of a loop keeps a list for every intermediate value, differentiates each
+operation separately and accumulates a dense gradient for every tensor that was read. Here the forward
+pass pushes only the values that the gradient of a step needs onto one tape, and the backward pass pops
+them.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from pipeline.cells import Cell, Tensors
 from pipeline.models.fused.steps import Steps, steps_of
 
 
-class Reading(NamedTuple):
-    """Which row of the projected inputs <float>[N, G * U] each step reads.
+class InputRows(NamedTuple):
+    """Say which row of the projected inputs <float>[N, G * U] each step reads.
 
     rows: <int32>[T, D, B].
-    order: <int32>[T * D * B], the steps, counted through T, D and B, ordered by the row they read.
-    segments: <int32>[T * D * B], the row that each of these reads: all N, rising. None where every row
-      is read by exactly one step.
+    order: <int32>[T * D * B], the steps, as flat indices into [T, D, B], sorted by the row they read.
+    segments: <int32>[T * D * B], the row that each of these reads, in increasing order, each of the N at
+      least once. None if every row is read by exactly one step.
     """
 
     rows: Any
@@ -30,15 +31,17 @@ class Reading(NamedTuple):
     segments: Any | None
 
 
-def scan(cell: Cell, projected: Any, reading: Reading, recurrent: Tensors, sequences: bool) -> Any:
+def scan(
+    cell: Cell, projected: Any, input_rows: InputRows, recurrent: Tensors, sequences: bool
+) -> Any:
     """Run a cell through time, from a zero state.
 
-    projected: <float>[N, G * U]. recurrent: the weights of the state: none, or <float>[D, U, G * U] and,
-    where the cell has one, its bias <float>[D, 1, G * U].
+    projected: <float>[N, G * U]. recurrent: the recurrent weights: none, or <float>[D, U, G * U] and, if
+    the cell has one, the recurrent bias <float>[D, 1, G * U].
 
     Returns: the outputs <float>[T, D, B, U] or, without `sequences`, the last <float>[D, B, U].
     """
-    run = _Pass(steps_of(cell), cell, reading, sequences)
+    run = _Pass(steps_of(cell), cell, input_rows, sequences)
 
     @tf.custom_gradient
     def through_time(projected: Any, *recurrent: Any) -> tuple[Any, Callable[[Any], Tensors]]:
@@ -53,20 +56,20 @@ def scan(cell: Cell, projected: Any, reading: Reading, recurrent: Tensors, seque
 
 
 class _Pass(NamedTuple):
-    """A pass through time, forward and backward, over one batch."""
+    """Compute the forward and the backward pass of one batch."""
 
     steps: Steps
     cell: Cell
-    reading: Reading
+    input_rows: InputRows
     sequences: bool
 
     def forward(self, projected: Any, recurrent: Tensors) -> tuple[Any, Any]:
         """Return the outputs, all or the last, and the tape."""
         zero = self._zero_state(projected.shape[-1])
-        length = tf.shape(self.reading.rows)[0]
+        length = tf.shape(self.input_rows.rows)[0]
 
         def iterate(t: Any, states: Tensors, tape: Any, outputs: Any) -> Tensors:
-            x = tf.gather(projected, tf.gather(self.reading.rows, t))
+            x = tf.gather(projected, tf.gather(self.input_rows.rows, t))
             after, kept = self.steps.forward(x, _project(states[0], recurrent), states)
             if self.sequences:
                 outputs = outputs.write(t, after[0])
@@ -80,12 +83,12 @@ class _Pass(NamedTuple):
     def backward(self, tape: Any, width: int, recurrent: Tensors, upstream: Any) -> Tensors:
         """Return the gradients of the projected inputs, `width` wide, and of the recurrent weights.
 
-        A row of the projected inputs may have been read by many steps. The sum over them runs through
-        the steps in the order of the rows: faster than adding here and there, and the same each time.
+        Many steps may have read a row of the projected inputs. Their gradients are summed in the order
+        of the rows, which is faster than a scatter-add and deterministic.
         """
         zero = self._zero_state(width)
         state_shape = tf.shape(zero)
-        length = tf.shape(self.reading.rows)[0]
+        length = tf.shape(self.input_rows.rows)[0]
         count = self.steps.kept
 
         def iterate(
@@ -111,21 +114,21 @@ class _Pass(NamedTuple):
         start = (length - 1, dstates, tape, dweights, tf.TensorArray(tf.float32, length))
         _, _, _, dweights, dinputs = _loop(lambda t, *_: t >= 0, iterate, start)
         by_step = tf.reshape(dinputs.stack(), [-1, width])
-        if self.reading.segments is None:
-            return tf.gather(by_step, self.reading.order), *dweights
+        if self.input_rows.segments is None:
+            return tf.gather(by_step, self.input_rows.order), *dweights
         dprojected = tf.raw_ops.SparseSegmentSum(
-            data=by_step, indices=self.reading.order, segment_ids=self.reading.segments
+            data=by_step, indices=self.input_rows.order, segment_ids=self.input_rows.segments
         )
         return dprojected, *dweights
 
     def _zero_state(self, width: int) -> Any:
-        directions = self.reading.rows.shape[1]
+        directions = self.input_rows.rows.shape[1]
         units = width // len(self.cell.gates)
-        return tf.zeros([directions, tf.shape(self.reading.rows)[2], units])
+        return tf.zeros([directions, tf.shape(self.input_rows.rows)[2], units])
 
 
 def _project(h: Any, recurrent: Tensors) -> Any:
-    """Return m, the projected state; None without recurrent weights."""
+    """Return m, the projected state, or None without recurrent weights."""
     if not recurrent:
         return None
     kernel, *bias = recurrent
@@ -152,15 +155,15 @@ def _push(tape: Any, values: Tensors) -> Any:
 
 
 def _pop(tape: Any, count: int, shape: Any, known: tf.TensorShape) -> tuple[Any, Tensors]:
-    """Return the tape without its last `count` tensors, and these in the order they were pushed.
+    """Return the tape without its last `count` tensors, and these tensors in the order of the pushes.
 
-    shape: of each of them; known: what is known of that while the loop is traced.
+    shape: the shape of each; known: the part of it that is known when the loop is traced.
     """
     values = []
     for _ in range(count):
         tape, value = tf.raw_ops.TensorListPopBack(
             input_handle=tape, element_shape=shape, element_dtype=tf.float32
         )
-        value.set_shape(known)  # where an operation would be one more in each step
+        value.set_shape(known)  # `tf.ensure_shape` would be another operation in each step
         values.append(value)
     return tape, tuple(reversed(values))

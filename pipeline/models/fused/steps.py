@@ -1,4 +1,4 @@
-"""A step of a cell, and its gradient: the one that the cell brings, or TensorFlow's."""
+"""Provide the step of a cell and its gradient, from the cell itself or by TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pipeline.cells import Cell, Tensors
 
 
 class Steps(NamedTuple):
-    """What a pass through time asks of a cell; for the arguments see `Cell`.
+    """Hold the functions of a cell that a pass through time needs; `Cell` describes the arguments.
 
-    forward: x, m and the states before -> the states after, and what `gradient` wants to see.
-    gradient: that, the states before and the gradients of the states after -> the gradients of x, of m
-      and, as far as they do not pass through m, of the states before.
-    kept: how many tensors `gradient` wants to see.
-    seen: these and the states before -> what the cell shows of a step.
+    forward: (x, m, states before) -> (states after, kept: the tensors that `gradient` needs).
+    gradient: (kept, states before, gradients of the states after) -> the gradients of x, of m
+      and, except for what passes through m, of the states before.
+    kept: number of tensors that `gradient` needs.
+    seen: (kept, states before) -> the gates and further tensors that the step of the cell returns.
     """
 
     forward: Callable[[Any, Any, Tensors], tuple[Tensors, Tensors]]
@@ -39,9 +39,9 @@ def steps_of(cell: Cell) -> Steps:
 
 
 def _differentiated(cell: Cell) -> Steps:
-    """Steps that are computed again in the backward pass, and differentiated there.
+    """Return steps that the backward pass computes again and differentiates by TensorFlow.
 
-    What is kept of a step is x and m, gate by gate: every tensor on the tape has the shape of a state.
+    They keep x and m, split by gate, because every tensor on the tape has the shape of a state.
     """
     assert cell.step is not None
     step = partial(cell.step, tf)
