@@ -1,7 +1,7 @@
-"""The task of solving the adding problem: mean squared error, a number of steps at a time.
+"""Define the task of the adding problem: mean squared error, validated every few steps.
 
-A step is one update of the weights, on a batch that is drawn for it alone: there is no training split
-that could be learnt by heart, and no epoch. Not to solve it in the budget is a result, as good as any.
+A step is one update of the weights, on a new batch: there is no training split to memorise, and no
+epoch. A network that does not solve the problem within `max_steps` is a valid result.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import tensorflow as tf
 
 from pipeline.config.schema import AddingConfig, TrainConfig
 from pipeline.data.adding import FEATURES, SOLVED_BELOW, Sequences, draw_batch
-from pipeline.training.loop import Forward, Period, TrainingBatch, TrainResult, reader
+from pipeline.training.loop import Forward, Period, TrainingBatch, TrainResult, compile_forward
 
 _FEATURES = tf.TensorSpec([None, None, FEATURES], tf.float32)
 
 
 @dataclass(frozen=True)
 class Validation:
-    """How far a network is after `step` steps. train_mse: the mean over the steps since the last
-    validation, each on sequences not seen before; val_mse: over those held out; seconds: of these steps
-    alone.
+    """Record a validation after `step` steps.
+
+    train_mse: the mean over the steps since the last validation, on new sequences; val_mse: on the
+    held-out sequences; seconds: of these steps, without validation.
     """
 
     step: int
@@ -39,12 +40,12 @@ class Validation:
 
 
 class Adding:
-    """The task of one network, which keeps its last weights.
+    """Train a network on the adding problem and keep its last weights.
 
     Parameters:
-      validation: sequences held out, on which solved or not is decided.
-      data: the length of the sequences, the steps at most, and those between two validations.
-      seed: draws, with the number of a step, its sequences.
+      validation: held-out sequences that decide whether the problem is solved.
+      data: the length of the sequences, the maximal number of steps, and the steps per validation.
+      seed: draws the sequences of each step, together with its number.
     """
 
     signature = (_FEATURES, tf.TensorSpec([None], tf.float32))
@@ -68,7 +69,7 @@ class Adding:
         (values,) = outputs
         return tf.reduce_mean(tf.square(values[:, 0] - targets)), ()
 
-    def on_step(self, seen: Any) -> None:
+    def on_step(self, extra: Any) -> None:
         pass
 
     def validate(self, period: Period, records: list[Validation], forward: Forward) -> Validation:
@@ -85,19 +86,19 @@ class Adding:
 
 
 def steps_to_solve(result: TrainResult) -> int | None:
-    """Return after how many steps the problem was solved; None where it was not."""
+    """Return after how many steps the problem was solved, or None if it was not."""
     history = result.history
     solved = len(history) > 0 and history.val_mse.iloc[-1] < SOLVED_BELOW
     return int(history.step.iloc[-1]) if solved else None
 
 
 def read_values(forward: Forward, sequences: Sequences, batch_size: int) -> np.ndarray:
-    """Return what a network answers, <float32>[n]."""
-    read = reader(forward, _FEATURES)
+    """Return the predictions of a network, <float32>[n]."""
+    read = compile_forward(forward, _FEATURES)
     starts = range(0, len(sequences), batch_size)
     parts = [read(sequences.features[at : at + batch_size])[0].numpy()[:, 0] for at in starts]
     return np.concatenate(parts)
 
 
-def mean_squared_error(sequences: Sequences, answers: np.ndarray) -> float:
-    return float(np.mean((answers.astype(float) - sequences.targets) ** 2))
+def mean_squared_error(sequences: Sequences, predictions: np.ndarray) -> float:
+    return float(np.mean((predictions.astype(float) - sequences.targets) ** 2))

@@ -1,6 +1,6 @@
-"""Where training stands after an epoch, on disk, so that an interrupted run can be resumed.
+"""Save the state of training after each epoch, so that an interrupted run can be resumed.
 
-A checkpoint is one file, replaced as a whole: whenever a process dies, the file is that of an epoch.
+A checkpoint is one file that is replaced atomically: it is complete even if the process is killed.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """arrays: lists of arrays by name, in a fixed order; facts: what JSON can hold."""
+    """Hold the state of training. arrays: lists of arrays by name; facts: JSON values."""
 
     arrays: dict[str, list[np.ndarray]]
     facts: dict[str, Any]
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write `path` as a whole; a full disk leaves the checkpoint before it."""
+    """Replace `path` atomically; if the disk is full, the previous checkpoint remains."""
     named = {"facts": np.array(json.dumps(checkpoint.facts))} | {
         f"{name}/{number:04}": array
         for name, arrays in checkpoint.arrays.items()
@@ -39,7 +39,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint | None:
-    """Return the checkpoint at `path`, or None where there is none that can be read."""
+    """Return the checkpoint at `path`, or None if there is none that can be read."""
     if not path.exists():
         return None
     try:
@@ -49,6 +49,6 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
             for key in sorted(set(file.files) - {"facts"}):
                 arrays.setdefault(key.split("/")[0], []).append(file[key])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        log.warning("The checkpoint %s cannot be read (%s): training begins anew", path.name, error)
+        log.warning("Cannot read the checkpoint %s (%s): training starts again", path.name, error)
         return None
     return Checkpoint(arrays, facts)

@@ -1,6 +1,6 @@
-"""The task of classifying texts: cross entropy summed over heads, an epoch at a time.
+"""Define the task of classifying texts: cross-entropy summed over heads, validated every epoch.
 
-Validation decides which epoch is kept, and when patience is at its end.
+Validation accuracy chooses the best epoch and stops training early.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pipeline.config.schema import TrainConfig
 from pipeline.data.reviews import Head, predicted_classes
 from pipeline.tokens.batches import ordered_batches, shuffled_batches
 from pipeline.tokens.encoding import EncodedSplit, EncodedSplits
-from pipeline.training.loop import Forward, Period, TrainingBatch, reader
+from pipeline.training.loop import Forward, Period, TrainingBatch, compile_forward
 
-_ANY_LENGTH = tf.TensorSpec([None, None], tf.int32)  # one trace for batches of every length
+_ANY_LENGTH = tf.TensorSpec([None, None], tf.int32)  # a single trace for batches of all lengths
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch, or as much of it as `max_seconds` allowed.
+    """Record an epoch, or the part of it that `max_seconds` allowed.
 
-    Mean losses per review (natural logarithm, summed over heads), shares of reviews with every head
-    right, seconds of training alone, and tokens that are not padding.
+    Losses are means over reviews of the natural logarithm, summed over heads. Accuracies are shares of
+    reviews with every head right. Seconds are of training without validation; tokens exclude padding.
     """
 
     epoch: int
@@ -40,10 +40,10 @@ class EpochRecord:
 
 
 class Classification:
-    """The task of one network: `epochs` at most, `patience` without a better validation accuracy.
+    """Train a network for at most `epochs`, or until validation accuracy stops improving.
 
     Parameters:
-      seed: draws, with the number of an epoch and nothing else, the order of its batches.
+      seed: draws the order of the batches of each epoch, together with its number.
     """
 
     signature = (_ANY_LENGTH, _ANY_LENGTH)  # token ids [batch, length], labels [batch, heads]
@@ -67,8 +67,8 @@ class Classification:
         right = tf.reduce_all(predicted_classes_in_graph(outputs) == targets, axis=1)
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
-    def on_step(self, seen: Any) -> None:
-        self._right += int(seen)
+    def on_step(self, extra: Any) -> None:
+        self._right += int(extra)
 
     def validate(self, period: Period, records: list[EpochRecord], forward: Forward) -> EpochRecord:
         split, heads = self.splits.validation, self.splits.heads
@@ -96,7 +96,7 @@ def read_logits(
 ) -> list[np.ndarray]:
     """Return the logits <float32>[n, outputs] of each head, in the order of the split."""
     logits = [np.empty((len(split), head.outputs), dtype=np.float32) for head in heads]
-    read = reader(forward, _ANY_LENGTH)
+    read = compile_forward(forward, _ANY_LENGTH)
     for batch in ordered_batches(split, batch_size):
         for place, values in zip(logits, read(batch.token_ids), strict=True):
             place[batch.rows] = values.numpy()
@@ -109,7 +109,7 @@ def losses(labels: np.ndarray, logits: list[np.ndarray], heads: tuple[Head, ...]
 
 
 def _losses(labels: tf.Tensor, logits: list[tf.Tensor]) -> tf.Tensor:
-    """Cross entropy of each row, summed over heads: <float>[batch]."""
+    """Return the cross-entropy of each row, summed over heads: <float>[batch]."""
     total = tf.zeros([tf.shape(labels)[0]])
     for head, values in enumerate(logits):
         truth = labels[:, head]

@@ -1,4 +1,4 @@
-"""Model x split -> a row per review, and what the rows add up to."""
+"""Evaluate a model on a split: predictions for each review, and metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.training.loop import Forward
 
 @dataclass(frozen=True)
 class Evaluation:
-    """predictions: a row per review; metrics: name without the split -> value, all finite."""
+    """Hold predictions, a row per review, and metrics by name without the split, all finite."""
 
     predictions: pd.DataFrame
     metrics: dict[str, float]
@@ -32,7 +32,7 @@ def evaluate(
     length_edges: list[int],
     reviews: Reviews,
 ) -> Evaluation:
-    """Answers, probabilities and metrics of a model on a split."""
+    """Return the predictions, probabilities and metrics of a model on a split."""
     logits = read_logits(forward, split, heads, batch_size)
     return evaluate_logits(logits, split, heads, length_edges, reviews)
 
@@ -44,21 +44,21 @@ def evaluate_logits(
     length_edges: list[int],
     reviews: Reviews,
 ) -> Evaluation:
-    """The same, of logits <float>[n, outputs] for each head, whoever gave them.
+    """Return the evaluation of logits <float>[n, outputs] of each head, from any model.
 
-    Columns of the predictions: review_id; for the first head label, predicted and probability (of
-    `classes[1]` where there are two classes, else of the class predicted), for further heads the same
-    behind the head's name; correct (every head right); length (words of the uncut review); kept_length
-    (tokens read); and the traits of the reviews where they have any.
+    Columns of the predictions: review_id; label, predicted and probability of the first head (the
+    probability of `classes[1]` for two classes, else of the predicted class); the same columns of other
+    heads, prefixed with the name of the head; correct (every head right); length (words of the whole
+    review); kept_length (tokens after truncation); and the traits of the reviews, if any.
     """
     table = pd.DataFrame({"review_id": split.review_ids})
     correct = np.ones(len(split), dtype=bool)
     metrics: dict[str, float] = {}
-    given = predicted_classes(logits)
+    classes = predicted_classes(logits)
     for number, (head, values) in enumerate(zip(heads, logits, strict=True)):
         prefix = "" if number == 0 else f"{head.name}_"
         labels, probabilities = split.labels[:, number], _probabilities(values)
-        predicted = given[:, number]
+        predicted = classes[:, number]
         shown = probabilities[:, 1] if head.outputs == 1 else probabilities.max(axis=1)
         table[f"{prefix}label"] = np.array(head.classes, dtype=object)[labels]
         table[f"{prefix}predicted"] = np.array(head.classes, dtype=object)[predicted]
@@ -88,7 +88,7 @@ def _accuracy_by_length(table: pd.DataFrame, edges: list[int]) -> dict[str, floa
 
 
 def _probabilities(logits: np.ndarray) -> np.ndarray:
-    """Of every class, <float>[n, classes]."""
+    """Return the probability of every class, <float>[n, classes]."""
     logits = logits.astype(np.float64)
     if logits.shape[1] == 1:
         positive = expit(logits[:, 0])
@@ -97,7 +97,7 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def _roc_auc(labels: np.ndarray, probabilities: np.ndarray, suffix: str) -> dict[str, float]:
-    """ROC AUC (one against the rest, for more than two classes) where it is defined."""
+    """Return ROC AUC (one against the rest for more than two classes) if it is defined."""
     classes = probabilities.shape[1]
     if len(np.unique(labels)) < classes:
         return {}

@@ -1,13 +1,13 @@
-"""The training loop: a model and a task -> trained weights, and how they came about.
+"""Train a model on a task.
 
-The loop owns the training step, checkpoints, resuming, divergence, seconds and the best weights. A
-`Task` says what a batch, a loss and a validation are, and when training is over: `classify` trains on
-texts, `adding` on the adding problem. Training goes by periods: an epoch, or a number of steps. What a
-period is, is the task's business: a task whose epochs take minutes makes shorter periods, and so is
-validated and checkpointed within an epoch. A task that carries a state from batch to batch takes it
-from `loss` by `on_step`, hands it to the next batch, and names it in `variables` to be checkpointed.
+The loop owns the training step, checkpoints, resuming, divergence, time limits and the best weights. A
+`Task` defines the batches, the loss, the validation and the end of training: `classify` trains on texts,
+`adding` on the adding problem. Training is divided into periods, such as an epoch or a number of steps,
+and is validated and checkpointed after each. A task with long epochs can define shorter periods. A task
+that carries a state from batch to batch receives it from `loss` in `on_step`, uses it for the next batch
+and lists it in `variables`, so that it is checkpointed.
 
-The test split is never seen here.
+The test split is never used here.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from pipeline.models.architectures import forward_of
 from pipeline.models.fused import FusedAdam
 from pipeline.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 
-Forward = Callable[..., list[Any]]  # (inputs, training: bool) -> the outputs of each head
+Forward = Callable[..., list[Any]]  # (inputs, training: bool) -> list of outputs, one per head
 
 
 class Outcome(Enum):
     finished = "finished"
-    diverged = "diverged"  # the loss is no longer a finite number
+    diverged = "diverged"  # the loss is not finite
 
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """What one step learns from.
+    """Hold the batch of a training step.
 
-    inputs, targets: arrays as `Task.signature` describes them; weight: how much the loss of this batch
-    counts in the mean of its period; tokens: how many of the inputs are not padding.
+    inputs, targets: arrays as described by `Task.signature`; weight: the weight of its loss in the mean
+    of the period; tokens: number of inputs that are not padding.
     """
 
     inputs: Any
@@ -55,7 +55,7 @@ class TrainingBatch:
 
 @dataclass
 class Period:
-    """What the training of one period adds up to; seconds: of training alone, without validation."""
+    """Accumulate the training statistics of a period; seconds are without validation."""
 
     number: int
     loss: float = 0.0
@@ -76,11 +76,11 @@ class Period:
 
 
 class Task(Protocol):
-    """What is trained. A record is a dataclass of numbers with a field `seconds`, one for each period.
+    """Define what a model is trained on. The record of a period is a dataclass with `seconds`.
 
-    config: learning rate and clipping; max_seconds: of training, at most; signature: of inputs and of
-    targets; record: the type of the records; keeps_best: whether the weights of the best period are
-    kept, or the last; variables: beside the model's and the optimizer's, what a step changes.
+    config: learning rate and clipping; max_seconds: the limit of training time; signature: of inputs and
+    targets; record: the type of the records; keeps_best: whether to keep the weights of the best period
+    or the last; variables: what a step changes besides the variables of the model and the optimizer.
     """
 
     config: TrainConfig
@@ -91,32 +91,32 @@ class Task(Protocol):
     variables: list[Any]
 
     def batches(self, records: list[Any]) -> Iterator[TrainingBatch]:
-        """Yields the batches of the period that follows `records`, which decide them alone."""
+        """Yield the batches of the period after `records`, which alone determine them."""
         ...
 
     def loss(self, outputs: list[Any], targets: Any) -> tuple[Any, Any]:
-        """Returns the loss <float>[] of a batch, and a tensor to be given to `on_step`."""
+        """Return the loss <float>[] of a batch, and a tensor that is passed to `on_step`."""
         ...
 
-    def on_step(self, seen: Any) -> None:
-        """Is told what `loss` gave beside the loss, after each step."""
+    def on_step(self, extra: Any) -> None:
+        """Receive the second result of `loss` after each step."""
         ...
 
     def validate(self, period: Period, records: list[Any], forward: Forward) -> Any:
-        """Returns the record of a period that has been trained."""
+        """Validate after a period and return its record."""
         ...
 
     def score(self, record: Any) -> float:
-        """Returns by what records are compared: the higher the better."""
+        """Return the score of a record; higher is better."""
         ...
 
     def is_over(self, records: list[Any], best: int) -> bool:
-        """Returns whether training has come to its end, `best` being the number of the best period."""
+        """Return whether training is over, where `best` is the number of the best period."""
         ...
 
 
 class Watcher(Protocol):
-    """Is told how training goes. After an interruption it is first told what was done before."""
+    """Receive the progress of training; when training is resumed, first the earlier records."""
 
     def on_resume(self, records: list[Any]) -> None: ...
 
@@ -127,11 +127,11 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class TrainResult:
-    """How training went.
+    """Hold the result of training.
 
-    history: a row for each validated period, the columns of the task's record; best: the number of the
-    period whose weights the model holds now, 0 where there is none; seconds: of training;
-    tokens_per_second: tokens that are not padding.
+    history: a row for each validated period, with the fields of the task's record as columns; best: the
+    number of the period whose weights the model has now, or 0; seconds: of training;
+    tokens_per_second: without padding.
     """
 
     history: pd.DataFrame
@@ -148,29 +148,29 @@ def train(
     forward: Forward | None = None,
     checkpoint: Path | None = None,
 ) -> TrainResult:
-    """Train `model` on a task until the task says that it is over.
+    """Train `model` on a task until the task is over.
 
     Parameters:
-      forward: computes the outputs of the model; the model itself unless a faster way is given.
-      checkpoint: a file that holds where training stands after each period; where it is there at the
-        start, training resumes from it, to the same numbers.
+      forward: a faster forward pass of the model; the default calls the model.
+      checkpoint: a file that is written after each period. If it exists, training resumes from it, with
+        the same results as without an interruption.
     """
-    fitting = _Fitting(model, forward or forward_of(model), task)
-    if checkpoint and fitting.restore(checkpoint):
-        watcher.on_resume(fitting.records)
-    while not fitting.is_over():
-        record = fitting.run_period(watcher)
+    state = _TrainingState(model, forward or forward_of(model), task)
+    if checkpoint and state.restore(checkpoint):
+        watcher.on_resume(state.records)
+    while not state.is_over():
+        record = state.run_period(watcher)
         if record is None:
-            return fitting.result(Outcome.diverged)
+            return state.result(Outcome.diverged)
         if checkpoint:
-            fitting.save(checkpoint)
+            state.save(checkpoint)
         watcher.on_period(record)
-    return fitting.result(Outcome.finished)
+    return state.result(Outcome.finished)
 
 
-@cache  # a trace takes a second, and every period reads the validation split
-def reader(forward: Forward, signature: tf.TensorSpec) -> Callable[..., Any]:
-    """Return `forward` as a graph that reads inputs of that signature, without training."""
+@cache  # tracing takes a second, and every period is validated
+def compile_forward(forward: Forward, signature: tf.TensorSpec) -> Callable[..., Any]:
+    """Return `forward` in inference mode as a graph for inputs of that signature."""
 
     @tf.function(input_signature=[signature], jit_compile=False, autograph=False)
     def read(inputs: tf.Tensor) -> Any:
@@ -180,8 +180,8 @@ def reader(forward: Forward, signature: tf.TensorSpec) -> Callable[..., Any]:
 
 
 @dataclass
-class _Fitting:
-    """What changes while a model is trained."""
+class _TrainingState:
+    """Hold the state of training, which a checkpoint saves."""
 
     model: keras.Model
     forward: Forward
@@ -199,36 +199,36 @@ class _Fitting:
         self.step = _training_step(self.model, self.forward, self.task, self.optimizer)
 
     def is_over(self) -> bool:
-        return self.task.is_over(self.records, self.best) or self._is_spent()
+        return self.task.is_over(self.records, self.best) or self._is_out_of_time()
 
-    def _is_spent(self, seconds: float = 0.0) -> bool:
-        """Whether `max_seconds` went into training; `seconds`: into the period that has not ended."""
+    def _is_out_of_time(self, seconds: float = 0.0) -> bool:
+        """Return whether training took `max_seconds`, including `seconds` of the current period."""
         before = sum(record.seconds for record in self.records)
         return before + seconds >= self.task.max_seconds
 
     def run_period(self, watcher: Watcher) -> Any:
-        """Train and validate one period; None where a loss is no longer finite."""
+        """Train and validate a period; return its record, or None if a loss is not finite."""
         period = Period(len(self.records) + 1)
         started = time.perf_counter()
         for batch in self.task.batches(self.records):
-            loss, seen = self.step(batch.inputs, batch.targets)
+            loss, extra = self.step(batch.inputs, batch.targets)
             loss = float(loss)
             if not math.isfinite(loss):
                 return None
-            self.task.on_step(seen)
+            self.task.on_step(extra)
             period.add(batch, loss)
             watcher.on_batch(period.number, batch.tokens, period.mean_loss)
-            if self._is_spent(time.perf_counter() - started):
-                break  # what there is of the period is validated and recorded like a whole one
+            if self._is_out_of_time(time.perf_counter() - started):
+                break  # the incomplete period is validated and recorded like a complete one
         period.seconds = time.perf_counter() - started
         record = self.task.validate(period, self.records, self.forward)
         if not all(math.isfinite(value) for value in asdict(record).values()):
             return None
         self.tokens += period.tokens
-        self._keep(record)
+        self._append(record)
         return record
 
-    def _keep(self, record: Any) -> None:
+    def _append(self, record: Any) -> None:
         self.records.append(record)
         if not self.task.keeps_best:
             self.best = len(self.records)
@@ -237,8 +237,7 @@ class _Fitting:
             self.best_weights = self.model.get_weights()
 
     def _state(self) -> list[Any]:
-        """Every variable that a step changes: weights, the state of dropout's random numbers, the
-        optimizer's and the task's."""
+        """Return every variable that a step changes: weights, dropout seeds, optimizer, task."""
         return [*self.model.variables, *self.optimizer.variables, *self.task.variables]
 
     def save(self, path: Path) -> None:
@@ -252,7 +251,7 @@ class _Fitting:
         save_checkpoint(Checkpoint({"state": state, "best": self.best_weights}, facts), path)
 
     def restore(self, path: Path) -> bool:
-        """Return whether there was a checkpoint to resume from."""
+        """Load a checkpoint and return whether there was one."""
         checkpoint = load_checkpoint(path)
         if checkpoint is None:
             return False
@@ -283,15 +282,15 @@ def _training_step(
     @tf.function(
         input_signature=list(task.signature),
         jit_compile=False,
-        autograph=False,  # nothing to rewrite: no Python branch asks a tensor, and to look takes seconds
+        autograph=False,  # no Python branch depends on a tensor, and autograph takes seconds
     )
     def step(inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, Any]:
         with tf.GradientTape() as tape:
-            loss, seen = task.loss(forward(inputs, training=True), targets)
+            loss, extra = task.loss(forward(inputs, training=True), targets)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         optimizer.apply(gradients)
-        return loss, seen
+        return loss, extra
 
     graph: Any = step
-    graph.get_concrete_function()  # traces it now: seconds that are no training
+    graph.get_concrete_function()  # trace now, so that tracing does not count as training time
     return graph

@@ -1,4 +1,4 @@
-"""The adding problem: what is drawn, when it is solved, and that a network must remember to solve it."""
+"""Test the draws of the adding problem, when it is solved, and that solving it needs memory."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_two_steps_are_marked_one_in_each_half_and_the_target_is_their_sum(count
     assert_allclose((values * marks).sum(axis=1), drawn.targets, rtol=1e-6)
 
 
-def test_marks_fall_on_every_step_alike():
+def test_marks_are_uniform_over_steps():
     marks = draw_sequences(40_000, 10, np.random.default_rng(0)).features[:, :, 1]
     # Each share is 1/5 with a deviation of 0.002.
     assert_allclose(marks.mean(axis=0), 0.2, atol=0.01)
 
 
-def test_always_the_mean_errs_by_the_variance_and_solved_is_a_hundredth_of_it():
+def test_predicting_the_mean_has_the_variance_as_error_and_solved_is_a_hundredth_of_it():
     drawn = draw_sequences(200_000, 4, np.random.default_rng(0))
     # The squared error has a deviation of 0.2, its mean over these one of 0.0005.
     assert mean_squared_error(drawn, np.ones(len(drawn))) == pytest.approx(VARIANCE, abs=0.0025)
@@ -65,14 +65,14 @@ def test_always_the_mean_errs_by_the_variance_and_solved_is_a_hundredth_of_it():
     assert not Validation(1, 0.0, SOLVED_BELOW, 1.0).is_solved
 
 
-def test_whoever_forgets_the_first_mark_errs_by_half_the_variance():
-    """What the far mark alone decides: it takes memory to come under this."""
+def test_forgetting_the_first_mark_has_half_the_variance_as_error():
+    """Only memory of the first mark gives a lower error."""
     drawn = draw_sequences(200_000, 6, np.random.default_rng(0))
     second = np.take_along_axis(drawn.features[:, :, 0], drawn.marked[:, 1:], axis=1)[:, 0]
     assert mean_squared_error(drawn, second + 0.5) == pytest.approx(VARIANCE / 2, abs=0.0025)
 
 
-def test_what_is_held_out_depends_on_the_data_alone_and_is_never_trained_on():
+def test_held_out_sequences_depend_only_on_the_data_and_are_never_trained_on():
     config = AddingConfig(length=8, validation_size=100, test_size=100)
     held_out, again = draw_held_out(config), draw_held_out(config)
     assert held_out.fingerprint == again.fingerprint
@@ -92,7 +92,7 @@ def _architecture(**changes: Any) -> ArchitectureConfig:
     return ArchitectureConfig(**{"name": "tiny", "cell": "gru", "units": 16, **changes})
 
 
-class _Told:
+class _Recorder:
     def __init__(self) -> None:
         self.records: list[Validation] = []
         self.resumed: list[Validation] = []
@@ -112,10 +112,10 @@ def _solve(
 ):
     model = build_regressor(architecture, FEATURES, seed)
     config = TrainConfig(learning_rate=learning_rate)
-    told, forward = _Told(), fuse(model, architecture)
+    recorder, forward = _Recorder(), fuse(model, architecture)
     held_out = draw_held_out(data)
-    result = train(model, Adding(held_out.validation, data, config, seed), told, forward)
-    return result, told.records, read_values(forward, held_out.test, 64), held_out.test
+    result = train(model, Adding(held_out.validation, data, config, seed), recorder, forward)
+    return result, recorder.records, read_values(forward, held_out.test, 64), held_out.test
 
 
 @pytest.fixture(scope="module")
@@ -123,18 +123,18 @@ def solved() -> tuple[TrainResult, list[Validation], np.ndarray, Sequences]:
     return _solve(_architecture(), _problem())
 
 
-def test_a_gru_solves_a_short_length_and_there_it_ends(solved):
+def test_a_gru_solves_a_short_length_and_training_ends(solved):
     result, records, answers, test = solved
     assert result.outcome == Outcome.finished
     assert steps_to_solve(result) == records[-1].step < 600
     assert [record.is_solved for record in records] == [False] * (len(records) - 1) + [True]
     assert list(result.history.step) == list(range(50, records[-1].step + 1, 50))
-    # It is not only these validation sequences that it has learnt.
+    # It generalises beyond the validation sequences.
     assert mean_squared_error(test, answers) < 2 * SOLVED_BELOW
 
 
 def test_without_the_first_mark_nothing_is_solved(monkeypatch):
-    """The same network, the same steps, the same targets: but what it must remember is not shown."""
+    """Train the same network on the same targets without the values that it must remember."""
     from pipeline.training import adding as solving
 
     def blind(sequences: Sequences) -> Sequences:
@@ -148,7 +148,9 @@ def test_without_the_first_mark_nothing_is_solved(monkeypatch):
     model = build_regressor(architecture, FEATURES, 0)
     validation = blind(draw_held_out(data).validation)
     config = TrainConfig(learning_rate=1e-2)
-    result = train(model, Adding(validation, data, config, 0), _Told(), fuse(model, architecture))
+    result = train(
+        model, Adding(validation, data, config, 0), _Recorder(), fuse(model, architecture)
+    )
     assert steps_to_solve(result) is None
     assert result.history.val_mse.min() > 0.4 * VARIANCE
 
@@ -159,7 +161,7 @@ def test_not_solving_it_is_a_result_after_exactly_the_steps_that_were_given():
     assert [record.step for record in records] == [50, 70]
 
 
-def test_an_error_that_is_not_finite_is_noticed():
+def test_an_error_that_is_not_finite_is_divergence():
     result, records, *_ = _solve(_architecture(), _problem(), learning_rate=3e38)
     assert result.outcome == Outcome.diverged
     assert records == []
@@ -174,30 +176,32 @@ def test_the_same_seed_takes_the_same_steps_to_the_last_digit():
     assert not history(1).equals(history(2))
 
 
-def test_a_run_that_was_interrupted_resumes_to_the_same_numbers(tmp_path):
+def test_an_interrupted_run_resumes_with_the_same_results(tmp_path):
     data, architecture = _problem(max_steps=150), _architecture(dropout=0.1)
     validation = draw_held_out(data).validation
 
-    class Interrupted(_Told):
+    class Interrupted(_Recorder):
         def on_period(self, record: Validation) -> None:
             super().on_period(record)
             if record.step == 100:
                 raise KeyboardInterrupt
 
-    def go(told: _Told, checkpoint: Path | None = None) -> tuple[TrainResult, list[np.ndarray]]:
+    def run(
+        recorder: _Recorder, checkpoint: Path | None = None
+    ) -> tuple[TrainResult, list[np.ndarray]]:
         model = build_regressor(architecture, FEATURES, 0)
         forward, config = fuse(model, architecture), TrainConfig(learning_rate=1e-3)
-        result = train(model, Adding(validation, data, config, 0), told, forward, checkpoint)
+        result = train(model, Adding(validation, data, config, 0), recorder, forward, checkpoint)
         return result, model.get_weights()
 
     checkpoint = tmp_path / "cut.npz"
     with pytest.raises(KeyboardInterrupt):
-        go(Interrupted(), checkpoint)
-    told = _Told()
-    resumed, weights = go(told, checkpoint)
-    whole, expected = go(_Told())
-    assert [record.step for record in told.resumed] == [50, 100]
-    assert [record.step for record in told.records] == [150]
+        run(Interrupted(), checkpoint)
+    recorder = _Recorder()
+    resumed, weights = run(recorder, checkpoint)
+    whole, expected = run(_Recorder())
+    assert [record.step for record in recorder.resumed] == [50, 100]
+    assert [record.step for record in recorder.records] == [150]
     timed = ["seconds"]
     assert resumed.history.drop(columns=timed).equals(whole.history.drop(columns=timed))
     for ours, theirs in zip(weights, expected, strict=True):
@@ -229,7 +233,7 @@ def test_the_fingerprint_follows_the_length_and_leaves_out_what_does_nothing(tmp
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_network_has_no_more_than_recurrent_layers_and_a_number(cell):
+def test_a_network_has_only_recurrent_layers_and_one_output(cell):
     architecture = _architecture(cell=cell, num_layers=2, bidirectional=True)
     model = build_regressor(architecture, FEATURES, 0)
     kinds = {type(layer).__name__ for layer in model.layers}

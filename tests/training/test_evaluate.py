@@ -1,4 +1,4 @@
-"""Predictions: a row per review, and metrics that are what scikit-learn says they are."""
+"""Test predictions, a row per review, and metrics against scikit-learn."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TWO = (Head("sentiment", ("negative", "positive")),)
 BOTH = (*TWO, Head("subject", ("film", "plot", "music")))
 
 
-def _read_off(outputs: tuple[int, ...]):
-    """A model that reads its logits off the first token of each row, by a table."""
+def _lookup_model(outputs: tuple[int, ...]):
+    """Return a model that looks its logits up by the first token of each row, and its tables."""
     rng = np.random.default_rng(1)
     tables = [rng.normal(size=(50, size)).astype(np.float32) for size in outputs]
 
@@ -45,7 +45,7 @@ def _data(heads: tuple[Head, ...], rows: int = 200) -> tuple[EncodedSplit, Revie
 
 def test_two_classes_agree_with_scikit_learn():
     split, reviews = _data(TWO)
-    forward, tables = _read_off((1,))
+    forward, tables = _lookup_model((1,))
     found = evaluate(forward, split, TWO, 16, [100, 500], reviews)
     logits = tables[0][split.token_ids[split.offsets[:-1]], 0].astype(float)
     probability = 1 / (1 + np.exp(-logits))
@@ -60,9 +60,9 @@ def test_two_classes_agree_with_scikit_learn():
     assert (table.kept_length == split.lengths).all()
 
 
-def test_several_heads_stand_side_by_side_and_all_must_be_right():
+def test_several_heads_have_their_own_columns_and_all_must_be_right():
     split, reviews = _data(BOTH)
-    forward, tables = _read_off((1, 3))
+    forward, tables = _lookup_model((1, 3))
     found = evaluate(forward, split, BOTH, 16, [], reviews)
     table, metrics = found.predictions, found.metrics
     first = split.token_ids[split.offsets[:-1]]
@@ -76,9 +76,9 @@ def test_several_heads_stand_side_by_side_and_all_must_be_right():
     assert table.distance.tolist() == list(range(200))
 
 
-def test_accuracy_by_length_is_cut_at_the_edges_in_words_of_the_uncut_text():
+def test_accuracy_by_length_is_grouped_by_words_of_the_whole_text():
     split, reviews = _data(TWO)
-    forward, _ = _read_off((1,))
+    forward, _ = _lookup_model((1,))
     found = evaluate(forward, split, TWO, 16, [100, 500], reviews)
     table = found.predictions
     inside = (split.words >= 100) & (split.words <= 499)
@@ -86,28 +86,28 @@ def test_accuracy_by_length_is_cut_at_the_edges_in_words_of_the_uncut_text():
     assert {"accuracy/length_0_99", "accuracy/length_500_up"} <= set(found.metrics)
 
 
-def test_a_training_step_counts_the_same_answers_as_right():
+def test_a_training_step_predicts_the_same_classes():
     rng = np.random.default_rng(0)
     logits = [rng.integers(-2, 3, (300, size)).astype(np.float32) for size in (1, 2, 3)]
-    given = predicted_classes(logits)
-    assert given.dtype == np.int32
-    assert (given[:, 0] == (logits[0][:, 0] > 0)).all()
-    assert (given[:, 2] == logits[2].argmax(axis=1)).all()  # of equals the first
+    predicted = predicted_classes(logits)
+    assert predicted.dtype == np.int32
+    assert (predicted[:, 0] == (logits[0][:, 0] > 0)).all()
+    assert (predicted[:, 2] == logits[2].argmax(axis=1)).all()  # the first in a tie
     np.testing.assert_array_equal(
-        predicted_classes_in_graph([tf.constant(part) for part in logits]), given
+        predicted_classes_in_graph([tf.constant(part) for part in logits]), predicted
     )
 
 
-def test_without_edges_there_is_one_band():
+def test_without_edges_there_is_one_group():
     split, reviews = _data(TWO)
-    metrics = evaluate(_read_off((1,))[0], split, TWO, 16, [], reviews).metrics
+    metrics = evaluate(_lookup_model((1,))[0], split, TWO, 16, [], reviews).metrics
     assert metrics["accuracy/length_0_up"] == metrics["accuracy"]
 
 
 def test_auc_is_left_out_where_a_class_is_missing_and_everything_else_is_finite():
     split, reviews = _data(TWO)
     split.labels[:] = 1
-    forward, _ = _read_off((1,))
+    forward, _ = _lookup_model((1,))
     metrics = evaluate(forward, split, TWO, 16, [10_000], reviews).metrics
     assert "roc_auc" not in metrics
     assert "accuracy/length_10000_up" not in metrics

@@ -1,4 +1,4 @@
-"""Training: every weight moves, the best epoch is kept, divergence is noticed, seeds hold."""
+"""Test training: all weights move, the best epoch is kept, divergence ends it, seeds reproduce it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Silent:
 
 
 def _split(rows: int, distance: int, rng: np.random.Generator) -> EncodedSplit:
-    """Rows whose first token decides both labels, `distance` tokens of noise before the end."""
+    """Return rows whose first token decides both labels, then up to `distance` tokens of noise."""
     labels = np.stack([rng.integers(0, 2, rows), rng.integers(0, 3, rows)], axis=1)
     lengths = rng.integers(max(1, distance // 2), distance + 1, rows) + 1
     token_ids = rng.integers(8, 20, lengths.sum()).astype(np.int32)
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_numbers_to_the_last_digit():
     assert not history(1).equals(history(2))
 
 
-def test_it_stops_after_patience_and_holds_the_best_weights():
+def test_it_stops_after_patience_and_restores_the_best_weights():
     model = build_model(_architecture(), 20, HEADS, 0)
     splits = _splits(rows=64)
     held: dict[int, list[np.ndarray]] = {}
@@ -111,7 +111,7 @@ def test_it_stops_after_patience_and_holds_the_best_weights():
 
 
 class Clock:
-    """Time passes in training, a second for each batch, and much of it in validation."""
+    """Replace the clock: a batch takes one second, a validation a thousand."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -138,7 +138,7 @@ class Clock:
     ("max_seconds", "epochs"),
     [(10.0, [4, 4, 2]), (8.0, [4, 4]), (9.5, [4, 4, 2]), (2.0, [2]), (0.1, [1]), (None, [4] * 4)],
 )
-def test_the_seconds_end_training_within_an_epoch_and_validation_costs_none(
+def test_max_seconds_ends_training_within_an_epoch_and_excludes_validation(
     max_seconds, epochs, monkeypatch
 ):
     clock = Clock(monkeypatch)
@@ -154,7 +154,7 @@ def test_the_seconds_end_training_within_an_epoch_and_validation_costs_none(
     assert (tokens[result.history.seconds < 4] < tokens[0]).all() or len(epochs) == 1
 
 
-def test_patience_still_ends_training_before_its_seconds(monkeypatch):
+def test_patience_ends_training_before_max_seconds(monkeypatch):
     clock = Clock(monkeypatch)
     model = build_model(_architecture(), 20, HEADS, 0)
     config = TrainConfig(epochs=50, patience=1, learning_rate=1e-9, max_seconds=1e6)
@@ -162,7 +162,7 @@ def test_patience_still_ends_training_before_its_seconds(monkeypatch):
     assert len(result.history) == 2
 
 
-def test_a_loss_that_is_not_finite_ends_training_as_diverged_with_what_was_before():
+def test_a_loss_that_is_not_finite_ends_training_as_diverged_and_keeps_the_history():
     model = build_model(_architecture(), 20, HEADS, 0)
 
     class Poison(Silent):
@@ -179,7 +179,7 @@ def test_a_loss_that_is_not_finite_ends_training_as_diverged_with_what_was_befor
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_gated_cells_learn_both_answers_over_a_short_distance(cell):
+def test_gated_cells_learn_both_heads_over_a_short_distance(cell):
     # Chance has both right in 1/6 of 128 rows, 21 +- 4: more than 64 is ten deviations away.
     config = _architecture(cell=cell, units=16)
     model = build_model(config, 20, HEADS, 0)
@@ -190,33 +190,33 @@ def test_gated_cells_learn_both_answers_over_a_short_distance(cell):
 
 
 class _Killed(Exception):
-    """A process that dies."""
+    """Stand for the death of the process."""
 
 
 class _KilledAfter(Silent):
-    """Dies as soon as an epoch is told of, and remembers what it was told after that."""
+    """Raise `_Killed` after an epoch, and record the calls."""
 
     def __init__(self, epoch: int) -> None:
-        self.epoch, self.resumed, self.told = epoch, [], []
+        self.epoch, self.resumed, self.periods = epoch, [], []
 
     def on_resume(self, records: list[EpochRecord]) -> None:
         self.resumed = [record.epoch for record in records]
 
     def on_period(self, record: EpochRecord) -> None:
-        self.told.append(record.epoch)
+        self.periods.append(record.epoch)
         if record.epoch == self.epoch:
             raise _Killed
 
 
 def _fit(watcher: Silent, checkpoint: Path | None):
-    architecture = _architecture(dropout=0.3)  # whose random numbers have to go on too
+    architecture = _architecture(dropout=0.3)  # whose random state must be resumed too
     model = build_model(architecture, 30, HEADS, seed=1)
     config = TrainConfig(epochs=4, learning_rate=1e-2, patience=9)
     forward = fuse(model, architecture)
     return model, train(model, Classification(_splits(), config, 1), watcher, forward, checkpoint)
 
 
-def test_training_that_was_interrupted_resumes_to_the_same_numbers(tmp_path):
+def test_interrupted_training_resumes_with_the_same_results(tmp_path):
     whole, expected = _fit(Silent(), None)
     path = tmp_path / "deep" / "run.npz"
     for epoch in (1, 3):
@@ -224,7 +224,7 @@ def test_training_that_was_interrupted_resumes_to_the_same_numbers(tmp_path):
             _fit(_KilledAfter(epoch), path)
     last = _KilledAfter(99)
     model, result = _fit(last, path)
-    assert (last.resumed, last.told) == ([1, 2, 3], [4])
+    assert (last.resumed, last.periods) == ([1, 2, 3], [4])
     columns = [column for column in result.history if column != "seconds"]
     assert result.history[columns].equals(expected.history[columns])
     assert result.best == expected.best
@@ -233,11 +233,9 @@ def test_training_that_was_interrupted_resumes_to_the_same_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short"])
-def test_a_checkpoint_that_cannot_be_read_is_said_and_training_begins_anew(
-    tmp_path, content, caplog
-):
+def test_an_unreadable_checkpoint_is_reported_and_training_starts_again(tmp_path, content, caplog):
     (tmp_path / "run.npz").write_bytes(content)
     watcher = _KilledAfter(99)
     _fit(watcher, tmp_path / "run.npz")
-    assert (watcher.resumed, watcher.told) == ([], [1, 2, 3, 4])
-    assert "run.npz cannot be read" in caplog.text
+    assert (watcher.resumed, watcher.periods) == ([], [1, 2, 3, 4])
+    assert "Cannot read the checkpoint run.npz" in caplog.text

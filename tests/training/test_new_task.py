@@ -1,4 +1,4 @@
-"""A task of another kind goes through the unchanged loop: next tokens, with a state that is carried."""
+"""Test the loop with another kind of task: next-token prediction with a carried state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PeriodRecord:
 
 
 class CountingTask:
-    """Rows that count up without end, cut into batches; the state of one batch begins the next."""
+    """Predict endless rows of rising numbers in batches; each continues the state of the last."""
 
     signature = (tf.TensorSpec([ROWS, STEPS], tf.int32), tf.TensorSpec([ROWS, STEPS], tf.int32))
     record = PeriodRecord
@@ -52,8 +52,8 @@ class CountingTask:
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
         return tf.reduce_mean(loss), state
 
-    def on_step(self, seen: Any) -> None:
-        self.state.assign(seen)
+    def on_step(self, extra: Any) -> None:
+        self.state.assign(extra)
 
     def validate(self, period: Period, records: list[PeriodRecord], forward: Any) -> PeriodRecord:
         return PeriodRecord(period.number, period.mean_loss, period.mean_loss, period.seconds)
@@ -98,7 +98,7 @@ def _fit(watcher: Watcher, checkpoint: Path | None = None):
     return train(model, task, watcher, forward, checkpoint), model, task
 
 
-def test_a_task_with_a_carried_state_learns_and_resumes_to_the_same_numbers(tmp_path):
+def test_a_task_with_a_carried_state_learns_and_resumes_with_the_same_results(tmp_path):
     whole, expected, task = _fit(Watcher())
     assert whole.outcome == Outcome.finished
     assert whole.best == 3
