@@ -1,7 +1,7 @@
-"""Probes: what a trained network remembers, measured by intervening in what it reads.
+"""Measure what a trained network remembers by intervening in its texts.
 
-`run_probes` asks every probe of a configuration about one subject. A probe is a function of the
-subject and the configuration to a `ProbeResult`; it raises `Skipped` where the data give it nothing.
+`run_probes` runs every probe of a configuration on one subject. A probe takes the subject and the
+configuration and returns a `ProbeResult`, or raises `Skipped` if it does not apply to the data.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pipeline.probes.frame import (
     Subject,
 )
 from pipeline.probes.gates import measure_gates
-from pipeline.probes.lesson import read_lesson
-from pipeline.probes.quiz import ask_quiz
+from pipeline.probes.lesson import measure_lesson
+from pipeline.probes.quiz import measure_quiz
 from pipeline.probes.retention import measure_retention
 
 log = logging.getLogger(__name__)
@@ -33,15 +33,15 @@ __all__ = ["Network", "NetworkReader", "ProbeResult", "Reader", "Skipped", "Subj
 PROBES: dict[ProbeKind, Probe] = {
     ProbeKind.context: measure_context,
     ProbeKind.distance: measure_distance,
-    ProbeKind.quiz: ask_quiz,
+    ProbeKind.quiz: measure_quiz,
     ProbeKind.retention: measure_retention,
     ProbeKind.gates: measure_gates,
-    ProbeKind.lesson: read_lesson,
+    ProbeKind.lesson: measure_lesson,
 }
 
 
 def run_probes(subject: Subject, config: ProbeConfig) -> list[ProbeResult]:
-    """The results of the probes that `config` names and these data allow, with a line for each."""
+    """Run the probes that `config` names, log a line for each, and return those that apply."""
     results = []
     for kind in config.kinds:
         started = time.perf_counter()
@@ -50,7 +50,7 @@ def run_probes(subject: Subject, config: ProbeConfig) -> list[ProbeResult]:
         except Skipped as reason:
             log.info("Probe %s skipped: %s", kind.name, reason)
             continue
-        said = ", ".join(f"{name} {fact}" for name, fact in result.facts.items())
-        log.info("Probe %s: %s (%.1f s)", kind.name, said, time.perf_counter() - started)
+        summary = ", ".join(f"{name} {fact}" for name, fact in result.facts.items())
+        log.info("Probe %s: %s (%.1f s)", kind.name, summary, time.perf_counter() - started)
         results.append(result)
     return results

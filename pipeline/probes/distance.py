@@ -1,8 +1,8 @@
-"""The distance probe: does an answer survive neutral words between the evidence and the end?
+"""Measure how predictions change when neutral words separate the evidence from the end.
 
-Short test reviews that decide clearly are read as they are, and again with d neutral words after them,
-before them, and on both sides. Nothing of the evidence is lost, only moved: what changes is memory.
-The retention half-life is the distance at which the mean margin has halved.
+Short test reviews with clear labels are read unchanged, and again with d neutral words after them,
+before them, and on both sides. The evidence stays complete and only moves, so that changes are due to
+memory. The half-life is the distance at which the mean margin has halved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.analysis.curves import describe_reach, half_life, resample_curves
 from pipeline.config.schema import ProbeConfig
 from pipeline.data.reviews import Reviews
 from pipeline.probes.frame import (
-    FEWEST_REVIEWS,
+    MIN_REVIEWS,
     ProbeResult,
     Skipped,
     Subject,
@@ -28,18 +28,18 @@ from pipeline.probes.neutral import Filler, Material, load_material
 
 PLAIN, ALONE = "plain", "alone"
 SIDES = ("after", "before", "both")
-_FEWEST_SENTENCES = 30
+_MIN_SENTENCES = 30
 
 
 def measure_distance(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """Accuracy and margins where neutral words stand around short reviews.
+    """Measure accuracy and margins of short reviews with neutral words around them.
 
-    The table has a row for each review and condition: review_id; condition (`plain` for the review as
-    it is, `after`, `before`, `both` for where the words stand, `alone` for the words without review);
-    distance (neutral words, on each side for `both`); agrees (the same answers as to the plain
-    review); and `answer_columns`. Every text is read whole, beyond the `max_length` that a network
-    was trained with, which would cut the review off. A review has the same words for every network,
-    and those of a longer distance begin, seen from the review, with those of a shorter.
+    The table has a row for each review and condition: review_id; condition (`plain` for the review
+    alone, `after`, `before` or `both` for the position of the words, `alone` for the words without the
+    review); distance (neutral words, on each side for `both`); agrees (the same predictions as for the
+    plain review); and `answer_columns`. Texts are read whole even beyond the `max_length` of training,
+    which would remove the review. A review has the same neutral words for every network, and those of a
+    longer distance extend those of a shorter one.
 
     Raises:
       Skipped: there are too few short decisive reviews or neutral sentences.
@@ -48,13 +48,13 @@ def measure_distance(subject: Subject, config: ProbeConfig) -> ProbeResult:
     reviews = _draw(subject.reviews.test, material, config)
     conditions, texts = _build(reviews, material, config)
     answers = ask(subject.reader, texts, np.tile(reviews.labels, (len(conditions), 1)))
-    plain = np.tile(answers.given[: len(reviews)], (len(conditions), 1))
+    plain = np.tile(answers.predicted[: len(reviews)], (len(conditions), 1))
     table = pd.DataFrame(
         {
             "review_id": np.tile(reviews.ids, len(conditions)),
             "condition": np.repeat([side for side, _ in conditions], len(reviews)),
             "distance": np.repeat([distance for _, distance in conditions], len(reviews)),
-            "agrees": (answers.given == plain).all(axis=1),
+            "agrees": (answers.predicted == plain).all(axis=1),
             **answer_columns(answers, subject.heads),
         }
     )
@@ -62,19 +62,19 @@ def measure_distance(subject: Subject, config: ProbeConfig) -> ProbeResult:
 
 
 def _draw(test: Reviews, material: Material, config: ProbeConfig) -> Reviews:
-    if len(material.sentences) < _FEWEST_SENTENCES:
+    if len(material.sentences) < _MIN_SENTENCES:
         raise Skipped(
-            f"{len(material.sentences)} neutral sentences were found in {material.source}, and "
-            f"{_FEWEST_SENTENCES} are needed"
+            f"{material.source} has {len(material.sentences)} neutral sentences, and "
+            f"{_MIN_SENTENCES} are needed"
         )
     rows = np.flatnonzero(np.isin(test.ids, material.decisive))
     if len(rows):
         rng = np.random.default_rng(config.seed)
         rows = draw_stratified(test.labels[:, 0], rows, config.distance_reviews, rng, equal=True)
-    if len(rows) < FEWEST_REVIEWS:
+    if len(rows) < MIN_REVIEWS:
         raise Skipped(
-            f"{len(rows)} test texts of at most {config.distance_max_words} words are decisive, as "
-            f"many of each label, and {FEWEST_REVIEWS} are needed (probe.distance_max_words)"
+            f"{len(rows)} decisive test texts of at most {config.distance_max_words} words remain, "
+            f"balanced by label, and {MIN_REVIEWS} are needed; increase probe.distance_max_words"
         )
     return test.take(rows)
 
@@ -82,7 +82,7 @@ def _draw(test: Reviews, material: Material, config: ProbeConfig) -> Reviews:
 def _build(
     reviews: Reviews, material: Material, config: ProbeConfig
 ) -> tuple[list[tuple[str, int]], list[str]]:
-    """Every condition, and its texts, review by review."""
+    """Return every condition, and the texts of all conditions, review by review."""
     rng = np.random.default_rng([config.seed, 1])
     filler = Filler(material.sentences)
     steps = [b - a for a, b in itertools.pairwise([0, *config.distances])]

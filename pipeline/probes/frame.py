@@ -1,8 +1,8 @@
-"""What a probe is given, and what it gives.
+"""Define the inputs and results of probes, and what several probes share.
 
-A probe sees a trained network through one small interface, a `Reader`: texts in, logits out. The
-order-free baseline has the same interface, so that it goes through the very same probes. A network
-that is looked into, not only read with, stands beside its reader as `Network`.
+A probe uses a trained network through a small interface, a `Reader`: texts in, logits out. The baseline
+has the same interface, so that the same probes apply to it. Probes that need the states or gradients of
+a network use its `Network`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ from pipeline.tokens.encoding import EncodedSplit, encode_texts
 from pipeline.training.classify import read_logits
 from pipeline.training.loop import Forward
 
-FEWEST_REVIEWS = 40  # a probe of fewer says nothing about a network
+MIN_REVIEWS = 40  # with fewer, a probe says nothing about a network
 
 
 class Skipped(Exception):
-    """These data give a probe nothing to measure; the message says in a line what is missing."""
+    """Raise when a probe does not apply to the data; the message says in a line what is missing."""
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """name: of the probe; table: a row for each review and condition; metrics: scalars by name below
-    `probe/<name>/`, those that are not finite being left out; facts: what no number can say, such as
-    a half-life "beyond 800", likewise by name.
+    """Hold the result of a probe.
+
+    name: of the probe; table: a row for each review and condition; metrics: numbers by name under
+    `probe/<name>/`, of which only finite ones are stored; facts: texts by name, for what is not a
+    number, such as a half-life "beyond 800".
     """
 
     name: str
@@ -43,19 +45,19 @@ class ProbeResult:
 
 
 class Reader(Protocol):
-    """Whatever reads texts and answers."""
+    """Read texts and return logits."""
 
     @property
     def heads(self) -> tuple[Head, ...]: ...
 
     def read(self, texts: list[str]) -> list[np.ndarray]:
-        """Logits <float32>[n, outputs] for each head. A text is read whole, however long it is."""
+        """Return the logits <float32>[n, outputs] of each head. Texts are read whole."""
         ...
 
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network to look into. `forward` computes the logits of `model`, perhaps faster."""
+    """Hold a trained network. `forward` computes the logits of `model`, possibly faster."""
 
     model: Any  # keras.Model
     forward: Forward
@@ -64,11 +66,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is probed, with the texts it was trained and tested on.
+    """Hold a model to probe, with the texts it was trained and tested on.
 
-    `max_length` of the tokenizer's settings is no part of it: a probe builds the texts it asks about,
-    and all of what it builds is read. `network` is None for what has no inside, such as the baseline.
-    `cache`: the folder where what is the same for every subject is kept.
+    The `max_length` of training does not apply: probes build their texts, which are read whole.
+    `network` is None for the baseline. `cache`: the folder of results that all subjects share.
     """
 
     reader: Reader
@@ -88,7 +89,7 @@ Probe = Callable[[Subject, ProbeConfig], ProbeResult]  # raises Skipped
 
 @dataclass(frozen=True)
 class NetworkReader:
-    """A network that reads texts through its tokenizer, whole, in batches of like length."""
+    """Read whole texts by a network and its tokenizer, in batches of similar length."""
 
     forward: Forward
     heads: tuple[Head, ...]
@@ -100,26 +101,26 @@ class NetworkReader:
         bands = np.digitize(split.lengths, _LENGTHS)
         for band in np.unique(bands):
             rows = np.flatnonzero(bands == band)
-            size = max(16, _TOKENS_AT_A_TIME // int(split.lengths[rows].max()))
+            size = max(16, _TOKENS_PER_BATCH // int(split.lengths[rows].max()))
             read = read_logits(self.forward, take_rows(split, rows), self.heads, size)
             for place, values in zip(logits, read, strict=True):
                 place[rows] = values
         return logits
 
 
-# Short rows in large batches, long rows in small ones: a step costs much the same for either.
-_TOKENS_AT_A_TIME = 50_000
+# Use large batches for short rows and small ones for long rows: a step takes about the same time.
+_TOKENS_PER_BATCH = 50_000
 _LENGTHS = [32, 64, 128, 256, 512, 1024]
 
 
 def encode_rows(tokenizer: Tokenizer, texts: list[str]) -> EncodedSplit:
-    """Texts as token ids, none cut, without labels: the ids that `encode_texts` gives.
+    """Return whole texts as token ids without labels, the same ids as from `encode_texts`.
 
-    No token spans a space, so every distinct word is encoded once: a probe reads the same words over
-    and over, and to encode them each time would take longer than to read them.
+    No token contains a space, so every distinct word is encoded once: probes repeat the same words so
+    often that encoding each occurrence would take longer than the network does.
     """
     numbers: dict[str, int] = {}
-    rows = [text.split() or [""] for text in texts]  # a text of nothing is one unknown token
+    rows = [text.split() or [""] for text in texts]  # an empty text is one unknown token
     flat = np.array([numbers.setdefault(word, len(numbers)) for row in rows for word in row])
     ids, starts = encode_texts(tokenizer, list(numbers))
     lengths = np.diff(starts)[flat]  # tokens of each word
@@ -133,7 +134,7 @@ def encode_rows(tokenizer: Tokenizer, texts: list[str]) -> EncodedSplit:
 
 
 def take_rows(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
-    """The given rows <int>[k] of a split, in that order."""
+    """Return the given rows <int>[k] of a split, in that order."""
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum(split.lengths[rows], out=offsets[1:])
     return EncodedSplit(
@@ -144,31 +145,32 @@ def take_rows(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
 
 
 def count_words(text: str) -> int:
-    """Words of a cleaned text, which has single spaces between them."""
+    """Return the number of words of a cleaned text, which are separated by single spaces."""
     return text.count(" ") + 1
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a reader said of texts. margins: <float>[n, heads], above 0 where a head is right: the
-    logit signed by the label or, of more than two classes, the logit of the true one less the best
-    other; labels, given: <int>[n, heads], the true class and the one answered; correct: <bool>[n],
-    every head right.
+    """Hold predictions for texts, and whether they are right.
+
+    margins: <float>[n, heads], positive if a head is right: the logit signed by the label or, for more
+    than two classes, the logit of the true class minus the largest other; labels, predicted:
+    <int>[n, heads], the true and the predicted class; correct: <bool>[n], every head right.
     """
 
     margins: np.ndarray
     labels: np.ndarray
-    given: np.ndarray
+    predicted: np.ndarray
     correct: np.ndarray
 
 
 def ask(reader: Reader, texts: list[str], labels: np.ndarray) -> Answers:
-    """Reads texts whose answers are `labels` <int>[n, heads]."""
+    """Read texts with known labels <int>[n, heads]."""
     logits = reader.read(texts)
     columns = zip(logits, labels.T, strict=True)
     margins = np.stack([_margins(values, truth) for values, truth in columns], axis=1)
-    given = predicted_classes(logits)
-    return Answers(margins, labels, given, (given == labels).all(axis=1))
+    predicted = predicted_classes(logits)
+    return Answers(margins, labels, predicted, (predicted == labels).all(axis=1))
 
 
 def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -182,14 +184,15 @@ def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def answer_columns(answers: Answers, heads: tuple[Head, ...]) -> dict[str, np.ndarray]:
-    """Columns of a table: correct (every head right), and of the first head label, predicted and
-    margin; those of further heads stand behind their names.
+    """Return columns of a table: correct (every head right), and label, predicted and margin.
+
+    The columns of all heads but the first are prefixed with the name of the head.
     """
     columns = {"correct": answers.correct}
     for number, head in enumerate(heads):
         prefix = f"{head.name}_" if number else ""
         columns[f"{prefix}label"] = np.array(head.classes)[answers.labels[:, number]]
-        columns[f"{prefix}predicted"] = np.array(head.classes)[answers.given[:, number]]
+        columns[f"{prefix}predicted"] = np.array(head.classes)[answers.predicted[:, number]]
         columns[f"{prefix}margin"] = answers.margins[:, number]
     return columns
 
@@ -202,9 +205,9 @@ def draw_stratified(
     *,
     equal: bool = False,
 ) -> np.ndarray:
-    """At most `size` of `rows` <int>[k], with the labels <int>[n] in proportion or all equally often.
+    """Draw about `size` of `rows` <int>[k], stratified by labels <int>[n] or, if `equal`, balanced.
 
-    Returns the rows drawn, rising.
+    Returns: the drawn rows in increasing order.
     """
     shuffled = rng.permutation(rows)
     classes, counts = np.unique(labels[rows], return_counts=True)

@@ -1,9 +1,9 @@
-"""The gates of a gated cell, and the memory they imply.
+"""Measure the gates of a gated cell, and the memory they imply.
 
-A forget gate (LSTM) or an update gate (GRU, where Keras lets it weigh the old state) says at each step
-which share of its state a unit keeps. Were it steady, the unit would forget exponentially: its time
+A forget gate (LSTM) or an update gate (GRU, where it multiplies the old state in Keras) is the share of
+its state that a unit keeps at a step. With a constant gate a unit forgets exponentially: its time
 constant, in steps, is -1 over the mean logarithm of its gate (after Tallec and Ollivier 2018, Can
-Recurrent Neural Networks Warp Time?). What returns through the recurrent weights is not in it;
+Recurrent Neural Networks Warp Time?). This ignores what returns through the recurrent weights;
 `retention` measures both together.
 """
 
@@ -17,31 +17,31 @@ from pipeline.analysis.fading import describe_constants
 from pipeline.cells import find_cell
 from pipeline.config.schema import ProbeConfig
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
-from pipeline.probes.trace import DIRECTIONS, LayerTrace, label, trace_tests
+from pipeline.probes.trace import DIRECTIONS, LayerTrace, metric_suffix, trace_test_reviews
 
-_SMALLEST = 1e-300  # a gate that is shut has no logarithm
+_SMALLEST = 1e-300  # a closed gate has no logarithm
 
 
 def log_gates(layer: LayerTrace) -> np.ndarray:
-    """The logarithm of the gate that keeps, by step, <float64>[T, D, B, U]."""
+    """Return the logarithm of the forget or update gate at each step, <float64>[T, D, B, U]."""
     return np.log(np.maximum(layer.keep_gates, _SMALLEST))
 
 
 def log_kept(layer: LayerTrace) -> np.ndarray:
-    """What the gates alone leave of the state d steps before the last, <float64>[d, D, B].
+    """Return the log share of the state d steps before the last that gates keep, <float64>[d, D, B].
 
-    The logarithms are summed back from the last step, and averaged over units.
+    The logarithms are averaged over units and summed backwards from the last step.
     """
     back = log_gates(layer).mean(axis=-1)[::-1]
     return np.concatenate([np.zeros_like(back[:1]), back[:-1].cumsum(axis=0)])
 
 
 def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """How long the units of a gated network remember by their gates.
+    """Measure the time constants that the gates of a network imply.
 
     The table has a row for each review, layer, direction and unit, with log_gate: the mean over the
-    steps of that review. The metrics are the quartiles over units of the time constants that the means
-    over all reviews imply.
+    steps of that review. The metrics are quartiles over units of the time constants, which follow from
+    the means over all reviews.
 
     Raises:
       Skipped: the cell has no gate, or there are too few texts.
@@ -50,7 +50,7 @@ def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
     if network and find_cell(network.architecture.cell).keep_gate is None:
         raise Skipped("its cell has no gate")
     parts = []
-    for review_ids, trace in trace_tests(subject, config):
+    for review_ids, trace in trace_test_reviews(subject, config):
         for number, layer in enumerate(trace.layers, start=1):
             means = log_gates(layer).mean(axis=0)  # [D, B, U]
             place = np.indices(means.shape).reshape(3, -1)
@@ -79,7 +79,7 @@ def _summarize(table: pd.DataFrame, subject: Subject, config: ProbeConfig) -> Pr
             part = table[(table.layer == number) & (table.direction == direction)]
             scores = part.pivot(index="unit", columns="review_id", values="log_gate").to_numpy()
             found = describe_constants(resample_curves(scores[None], rng))
-            name = "time_constant" + label(subject.network.architecture, number, direction)
+            name = "time_constant" + metric_suffix(subject.network.architecture, number, direction)
             metrics |= {f"{name}_{q}": found[q] for q in ("lower", "median", "upper")}
             facts[name] = f"{found['median']:.3g} steps"
             if np.isfinite(found["low"]):

@@ -1,4 +1,4 @@
-"""The lesson's sentence, word by word: which answer a network leans to, and what its gates keep."""
+"""Read the sentence of the lesson word by word: class probabilities and gates after each word."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from pipeline.probes.reading import cut_words, follow_head, read_gates, read_pre
 ANSWER, GATE = "answer", "gate"
 
 
-def read_lesson(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """Reads `phrases.LESSON`, whatever the network was trained on.
+def measure_lesson(subject: Subject, config: ProbeConfig) -> ProbeResult:
+    """Read `lexicon.LESSON`, whatever the network was trained on.
 
-    The table has a row for each word and what is followed there. measure: answer, with the probability
-    of class `name` of head `layer` after that word; or gate, with the mean over units of the share that
-    a layer keeps, its name telling the gate and `layer`, `direction` where it is. Words a vocabulary
-    lacks are marked unknown.
+    The table has a row for each word and measure. measure: `answer`, with value the probability of the
+    class `name` of `head` after that word; or `gate`, with value the mean over units of the gate `name`
+    in `layer` and `direction`. Words that are not in the vocabulary are marked unknown.
 
     Raises:
-      Skipped: the subject has no inside.
+      Skipped: the subject is not a network.
     """
     network = subject.network
     if network is None:
-        raise Skipped("it has no inside")
+        raise Skipped("it is not a network")
     words = cut_words(LESSON, subject.tokenizer)
     ends = np.flatnonzero(np.append(words.places[1:] != words.places[:-1], True))
     count = len(words.spans)

@@ -1,7 +1,7 @@
-"""Neutral sentences, and the short decisive reviews they are put around.
+"""Find neutral sentences, and the short decisive reviews to put them around.
 
-Both are chosen by the order-free baseline, fitted on the training split, so that they are the same for
-every network; they are worked out once for each data set and kept.
+Both are chosen by the baseline, fitted on the training split, so that they are the same for every
+network. They are computed once for each data set and cached.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ from pipeline.probes.frame import Skipped, Subject, ask, count_words
 log = logging.getLogger(__name__)
 
 _WORDS = (4, 20)  # of a neutral sentence
-_OF_EACH_LENGTH = 40  # sentences that are kept of each number of words: enough to be varied
-_FAMILIAR = 0.001  # the share of training texts that every word of a neutral sentence stands in
+_OF_EACH_LENGTH = 40  # sentences of each number of words: enough for variety
+_FAMILIAR = 0.001  # the minimal share of training texts that contain each word of a sentence
 _BETWEEN = re.compile(r"(?<=[.!?])\s+")
-_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|['’,; -])*\.")  # letters, and a full stop
-_ABBREVIATED = re.compile(r"\b[A-Z][a-z]{0,2}\.$")  # "that Dr." is no sentence
+_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|['’,; -])*\.")  # words that end with a full stop
+_ABBREVIATED = re.compile(r"\b[A-Z][a-z]{0,2}\.$")  # "that Dr." is not a sentence
 
 
 @dataclass(frozen=True)
 class Material:
-    """sentences: neutral ones, the most neutral first; source: where they come from, in words;
-    decisive: the ids of the short test reviews that the baseline is right and surest about.
+    """Hold the material of the distance probe.
+
+    sentences: neutral sentences, the most neutral first; source: their origin, for messages; decisive:
+    ids of the short test reviews that the baseline classifies correctly with the largest margins.
     """
 
     sentences: list[str]
@@ -44,7 +46,7 @@ class Material:
 
 
 def load_material(subject: Subject, config: ProbeConfig) -> Material:
-    """Return the material of the subject's data, out of the cache where that holds it."""
+    """Return the material of the subject's data, from the cache if possible."""
     settings = [subject.reviews.fingerprint, subject.data.seed, config.distance_max_words]
     name = code_fingerprint(settings, [BigramBaseline.__module__, __name__], follow_imports=False)
     file = subject.cache / "neutral" / f"{name}.json"
@@ -63,7 +65,7 @@ def _find(subject: Subject, config: ProbeConfig) -> Material:
     reviews = subject.reviews
     baseline = subject.reader
     if not isinstance(baseline, BigramBaseline):
-        log.info("Fitting the order-free baseline, to find neutral sentences")
+        log.info("Fitting the baseline to find neutral sentences")
         baseline = fit_baseline(reviews.train, reviews.validation, reviews.heads)
     texts, source = load_neutral_source(subject.data, reviews)
     sentences = find_neutral(texts, baseline, len(reviews.train))
@@ -72,11 +74,10 @@ def _find(subject: Subject, config: ProbeConfig) -> Material:
 
 
 def find_neutral(texts: list[str], baseline: BigramBaseline, train_size: int) -> list[str]:
-    """Sentences of plain familiar words that the baseline makes nothing of.
+    """Return sentences of frequent words that are neutral to the baseline, the most neutral first.
 
-    Of each number of words those are kept whose log-odds lie nearest zero, as a whole, n-gram by n-gram
-    and word by word. Rare words would lie there too, because nothing is known of them: they are left
-    out.
+    The sentences of lowest polarity are kept for each number of words. Rare words are excluded: their
+    polarity is low only because the baseline knows nothing about them.
     """
     least = max(2, round(_FAMILIAR * train_size))
     split = dict.fromkeys(part for text in texts for part in _BETWEEN.split(text))
@@ -102,7 +103,7 @@ def find_neutral(texts: list[str], baseline: BigramBaseline, train_size: int) ->
 
 
 def find_decisive(test: Reviews, baseline: BigramBaseline, max_words: int) -> list[str]:
-    """The ids of short reviews whose answers the baseline has right, of these the surer half."""
+    """Return the ids of short reviews that the baseline classifies correctly with a large margin."""
     rows = np.array([n for n, text in enumerate(test.texts) if count_words(text) <= max_words])
     if not len(rows):
         return []
@@ -116,34 +117,34 @@ def find_decisive(test: Reviews, baseline: BigramBaseline, max_words: int) -> li
 
 
 class Filler:
-    """Writes neutral words: whole sentences that come to an exact number of words."""
+    """Write whole neutral sentences with an exact total number of words."""
 
     def __init__(self, sentences: list[str]) -> None:
         self.sentences = sentences
         self.sizes = [count_words(sentence) for sentence in sentences]
 
     def write(self, words: int, rng: np.random.Generator) -> str:
-        """Sentences of exactly `words` words together, none twice before all have been used.
+        """Return sentences with exactly `words` words; none repeats before all have been tried.
 
         Raises:
-          Skipped: no sentences come to that.
+          Skipped: no combination of sentences has that many words.
         """
-        adds_up = self._adds_up(words)
-        if not adds_up[words]:
-            raise Skipped(f"no neutral sentences come to {words} words (probe.distances)")
+        possible = self._possible_sums(words)
+        if not possible[words]:
+            raise Skipped(f"no neutral sentences add up to {words} words; change probe.distances")
         chosen: list[str] = []
         while words:
             for place in rng.permutation(len(self.sentences)):
                 size = self.sizes[place]
-                if size <= words and adds_up[words - size]:
+                if size <= words and possible[words - size]:
                     chosen.append(self.sentences[place])
                     words -= size
                 if not words:
                     break
         return " ".join(chosen)
 
-    def _adds_up(self, words: int) -> list[bool]:
-        """Which numbers up to `words` are sums of sentences."""
+    def _possible_sums(self, words: int) -> list[bool]:
+        """Return which numbers up to `words` are sums of sentence lengths."""
         if len(self._sums) <= words:
             sizes = sorted(set(self.sizes))
             for total in range(len(self._sums), words + 1):

@@ -1,8 +1,8 @@
-"""The quiz on the generated corpus: which sentiment, and of what, d words back?
+"""Measure accuracy on the generated corpus by the distance of the evidence from the end.
 
-There the deciding sentence of every text is known, with its distance from the end, and what stands in
-its way: distractors, which name other subjects, and contradictions, which name the other sentiment.
-The lesson's own sentence is asked by itself, with more and more neutral words after it.
+The evidence of every generated text is known, with its distance from the end and what makes it harder:
+distractors, which name other subjects, and contradictions, which name the other sentiment. The sentence
+of the lesson is read too, with more and more neutral words after it.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from pipeline.probes.frame import (
 )
 from pipeline.probes.neutral import Filler
 
-_LESSONS = 20  # fillers after the lesson's sentence, at each distance
+_LESSONS = 20  # different neutral texts after the sentence of the lesson, at each distance
 TEST, LESSON = "test", "lesson"
 
 
-def ask_quiz(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """Whether the sentiment, the subject and both are right, by distance.
+def measure_quiz(subject: Subject, config: ProbeConfig) -> ProbeResult:
+    """Measure the accuracy of the sentiment, the subject and both, by distance.
 
-    The table has a row for each text: review_id; condition (`test` for the texts of the test split,
-    `lesson` for the lesson's sentence); distance (words after the deciding sentence); distractors (how
-    many); contradicted; sentiment_correct; subject_correct; and `answer_columns`, correct being both.
+    The table has a row for each text: review_id; condition (`test` for texts of the test split, `lesson`
+    for the sentence of the lesson); distance (words after the evidence); distractors (their number);
+    contradicted; sentiment_correct; subject_correct; and `answer_columns`, where correct means both.
 
     Raises:
-      Skipped: the texts are not generated, so that nobody knows where they decide.
+      Skipped: the texts are not generated, so that the position of the evidence is unknown.
     """
     test = subject.reviews.test
     if not isinstance(subject.data, ClausesConfig) or test.traits is None:
-        raise Skipped("only of the generated texts is it known where they decide")
+        raise Skipped("it needs the generated texts (data=clauses), whose evidence is known")
     traits = test.traits[["distance", "distractors", "contradicted"]]
     asked = _rows(subject, test.ids, test.texts, test.labels, traits.assign(condition=TEST))
     return _summarize(pd.concat([asked, _ask_lesson(subject, config)], ignore_index=True), config)
 
 
 def _ask_lesson(subject: Subject, config: ProbeConfig) -> pd.DataFrame:
-    """The lesson's sentence, at its end and with neutral words after it."""
+    """Read the sentence of the lesson alone and with neutral words after it."""
     rng = np.random.default_rng([config.seed, 2])
     filler = Filler(synthetic.neutral_sentences(rng, 1000))
     distances = np.repeat([0, *config.distances], _LESSONS)
@@ -63,7 +63,7 @@ def _rows(
     subject: Subject, ids: np.ndarray, texts: list[str], labels: np.ndarray, traits: pd.DataFrame
 ) -> pd.DataFrame:
     answers: Answers = ask(subject.reader, texts, labels)
-    right = answers.given == labels
+    right = answers.predicted == labels
     return traits.assign(
         review_id=ids,
         **{f"{head.name}_correct": right[:, n] for n, head in enumerate(subject.heads)},

@@ -1,7 +1,8 @@
-"""A network reads one text, word by word -> NetworkReading.
+"""Explain how a network reads a text, word by word.
 
-The probability after a word is that of the text up to there, read anew: a bidirectional network starts
-backwards from another end each time. The gates are those of reading the whole.
+The probability after a word is that of the text up to that word, read separately, because the backward
+direction of a bidirectional network starts at a different word each time. The gates are those of the
+whole text.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pipeline.cells import find_cell
 from pipeline.config.schema import Keep, RunConfig, TokenizerConfig
 from pipeline.data.reviews import Head, predicted_classes
 from pipeline.probes.frame import Network
-from pipeline.probes.trace import DIRECTIONS, can_trace, trace, turn
+from pipeline.probes.trace import DIRECTIONS, can_trace, reverse_backward, trace
 from pipeline.tokens.batches import ordered_batches
 from pipeline.tokens.encoding import UNKNOWN, EncodedSplit, truncate_split
 
@@ -26,10 +27,10 @@ _BATCH_SIZE = 64
 
 @dataclass(frozen=True)
 class Words:
-    """A text cut into words, and these into the tokens of one vocabulary.
+    """Hold the words of a text and their tokens.
 
-    spans: <int>[words, 2], from where to where each stands in the text; token_ids: <int32>[tokens];
-    places: <int>[tokens], the word that each token is of, rising; unknown: <bool>[tokens].
+    spans: <int>[words, 2], the start and end of each word in the text; token_ids: <int32>[tokens];
+    places: <int>[tokens], the index of the word of each token; unknown: <bool>[tokens].
     """
 
     spans: np.ndarray
@@ -39,8 +40,8 @@ class Words:
 
 
 def cut_words(text: str, tokenizer: Tokenizer) -> Words:
-    """The words of a text, the same for every tokenizer of this project."""
-    tokenizer.encode_special_tokens = True  # "[PAD]" in a text is a bracket, a word and a bracket
+    """Split a text into words, the same for every tokenizer of this project."""
+    tokenizer.encode_special_tokens = True  # the characters "[PAD]" in a text are not padding
     encoding = tokenizer.encode(text)
     token_ids = np.array(encoding.ids, dtype=np.int32)
     offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
@@ -55,9 +56,9 @@ def cut_words(text: str, tokenizer: Tokenizer) -> Words:
 def read_words(
     words: Words, network: Network, heads: tuple[Head, ...], config: RunConfig, run_id: str
 ) -> NetworkReading:
-    """How a network comes to its answer.
+    """Return probabilities and gates of a network after each word of a text.
 
-    Of a text longer than `max_length` tokens it reads the part that it reads of any review.
+    A text longer than `max_length` tokens is truncated as in training.
     """
     count = len(words.spans)
     kept = _kept(len(words.token_ids), config.tokenizer)
@@ -81,25 +82,26 @@ def read_words(
 
 
 def read_prefixes(token_ids: np.ndarray, lengths: np.ndarray, network: Network) -> list[np.ndarray]:
-    """The logits of each head after the first `lengths` <int>[n] tokens, <float64>[n + 1, outputs].
+    """Return the logits of each head after each number of tokens, <float64>[n + 1, outputs].
 
-    Before them stands what a head says of nothing, its bias: of a zero state no feature is left.
+    lengths: <int>[n], the numbers of tokens. The first row has the logits of an empty text, which are
+    the bias of the head, because all features of a zero state are 0.
     """
     ids = np.concatenate([token_ids[:length] for length in lengths])
     prefixes = _without_labels(ids, np.concatenate([[0], np.cumsum(lengths)]))
     layers = [network.model.get_layer(name) for name in network.model.output_names]
     logits = [np.repeat(layer.bias.numpy()[None], len(lengths) + 1, axis=0) for layer in layers]
     for batch in ordered_batches(prefixes, _BATCH_SIZE):
-        # Not within a tf.function: a sentence is read in less time than its tracing takes.
+        # Without a tf.function: tracing takes longer than reading a sentence.
         for place, values in zip(logits, network.forward(batch.token_ids), strict=True):
             place[batch.rows + 1] = values.numpy()
     return [values.astype(np.float64) for values in logits]
 
 
 def follow_head(head: Head, logits: np.ndarray, places: np.ndarray, count: int) -> HeadReading:
-    """The answer of a head to a text of `count` words, as it goes on.
+    """Return the probability of a class of a head after each of `count` words, and its changes.
 
-    places: <int>[n], the words after which the logits <float>[n + 1, outputs] stand.
+    places: <int>[n], the words that precede the logits <float>[n + 1, outputs] after the first.
     """
     chosen = int(predicted_classes([logits[-1:]])[0, 0])
     if head.outputs == 1:
@@ -113,17 +115,17 @@ def follow_head(head: Head, logits: np.ndarray, places: np.ndarray, count: int) 
         followed=followed,
         against=against,
         answer=head.classes[chosen],
-        probabilities=_spread(expit(log_odds[1:]), places, count),
-        changes=_spread(np.diff(log_odds), places, count),
+        probabilities=_scatter(expit(log_odds[1:]), places, count),
+        changes=_scatter(np.diff(log_odds), places, count),
     )
 
 
 def read_gates(
     network: Network, token_ids: np.ndarray, places: np.ndarray, count: int
 ) -> tuple[GateReading, ...]:
-    """Return the gates of every layer and direction at each of `count` words; none of an ungated cell.
+    """Return the gates of every layer and direction at each of `count` words; none if ungated.
 
-    places: <int>[tokens], the word that each token is of.
+    places: <int>[tokens], the index of the word of each token.
     """
     name = find_cell(network.architecture.cell).keep_gate_name
     if name is None or not can_trace(network.architecture):
@@ -133,23 +135,23 @@ def read_gates(
     read = np.flatnonzero(tokens)
     gates = []
     for number, layer in enumerate(layers, start=1):
-        means = turn(layer.keep_gates.mean(axis=(2, 3)))  # [T, D]
+        means = reverse_backward(layer.keep_gates.mean(axis=(2, 3)))  # [T, D]
         for direction, values in zip(DIRECTIONS, means.T, strict=False):
             sums = np.bincount(places, weights=values, minlength=count)
-            by_word = _spread(sums[read] / tokens[read], read, count)
+            by_word = _scatter(sums[read] / tokens[read], read, count)
             gates.append(GateReading(name, number, direction, by_word))
     return tuple(gates)
 
 
-def _spread(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
-    """Values of some words, NaN for the others, <float64>[count]."""
-    spread = np.full(count, np.nan)
-    spread[places] = values
-    return spread
+def _scatter(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    """Return the values of some words and NaN for all others, <float64>[count]."""
+    scattered = np.full(count, np.nan)
+    scattered[places] = values
+    return scattered
 
 
 def _kept(count: int, config: TokenizerConfig) -> np.ndarray:
-    """Which of `count` tokens are read, by the rule that holds for every review."""
+    """Return the indices of the tokens, out of `count`, that remain after truncation."""
     whole = _without_labels(np.arange(count), np.array([0, count]))
     return truncate_split(whole, config.max_length, config.keep).token_ids
 
@@ -172,12 +174,14 @@ def _notes(words: Words, kept: int, config: TokenizerConfig) -> tuple[str, ...]:
     if kept < len(words.token_ids):
         part = _PARTS[config.keep].format(f"{kept:,}")
         notes.append(
-            f"reads {part} of {len(words.token_ids):,} tokens, as it was trained to "
+            f"reads {part} of {len(words.token_ids):,} tokens, as in training "
             f"(max_length={config.max_length}, keep={config.keep.name})"
         )
     unknown = len(np.unique(words.places[words.unknown]))
     if words.unknown.all():
-        notes.append("knows none of these words: to it every text of as many is the same")
+        notes.append(
+            "knows none of these words, so it cannot tell this text from others of the same length"
+        )
     elif unknown:
         notes.append(f"does not know {unknown} of the {len(words.spans):,} words")
     return tuple(notes)

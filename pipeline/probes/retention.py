@@ -1,21 +1,21 @@
-"""How much of a signal is left after d steps, without asking anything of the texts.
+"""Measure how much of a signal is left after d steps, by gradients and gates.
 
-Two derivatives, as norms, averaged over reviews and taken relative to d = 0:
+The norms of two derivatives, averaged over reviews and relative to d = 0:
 
-logit: of a head's logit with respect to the embedding d tokens before where reading ends. In a
-bidirectional network each direction of the outer layer ends elsewhere, the forward one with the text
-and the backward one at its start, so each is a curve of its own: what of the logit passes through it.
-With the readout `mean` or `max` the logit sees the output of every step, and this curve says how evenly
-a network listens, not how long its state lasts; `state` still does.
+logit: the derivative of a head's logit with respect to the embedding d tokens before the last that is
+read. The directions of a bidirectional network end at opposite ends of the text, so each direction of
+the outer layer has its own curve: the part of the derivative that passes through it. With the readout
+`mean` or `max` the logit depends on the output of every step directly, and the curve shows how uniformly
+it does, not how long the state lasts; `state` still shows that.
 
-state: of the last state with respect to the state d steps before, in each layer and direction, by
-|vᵀJ| / |v| with one random normal vector v for each review (its square is an unbiased estimate of
-‖J‖²/units; Hutchinson 1990). The state is what a cell carries on: h in a SimpleRNN and a GRU, c in an
-LSTM, whose h is read out of c at every step. So J is units x units in all three.
+state: the derivative of the last state with respect to the state d steps before, in each layer and
+direction, as |vᵀJ| / |v| with one random normal vector v for each review (its square is an unbiased
+estimate of ‖J‖²/units; Hutchinson 1990). The state is what the cell carries from step to step: h in a
+SimpleRNN and a GRU, c in an LSTM, whose h follows from c. So J is units x units in all three.
 
-gate: what the gates alone leave, the logarithms of forget (LSTM) or update gates (GRU) averaged over
-units and summed back over d steps, as a share. Where `state` lies above it, memory runs through the
-recurrent weights too.
+gate: the share that the gates alone keep: the logarithms of forget (LSTM) or update gates (GRU),
+averaged over units and summed backwards over d steps. If `state` is above it, memory also passes through
+the recurrent weights.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from pipeline.probes.trace import (
     DIRECTIONS,
     LayerTrace,
     Trace,
-    label,
-    trace_tests,
-    turn,
+    metric_suffix,
+    reverse_backward,
+    trace_test_reviews,
 )
 
 
 class Signal(NamedTuple):
-    """kind: logit, state or gate; head: of a logit, else empty; layer: 0 for the embedding."""
+    """Name a signal. kind: logit, state or gate; head: of a logit, else empty; layer: 0: embedding."""
 
     kind: str
     head: str
@@ -56,18 +56,18 @@ Curves = dict[Signal, np.ndarray]
 
 
 def log_spaced(length: int) -> np.ndarray:
-    """Distances below `length`: all up to eight, then six for each doubling, and the last."""
+    """Return distances below `length`: all up to eight, then six per doubling, and the last."""
     spaced = 8 * 2 ** (np.arange(6 * 30) / 6)
     distances = np.unique([*range(9), *np.round(spaced).astype(int), length - 1])
     return distances[distances < length]
 
 
 def measure_retention(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """Signal left by distance.
+    """Measure what is left of each signal by distance.
 
     The table has a row for each review, signal and distance: review_id, kind, head, layer, direction,
-    distance, and value (for `logit` a norm, to be taken relative to that at distance 0; else a share).
-    The facts and metrics are half-lives of the means over reviews.
+    distance, and value (for `logit` a norm, to be divided by that at distance 0; else a share). The
+    facts and metrics are half-lives of the means over reviews.
 
     Raises:
       Skipped: there are too few texts, or they are too short.
@@ -76,19 +76,19 @@ def measure_retention(subject: Subject, config: ProbeConfig) -> ProbeResult:
     parts: dict[Signal, list[np.ndarray]] = defaultdict(list)
     ids = []
     distances = np.array([])
-    for review_ids, trace in trace_tests(subject, config):
+    for review_ids, trace in trace_test_reviews(subject, config):
         ids.append(review_ids)
         distances = log_spaced(trace.length)
-        for signal, values in fading(trace, subject.heads, distances, rng).items():
+        for signal, values in signals_by_distance(trace, subject.heads, distances, rng).items():
             parts[signal].append(values)
     curves = {signal: np.concatenate(values, axis=1) for signal, values in parts.items()}
     return _summarize(_as_table(curves, distances, np.concatenate(ids)), curves, subject, config)
 
 
-def fading(
+def signals_by_distance(
     trace: Trace, heads: tuple[Head, ...], distances: np.ndarray, rng: np.random.Generator
 ) -> Curves:
-    """Every signal at `distances` <int>[d] for each review of a batch, <float64>[d, B]."""
+    """Return every signal at `distances` <int>[d] for each review of a batch, <float64>[d, B]."""
     curves: Curves = {}
 
     def add(kind: str, head: str, layer: int, values: np.ndarray) -> None:
@@ -96,8 +96,8 @@ def fading(
             curves[Signal(kind, head, layer, direction)] = part
 
     for place, head in enumerate(heads):
-        gradients = trace.embedding_gradients(pull_of_answer(trace, place))
-        by_distance = turn(np.linalg.norm(gradients, axis=-1))[::-1]
+        gradients = trace.embedding_gradients(logit_gradient(trace, place))
+        by_distance = reverse_backward(np.linalg.norm(gradients, axis=-1))[::-1]
         add("logit", head.name, 0, by_distance[distances])
     for number, layer in enumerate(trace.layers, start=1):
         add("state", "", number, state_retention(layer, distances, rng))
@@ -106,11 +106,11 @@ def fading(
     return curves
 
 
-def pull_of_answer(trace: Trace, head: int) -> np.ndarray:
-    """How a head's logit depends on its features, <float64>[B, D * U].
+def logit_gradient(trace: Trace, head: int) -> np.ndarray:
+    """Return the gradient of a head's logit with respect to its features, <float64>[B, D * U].
 
-    Of more than two classes it is the logit of the answer given less the mean of all: softmax knows
-    logits only up to a constant.
+    For more than two classes it is that of the logit of the predicted class minus the mean logit,
+    because softmax is invariant to a constant.
     """
     weights, logits = trace.weights[head], trace.logits[head]
     if logits.shape[1] == 1:
@@ -121,15 +121,18 @@ def pull_of_answer(trace: Trace, head: int) -> np.ndarray:
 def state_retention(
     layer: LayerTrace, distances: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """|vᵀ d(last state) / d(state d steps before)| / |v| at `distances` <int>[d], <float64>[d, D, B]."""
+    """Return |vᵀ d(last state) / d(state d steps before)| / |v|, <float64>[d, D, B].
+
+    distances: <int>[d].
+    """
     *others, carried = layer.zero_gradients()
     vectors = rng.standard_normal(carried.shape)
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
     steps = layer.length - 1 - distances
-    walked = layer.walk_back((*others, tf.constant(vectors)))
+    steps_back = layer.backpropagate((*others, tf.constant(vectors)))
     by_step = {
         step: np.linalg.norm(layer.carried(step, gradients), axis=-1)
-        for step, gradients, _ in walked
+        for step, gradients, _ in steps_back
         if step in steps
     }
     return np.stack([by_step[step] for step in steps])
@@ -169,4 +172,4 @@ def _summarize(
 
 def _name(signal: Signal, heads: tuple[Head, ...], architecture: ArchitectureConfig) -> str:
     head = f"_{signal.head}" if signal.head and len(heads) > 1 else ""
-    return f"half_life_{signal.kind}{head}{label(architecture, signal.layer, signal.direction)}"
+    return f"half_life_{signal.kind}{head}{metric_suffix(architecture, signal.layer, signal.direction)}"

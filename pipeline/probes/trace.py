@@ -1,9 +1,9 @@
-"""A model reads a batch, and states and gates are kept, so that any signal can be traced back.
+"""Run a model on a batch and record states and gates, for gradients with respect to any step.
 
-The model is executed from its own weights in double precision: what is left of a signal after hundreds
-of steps may be smaller than any single float. Rows are of one length, so that nothing is padded. Step
-T - 1 - d is d steps before the end of reading, in the forward direction (which ends with the text) as
-in the backward one (which ends at its start).
+The forward pass is computed from the weights of the model in double precision: what is left of a signal
+after hundreds of steps may be smaller than any single-precision number. All rows have the same length,
+without padding. Step T - 1 - d is d steps before the last, in the forward direction (which ends at the
+end of the text) as in the backward one (which ends at its start).
 
 Shapes: batch B, length T, units U, gates G, directions D, features F.
 """
@@ -22,7 +22,7 @@ from pipeline.cells import Cell, Tensors, find_cell
 from pipeline.config.schema import ArchitectureConfig, ProbeConfig, Readout
 from pipeline.data.reviews import Reviews
 from pipeline.models.fused.steps import Steps, steps_of
-from pipeline.probes.frame import FEWEST_REVIEWS, Skipped, Subject, count_words, draw_stratified
+from pipeline.probes.frame import MIN_REVIEWS, Skipped, Subject, count_words, draw_stratified
 from pipeline.tokens.encoding import encode_texts
 
 DIRECTIONS = ("forward", "backward")
@@ -30,11 +30,11 @@ DIRECTIONS = ("forward", "backward")
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """A recurrent layer while it read a batch, both directions at once.
+    """Hold the forward pass of a recurrent layer on a batch, both directions together.
 
-    kernel: <float64>[D, F, G * U]; recurrent: <float64>[D, U, G * U], None of a cell without; kept: for
-    each step what its gradient wants to see; states: before each step, and after the last. Tensors of a
-    step are <float64>[D, B, U].
+    kernel: <float64>[D, F, G * U]; recurrent: <float64>[D, U, G * U], or None if the cell has none;
+    kept: for each step the tensors that its gradient needs; states: before each step, and after the
+    last. Tensors of a step are <float64>[D, B, U].
     """
 
     cell: Cell
@@ -50,12 +50,12 @@ class LayerTrace:
 
     @property
     def outputs(self) -> np.ndarray:
-        """<float64>[T, D, B, U]."""
+        """Return the outputs of all steps, <float64>[T, D, B, U]."""
         return np.stack([states[0].numpy() for states in self.states[1:]])
 
     @property
     def keep_gates(self) -> np.ndarray:
-        """<float64>[T, D, B, U]; only of a cell that has one."""
+        """Return the forget or update gates, <float64>[T, D, B, U], of a cell that has them."""
         assert self.cell.keep_gate is not None
         seen = map(self._seen, range(self.length))
         return np.stack([values[self.cell.keep_gate].numpy() for values in seen])
@@ -64,21 +64,21 @@ class LayerTrace:
         return self.steps.seen(self.kept[step], self.states[step])
 
     def carried(self, step: int, gradients: Tensors) -> Any:
-        """Return the gradient of the state that lasts, given those of all states after a step."""
+        """Return the gradient of the carried state, given those of all states after a step."""
         if self.cell.carried is None:
             return gradients[0]
         return self.cell.carried(tf, self._seen(step), gradients)
 
-    def walk_back(
+    def backpropagate(
         self, last: Tensors, upstream: np.ndarray | None = None
     ) -> Iterator[tuple[int, Tensors, Any]]:
-        """Backpropagation through time, from the last step to the first.
+        """Backpropagate through time, from the last step to the first.
 
-        Args:
+        Parameters:
           last: the gradients of the states after the last step.
-          upstream: <float64>[T, D, B, U], the gradient of each step's output, where that is read.
+          upstream: <float64>[T, D, B, U], the gradient of the output of each step, if it is used.
 
-        Yields: the step, the gradients of the states after it, and that of its projected input,
+        Yields: the step, the gradients of the states after it, and the gradient of its projected input,
         <float64>[D, B, G * U].
         """
         gradients = last
@@ -95,8 +95,8 @@ class LayerTrace:
             gradients = (direct, *others)
 
     def input_gradients(self, last: Tensors, upstream: np.ndarray | None) -> np.ndarray:
-        """The gradient of the layer's input by step, each direction its own, <float64>[T, D, B, F]."""
-        projected = tf.stack([dx for _, _, dx in self.walk_back(last, upstream)][::-1])
+        """Return the gradient of the layer's input by step and direction, <float64>[T, D, B, F]."""
+        projected = tf.stack([dx for _, _, dx in self.backpropagate(last, upstream)][::-1])
         return tf.matmul(projected, self.kernel, transpose_b=True).numpy()
 
     def zero_gradients(self) -> Tensors:
@@ -105,9 +105,9 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """A model while it read a batch.
+    """Hold the forward pass of a model on a batch.
 
-    layers: from the inner to the outer one; features: <float64>[B, D * U], what the heads are given;
+    layers: from the inner to the outer one; features: <float64>[B, D * U], the input of the heads;
     weights: of each head, <float64>[D * U, outputs]; logits: of each head, <float64>[B, outputs].
     """
 
@@ -121,36 +121,35 @@ class Trace:
     def length(self) -> int:
         return self.layers[0].length
 
-    def embedding_gradients(self, pull: np.ndarray) -> np.ndarray:
-        """The gradient of `sum(pull * features)` with respect to the embedding at each position.
+    def embedding_gradients(self, cotangent: np.ndarray) -> np.ndarray:
+        """Return the gradient of `sum(cotangent * features)` for the embedding at each position.
 
-        Args:
-          pull: <float64>[B, D * U].
+        Parameters:
+          cotangent: <float64>[B, D * U].
 
-        Returns:
-          <float64>[T, D, B, F], what reaches it through each direction of the outer layer alone.
+        Returns: <float64>[T, D, B, F], separately through each direction of the outer layer.
         """
         *inner, outer = self.layers
-        through = outer.input_gradients(*self._from_features(pull))
+        through = outer.input_gradients(*self._from_features(cotangent))
         both = []
         for direction in range(through.shape[1]):
             alone = np.zeros_like(through)
             alone[:, direction] = through[:, direction]
-            gradients = turn(alone).sum(axis=1)
+            gradients = reverse_backward(alone).sum(axis=1)
             for layer in reversed(inner):
                 length, rows, _ = gradients.shape
                 split = gradients.reshape(length, rows, len(layer.kernel), -1)  # [T, B, D, U]
-                upstream = turn(split.swapaxes(1, 2))
+                upstream = reverse_backward(split.swapaxes(1, 2))
                 by_step = layer.input_gradients(layer.zero_gradients(), upstream)
-                gradients = turn(by_step).sum(axis=1)
+                gradients = reverse_backward(by_step).sum(axis=1)
             both.append(gradients)
         return np.stack(both, axis=1)
 
-    def _from_features(self, pull: np.ndarray) -> tuple[Tensors, np.ndarray | None]:
-        """The gradients of the outer layer's last states, and of the output of each step."""
+    def _from_features(self, cotangent: np.ndarray) -> tuple[Tensors, np.ndarray | None]:
+        """Return the gradients of the outer layer's last states, and of the output of each step."""
         outer = self.layers[-1]
         zero = outer.zero_gradients()
-        split = pull.reshape(len(pull), len(outer.kernel), -1).swapaxes(0, 1)  # [D, B, U]
+        split = cotangent.reshape(len(cotangent), len(outer.kernel), -1).swapaxes(0, 1)  # [D, B, U]
         if self.readout == Readout.last:
             return (tf.constant(split), *zero[1:]), None
         if self.readout == Readout.max:
@@ -160,26 +159,28 @@ class Trace:
 
 
 def can_trace(config: ArchitectureConfig) -> bool:
-    """Whether a network's cell brings the step by which it can be looked into."""
+    """Return whether the cell of a network has the step function that tracing needs."""
     return find_cell(config.cell).step is not None
 
 
 def trace(model: keras.Model, config: ArchitectureConfig, token_ids: np.ndarray) -> Trace:
-    """Reads a batch <int32>[B, T], T > 0, in which nothing is padding."""
+    """Run a model on token ids <int32>[B, T], T > 0, without padding."""
     table = model.get_layer("embedding").embeddings.numpy()
     return trace_embedded(model, config, table[token_ids.T].astype(np.float64))
 
 
 def trace_embedded(model: keras.Model, config: ArchitectureConfig, features: np.ndarray) -> Trace:
-    """Reads a batch that is embedded already, <float64>[T, B, F]."""
+    """Run a model on embedded tokens <float64>[T, B, F]."""
     directions = 2 if config.bidirectional else 1
     layers: list[LayerTrace] = []
     for number in range(1, config.num_layers + 1):
-        inputs = turn(np.repeat(features[:, None], directions, axis=1))
-        layers.append(_read(find_cell(config.cell), model.get_layer(f"recurrent_{number}"), inputs))
-        features = _side_by_side(turn(layers[-1].outputs))
+        inputs = reverse_backward(np.repeat(features[:, None], directions, axis=1))
+        layers.append(
+            _trace_layer(find_cell(config.cell), model.get_layer(f"recurrent_{number}"), inputs)
+        )
+        features = _concatenate_directions(reverse_backward(layers[-1].outputs))
     read_out = {
-        Readout.last: _side_by_side(layers[-1].outputs)[-1],
+        Readout.last: _concatenate_directions(layers[-1].outputs)[-1],
         Readout.mean: features.mean(axis=0),
         Readout.max: features.max(axis=0),
     }[config.readout]
@@ -191,7 +192,7 @@ def trace_embedded(model: keras.Model, config: ArchitectureConfig, features: np.
     return Trace(tuple(layers), config.readout, read_out, weights, logits)
 
 
-def _read(cell: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
+def _trace_layer(cell: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
     """Run a recurrent layer over inputs by step, <float64>[T, D, B, F], from a zero state."""
     steps = steps_of(cell)
     both = isinstance(layer, keras.layers.Bidirectional)
@@ -209,7 +210,7 @@ def _read(cell: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
     all_kept, all_states = [], [states]
     for x in tf.unstack(tf.matmul(inputs, kernel) + first):
         m = None if recurrent is None else tf.matmul(states[0], recurrent)
-        for more in second:  # a GRU has a bias there too
+        for more in second:  # the recurrent bias of a GRU
             m += more
         states, kept = steps.forward(x, m, states)
         all_kept.append(kept)
@@ -217,62 +218,63 @@ def _read(cell: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
     return LayerTrace(cell, steps, kernel, recurrent, all_kept, all_states)
 
 
-def turn(values: np.ndarray) -> np.ndarray:
-    """[T, D, ...] by position -> by step, and back again: the backward direction reads from the end."""
+def reverse_backward(values: np.ndarray) -> np.ndarray:
+    """Reverse the backward direction of [T, D, ...], from positions to steps or from steps to positions."""
     return np.concatenate([values[:, :1], values[::-1, 1:]], axis=1)
 
 
-def _side_by_side(outputs: np.ndarray) -> np.ndarray:
-    """Outputs <float64>[T, D, B, U] -> what Keras gives, [T, B, D * U]."""
+def _concatenate_directions(outputs: np.ndarray) -> np.ndarray:
+    """Concatenate the directions of outputs <float64>[T, D, B, U] as Keras does, [T, B, D * U]."""
     length, _, rows, _ = outputs.shape
     return outputs.swapaxes(1, 2).reshape(length, rows, -1)
 
 
-def label(config: ArchitectureConfig, layer: int, direction: str) -> str:
-    """What tells a layer (0: the embedding) and a direction from the others, such as
-    `_layer_2_backward`, behind the name of a metric; nothing where there are no others.
+def metric_suffix(config: ArchitectureConfig, layer: int, direction: str) -> str:
+    """Return a suffix such as `_layer_2_backward` for a layer (0: the embedding) and direction.
+
+    A part that is the same for all metrics of the network is left out.
     """
     which = f"_layer_{layer}" if layer and config.num_layers > 1 else ""
     return which + (f"_{direction}" if config.bidirectional else "")
 
 
-def trace_tests(subject: Subject, config: ProbeConfig) -> Iterator[tuple[np.ndarray, Trace]]:
-    """The network of a subject reads test texts: their ids and the trace, batch after batch.
+def trace_test_reviews(subject: Subject, config: ProbeConfig) -> Iterator[tuple[np.ndarray, Trace]]:
+    """Trace the network of a subject on test reviews; yield their ids and the trace, by batch.
 
-    The texts are drawn by seed with every label in proportion, and cut to the same number of last
-    tokens: `retention_tokens` or, where fewer than `retention_reviews` texts have as many words, as
-    many words as so many texts have.
+    The reviews are drawn by seed, stratified by label, and truncated to the same number of last tokens:
+    `retention_tokens` or, if fewer than `retention_reviews` reviews are that long, the largest number
+    of words that this many reviews have.
 
     Raises:
-      Skipped: there is no network, its cell brings no step, or there are too few texts or words.
+      Skipped: there is no network, its cell has no step function, or there are too few texts or words.
     """
     if subject.network is None:
-        raise Skipped("it has no inside")
+        raise Skipped("it is not a network")
     if not can_trace(subject.network.architecture):
-        raise Skipped("its cell cannot be looked into")
+        raise Skipped("its cell has no step function (see pipeline/cells)")
     reviews, length = _draw(subject.reviews.test, config)
     token_ids, offsets = encode_texts(subject.tokenizer, reviews.texts)
     rows = np.stack([token_ids[end - length : end] for end in offsets[1:]])
-    for start in range(0, len(rows), _ROWS_AT_A_TIME):
-        chosen = slice(start, start + _ROWS_AT_A_TIME)
+    for start in range(0, len(rows), _ROWS_PER_BATCH):
+        chosen = slice(start, start + _ROWS_PER_BATCH)
         yield (
             reviews.ids[chosen],
             trace(subject.network.model, subject.network.architecture, rows[chosen]),
         )
 
 
-_ROWS_AT_A_TIME = 50  # two layers of a bidirectional LSTM of 64 units keep 600 MB of 400 steps
+_ROWS_PER_BATCH = 50  # two bidirectional LSTM layers of 64 units need 600 MB for 400 steps
 
 
 def _draw(test: Reviews, config: ProbeConfig) -> tuple[Reviews, int]:
-    """The texts to read, and how many of the last tokens of each."""
-    if len(test) < FEWEST_REVIEWS:
-        raise Skipped(f"{len(test)} test texts are too few; {FEWEST_REVIEWS} are needed")
-    words = np.array([count_words(text) for text in test.texts])  # each is a token at least
+    """Return the reviews to read, and the number of last tokens to read of each."""
+    if len(test) < MIN_REVIEWS:
+        raise Skipped(f"{len(test)} test texts are too few; {MIN_REVIEWS} are needed")
+    words = np.array([count_words(text) for text in test.texts])  # each has at least one token
     nth_longest = np.sort(words)[-min(config.retention_reviews, len(test))]
     length = min(config.retention_tokens, int(nth_longest))
     if length < 2:
-        raise Skipped("its test texts are of one word")
+        raise Skipped("its test texts have only one word")
     rng = np.random.default_rng(config.seed)
     long = np.flatnonzero(words >= length)
     return test.take(

@@ -1,4 +1,4 @@
-"""Gates read out of cells whose weights are set by hand."""
+"""Test the gates of cells whose weights are set by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTINGS = ProbeConfig(retention_reviews=60, retention_tokens=30)
 
 
 def set_gate(layer: Any, kind: str, shares: list[float]) -> None:
-    """Each unit keeps its own share of its state, whatever it reads."""
+    """Make each unit keep its own share of its state, whatever the input."""
     keep_bias = [math.log(share / (1 - share)) for share in shares]
     kernel, recurrent, bias = layer.get_weights()
     gate = slice(len(shares), 2 * len(shares)) if kind == "lstm" else slice(0, len(shares))
@@ -81,7 +81,7 @@ def test_the_backward_direction_has_its_own_gates_from_its_own_end(kind: str) ->
 
 @pytest.mark.parametrize("constant", [2.0, 20.0, 300.0])
 @pytest.mark.parametrize("kind", GATED)
-def test_a_leaky_integrator_gives_its_time_constant_back(kind: str, constant: float) -> None:
+def test_the_time_constant_of_a_leaky_integrator_is_recovered(kind: str, constant: float) -> None:
     config = ArchitectureConfig(name="set", cell=kind, units=5, embedding_dim=4)
     result = measure_gates(make_subject(config, math.exp(-1 / constant)), SETTINGS)
     for quartile in ("lower", "median", "upper"):
@@ -103,7 +103,7 @@ def test_the_distribution_over_units_is_that_of_the_units() -> None:
     assert result.facts["time_constant"] == "20 steps (20 to 20)"
 
 
-def test_a_unit_that_forgets_nothing_has_no_end() -> None:
+def test_a_unit_that_forgets_nothing_has_an_infinite_time_constant() -> None:
     model, config = make_model(cell="lstm")
     keep(model, config, 1.0)
     (layer,) = trace(model, config, draw_ids()).layers
@@ -126,5 +126,5 @@ def test_a_simple_rnn_has_no_gate() -> None:
     subject = make_subject(read_preset("simple_rnn", units=6, embedding_dim=5))
     with pytest.raises(Skipped, match="no gate"):
         measure_gates(subject, SETTINGS)
-    with pytest.raises(Skipped, match="no inside"):
+    with pytest.raises(Skipped, match="not a network"):
         measure_gates(dataclasses.replace(subject, network=None), SETTINGS)

@@ -1,4 +1,4 @@
-"""Probes with known answers: readers made by hand, of which one knows how far back they remember."""
+"""Test probes on readers whose memory is known by construction."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from pipeline.data import lexicon, synthetic
 from pipeline.data.reviews import Head, Reviews, ReviewSplits, load_reviews
 from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.probes import Reader, Skipped, Subject, run_probes
-from pipeline.probes.context import _cut, measure_context
+from pipeline.probes.context import _truncate, measure_context
 from pipeline.probes.distance import measure_distance
 from pipeline.probes.frame import ask, count_words, draw_stratified, encode_rows
 from pipeline.probes.neutral import Filler, load_material
-from pipeline.probes.quiz import ask_quiz
+from pipeline.probes.quiz import measure_quiz
 from pipeline.tokens.encoding import encode_texts, train_tokenizer
 
 HEADS = (Head("sentiment", ("negative", "positive")),)
@@ -45,7 +45,7 @@ SETTINGS = ProbeConfig(
 
 
 def _write_reviews(size: int, words: int, rng: np.random.Generator, name: str) -> Reviews:
-    """Texts of neutral sentences that end with the one word that decides."""
+    """Return texts of neutral sentences that end with the only word that decides the label."""
     filler = Filler(synthetic.neutral_sentences(rng, 300))
     labels = np.arange(size) % 2
     texts = [f"{filler.write(words, rng)} It was {EVIDENCE[int(label)]}" for label in labels]
@@ -80,7 +80,7 @@ def subject_of(splits, cache) -> Callable[[Reader], Subject]:
 
 @dataclass
 class ByHand:
-    """Answers by the place of the deciding word: `margin` of the words before and after it."""
+    """Predict from the number of words before and after the deciding word, by `margin`."""
 
     margin: Callable[[int, int], float]
     heads: tuple[Head, ...] = HEADS
@@ -105,7 +105,7 @@ def test_a_reader_of_the_last_token_has_an_effective_context_of_one(subject_of):
     assert result.facts["effective_tail"] == "1"
 
 
-def test_what_decides_at_the_end_is_not_in_the_head(subject_of):
+def test_evidence_at_the_end_is_not_in_the_first_tokens(subject_of):
     result = measure_context(subject_of(ByHand(lambda before, after: 1.0)), SETTINGS)
     assert result.metrics["effective_head"] == np.inf
     assert result.facts["effective_head"] == "the whole text"
@@ -258,7 +258,7 @@ def test_filler_comes_to_any_number_of_words_and_repeats_only_when_it_must(words
 
 
 def test_a_number_of_words_that_no_sentences_come_to_is_refused():
-    with pytest.raises(Skipped, match="no neutral sentences come to 3 words"):
+    with pytest.raises(Skipped, match="no neutral sentences add up to 3 words"):
         Filler(["We had time enough."]).write(3, np.random.default_rng(0))
 
 
@@ -282,7 +282,7 @@ def test_a_cut_text_reads_as_the_first_or_last_tokens(side, k, seed):
     text = " ".join(synthetic.neutral_sentences(np.random.default_rng(seed), 5))
     spans = tokenizer.encode(text).offsets
     whole, _ = encode_texts(tokenizer, [text])
-    cut, _ = encode_texts(tokenizer, [_cut(text, spans, side, k)])
+    cut, _ = encode_texts(tokenizer, [_truncate(text, spans, side, k)])
     expected = whole[-k:] if side == "tail" else whole[:k]
     assert cut.tolist() == expected.tolist()
 
@@ -320,19 +320,19 @@ def test_margins_of_many_classes_are_those_over_the_best_other():
     assert answers.correct.tolist() == [True, False]
 
 
-def test_too_few_texts_are_a_line_and_no_error(subject_of, caplog):
+def test_too_few_texts_are_a_message_and_not_an_error(subject_of, caplog):
     caplog.set_level("INFO")
     subject = subject_of(ByHand(lambda before, after: 1.0))
     assert run_probes(subject, replace(SETTINGS, kinds=[ProbeKind.quiz])) == []
     few = replace(SETTINGS, kinds=[ProbeKind.context], context_min_words=1000)
     assert run_probes(subject, few) == []
     assert "0 test texts have at least 1000 words, and 40 are needed" in caplog.text
-    assert "only of the generated texts" in caplog.text
+    assert "it needs the generated texts" in caplog.text
 
 
 @dataclass(frozen=True)
 class Forgetful:
-    """Knows both answers of every generated text while its evidence is near enough to the end."""
+    """Predict both labels correctly if the evidence is near enough to the end."""
 
     reviews: Reviews
     memory: int
@@ -364,7 +364,7 @@ def _ask(generated, cache: Path, memory: int):
     config, reviews = generated
     tokenizer = train_tokenizer(reviews.train.texts, TokenizerConfig())
     reader = Forgetful(reviews.test, memory, reviews.heads)
-    return ask_quiz(Subject(reader, tokenizer, config, reviews, cache), SETTINGS)
+    return measure_quiz(Subject(reader, tokenizer, config, reviews, cache), SETTINGS)
 
 
 def test_the_quiz_finds_where_a_memory_ends(generated, cache):

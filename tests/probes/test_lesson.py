@@ -1,4 +1,4 @@
-"""The lesson's sentence as networks read it, which every run keeps."""
+"""Test the reading of the sentence of the lesson."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import ProbeConfig
 from pipeline.data.lexicon import LESSON
 from pipeline.probes import Skipped
-from pipeline.probes.lesson import read_lesson
+from pipeline.probes.lesson import measure_lesson
 from tests.probes.test_retention import PRESETS, make_subject, read_preset
 
 
@@ -19,7 +19,7 @@ from tests.probes.test_retention import PRESETS, make_subject, read_preset
 def test_every_word_has_the_answer_up_to_there_and_the_gates_of_each_layer(name: str) -> None:
     config = read_preset(name, units=6, embedding_dim=5)
     subject = make_subject(config)
-    result = read_lesson(subject, ProbeConfig())
+    result = measure_lesson(subject, ProbeConfig())
     head, *further = subject.heads
     answers = result.table[result.table.measure == "answer"]
     assert set(answers["head"]) == {head.name, *(one.name for one in further)}
@@ -43,7 +43,7 @@ def _end_of(place: int, words: list[str]) -> int:
     return end
 
 
-def test_what_has_no_inside_is_skipped() -> None:
+def test_a_subject_without_a_network_is_skipped() -> None:
     subject = make_subject(read_preset("lstm", units=6, embedding_dim=5))
-    with pytest.raises(Skipped, match="no inside"):
-        read_lesson(dataclasses.replace(subject, network=None), ProbeConfig())
+    with pytest.raises(Skipped, match="not a network"):
+        measure_lesson(dataclasses.replace(subject, network=None), ProbeConfig())

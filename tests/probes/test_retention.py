@@ -1,4 +1,4 @@
-"""Retention: derivatives that finite differences confirm, and cells whose memory is set by hand."""
+"""Test retention by finite differences, and on cells whose memory is set by hand."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from pipeline.models.fused import fuse
 from pipeline.probes import Network, NetworkReader, Skipped, Subject
 from pipeline.probes.retention import (
     Signal,
-    fading,
     log_spaced,
+    logit_gradient,
     measure_retention,
-    pull_of_answer,
+    signals_by_distance,
     state_retention,
 )
 from pipeline.probes.trace import trace, trace_embedded
@@ -48,7 +48,7 @@ def read_preset(name: str, **changes: object) -> ArchitectureConfig:
 
 
 def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]:
-    """A small model with every weight drawn anew: fresh biases are zero and would hide mistakes."""
+    """Return a small model with random weights: the zero biases of Keras would hide mistakes."""
     config = ArchitectureConfig(name="tiny", **{"units": 5, "embedding_dim": 4, **settings})
     model = build_model(config, 30, HEADS, seed)
     rng = np.random.default_rng(seed)
@@ -57,10 +57,10 @@ def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]
 
 
 def set_memory(layer: Any, kind: str, kept: float, rng: np.random.Generator) -> None:
-    """Gives a layer the weights with which each unit keeps the share `kept` of its state at each step.
+    """Set the weights of a layer so that each unit keeps the share `kept` of its state at each step.
 
-    A SimpleRNN hands its state on as it is; the gates of the others are held by their biases. Inputs
-    come in small, so that no unit saturates.
+    The recurrent kernel of a SimpleRNN is a multiple of the identity; the gates of the others are set by
+    their biases. Input weights are small, so that no unit saturates.
     """
     units = layer.cell.units
     kernel, recurrent, bias = (np.zeros(weight.shape) for weight in layer.get_weights())
@@ -77,7 +77,7 @@ def set_memory(layer: Any, kind: str, kept: float, rng: np.random.Generator) -> 
 
 
 def keep(model: Any, config: ArchitectureConfig, kept: float) -> None:
-    """Every unit of every layer and direction keeps `kept` of its state at each step."""
+    """Make every unit of every layer and direction keep `kept` of its state at each step."""
     rng = np.random.default_rng(1)
     for number in range(1, config.num_layers + 1):
         layer = model.get_layer(f"recurrent_{number}")
@@ -91,7 +91,7 @@ def draw_ids(rows: int = 6, length: int = 9) -> np.ndarray:
 
 
 def make_subject(config: ArchitectureConfig, kept: float | None = None, **data: Any) -> Subject:
-    """A fresh network, its memory set by hand where `kept` is given, and generated texts."""
+    """Return an untrained network with generated texts; `kept` sets its memory by hand."""
     sizes: dict[str, Any] = {
         "train_size": 100,
         "validation_size": 100,
@@ -141,8 +141,8 @@ def test_the_derivative_of_the_logit_is_that_of_finite_differences(shape: dict[s
     directions = 2 if config.bidirectional else 1
 
     traced = trace_embedded(model, config, embedded)
-    pull = pull_of_answer(traced, 0)
-    gradients = traced.embedding_gradients(pull)
+    cotangent = logit_gradient(traced, 0)
+    gradients = traced.embedding_gradients(cotangent)
     assert gradients.shape == (7, directions, 2, config.embedding_dim)
     change = rng.normal(0, 1, embedded.shape)  # of every number at once
     above, below = (
@@ -157,9 +157,9 @@ def test_a_direction_has_what_passes_through_it_alone() -> None:
     model, config = make_model(cell="gru", bidirectional=True, num_layers=2)
     embedded = np.random.default_rng(0).normal(0, 1, (6, 3, config.embedding_dim))
     traced = trace_embedded(model, config, embedded)
-    pull = pull_of_answer(traced, 0)
-    gradients = traced.embedding_gradients(pull)
-    forward, backward = pull.copy(), pull.copy()
+    cotangent = logit_gradient(traced, 0)
+    gradients = traced.embedding_gradients(cotangent)
+    forward, backward = cotangent.copy(), cotangent.copy()
     forward[:, config.units :] = backward[:, : config.units] = 0
     for direction, part in enumerate((forward, backward)):
         alone = traced.embedding_gradients(part)
@@ -170,10 +170,10 @@ def test_a_direction_has_what_passes_through_it_alone() -> None:
 def test_of_several_classes_the_answer_is_followed_and_no_constant() -> None:
     model, config = make_model(cell="lstm")
     traced = trace(model, config, draw_ids())
-    pull = pull_of_answer(traced, 1)
+    cotangent = logit_gradient(traced, 1)
     logits = traced.logits[1] - model.get_layer("head_2").bias.numpy()
     answers = logits[np.arange(6), traced.logits[1].argmax(axis=1)] - logits.mean(axis=1)
-    np.testing.assert_allclose((pull * traced.features).sum(axis=1), answers)
+    np.testing.assert_allclose((cotangent * traced.features).sum(axis=1), answers)
 
 
 @pytest.mark.parametrize("kind", CELLS)
@@ -189,7 +189,7 @@ def test_state_to_state_is_the_jacobian_of_finite_differences(kind: str) -> None
     )
 
     def last_state(change: np.ndarray) -> np.ndarray:
-        """The last carried state, after the one `back` steps before was changed."""
+        """Return the last carried state after a change `back` steps before."""
         start = length - 1 - back
         states = list(layer.states[start + 1])
         states[-1] = states[-1] + change
@@ -235,7 +235,7 @@ def test_a_cell_that_keeps_its_state_retains_all_at_every_distance(
 ) -> None:
     model, config = make_model(cell=kind, **shape)
     keep(model, config, 1.0)
-    curves = fading(
+    curves = signals_by_distance(
         trace(model, config, draw_ids(4, 50)), HEADS, np.arange(50), np.random.default_rng(0)
     )
     states = {signal: values for signal, values in curves.items() if signal.kind == "state"}
@@ -269,7 +269,7 @@ def test_a_cell_that_never_forgets_has_no_half_life_within_reach() -> None:
 
 
 def test_each_direction_counts_from_its_own_end() -> None:
-    """One direction remembers, the other forgets all at once: only its last token reaches the logit."""
+    """Set one direction to remember and the other to forget, so that only its last token counts."""
     model, config = make_model(cell="simple_rnn", bidirectional=True)
     keep(model, config, 0.0)
     set_memory(
@@ -277,10 +277,10 @@ def test_each_direction_counts_from_its_own_end() -> None:
     )
     token_ids = draw_ids(3, 12)
     traced = trace(model, config, token_ids)
-    gradients = np.linalg.norm(traced.embedding_gradients(pull_of_answer(traced, 0)), axis=-1)
+    gradients = np.linalg.norm(traced.embedding_gradients(logit_gradient(traced, 0)), axis=-1)
     assert (gradients[0, 1] > 0).all()  # the backward direction ends at the first token
     np.testing.assert_array_equal(gradients[1:, 1], 0)
-    curves = fading(traced, HEADS, np.arange(12), np.random.default_rng(0))
+    curves = signals_by_distance(traced, HEADS, np.arange(12), np.random.default_rng(0))
     forward, backward = (
         curves[Signal("logit", "sentiment", 0, name)] for name in ("forward", "backward")
     )
@@ -288,10 +288,10 @@ def test_each_direction_counts_from_its_own_end() -> None:
     np.testing.assert_array_equal(backward[1:], 0)
 
 
-def test_with_the_mean_as_readout_the_logit_hears_every_step_alike() -> None:
+def test_with_mean_readout_the_logit_depends_uniformly_on_all_steps() -> None:
     model, config = make_model(cell="simple_rnn", readout=Readout.mean)
     keep(model, config, 0.5)
-    curves = fading(
+    curves = signals_by_distance(
         trace(model, config, draw_ids(3, 30)), HEADS, np.arange(30), np.random.default_rng(0)
     )
     logit, state = (
@@ -341,10 +341,10 @@ def test_short_texts_are_read_as_far_as_enough_of_them_go() -> None:
     assert result.table.distance.max() == log_spaced(words[-50])[-1]
 
 
-def test_what_has_no_inside_and_too_few_texts_are_said() -> None:
+def test_a_missing_network_and_too_few_texts_are_reported() -> None:
     config = read_preset("lstm", units=6, embedding_dim=5)
     subject = make_subject(config)
-    with pytest.raises(Skipped, match="no inside"):
+    with pytest.raises(Skipped, match="not a network"):
         measure_retention(dataclasses.replace(subject, network=None), SETTINGS)
     few = dataclasses.replace(subject.reviews, test=subject.reviews.test.take(np.arange(10)))
     with pytest.raises(Skipped, match="10 test texts are too few"):
