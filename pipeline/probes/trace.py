@@ -219,7 +219,7 @@ def _trace_layer(cell: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
 
 
 def reverse_backward(values: np.ndarray) -> np.ndarray:
-    """Reverse the backward direction of [T, D, ...], from positions to steps or from steps to positions."""
+    """Reverse the backward direction of [T, D, ...]: convert positions to steps, or back."""
     return np.concatenate([values[:, :1], values[::-1, 1:]], axis=1)
 
 
