@@ -25,6 +25,7 @@ from omegaconf import DictConfig
 
 from pipeline.config.command_line import report_error, run_program, take_word
 from pipeline.config.compose import build
+from pipeline.config.programs import as_started
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
 from pipeline.runs.question import Question, choose_runs, read_text
@@ -33,7 +34,7 @@ from pipeline.runs.start import explain as explain_text
 
 def main() -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
-        print(__doc__)
+        print(as_started(__doc__ or ""))
         return
     # Taken from the command line as they stand: in a text, a comma, a quote or a brace is itself, while
     # to Hydra each would be grammar, and several runs or architectures here are no sweep.

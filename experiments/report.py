@@ -13,7 +13,7 @@ from pipeline.sweeps.finish import report_again
 
 
 def main() -> None:
-    run_program(report, mode="RUN")
+    run_program(report, mode="RUN", about=__doc__)
 
 
 def report(tree: DictConfig) -> int:

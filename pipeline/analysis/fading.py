@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
 from pipeline.analysis.curves import Curves, half_life, resample_curves
+from pipeline.analysis.probe_tables import MAKES_UP
 
 SIGNAL = ["kind", "head", "layer", "direction"]
 CURVE_COLUMNS = (*("architecture", *SIGNAL), *"distance reviews runs share low high".split())
@@ -119,7 +120,7 @@ def _by_architecture(
     if len(others):
         notes.append(
             "Not in the figures of what fades inside a network, because they read other reviews "
-            f"there: {', '.join(map(str, others))}. The program experiments.probe makes up for it."
+            f"there: {', '.join(map(str, others))}. {MAKES_UP}"
         )
     known = known[~known.run_id.isin(others)]
     for key, part in known.groupby(["architecture", *columns], sort=False):

@@ -18,10 +18,11 @@ from dataclasses import fields
 
 import hydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.compose import expected_value, known_keys, register_schemas
+from pipeline.config.programs import as_started
 from pipeline.config.schema import CONF, DATA
 from pipeline.errors import ConfigError, PipelineError
 
@@ -33,18 +34,22 @@ def run_program(
     task: Callable[[DictConfig], int],
     mode: str | None = None,
     stopped: Callable[[str], None] = lambda reason: None,
+    about: str | None = None,
 ) -> None:
     """Compose the configuration, call `task` with it and exit with the status that it returns.
 
     Parameters:
       mode: RUN for a program that never sweeps, whatever the experiment says.
       stopped: called with the reason when Ctrl-C, SIGTERM or an error ends the program.
+      about: the description of the program that --help prints above the settings.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Otherwise Hydra handles every error itself and exits with 1; a user who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_schemas()
+    text = as_started(about or "").strip() + "\n"
+    OmegaConf.register_new_resolver("about_program", lambda: text, replace=True)
     given = [f"hydra.mode={mode}"] if mode is not None else []
     sys.argv[1:] = _settings_first([*given, *sys.argv[1:]])
     statuses: list[int] = []

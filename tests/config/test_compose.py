@@ -441,7 +441,7 @@ def test_help_shows_the_choices_and_exit_statuses():
     [
         (["--cfg", "job"], "name: quickstart"),
         (["--info", "defaults"], "experiment/quickstart"),
-        (["--help"], "experiment=quickstart"),
+        (["--help"], "learning_rate"),
         (["--hydra-help"], "== Flags =="),
     ],
 )

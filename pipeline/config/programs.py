@@ -1,0 +1,28 @@
+"""How the programs of this project are started here, for whatever tells a person to start one."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from pipeline.config.schema import IN_CLONE
+
+_STARTS = re.compile(
+    r"(?:(?:python -m )?experiments\.|make )(compare|report|probe|explain|benchmark|ui)\b"
+)
+
+
+def as_started(text: str) -> str:
+    """Return a text about programs with their names as this one was started: by a console script, the
+    only way without a clone, or as the text has them.
+    """
+    by_script = not IN_CLONE or Path(sys.argv[0]).name.startswith("rnn-vs-lstm-")
+    return _STARTS.sub(r"rnn-vs-lstm-\1", text) if by_script else text
+
+
+def describe_install(extra: str) -> str:
+    """Return the command that installs the packages of an extra."""
+    if not IN_CLONE:
+        return f"pip install 'rnn-vs-lstm[{extra}]'"
+    return "make bench TORCH=1" if extra == "bench" else f"pip install -e '.[{extra}]'"
