@@ -1,35 +1,21 @@
-"""The launcher `hydra/launcher=cores`. Hydra takes launchers from this package alone, and imports them
-all at every start: what this one needs is imported when it is used.
-"""
+"""The launcher `hydra/launcher=cores`. Hydra takes launchers from this package alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from hydra.core.utils import JobReturn, JobStatus
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra_plugins._launcher import SweepLauncher
 
 
-class CoresLauncher(Launcher):
-    """Runs the jobs of a sweep side by side on this machine, and returns when all have ended."""
+class CoresLauncher(SweepLauncher):
+    """Runs the jobs of a sweep side by side on this machine."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Needs nothing of Hydra's: the sweep holds the configurations."""
-
-    def launch(
-        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
-    ) -> Sequence[JobReturn]:
-        from pipeline.sweeps.callback import current_sweep
+    def run_jobs(self, jobs: Sequence[Any]) -> None:
         from pipeline.sweeps.cores import run_jobs
         from pipeline.sweeps.watch import record_ending
 
-        jobs = current_sweep().describe_jobs(job_overrides, initial_job_idx)
         run_jobs(jobs, self.workers, record_ending)
-        return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]

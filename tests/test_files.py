@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from factories import small_run
 
 from pipeline.files import cached, replacing
+from pipeline.report.folder import _write_manifest
+from pipeline.runs.status import State, update_status
+from pipeline.sweeps.job import JobDescription, LauncherProcess
+from pipeline.tracking import Store
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -95,3 +101,37 @@ def test_processes_that_start_at_once_write_it_once(tmp_path: Path) -> None:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert (tmp_path / "made").read_text() == "made "
+
+
+def _update(folder: Path) -> None:
+    update_status(folder, state=State.running)
+
+
+def _describe(folder: Path) -> None:
+    launcher = LauncherProcess.here()
+    JobDescription(folder, small_run(folder), None, 1, launcher, False).write()
+
+
+def _list(folder: Path) -> None:
+    _write_manifest(folder, ["index.html"])
+
+
+def _place(folder: Path) -> None:
+    (folder / ".cache").mkdir(exist_ok=True)
+    assert Store.of(small_run(folder)).place
+
+
+@pytest.mark.parametrize("write", [_update, _describe, _list, _place])
+def test_a_process_that_is_stopped_while_it_writes_leaves_no_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None]
+) -> None:
+    def half(path: Path, text: str, *_: object, **__: object) -> None:
+        path.write_bytes(text.encode()[:5])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", half)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path)
+    assert [file for file in tmp_path.rglob("*") if file.stat().st_size == 5] == []
+    write(tmp_path)

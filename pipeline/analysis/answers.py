@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.analysis.curves import even_ranges
+from pipeline.analysis.groups import Group, even_ranges, rising_groups
 from pipeline.analysis.selection import describe_run
 from pipeline.errors import ReportError
 
@@ -63,27 +62,6 @@ def lay_out_answers(
 
 def _stack(tables: list[pd.DataFrame], column: str) -> NDArray:
     return np.stack([table[column].to_numpy() for table in tables])
-
-
-@dataclass(frozen=True)
-class Group:
-    """Reviews along something, from `low` up to and with `high`, an open end being None."""
-
-    along: str
-    low: int
-    high: int | None
-    members: NDArray[np.bool_]
-
-
-def rising_groups(values: pd.Series, edges: Iterable[int], end: int | None = None) -> list[Group]:
-    """Groups that begin at 0 and at each edge; the last is open, or goes up to `end`."""
-    starts = [0, *edges]
-    ends = [*(edge - 1 for edge in starts[1:]), end]
-    groups = []
-    for low, high in zip(starts, ends, strict=True):
-        members = ((values >= low) & (high is None or values <= high)).to_numpy()
-        groups.append(Group(str(values.name), low, high, members))
-    return [group for group in groups if group.members.any()]
 
 
 def distance_groups(answers: Answers) -> list[Group]:

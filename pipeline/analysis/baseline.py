@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
-from pipeline.analysis.answers import Group
+from pipeline.analysis.groups import Group
 
 SCORE_COLUMNS = tuple("along question low high reviews accuracy ci_low ci_high".split())
 LEAD_COLUMNS = tuple(

@@ -14,16 +14,10 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pipeline.analysis.answers import (
-    Answers,
-    Group,
-    distance_groups,
-    lay_out_answers,
-    name_run,
-    rising_groups,
-)
+from pipeline.analysis.answers import Answers, distance_groups, lay_out_answers, name_run
 from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.fading import Fading, fade
+from pipeline.analysis.groups import Group, rising_groups
 from pipeline.analysis.memory import Memory, remember
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Judge
 from pipeline.analysis.selection import Tuning, select_runs

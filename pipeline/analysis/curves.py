@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.analysis.groups import even_ranges
 from pipeline.analysis.statistics import Floats, Rows, RunEstimates, contrast, resample_reviews
 
 PASSING = 0.75  # the share of the quiz's texts with all answers right that counts as passed
@@ -184,15 +185,6 @@ def effective_context(
         high=shortest([one.low for one in differences]),
         furthest=float(lengths[-1]),
     )
-
-
-def even_ranges(furthest: int) -> list[tuple[int, int]]:
-    """About eight ranges of whole numbers with round edges that cover 0 to `furthest`, both ends
-    included; a short rest goes with the last.
-    """
-    width = next((w for w in (1, 2, 5, 10, 25, 50, 100) if w * 8 >= furthest), furthest // 8 + 1)
-    starts = [0, *range(width, furthest + 1 - width // 2, width)]
-    return list(zip(starts, [*(start - 1 for start in starts[1:]), furthest], strict=True))
 
 
 def distance_under(

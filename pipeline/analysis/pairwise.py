@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
-from pipeline.analysis.answers import Answers, Group
+from pipeline.analysis.answers import Answers
 from pipeline.analysis.baseline import Baseline, stand_beside
+from pipeline.analysis.groups import Group
 from pipeline.analysis.slopes import Trends, find_trends, with_holm
 
 PAIR_COLUMNS = tuple(

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis import statistics
-from pipeline.analysis.curves import PASSING, distance_under, even_ranges
+from pipeline.analysis.curves import PASSING, distance_under
+from pipeline.analysis.groups import even_ranges
 from pipeline.analysis.probe_tables import Layout, Mask, Row, reach_row
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,9 @@ import vl_convert
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.analysis.frames import rows_of
+from pipeline.files import replacing
 from pipeline.report import look
-from pipeline.report.formats import rows_of
 
 VARIANTS, ARCHITECTURES, LIMITS = "variant", "architecture", "limit"
 BY_REVIEWS, BY_LENGTH, BY_EPOCH = "reviews", "length", "epoch"
@@ -141,20 +140,15 @@ def show(table: pd.DataFrame) -> None:
 
 
 def write(table: pd.DataFrame, facts: Sequence[str], folder: Path) -> Path:
-    """Writes `benchmark.csv`, `.md` and `.svg`, each beside its place and then renamed -> folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes `benchmark.csv`, `.md` and `.svg`, each as a whole -> folder."""
     contents = {
         "benchmark.csv": table.to_csv(index=False, float_format="%.6g"),
         "benchmark.md": as_markdown(table, facts),
         "benchmark.svg": as_svg(table),
     }
     for name, text in contents.items():
-        with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix=f".{name}-", delete=False, encoding="utf-8"
-        ) as beside:
-            beside.write(text)
-        os.chmod(beside.name, 0o644)
-        os.replace(beside.name, folder / name)
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return folder
 
 

@@ -44,8 +44,8 @@ def run_program(
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_schemas()
-    if mode is not None:
-        sys.argv.append(f"hydra.mode={mode}")
+    given = [f"hydra.mode={mode}"] if mode is not None else []
+    sys.argv[1:] = _settings_first([*given, *sys.argv[1:]])
     statuses: list[int] = []
 
     @functools.wraps(task)
@@ -70,6 +70,14 @@ def run_program(
             error = ConfigError(f"{which} is null; choose one of its options, or leave it out")
         sys.exit(report_error(error))
     sys.exit(max(statuses, default=0))
+
+
+def _settings_first(words: list[str]) -> list[str]:
+    """The words of a command line as Hydra's parser takes them: settings in one piece, then flags."""
+    settings = [word for word in words if re.match(r"~|[^-][^=]*=", word)]
+    flags = [word for word in words if word not in settings]
+    # Hydra explains itself without the settings of a program, which it would not know there.
+    return flags if "--hydra-help" in flags else [*settings, *flags]
 
 
 def take_word(name: str) -> str | None:

@@ -417,7 +417,9 @@ class RunConfig:
     @property
     def title(self) -> str:
         """What tells this run from the others of its sweep, for a person."""
-        values = [f"{name} {value:g}" for name, value in self.tuned_values().items()]
+        # Nothing of a baseline is tuned, though it stands in a sweep that tunes.
+        tuned = {} if self.baseline else self.tuned_values()
+        values = [f"{name} {value:g}" for name, value in tuned.items()]
         if isinstance(self.data, AddingConfig):
             values = [f"length {self.data.length}", *values]
         return ", ".join([f"{self.architecture.name} seed {self.seed}", *values])

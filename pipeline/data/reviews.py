@@ -41,6 +41,17 @@ class Head:
         return 1 if len(self.classes) == 2 else len(self.classes)
 
 
+def answers_of(logits: list[np.ndarray]) -> np.ndarray:
+    """Return the class that each head answers, of its logits <float>[n, outputs]: <int32>[n, heads].
+
+    It is the likelier class and, of equals, the first.
+    """
+    columns = [
+        values[:, 0] > 0 if values.shape[1] == 1 else values.argmax(axis=1) for values in logits
+    ]
+    return np.stack(columns, axis=1).astype(np.int32)
+
+
 @dataclass(frozen=True)
 class Reviews:
     """Texts with their answers, in a fixed order.

@@ -19,11 +19,11 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.data.reviews import Head, Reviews
+from pipeline.data.cleaning import WORD
+from pipeline.data.reviews import Head, Reviews, answers_of
 
 Floats = NDArray[np.float64]
 
-_TOKENS = r"\w+(?:['’]\w+)*|[^\w\s]"  # words with their inner apostrophes, and marks
 _SMOOTHING = 1.0
 _REGULARIZATION = 1.0  # scikit-learn's C
 # How much of the weights stays when the rest is evened out to their mean; validation chooses.
@@ -100,9 +100,7 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
     Pairs and words that stand in a single text are left out where that leaves any.
     """
     rare = 2 if len(train) >= 1000 else 1
-    vectorizer = CountVectorizer(
-        token_pattern=_TOKENS, ngram_range=(1, 2), binary=True, min_df=rare
-    )
+    vectorizer = CountVectorizer(token_pattern=WORD, ngram_range=(1, 2), binary=True, min_df=rare)
     features = sparse.csr_matrix(vectorizer.fit_transform(train.texts), dtype=np.float32)
     held_out = sparse.csr_matrix(vectorizer.transform(validation.texts))
     questions = tuple(
@@ -112,7 +110,7 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
     counts = np.asarray(features.sum(axis=0)).ravel()
     names = vectorizer.get_feature_names_out()
     words = {name: int(count) for name, count in zip(names, counts, strict=True) if " " not in name}
-    right = _answers(_logits(held_out, questions)) == validation.labels
+    right = answers_of(_logits(held_out, questions)) == validation.labels
     return BigramBaseline(heads, float(right.all(axis=1).mean()), words, vectorizer, questions)
 
 
@@ -129,7 +127,7 @@ def _fit_head(
         )
 
     def accuracy(questions: tuple[_Question, ...]) -> float:
-        given = _answers(_logits(held_out, (questions,)))[:, 0]
+        given = answers_of(_logits(held_out, (questions,)))[:, 0]
         return float((given == held_out_labels).mean())
 
     return max(map(interpolated, _INTERPOLATIONS), key=accuracy)
@@ -152,11 +150,3 @@ def _logits(features: Any, questions: Sequence[Sequence[_Question]]) -> list[np.
         np.stack([features @ one.weights + one.intercept for one in head], axis=1)
         for head in questions
     ]
-
-
-def _answers(logits: list[np.ndarray]) -> np.ndarray:
-    """The likelier class of each head, <int>[n, heads]."""
-    columns = [
-        values[:, 0] > 0 if values.shape[1] == 1 else values.argmax(axis=1) for values in logits
-    ]
-    return np.stack(columns, axis=1).astype(np.int32)

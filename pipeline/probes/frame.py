@@ -17,7 +17,7 @@ import pandas as pd
 from tokenizers import Tokenizer
 
 from pipeline.config.schema import ArchitectureConfig, DataConfig, ProbeConfig
-from pipeline.data.reviews import Head, ReviewSplits
+from pipeline.data.reviews import Head, ReviewSplits, answers_of
 from pipeline.tokens.encoding import EncodedSplit, encode_texts
 from pipeline.training.classify import read_logits
 from pipeline.training.loop import Forward
@@ -167,7 +167,7 @@ def ask(reader: Reader, texts: list[str], labels: np.ndarray) -> Answers:
     logits = reader.read(texts)
     columns = zip(logits, labels.T, strict=True)
     margins = np.stack([_margins(values, truth) for values, truth in columns], axis=1)
-    given = np.stack([_given(values) for values in logits], axis=1)
+    given = answers_of(logits)
     return Answers(margins, labels, given, (given == labels).all(axis=1))
 
 
@@ -179,12 +179,6 @@ def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     others = logits.copy()
     others[rows, labels] = -np.inf
     return logits[rows, labels] - others.max(axis=1)
-
-
-def _given(logits: np.ndarray) -> np.ndarray:
-    if logits.shape[1] == 1:
-        return (logits[:, 0] > 0).astype(np.int32)
-    return logits.argmax(axis=1).astype(np.int32)
 
 
 def answer_columns(answers: Answers, heads: tuple[Head, ...]) -> dict[str, np.ndarray]:

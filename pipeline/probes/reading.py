@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from pipeline.analysis.explanation import GateReading, HeadReading, NetworkReading
 from pipeline.cells import find_cell
 from pipeline.config.schema import Keep, RunConfig, TokenizerConfig
-from pipeline.data.reviews import Head
+from pipeline.data.reviews import Head, answers_of
 from pipeline.probes.frame import Network
 from pipeline.probes.trace import DIRECTIONS, can_trace, trace, turn
 from pipeline.tokens.batches import ordered_batches
@@ -101,20 +101,18 @@ def follow_head(head: Head, logits: np.ndarray, places: np.ndarray, count: int) 
 
     places: <int>[n], the words after which the logits <float>[n + 1, outputs] stand.
     """
+    chosen = int(answers_of([logits[-1:]])[0, 0])
     if head.outputs == 1:
         followed, against = head.classes[1], head.classes[0]
         log_odds = logits[:, 0]
-        answer = followed if log_odds[-1] > 0 else against
     else:
-        chosen = int(logits[-1].argmax())
-        followed = answer = head.classes[chosen]
-        against = None
+        followed, against = head.classes[chosen], None
         log_odds = logits[:, chosen] - logsumexp(np.delete(logits, chosen, axis=1), axis=1)
     return HeadReading(
         name=head.name,
         followed=followed,
         against=against,
-        answer=answer,
+        answer=head.classes[chosen],
         probabilities=_spread(expit(log_odds[1:]), places, count),
         changes=_spread(np.diff(log_odds), places, count),
     )

@@ -30,7 +30,7 @@ import tensorflow as tf
 from pipeline.analysis.curves import describe_reach, half_life, resample_curves
 from pipeline.analysis.fading import relative
 from pipeline.config.schema import ArchitectureConfig, ProbeConfig
-from pipeline.data.reviews import Head
+from pipeline.data.reviews import Head, answers_of
 from pipeline.probes.frame import ProbeResult, Subject
 from pipeline.probes.gates import log_kept
 from pipeline.probes.trace import (
@@ -115,7 +115,7 @@ def pull_of_answer(trace: Trace, head: int) -> np.ndarray:
     weights, logits = trace.weights[head], trace.logits[head]
     if logits.shape[1] == 1:
         return np.repeat(weights.T, len(logits), axis=0)
-    return (weights - weights.mean(axis=1, keepdims=True)).T[logits.argmax(axis=1)]
+    return (weights - weights.mean(axis=1, keepdims=True)).T[answers_of([logits])[:, 0]]
 
 
 def state_retention(

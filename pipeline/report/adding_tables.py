@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.analysis.adding import Yardstick
-from pipeline.report.formats import MISSING, rows_of, shown_count, shown_error, shown_steps
+from pipeline.analysis.frames import rows_of
+from pipeline.report.formats import MISSING, shown_count, shown_error, shown_steps
 from pipeline.report.tables import (
     ARCHITECTURE,
     SEED,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from pipeline.analysis.explanation import (
 )
 from pipeline.cells import keep_gates_in_words
 from pipeline.errors import ReportError
+from pipeline.files import replacing
 from pipeline.report.look import Look, assign_looks
 from pipeline.report.page import make_environment
 
@@ -67,18 +66,15 @@ class Row:
 
 
 def write_explanation(explanation: Explanation, path: Path) -> Path:
-    """Writes the page beside `path` first, so that nobody meets half of it.
+    """Writes the page as a whole, so that nobody meets half of it.
 
     Raises:
       ReportError: it cannot be written.
     """
     page = render(explanation)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as beside:
-            built = Path(beside) / path.name
-            built.write_text(page, encoding="utf-8")
-            os.replace(built, path)
+        with replacing(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     except OSError as error:
         raise ReportError(f"the page cannot be written to {path}: {error}") from error
     return path

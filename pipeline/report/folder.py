@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import ReportError
+from pipeline.files import replacing
 
 _MANIFEST = ".written.json"  # the names of the files that the last report wrote
 
@@ -60,7 +61,5 @@ def _read_manifest(folder: Path) -> set[str]:
 
 
 def _write_manifest(folder: Path, names: list[str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f"{_MANIFEST}.new"
-    beside.write_text(json.dumps(names, indent=0), encoding="utf-8")
-    os.replace(beside, folder / _MANIFEST)
+    with replacing(folder / _MANIFEST) as temporary:
+        temporary.write_text(json.dumps(names, indent=0), encoding="utf-8")

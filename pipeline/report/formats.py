@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,11 +13,6 @@ from pipeline.analysis.curves import describe_reach
 MISSING = "–"
 _FEW = 4  # that a sentence can name and still be read
 _LEAST_SHARE = 1e-6  # a smaller share is not told from none
-
-
-def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
-    """Rows with the columns as attributes; Any, for pandas cannot say what a column holds."""
-    return frame.itertuples(index=False)
 
 
 def unless_missing(write: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -32,7 +27,6 @@ shown_text = unless_missing(str)
 shown_p = unless_missing(lambda value: "< 0.0001" if value < 1e-4 else f"{value:.4f}")
 shown_setting = unless_missing(lambda value: f"{value:g}")
 shown_number = unless_missing(lambda value: f"{value:.2f}".replace("-", "−"))
-shown_digits = unless_missing(lambda value: f"{value:.3g}")
 shown_error = unless_missing(lambda value: f"{value:.5f}")
 
 
@@ -74,6 +68,7 @@ def shown_seeds(shares: Any) -> str:
     return " ".join(f"{100 * share:.1f}" for share in shares)
 
 
+@unless_missing
 def shown_small(share: float) -> str:
     """A share that may be far below one percent."""
     return f"{share:.2g}" if share >= _LEAST_SHARE else f"under {_LEAST_SHARE:g}"
@@ -111,11 +106,16 @@ def listed(names: Sequence[str], last: str = "and") -> str:
 
 
 def spread(texts: Sequence[tuple[float, str]]) -> str:
-    """What a sentence says of numbers, each with its text: each of a few; of more, the ends."""
-    if len(texts) <= _FEW:
+    """What a sentence says of numbers, each with its text: each of a few; of more, the ends.
+
+    NaN has no place in an order, so that it is no end and nothing that lies in between.
+    """
+    known = sorted(one for one in texts if not math.isnan(one[0]))
+    if len(texts) <= _FEW or len(known) < 3:
         return listed([text for _, text in texts])
-    ordered = [text for _, text in sorted(texts)]
-    return f"{ordered[0]} to {ordered[-1]}, the others in between"
+    missing = [text for number, text in texts if math.isnan(number)]
+    ends = f"{known[0][1]} to {known[-1][1]}, the others in between"
+    return f"{ends}; {listed(missing)}" if missing else ends
 
 
 def all_or_each(names: Sequence[str], everybody: int) -> str:

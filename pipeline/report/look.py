@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.analysis.frames import rows_of
 from pipeline.cells import cells, find_cell, is_cell
-from pipeline.report.formats import rows_of
 
 # (cell, bidirectional, stacked): on a light page, on a dark page.
 _COLOURS = {

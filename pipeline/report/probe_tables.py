@@ -9,11 +9,10 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.curves import PASSING
+from pipeline.analysis.frames import rows_of
 from pipeline.report.formats import (
     MISSING,
-    rows_of,
     shown_count,
-    shown_digits,
     shown_ends,
     shown_half_life,
     shown_number,
@@ -21,6 +20,7 @@ from pipeline.report.formats import (
     shown_reach,
     shown_share,
     shown_small,
+    unless_missing,
 )
 from pipeline.report.tables import (
     ACCURACY,
@@ -190,10 +190,13 @@ def fading_table(comparison: Comparison) -> Table | None:
 
 
 def shown_constant(row: Any) -> str:
-    if not math.isfinite(row.median):
-        return "forgets nothing"
     ends = f" ({row.low:.3g} to {row.high:.3g})" if math.isfinite(row.low) else ""
-    return f"{row.median:.3g}{ends}"
+    return f"{shown_time_constant(row.median)}{ends}"
+
+
+@unless_missing
+def shown_time_constant(steps: float) -> str:
+    return "forgets nothing" if math.isinf(steps) else f"{steps:.3g}"
 
 
 def constants_table(constants: pd.DataFrame) -> Table:
@@ -201,9 +204,9 @@ def constants_table(constants: pd.DataFrame) -> Table:
         ARCHITECTURE,
         LAYER,
         Column("units", "units", shown_count),
-        Column("lower quartile", "lower", shown_digits),
+        Column("lower quartile", "lower", shown_time_constant),
         Column("median", shown_constant),
-        Column("upper quartile", "upper", shown_digits),
+        Column("upper quartile", "upper", shown_time_constant),
     ]
     return make_table("Time constants of the units, in steps", columns, constants)
 

@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import Breakdown
 from pipeline.analysis.selection import Tuning
 from pipeline.analysis.slopes import Trends
 from pipeline.report.formats import (
     MISSING,
     counted,
-    rows_of,
     shown_count,
     shown_ends,
     shown_interval,

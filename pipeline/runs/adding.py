@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.analysis.frames import rows_of
 from pipeline.config.compose import without_effect
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
 from pipeline.models.architectures import build_regressor, forward_for, summarise_model
-from pipeline.report.formats import rows_of
 from pipeline.runs.device import peak_memory_mb
-from pipeline.runs.progress import Account, watch_training
+from pipeline.runs.progress import Account, end_diverged, watch_training
 from pipeline.tracking import RunRecorder
 from pipeline.training.adding import (
     Adding,
@@ -60,10 +60,8 @@ def run_adding(
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         last = int(result.history.step.max()) if len(result.history) else 0
-        reason = f"diverged: the error was no longer finite after step {last:,}"
-        log.warning("%s", reason.capitalize())
-        recorder.end("diverged", reason)
-        return "diverged"
+        end_diverged(recorder, f"the error was no longer finite after step {last:,}")
+        return result.outcome.name
 
     answers = read_values(forward, held_out.test, config.train.batch_size)
     mse = mean_squared_error(held_out.test, answers)

@@ -12,7 +12,7 @@ from pipeline.models.architectures import build_model, forward_for, summarise_mo
 from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.probing import track_probes
-from pipeline.runs.progress import Account, watch_training
+from pipeline.runs.progress import Account, end_diverged, watch_training
 from pipeline.tokens.encoding import EncodedSplits, encode_splits
 from pipeline.tracking import RunRecorder
 from pipeline.training.classify import Classification, EpochRecord
@@ -49,9 +49,7 @@ def run_network(
     recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         epoch = len(result.history) + 1
-        reason = f"diverged: the loss was no longer finite in epoch {epoch}"
-        log.warning("%s", reason.capitalize())
-        recorder.end("diverged", reason)
+        end_diverged(recorder, f"the loss was no longer finite in epoch {epoch}")
     else:
         batch_size, edges = config.train.batch_size, config.data.length_edges
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)

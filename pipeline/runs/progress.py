@@ -156,3 +156,10 @@ def watch_training(
     texts = [TextColumn(column) if isinstance(column, str) else column for column in columns]
     with Progress(*texts, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as bar:
         yield _Bar(recorder, account, bar)
+
+
+def end_diverged(recorder: RunRecorder, what: str) -> None:
+    """Ends a run whose training diverged, which is a result, and says when it did."""
+    reason = f"diverged: {what}"
+    log.warning("%s", reason.capitalize())
+    recorder.end("diverged", reason)

@@ -8,11 +8,12 @@ shares the folder.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+from pipeline.files import replacing
 
 FILE = "progress.json"
 
@@ -87,7 +88,5 @@ def read_status(folder: Path) -> JobStatus | None:
 def update_status(folder: Path, **changes: Any) -> None:
     """Writes what has changed. A reader finds the file as it was or as it is, never half of it."""
     status = replace(read_status(folder) or JobStatus(), **changes)
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f"{FILE}.{os.getpid()}.tmp"
-    beside.write_text(json.dumps(asdict(status) | {"state": status.state.name}))
-    beside.replace(folder / FILE)
+    with replacing(folder / FILE) as temporary:
+        temporary.write_text(json.dumps(asdict(status) | {"state": status.state.name}))

@@ -13,11 +13,11 @@ from rich.table import Table
 
 from pipeline.analysis.adding import AddingRuns, Yardstick, summarise
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import describe_run
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
 from pipeline.report import describe_steps, write_report, write_yardstick
-from pipeline.report.formats import rows_of
 from pipeline.tracking import RunRecorder, Store
 from pipeline.tracking.load import find_sweep, holds_adding, load_adding, load_runs
 

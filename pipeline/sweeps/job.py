@@ -20,6 +20,7 @@ from typing import Any
 from pipeline.config.command_line import report_error
 from pipeline.config.compose import as_plain, from_plain
 from pipeline.config.schema import RunConfig
+from pipeline.files import replacing
 
 FILE = "job.json"
 FINISHED, FAILED, DIVERGED, ABANDONED = 0, 1, 3, 4  # its exit status
@@ -70,8 +71,8 @@ class JobDescription:
     def write(self) -> None:
         plain: dict[str, Any] = asdict(self) | {"config": as_plain(self.config)}
         del plain["folder"]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / FILE).write_text(json.dumps(plain, indent=1))
+        with replacing(self.folder / FILE) as temporary:
+            temporary.write_text(json.dumps(plain, indent=1))
 
     @classmethod
     def read(cls, folder: Path) -> JobDescription:

@@ -18,6 +18,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
+from pipeline.data.cleaning import WORD
 from pipeline.data.reviews import Head, Reviews, ReviewSplits
 from pipeline.files import cached
 
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
 _FORMAT = 2  # of the cache; a change of what is written makes older caches invisible
-
-# Words with their inner apostrophes, and every other mark by itself.
-_WORDS = r"\w+(?:['’]\w+)*|[^\w\s]"
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def train_tokenizer(texts: list[str], config: TokenizerConfig) -> Tokenizer:
             show_progress=False,
         )
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
     tokenizer.train_from_iterator(texts, trainer, length=len(texts))
     return tokenizer
 
@@ -152,7 +150,7 @@ def _log_lost(whole: EncodedSplit, cut: EncodedSplit, config: TokenizerConfig) -
 def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
     import tokenizers
 
-    settings = [_FORMAT, splits.fingerprint, config.kind.name, config.vocab_size, _WORDS]
+    settings = [_FORMAT, splits.fingerprint, config.kind.name, config.vocab_size, WORD]
     settings.append(tokenizers.__version__)
     return hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
 

@@ -25,6 +25,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 
 from pipeline.config.schema import RunConfig
 from pipeline.errors import TrackingError
+from pipeline.files import replacing
 from pipeline.tracking.outbox import Outbox, Writer
 from pipeline.tracking.server import Server, reason_of, waiting_client, without_credentials
 
@@ -149,7 +150,8 @@ class Store:
         file = self.root / ".cache" / "place"
         with FileLock(file.with_suffix(".lock")):
             if not file.exists():
-                file.write_text(uuid.uuid4().hex)
+                with replacing(file) as temporary:
+                    temporary.write_text(uuid.uuid4().hex)
             return file.read_text()
 
     @contextlib.contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config.schema import TrainConfig
-from pipeline.data.reviews import Head
+from pipeline.data.reviews import Head, answers_of
 from pipeline.tokens.batches import ordered_batches, shuffled_batches
 from pipeline.tokens.encoding import EncodedSplit, EncodedSplits
 from pipeline.training.loop import Forward, Period, TrainingBatch, reader
@@ -64,7 +64,7 @@ class Classification:
 
     def loss(self, outputs: list[Any], targets: Any) -> tuple[Any, Any]:
         loss = tf.reduce_mean(_losses(targets, outputs))
-        right = tf.reduce_all(_answers(outputs) == targets, axis=1)
+        right = tf.reduce_all(answers_in_graph(outputs) == targets, axis=1)
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
     def on_step(self, seen: Any) -> None:
@@ -78,7 +78,7 @@ class Classification:
             train_loss=period.mean_loss,
             train_accuracy=self._right / period.weight,
             val_loss=float(losses(split.labels, logits, heads).mean()),
-            val_accuracy=float(np.mean((answers(logits) == split.labels).all(axis=1))),
+            val_accuracy=float(np.mean((answers_of(logits) == split.labels).all(axis=1))),
             seconds=period.seconds,
             tokens=period.tokens,
         )
@@ -108,11 +108,6 @@ def losses(labels: np.ndarray, logits: list[np.ndarray], heads: tuple[Head, ...]
     return np.asarray(_losses(tf.constant(labels), [tf.constant(part) for part in logits]))
 
 
-def answers(logits: list[np.ndarray]) -> np.ndarray:
-    """Return the answer of each head, <int32>[n, heads]."""
-    return np.asarray(_answers([tf.constant(part) for part in logits]))
-
-
 def _losses(labels: tf.Tensor, logits: list[tf.Tensor]) -> tf.Tensor:
     """Cross entropy of each row, summed over heads: <float>[batch]."""
     total = tf.zeros([tf.shape(labels)[0]])
@@ -127,8 +122,8 @@ def _losses(labels: tf.Tensor, logits: list[tf.Tensor]) -> tf.Tensor:
     return total
 
 
-def _answers(logits: list[tf.Tensor]) -> tf.Tensor:
-    """The likelier class of each head: <int32>[batch, heads]."""
+def answers_in_graph(logits: list[tf.Tensor]) -> tf.Tensor:
+    """The same as `answers_of`, within the graph of a training step, which NumPy cannot be part of."""
     columns = [
         tf.cast(values[:, 0] > 0, tf.int32)
         if values.shape[1] == 1

@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.special import expit, softmax
 from sklearn.metrics import roc_auc_score
 
-from pipeline.data.reviews import Head, Reviews
+from pipeline.analysis.groups import rising_groups
+from pipeline.data.reviews import Head, Reviews, answers_of
 from pipeline.tokens.encoding import EncodedSplit
 from pipeline.training.classify import losses, read_logits
 from pipeline.training.loop import Forward
@@ -53,17 +54,20 @@ def evaluate_logits(
     table = pd.DataFrame({"review_id": split.review_ids})
     correct = np.ones(len(split), dtype=bool)
     metrics: dict[str, float] = {}
+    given = answers_of(logits)
     for number, (head, values) in enumerate(zip(heads, logits, strict=True)):
         prefix = "" if number == 0 else f"{head.name}_"
         labels, probabilities = split.labels[:, number], _probabilities(values)
-        predicted = probabilities.argmax(axis=1)
+        predicted = given[:, number]
         shown = probabilities[:, 1] if head.outputs == 1 else probabilities.max(axis=1)
         table[f"{prefix}label"] = np.array(head.classes, dtype=object)[labels]
         table[f"{prefix}predicted"] = np.array(head.classes, dtype=object)[predicted]
         table[f"{prefix}probability"] = shown
         correct &= predicted == labels
         suffix = f"/{head.name}" if len(heads) > 1 else ""
-        metrics |= _head_metrics(labels, probabilities, suffix)
+        if suffix:
+            metrics[f"accuracy{suffix}"] = float(np.mean(predicted == labels))
+        metrics |= _roc_auc(labels, probabilities, suffix)
     table["correct"] = correct
     table["length"] = split.words
     table["kept_length"] = split.lengths
@@ -75,22 +79,11 @@ def evaluate_logits(
     return Evaluation(table, metrics)
 
 
-def length_bands(edges: list[int]) -> list[tuple[int, int | None, str]]:
-    """Each band's first length, last length (None: no end) and name, such as `length_400_799`."""
-    lows = [0, *edges]
-    highs: list[int | None] = [*(edge - 1 for edge in edges), None]
-    return [
-        (low, high, f"length_{low}_{high}" if high is not None else f"length_{low}_up")
-        for low, high in zip(lows, highs, strict=True)
-    ]
-
-
 def _accuracy_by_length(table: pd.DataFrame, edges: list[int]) -> dict[str, float]:
     metrics = {}
-    for low, high, name in length_bands(edges):
-        inside = (table.length >= low) & (table.length <= (np.inf if high is None else high))
-        if inside.any():
-            metrics[f"accuracy/{name}"] = float(table.correct[inside].mean())
+    for group in rising_groups(table.length, edges):
+        name = f"length_{group.low}_{'up' if group.high is None else group.high}"
+        metrics[f"accuracy/{name}"] = float(table.correct[group.members].mean())
     return metrics
 
 
@@ -103,13 +96,10 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
     return np.asarray(softmax(logits, axis=1))
 
 
-def _head_metrics(labels: np.ndarray, probabilities: np.ndarray, suffix: str) -> dict[str, float]:
-    """Accuracy, and ROC AUC (one against the rest, for more than two classes) where it is defined."""
-    metrics = {}
+def _roc_auc(labels: np.ndarray, probabilities: np.ndarray, suffix: str) -> dict[str, float]:
+    """ROC AUC (one against the rest, for more than two classes) where it is defined."""
     classes = probabilities.shape[1]
-    if suffix:
-        metrics[f"accuracy{suffix}"] = float(np.mean(probabilities.argmax(axis=1) == labels))
-    if len(np.unique(labels)) == classes:
-        scores = probabilities[:, 1] if classes == 2 else probabilities
-        metrics[f"roc_auc{suffix}"] = float(roc_auc_score(labels, scores, multi_class="ovr"))
-    return metrics
+    if len(np.unique(labels)) < classes:
+        return {}
+    scores = probabilities[:, 1] if classes == 2 else probabilities
+    return {f"roc_auc{suffix}": float(roc_auc_score(labels, scores, multi_class="ovr"))}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.analysis.fading import CURVE_COLUMNS, HALF_LIFE_COLUMNS, TIME_COLUMNS, fade
-from pipeline.report.formats import rows_of
+from pipeline.analysis.frames import rows_of
 
 DISTANCES = np.array([0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32])
 REVIEWS = [f"test-{number:03d}" for number in range(60)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +14,15 @@ import pandas as pd
 import pytest
 
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.memory import Memory, remember
 from pipeline.config.schema import BASELINE
 from pipeline.data.lexicon import LESSON
 from pipeline.report.figures import breakdowns, inside, lesson, memory
-from pipeline.report.formats import MISSING, rows_of, shown_reach
+from pipeline.report.formats import MISSING, shown_reach, shown_small, spread
 from pipeline.report.probe_tables import trend_tables
 from pipeline.report.prose import answer
-from pipeline.report.prose.memory import answer_reader
+from pipeline.report.prose.memory import answer_reader, describe_fading
 from tests.analysis.test_comparison import make_tracked
 from tests.analysis.test_fading import make_gates, make_retention
 from tests.report.test_page import HOSTILE, Page, report
@@ -400,6 +404,38 @@ def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Pa
         *lesson.draw_lesson(comparison),
     ]:
         figure.chart.to_dict(validate=True)
+
+
+def test_what_is_no_number_is_no_end_of_an_order() -> None:
+    texts = [(4.0, "4"), (math.nan, "none"), (9.0, "9"), (1.0, "1"), (math.inf, "beyond 9")]
+    for turn in range(len(texts)):
+        said = spread([*texts[turn:], *texts[:turn]])
+        assert said == "1 to beyond 9, the others in between; none"
+    assert spread([*[(math.nan, "none")] * 4, (1.0, "1")]) == "none, none, none, none and 1"
+    assert shown_small(math.nan) == MISSING
+
+
+def test_a_signal_without_a_half_life_is_named_apart() -> None:
+    lives = {"a": 20.0, "b": math.nan, "c": 5.0, "d": 9.0, "e": math.inf, "f": 7.0, "g": math.inf}
+    halves = pd.DataFrame({"architecture": list(lives), "value": list(lives.values())})
+    halves = halves.assign(low=halves.value, high=halves.value, furthest=400.0)
+    said = describe_fading(halves.assign(rises=halves.architecture == "g"))
+    assert "steps: 5 for c to beyond 400 for e, the others in between." in said
+    assert "It grows with the steps in g." in said
+    assert said.endswith("None that could fade is shown in b.")
+
+
+def test_units_that_forget_nothing_are_said_to(probed: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, _ = probed
+    assert comparison.fading is not None
+    constants = comparison.fading.time_constants.assign(upper=math.inf)
+    constants.loc[constants.architecture == "gru", "median"] = math.inf
+    fading = replace(comparison.fading, time_constants=constants)
+    *_, figure = inside.draw_inside(replace(comparison, fading=fading))
+    assert "The median unit of gru forgets nothing." in figure.sentence
+    shown = json.dumps(figure.chart.to_dict()) + str(figure.table)
+    assert "to forgets nothing" in shown
+    assert not re.search(r"\binf\b|NaN|Infinity", shown)
 
 
 def test_hostile_text_in_probes_stays_text(tmp_path: Path) -> None:

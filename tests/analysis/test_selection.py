@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import SETTINGS, select_runs
 from pipeline.report import write_report
 from pipeline.report.figures.accuracy import draw_curves
-from pipeline.report.formats import rows_of
 from tests.analysis.test_comparison import make_tracked
 
 RATES = (3e-4, 1e-3, 3e-3)

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from factories import ROOT, small_run
+from omegaconf import OmegaConf
 
 from pipeline.config import fingerprint as fingerprint_module
 from pipeline.config.compose import (
@@ -32,6 +34,7 @@ from pipeline.config.schema import (
     ForgetBias,
     Keep,
     ProbeConfig,
+    ProbeKind,
     RunConfig,
 )
 from pipeline.errors import ConfigError
@@ -136,6 +139,7 @@ def test_a_run_is_called_by_what_is_tuned_too(tmp_path):
     assert small_run(tmp_path).title == "lstm seed 0"
     tuned = small_run(tmp_path, tuned=["learning_rate", "dropout"], seed=2)
     assert tuned.title == "lstm seed 2, learning_rate 0.001, dropout 0"
+    assert baseline_of(tuned).title == "nb_bigrams seed 0"
 
 
 def test_every_run_on_the_same_texts_has_the_same_baseline(tmp_path):
@@ -188,6 +192,43 @@ def test_every_league_tunes_the_same_grid_and_differs_in_what_it_holds_equal(nam
     assert all(config.tuned == ["learning_rate"] for config in configs)
     assert {config.data.kind for config in configs} == {"imdb"}
     assert _league(name, "data=clauses")[0][0].data.kind == "clauses"
+
+
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_option_that_is_typed_wins_over_the_experiment(experiment):
+    from hydra import compose, initialize_config_dir
+
+    register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for file in sorted((ROOT / "conf").glob("[pdt]*/*.yaml")):
+            group, said = file.parent.name, yaml.safe_load(file.read_text())
+            if group == "data":
+                continue
+            tree = compose("config", overrides=[f"experiment={experiment}", f"{group}={file.stem}"])
+            found = OmegaConf.to_container(tree[group], resolve=True, enum_to_str=True)
+            assert isinstance(found, dict)
+            plain = {key: value for key, value in said.items() if "${" not in str(value)}
+            plain.pop("defaults", None)
+            assert found | plain == found
+
+
+def test_the_quickstart_probes_what_its_minutes_allow():
+    from hydra import compose, initialize_config_dir
+
+    register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        own = build(compose("config", overrides=["experiment=quickstart"])).probe
+        none = build(compose("config", overrides=["experiment=quickstart", "probe=none"])).probe
+    assert own == ProbeConfig(
+        kinds=[kind for kind in ProbeKind if kind != ProbeKind.context],
+        distances=[50, 200, 800],
+        distance_reviews=100,
+        retention_reviews=40,
+    )
+    assert none.kinds == []
 
 
 def test_the_weights_of_equal_parameters_agree_within_two_percent_with_each_other():
@@ -319,9 +360,11 @@ def test_a_table_counts_by_its_content_not_by_its_place(tmp_path):
     assert with_table("a.csv", "text,label\nx,1\n") != with_table("c.csv", "text,label\ny,1\n")
 
 
-def _compare(*overrides: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def _compare(
+    *overrides: str, cwd: Path = ROOT, program: str = "compare"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "experiments.compare", *overrides],
+        [sys.executable, "-X", "importtime", "-m", f"experiments.{program}", *overrides],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -388,3 +431,26 @@ def test_help_shows_the_choices_and_how_it_ends():
     assert done.returncode == 0
     for word in ("experiment=imdb", "stacked_bi_lstm", "learning_rate", "Exit status"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize("program", ["compare", "report", "probe"])
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--cfg", "job"], "name: quickstart"),
+        (["--info", "defaults"], "experiment/quickstart"),
+        (["--help"], "experiment=quickstart"),
+        (["--hydra-help"], "== Flags =="),
+    ],
+)
+def test_a_flag_may_stand_after_the_settings(program, flags, said):
+    done = _compare("experiment=quickstart", *flags, program=program)
+    assert done.returncode == 0, done.stderr.splitlines()[-1]
+    assert said in done.stdout
+
+
+def test_a_flag_may_stand_before_and_among_the_settings():
+    done = _compare("--cfg", "job", "experiment=quickstart", program="report")
+    assert "name: quickstart" in done.stdout
+    done = _compare("experiment=quickstart", "--cfg", "job", "seed=7")
+    assert "seed: 7" in done.stdout

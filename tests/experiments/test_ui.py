@@ -26,7 +26,7 @@ from chromium import Visit, open_chromium, visit
 from playwright.sync_api import Browser, expect
 
 from pipeline.analysis.comparison import TrackedRuns
-from pipeline.report.formats import rows_of
+from pipeline.analysis.frames import rows_of
 from pipeline.sweeps.finish import end_sweep
 from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
 from tests.analysis.test_comparison import make_tracked

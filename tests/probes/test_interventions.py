@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import (
     ClausesConfig,
     CsvConfig,
@@ -30,7 +31,6 @@ from pipeline.probes.distance import measure_distance
 from pipeline.probes.frame import ask, count_words, draw_stratified, encode_rows
 from pipeline.probes.neutral import Filler, load_material
 from pipeline.probes.quiz import ask_quiz
-from pipeline.report.formats import rows_of
 from pipeline.tokens.encoding import encode_texts, train_tokenizer
 
 HEADS = (Head("sentiment", ("negative", "positive")),)

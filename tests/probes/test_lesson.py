@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import ProbeConfig
 from pipeline.data.lexicon import LESSON
 from pipeline.probes import Skipped
 from pipeline.probes.lesson import read_lesson
-from pipeline.report.formats import rows_of
 from tests.probes.test_retention import PRESETS, make_subject, read_preset
 
 

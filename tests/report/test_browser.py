@@ -26,10 +26,11 @@ from pypdf import PdfReader
 from pipeline.analysis.adding import summarise
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.explanation import Explanation, GateReading, HeadReading, NetworkReading
+from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import ArchitectureConfig
 from pipeline.report import look, write_report, write_yardstick
 from pipeline.report.explained import write_explanation
-from pipeline.report.formats import rows_of, shown_share
+from pipeline.report.formats import shown_share
 from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
 from tests.analysis.test_memory import make_probed
 from tests.report.test_page import HOSTILE

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import Tuning
 from pipeline.errors import ReportError
 from pipeline.report import look, write_report
-from pipeline.report.formats import rows_of
 from pipeline.report.prose import answer
 from pipeline.report.sections import Content, build, figures_of
 from tests.analysis.test_comparison import ARCHITECTURES, make_tracked

@@ -14,9 +14,9 @@ import pytest
 
 from pipeline.analysis.adding import AddingRuns, summarise
 from pipeline.analysis.comparison import SweepFacts
+from pipeline.analysis.frames import rows_of
 from pipeline.data.adding import SOLVED_BELOW
 from pipeline.report import describe_steps, write_yardstick
-from pipeline.report.formats import rows_of
 from pipeline.report.prose.adding import headline
 from tests.report.test_page import HOSTILE, Page
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from pipeline.data.reviews import Head, Reviews
+from pipeline.data.reviews import Head, Reviews, answers_of
 from pipeline.tokens.encoding import EncodedSplit
-from pipeline.training.evaluate import evaluate, length_bands
+from pipeline.training.classify import answers_in_graph
+from pipeline.training.evaluate import evaluate
 
 TWO = (Head("sentiment", ("negative", "positive")),)
 BOTH = (*TWO, Head("subject", ("film", "plot", "music")))
@@ -84,8 +86,20 @@ def test_accuracy_by_length_is_cut_at_the_edges_in_words_of_the_uncut_text():
     assert {"accuracy/length_0_99", "accuracy/length_500_up"} <= set(found.metrics)
 
 
-def test_bands_without_edges_are_one():
-    assert length_bands([]) == [(0, None, "length_0_up")]
+def test_a_training_step_counts_the_same_answers_as_right():
+    rng = np.random.default_rng(0)
+    logits = [rng.integers(-2, 3, (300, size)).astype(np.float32) for size in (1, 2, 3)]
+    given = answers_of(logits)
+    assert given.dtype == np.int32
+    assert (given[:, 0] == (logits[0][:, 0] > 0)).all()
+    assert (given[:, 2] == logits[2].argmax(axis=1)).all()  # of equals the first
+    np.testing.assert_array_equal(answers_in_graph([tf.constant(part) for part in logits]), given)
+
+
+def test_without_edges_there_is_one_band():
+    split, reviews = _data(TWO)
+    metrics = evaluate(_read_off((1,))[0], split, TWO, 16, [], reviews).metrics
+    assert metrics["accuracy/length_0_up"] == metrics["accuracy"]
 
 
 def test_auc_is_left_out_where_a_class_is_missing_and_everything_else_is_finite():

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.memory import Memory
 from pipeline.analysis.pairwise import Breakdown
 from pipeline.report.figures.drawing import (
@@ -26,13 +27,7 @@ from pipeline.report.figures.drawing import (
     shown_difference,
     with_interval,
 )
-from pipeline.report.formats import (
-    rows_of,
-    shown_interval,
-    shown_points,
-    shown_range,
-    shown_range_short,
-)
+from pipeline.report.formats import shown_interval, shown_points, shown_range, shown_range_short
 from pipeline.report.probe_tables import leads_table, quiz_table
 from pipeline.report.prose import sweep
 from pipeline.report.prose.baseline import describe_leads

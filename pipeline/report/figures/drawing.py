@@ -16,8 +16,9 @@ import altair as alt
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.frames import rows_of
 from pipeline.report import look
-from pipeline.report.formats import rows_of, shown_interval, shown_points, shown_share
+from pipeline.report.formats import shown_interval, shown_points, shown_share
 from pipeline.report.look import Look
 from pipeline.report.tables import Table
 

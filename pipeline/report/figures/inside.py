@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.fading import Fading
+from pipeline.analysis.frames import rows_of
 from pipeline.report import look
 from pipeline.report.figures.drawing import (
     LOG,
@@ -20,8 +21,14 @@ from pipeline.report.figures.drawing import (
     interval_chart,
     looks_of,
 )
-from pipeline.report.formats import rows_of, shown_half_life, shown_small, spread
-from pipeline.report.probe_tables import ARROWS, constants_table, retention_table
+from pipeline.report.formats import listed, shown_small
+from pipeline.report.probe_tables import (
+    ARROWS,
+    constants_table,
+    retention_table,
+    shown_time_constant,
+)
+from pipeline.report.prose.memory import describe_fading
 
 _FRESH_LSTM = -1 / math.log(1 / (1 + math.exp(-1)))  # steps, of a gate at the sigmoid of 1
 _LEAST = 1e-6  # what is less than a millionth is drawn there
@@ -109,15 +116,12 @@ def _draw_retention(
             y=y, shape=style.shape, opacity=style.lit(0.9)
         ),
     ]
-    lives = [
-        (row.value, f"{shown_half_life(row)} for {row.architecture}") for row in rows_of(halves)
-    ]
     return Figure(
         name=f"retention_{kind}",
         title=title,
         sentence=(
-            f"{said} Half of it (dotted) is left after this many steps: {spread(lives)}. Of several "
-            "layers the last, read forwards; the others are in the table."
+            f"{said} {describe_fading(halves)} Of several layers the last, read forwards; the others "
+            "are in the table."
         ),
         alternative="Share of a signal that is left by distance, on a log axis, by architecture.",
         table=retention_table(curves),
@@ -132,7 +136,10 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
         f"{row.architecture} {row.layer} {ARROWS[row.direction]}" if several else row.architecture
         for row, several in zip(rows_of(finite), places, strict=True)
     ]
-    shown = [f"{row.median:.3g}; {row.lower:.3g} to {row.upper:.3g}" for row in rows_of(finite)]
+    shown = [
+        "{}; {} to {}".format(*map(shown_time_constant, (row.median, row.lower, row.upper)))
+        for row in rows_of(finite)
+    ]
     top = finite["median"].max() * 100
     frame = finite.assign(label=label, shown=shown, upper=finite.upper.clip(upper=top))
     hover = hover_of(
@@ -155,14 +162,19 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
         size=110,
         outlined=True,
     )
+    constants = fading.time_constants
+    endless = list(
+        dict.fromkeys(constants.architecture[np.isinf(constants["median"].astype(float))])
+    )
+    beside = f" The median unit of {listed(endless)} forgets nothing." if endless else ""
     return Figure(
         name="time_constants",
         title="How long the units remember by their gates alone",
         sentence=(
             "A bar spans the middle half of the units, a mark their median: "
-            f"{frame['median'].min():.3g} to {frame['median'].max():.3g} steps. Keras starts the "
-            f"forget gate of an LSTM with a bias of 1, which alone gives {_FRESH_LSTM:.3g}. What "
-            "returns through the recurrent weights is not in it."
+            f"{frame['median'].min():.3g} to {frame['median'].max():.3g} steps.{beside} Keras "
+            "starts the forget gate of an LSTM with a bias of 1, which alone gives "
+            f"{_FRESH_LSTM:.3g}. What returns through the recurrent weights is not in it."
         ),
         alternative="Quartiles of the time constants of the units of each gated layer.",
         table=constants_table(fading.time_constants),

@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.frames import rows_of
 from pipeline.cells import keep_gates_in_words
 from pipeline.data.lexicon import LESSON
 from pipeline.report import look
@@ -20,7 +21,7 @@ from pipeline.report.figures.drawing import (
     looks_of,
     share_axis,
 )
-from pipeline.report.formats import rows_of, shown_number, shown_share, spread
+from pipeline.report.formats import shown_number, shown_share, spread
 from pipeline.report.probe_tables import ARROWS, lesson_table
 
 

@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.memory import Memory
 from pipeline.report.figures.drawing import (
     Figure,
@@ -19,7 +20,7 @@ from pipeline.report.figures.drawing import (
     looks_of,
     share_axis,
 )
-from pipeline.report.formats import rows_of, shown_interval, shown_reach, shown_share
+from pipeline.report.formats import shown_interval, shown_reach, shown_share
 from pipeline.report.probe_tables import curve_table
 from pipeline.report.prose.memory import ENDS, SIDES, describe_context, describe_distance
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.analysis.adding import Yardstick
+from pipeline.analysis.frames import rows_of
 from pipeline.data.adding import SOLVED_BELOW, VARIANCE
-from pipeline.report.formats import listed, rows_of, shown_count
+from pipeline.report.formats import listed, shown_count
 
 READING_PUBLISHED = (
     "For orientation only: networks, sequences and training differ, and a step here is a whole batch "

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import Breakdown
 from pipeline.analysis.selection import describe_tuning
 from pipeline.config.parameter_counts import TOLERANCE
 from pipeline.report.formats import (
     listed,
-    rows_of,
     shown_count,
     shown_interval,
     shown_range,

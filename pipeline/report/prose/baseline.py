@@ -6,7 +6,8 @@ import pandas as pd
 
 from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.comparison import Comparison
-from pipeline.report.formats import all_or_each, listed, rows_of, shown_interval, shown_share
+from pipeline.analysis.frames import rows_of
+from pipeline.report.formats import all_or_each, listed, shown_interval, shown_share
 
 
 def describe_leads(baseline: Baseline, overall: pd.DataFrame) -> str:

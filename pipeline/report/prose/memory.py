@@ -9,12 +9,13 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.curves import PASSING
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.memory import Memory
 from pipeline.config.schema import BASELINE
 from pipeline.report.formats import (
     all_or_each,
     listed,
-    rows_of,
+    shown_half_life,
     shown_reach,
     shown_share,
     spread,
@@ -90,6 +91,22 @@ def describe_distance(memory: Memory, frame: pd.DataFrame, reaches: pd.DataFrame
         )
     said += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
     return f"{said} {_describe_filler(memory)}".strip()
+
+
+def describe_fading(halves: pd.DataFrame) -> str:
+    """After how many steps half of a signal inside the networks is left."""
+    grouped = _by_answer(halves)
+    unordered = {*grouped["rises"], *grouped["nothing"]}
+    texts = [
+        (row.value, f"{shown_half_life(row)} for {row.architecture}")
+        for row in rows_of(halves[~halves.architecture.isin(unordered)])
+    ]
+    said = f"Half of it (dotted) is left after this many steps: {spread(texts)}." if texts else ""
+    if grouped["rises"]:
+        said += f" It grows with the steps in {listed(grouped['rises'])}."
+    if grouped["nothing"]:
+        said += f" None that could fade is shown in {listed(grouped['nothing'])}."
+    return said.strip()
 
 
 def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import SIGNIFICANCE, Breakdown
 from pipeline.analysis.selection import describe_run
 from pipeline.analysis.slopes import Trends
 from pipeline.report.formats import (
     counted,
     listed,
-    rows_of,
     shown_interval,
     shown_points,
     shown_range,

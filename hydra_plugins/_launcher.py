@@ -1,0 +1,34 @@
+"""What the launchers of this project share; Hydra looks for none in a file named with a "_" in front."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class SweepLauncher(Launcher):
+    """Hands the jobs of the sweep to `run_jobs`, which returns when all have ended."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Needs nothing of Hydra's: the sweep holds the configurations."""
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        # Hydra imports all launchers at every start: what one needs is imported when it is used.
+        from pipeline.sweeps.callback import current_sweep
+
+        self.run_jobs(current_sweep().describe_jobs(job_overrides, initial_job_idx))
+        return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]
+
+    @abstractmethod
+    def run_jobs(self, jobs: Sequence[Any]) -> None:
+        """Run jobs, each described by a `pipeline.sweeps.job.JobDescription`."""
