@@ -27,7 +27,7 @@ from pipeline.config.command_line import report_error, run_program, take_word
 from pipeline.config.compose import build
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
-from pipeline.runs.question import Question, choose_runs, read_text
+from pipeline.runs.question import ExplainRequest, choose_runs, read_text
 from pipeline.runs.start import explain as explain_text
 
 
@@ -37,7 +37,9 @@ def main() -> None:
         return
     # Taken from the command line as they stand: in a text, a comma, a quote or a brace is itself, while
     # to Hydra each would be grammar, and several runs or architectures here are no sweep.
-    question = Question(*map(take_word, ("text", "file", "run", "architecture", "seed", "page")))
+    question = ExplainRequest(
+        *map(take_word, ("text", "file", "run", "architecture", "seed", "page"))
+    )
 
     def task(tree: DictConfig) -> int:
         return explain(tree, question)
@@ -45,7 +47,7 @@ def main() -> None:
     run_program(task, mode="RUN")
 
 
-def explain(tree: DictConfig, question: Question) -> int:
+def explain(tree: DictConfig, question: ExplainRequest) -> int:
     """Reads the text with every network that is asked for, shows it and writes it; the exit status."""
     config = build(tree)
     try:

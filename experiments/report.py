@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from pipeline.config.command_line import report_error, run_program
 from pipeline.config.compose import build
-from pipeline.sweeps.finish import report_again
+from pipeline.sweeps.finish import rewrite_report
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
 def report(tree: DictConfig) -> int:
     config = build(tree)
     try:
-        page = report_again(config)
+        page = rewrite_report(config)
     except Exception as error:
         return report_error(error)
     print(f"Report: {page}")

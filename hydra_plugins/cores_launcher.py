@@ -28,8 +28,8 @@ class CoresLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         from pipeline.sweeps.callback import current_sweep
         from pipeline.sweeps.cores import run_jobs
-        from pipeline.sweeps.watch import record_ending
+        from pipeline.sweeps.watch import record_result
 
         jobs = current_sweep().describe_jobs(job_overrides, initial_job_idx)
-        run_jobs(jobs, self.workers, record_ending)
+        run_jobs(jobs, self.workers, record_result)
         return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]

@@ -31,8 +31,8 @@ class SlurmLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         from pipeline.sweeps.callback import current_sweep
         from pipeline.sweeps.slurm import run_jobs
-        from pipeline.sweeps.watch import record_ending
+        from pipeline.sweeps.watch import record_result
 
         jobs = current_sweep().describe_jobs(job_overrides, initial_job_idx)
-        run_jobs(jobs, self.params, record_ending)
+        run_jobs(jobs, self.params, record_result)
         return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]

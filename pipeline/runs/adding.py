@@ -16,7 +16,7 @@ from pipeline.models.architectures import build_regressor, forward_of, summarise
 from pipeline.models.fused import fuse
 from pipeline.report.formats import rows_of
 from pipeline.runs.device import peak_memory_mb
-from pipeline.runs.progress import Account, watch_training
+from pipeline.runs.progress import ProgressSpec, watch_training
 from pipeline.tracking import RunRecorder
 from pipeline.training.adding import (
     Adding,
@@ -56,7 +56,7 @@ def run_adding(
     forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
     recorder.summary(*summarise_model(model))
     task = Adding(held_out.validation, data, config.train, config.seed)
-    with watch_training(recorder, _account(data), job_dir) as watcher:
+    with watch_training(recorder, _progress_spec(data), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
@@ -77,7 +77,7 @@ def run_adding(
     return "finished"
 
 
-def _account(data: AddingConfig) -> Account:
+def _progress_spec(data: AddingConfig) -> ProgressSpec:
     started, said = time.monotonic(), 0
 
     def metrics(record: Validation) -> tuple[int, dict[str, float]]:
@@ -95,7 +95,7 @@ def _account(data: AddingConfig) -> Account:
         )
 
     periods = math.ceil(data.max_steps / data.steps_per_validation)
-    return Account(periods, "step", 0, metrics, line, lambda record: {})
+    return ProgressSpec(periods, "step", 0, metrics, line, lambda record: {})
 
 
 def _metrics(result: TrainResult) -> dict[str, float]:

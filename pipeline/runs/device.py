@@ -61,7 +61,7 @@ def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
     if config.kind == Device.cpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     _keep_freed_memory()
-    with native_noise_held_back():
+    with native_stderr_suppressed():
         import tensorflow as tf
 
         cards = tf.config.list_physical_devices("GPU")
@@ -106,7 +106,7 @@ def peak_memory_mb() -> float:
 
 
 @contextmanager
-def native_noise_held_back() -> Iterator[None]:
+def native_stderr_suppressed() -> Iterator[None]:
     """Holds back what native code writes to standard error while TensorFlow loads.
 
     Its first lines ignore every log level. They are shown when loading fails.

@@ -13,7 +13,7 @@ from pipeline.models.fused import fuse
 from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.probing import track_probes
-from pipeline.runs.progress import Account, watch_training
+from pipeline.runs.progress import ProgressSpec, watch_training
 from pipeline.tokens.encoding import EncodedSplits, encode_splits
 from pipeline.tracking import RunRecorder
 from pipeline.training.classify import Classification, EpochRecord
@@ -45,7 +45,7 @@ def run_network(
     # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
     forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
     recorder.summary(*summarise_model(model))
-    with watch_training(recorder, _account(encoded, config), job_dir) as watcher:
+    with watch_training(recorder, _progress_spec(encoded, config), job_dir) as watcher:
         task = Classification(encoded, config.train, config.seed)
         result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
@@ -89,7 +89,7 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
     return metrics
 
 
-def _account(encoded: EncodedSplits, config: RunConfig) -> Account:
+def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
     def metrics(record: EpochRecord) -> tuple[int, dict[str, float]]:
         return record.epoch, {
             "train/loss": record.train_loss,
@@ -112,4 +112,4 @@ def _account(encoded: EncodedSplits, config: RunConfig) -> Account:
         return {"val_accuracy": record.val_accuracy, "tokens_per_second": speed}
 
     tokens = int(encoded.train.lengths.sum())
-    return Account(config.train.epochs, "epoch", tokens, metrics, line, status)
+    return ProgressSpec(config.train.epochs, "epoch", tokens, metrics, line, status)

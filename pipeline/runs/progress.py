@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Account:
+class ProgressSpec:
     """What is told of the records of a task.
 
     periods: at most; period: what one is called; tokens: of a whole period, 0 where it has none;
@@ -47,7 +47,7 @@ class _Tracker:
     weights that were kept.
     """
 
-    def __init__(self, recorder: RunRecorder, account: Account) -> None:
+    def __init__(self, recorder: RunRecorder, account: ProgressSpec) -> None:
         self.recorder, self.account = recorder, account
 
     def on_resume(self, records: list[Any]) -> None:
@@ -74,10 +74,10 @@ class _Tracker:
         self.recorder.metrics(metrics, step=step)
 
 
-class _Reporter(_Tracker):
+class _StatusWriter(_Tracker):
     """The same, and writes into the folder of the job, about once a second, how far it is."""
 
-    def __init__(self, recorder: RunRecorder, account: Account, job_dir: Path) -> None:
+    def __init__(self, recorder: RunRecorder, account: ProgressSpec, job_dir: Path) -> None:
         super().__init__(recorder, account)
         self.job_dir = job_dir
         self.periods, self.tokens = 0, 0
@@ -109,10 +109,10 @@ class _Reporter(_Tracker):
         self.told = time.monotonic()
 
 
-class _Bar(_Tracker):
+class _ProgressBar(_Tracker):
     """The same, with a progress bar over the tokens of each period on a terminal."""
 
-    def __init__(self, recorder: RunRecorder, account: Account, bar: Progress) -> None:
+    def __init__(self, recorder: RunRecorder, account: ProgressSpec, bar: Progress) -> None:
         super().__init__(recorder, account)
         self.bar = bar
         self.task = bar.add_task("", total=account.tokens, rate="", loss="")
@@ -139,7 +139,7 @@ class _Bar(_Tracker):
 
 @contextmanager
 def watch_training(
-    recorder: RunRecorder, account: Account, job_dir: Path | None = None
+    recorder: RunRecorder, account: ProgressSpec, job_dir: Path | None = None
 ) -> Iterator[_Tracker]:
     """Yields a watcher for `train`.
 
@@ -147,7 +147,7 @@ def watch_training(
     of a sweep lines, and its progress in its folder.
     """
     if job_dir is not None:
-        yield _Reporter(recorder, account, job_dir)
+        yield _StatusWriter(recorder, account, job_dir)
         return
     if not (sys.stdout.isatty() and account.tokens):
         yield _Tracker(recorder, account)
@@ -155,4 +155,4 @@ def watch_training(
     columns = ("{task.description}", BarColumn(), "{task.fields[loss]}", "{task.fields[rate]}")
     texts = [TextColumn(column) if isinstance(column, str) else column for column in columns]
     with Progress(*texts, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as bar:
-        yield _Bar(recorder, account, bar)
+        yield _ProgressBar(recorder, account, bar)

@@ -16,7 +16,7 @@ from pipeline.tracking import Store, TrainedRun, find_runs, finished_runs
 
 
 @dataclass(frozen=True)
-class Question:
+class ExplainRequest:
     """What is asked on the command line, as it stands there; None: not said."""
 
     text: str | None
@@ -27,7 +27,7 @@ class Question:
     page: str | None
 
 
-def read_text(question: Question) -> str:
+def read_text(question: ExplainRequest) -> str:
     """The text, cleaned as every review is.
 
     Raises:
@@ -63,7 +63,7 @@ def _decode(content: bytes, where: str) -> str:
         raise ConfigError(f"{where}, byte {error.start}: not UTF-8; save it as UTF-8") from None
 
 
-def choose_runs(config: RunConfig, question: Question) -> list[TrainedRun]:
+def choose_runs(config: RunConfig, question: ExplainRequest) -> list[TrainedRun]:
     """The runs asked for, in that order; of a tuned architecture those of the value chosen for it.
 
     Raises:

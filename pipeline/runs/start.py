@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def find_done(store: Store, config: RunConfig) -> Run | None:
     """This run where the store already holds its result. `rerun=true` asks anew."""
 
-    newest = None if config.rerun else store.newest(fingerprint(config))
+    newest = None if config.rerun else store.newest_run(fingerprint(config))
     return newest if is_done(newest) else None
 
 
@@ -102,7 +102,7 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
 
     Returns: the names of the runs that could not be probed, and why.
     """
-    runs = _over_texts(finished_runs(Store.of(config), run_id))
+    runs = _select_text_runs(finished_runs(Store.of(config), run_id))
     if run_id is None:
         _train_missing_baseline(runs, config)
     wanted = probe_fingerprint(config.probe)
@@ -117,7 +117,7 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
     return probe_all(lacking, config.probe, Path(config.root) / ".cache", device)
 
 
-def _over_texts(runs: list[TrainedRun]) -> list[TrainedRun]:
+def _select_text_runs(runs: list[TrainedRun]) -> list[TrainedRun]:
     over_texts = [run for run in runs if not isinstance(run.config.data, AddingConfig)]
     if not over_texts:
         raise Failure("these runs are on the adding problem, and the probes are for texts")

@@ -17,7 +17,7 @@ from typing import Any
 FILE = "progress.json"
 
 
-class State(Enum):
+class JobState(Enum):
     waiting = "waiting"
     running = "running"
     done = "done"
@@ -34,7 +34,7 @@ class JobStatus:
     seconds since 1970; reason: of a failure, in words.
     """
 
-    state: State = State.waiting
+    state: JobState = JobState.waiting
     epoch: int = 0
     epochs: int = 0
     share: float = 0.0
@@ -48,7 +48,7 @@ class JobStatus:
 
     @property
     def is_over(self) -> bool:
-        return self.state not in (State.waiting, State.running)
+        return self.state not in (JobState.waiting, JobState.running)
 
     @property
     def progress(self) -> float:
@@ -56,7 +56,7 @@ class JobStatus:
         return self._share(0)
 
     @property
-    def progress_now(self) -> float:
+    def progress_since_resume(self) -> float:
         """The share of the epochs that were left when the job began."""
         return self._share(self.resumed)
 
@@ -70,16 +70,16 @@ class JobStatus:
             return None
         return max(0.0, (self.ended or now) - self.started)
 
-    def seconds_at_pace(self, now: float) -> float:
+    def expected_seconds(self, now: float) -> float:
         """How long the job lasts if every epoch takes as long as those until `now`."""
-        return (self.seconds(now) or 0.0) / (self.progress_now or 1.0)
+        return (self.seconds(now) or 0.0) / (self.progress_since_resume or 1.0)
 
 
 def read_status(folder: Path) -> JobStatus | None:
     """None where the job has written nothing yet, or nothing that can be read at this moment."""
     try:
         plain = json.loads((folder / FILE).read_text())
-        return JobStatus(**plain | {"state": State[plain["state"]]})
+        return JobStatus(**plain | {"state": JobState[plain["state"]]})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

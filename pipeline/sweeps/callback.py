@@ -16,7 +16,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from pipeline.config.command_line import at_end, report_error
 from pipeline.config.compose import build
-from pipeline.sweeps.plan import make_plan, refuse_single_run
+from pipeline.sweeps.plan import make_plan, reject_single_run
 
 if TYPE_CHECKING:
     from pipeline.sweeps.sweep import Sweep
@@ -30,11 +30,11 @@ class SweepCallback(Callback):
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with _leaving_on_error():
+        with _exit_on_error():
             build(_without_hydra(config))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with _leaving_on_error():
+        with _exit_on_error():
             plan = make_plan(config)
             from pipeline.sweeps.sweep import Sweep
 
@@ -43,7 +43,7 @@ class SweepCallback(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         at_end.close()
-        with _leaving_on_error():
+        with _exit_on_error():
             sys.exit(_open_sweeps.pop().finish())
 
 
@@ -62,11 +62,11 @@ def compare(tree: DictConfig) -> int:
     """Computes the composed configuration as one run; returns the exit status."""
     config = build(tree)
     try:
-        refuse_single_run(HydraConfig.get().launcher)
+        reject_single_run(HydraConfig.get().launcher)
         from pipeline.runs.start import run
-        from pipeline.tracking import Store, settle
+        from pipeline.tracking import Store, end_abandoned_runs
 
-        settle(Store.of(config))
+        end_abandoned_runs(Store.of(config))
         return 0 if run(config) == "finished" else 1
     except Exception as error:
         return report_error(error)
@@ -80,7 +80,7 @@ def _without_hydra(config: DictConfig) -> DictConfig:
 
 
 @contextlib.contextmanager
-def _leaving_on_error() -> Iterator[None]:
+def _exit_on_error() -> Iterator[None]:
     try:
         yield
     except Exception as error:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from pipeline.sweeps.job import JobDescription
-from pipeline.sweeps.watch import Ending, run_job, start_process
+from pipeline.sweeps.watch import JobResult, run_job, start_process
 
 
 def run_jobs(
     jobs: Sequence[JobDescription],
     workers: int,
-    on_end: Callable[[JobDescription, Ending], None],
+    on_end: Callable[[JobDescription, JobResult], None],
 ) -> None:
     """Runs jobs in their order, `workers` at a time, and returns when all have ended.
 

@@ -19,7 +19,7 @@ from pipeline.errors import ReportError, TrackingError
 from pipeline.report import describe_steps, write_report, write_yardstick
 from pipeline.report.formats import rows_of
 from pipeline.tracking import RunRecorder, Store
-from pipeline.tracking.load import find_sweep, holds_adding, load_adding, load_runs
+from pipeline.tracking.load import find_sweep, is_adding_problem, load_adding, load_runs
 
 # Experiments that compare the same architectures, each with something else held equal.
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")
@@ -57,7 +57,7 @@ def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | Add
     """Returns a sweep of an experiment, the newest unless `sweep_id` names another; without any sweep,
     all runs.
     """
-    load = load_adding if holds_adding(store, sweep_id) else load_runs
+    load = load_adding if is_adding_problem(store, sweep_id) else load_runs
     return load(store, sweep_id)
 
 
@@ -77,7 +77,11 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
     data = comparison.runs.data_fingerprint.dropna().unique()
     found = []
     for name in LEAGUES:
-        other = store.beside(name) if name != comparison.experiment and len(data) == 1 else None
+        other = (
+            store.find_experiment(name)
+            if name != comparison.experiment and len(data) == 1
+            else None
+        )
         sweep = find_sweep(other, data[0]) if other else None
         if other is None or sweep is None:
             continue
@@ -137,7 +141,7 @@ def aggregate_accuracies(runs: pd.DataFrame) -> dict[str, float]:
     return metrics
 
 
-def report_again(config: RunConfig) -> Path:
+def rewrite_report(config: RunConfig) -> Path:
     """Writes the report of an experiment's newest sweep again; returns its page."""
     store = Store.of(config)
     tracked = load_tracked(store)

@@ -56,7 +56,7 @@ class LauncherProcess:
 class JobDescription:
     """All that a job is started with; the file `job.json` in its folder.
 
-    folder: of the job's files; concurrent_runs: how many jobs share the machine; shows_lines: whether
+    folder: of the job's files; concurrent_runs: how many jobs share the machine; echo_output: whether
     its lines are repeated where the sweep was launched, which they are unless a table is shown there.
     """
 
@@ -65,7 +65,7 @@ class JobDescription:
     parent_run_id: str | None
     concurrent_runs: int
     launcher: LauncherProcess
-    shows_lines: bool
+    echo_output: bool
 
     def write(self) -> None:
         plain: dict[str, Any] = asdict(self) | {"config": as_plain(self.config)}
@@ -98,7 +98,7 @@ def main() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     parent = os.getppid()
     job = JobDescription.read(Path(sys.argv[1]))
-    threading.Thread(target=_follow, args=(job.launcher, parent), daemon=True).start()
+    threading.Thread(target=_exit_with_launcher, args=(job.launcher, parent), daemon=True).start()
     # This import takes seconds, in which the launcher may already end.
     from pipeline.runs.start import run
 
@@ -110,7 +110,7 @@ def main() -> None:
     sys.exit(FINISHED if outcome == "finished" else DIVERGED)
 
 
-def _follow(launcher: LauncherProcess, parent: int) -> None:
+def _exit_with_launcher(launcher: LauncherProcess, parent: int) -> None:
     """Ends this process within a second of its parent or its launcher."""
     while os.getppid() == parent and not launcher.is_gone():
         time.sleep(0.5)

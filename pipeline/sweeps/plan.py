@@ -34,12 +34,12 @@ class PlannedJob:
 @dataclass(frozen=True)
 class Plan:
     """jobs: in the order of their numbers; folder: what the sweep writes beside the store, a folder
-    for each job among it; at_a_time: how many jobs run side by side; on_cluster: on Slurm.
+    for each job among it; parallel_jobs: how many jobs run side by side; on_cluster: on Slurm.
     """
 
     jobs: list[PlannedJob]
     folder: Path
-    at_a_time: int
+    parallel_jobs: int
     on_cluster: bool
 
     @property
@@ -64,7 +64,7 @@ def make_plan(config: DictConfig) -> Plan:
         PlannedJob(build(compose("config", overrides=overrides)), overrides)
         for overrides in expand_overrides(_parse_overrides(config))
     ]
-    _refuse_differences([job.config for job in jobs])
+    _check_shared_settings([job.config for job in jobs])
     launcher = config.hydra.launcher
     _check_launcher(launcher)
     on_cluster = uses_slurm(launcher)
@@ -104,15 +104,15 @@ def expand_overrides(overrides: list[Override]) -> list[list[str]]:
     return [list(job) for job in itertools.product(*choices.values())]
 
 
-def _refuse_differences(configs: list[RunConfig]) -> None:
+def _check_shared_settings(configs: list[RunConfig]) -> None:
     for key in _SHARED:
-        if any(_shared(config, key) != _shared(configs[0], key) for config in configs):
+        if any(_shared_value(config, key) != _shared_value(configs[0], key) for config in configs):
             raise ConfigError(
                 f"{key} holds several values; one sweep, which is one report, has one"
             )
 
 
-def _shared(config: RunConfig, key: str) -> Any:
+def _shared_value(config: RunConfig, key: str) -> Any:
     """What the runs of a sweep have in common, which the length of the adding problem need not be."""
     value = getattr(config, key)
     return replace(value, length=2) if isinstance(value, AddingConfig) else value
@@ -139,7 +139,7 @@ def _check_launcher(launcher: DictConfig) -> None:
         )
 
 
-def refuse_single_run(launcher: DictConfig) -> None:
+def reject_single_run(launcher: DictConfig) -> None:
     """Raises `ConfigError` for one run, which Hydra would compute here, and be it on a login node."""
     if uses_slurm(launcher):
         raise ConfigError("hydra/launcher is slurm, which is for sweeps; add -m, or leave it out")

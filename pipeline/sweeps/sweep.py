@@ -12,13 +12,13 @@ from pipeline.config.compose import available_cores, baseline_of
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.errors import ConfigError
 from pipeline.runs.start import describe_done, find_done
-from pipeline.runs.status import State, update_status
+from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.cores import run_jobs
 from pipeline.sweeps.job import JobDescription, LauncherProcess
 from pipeline.sweeps.live_table import LiveTable, can_show_table, list_jobs
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.watch import record_ending
-from pipeline.tracking import Store, SweepPlan, settle, track_sweep
+from pipeline.sweeps.watch import record_result
+from pipeline.tracking import Store, SweepPlan, end_abandoned_runs, track_sweep
 from pipeline.tracking.store import Run
 
 log = logging.getLogger(__name__)
@@ -45,18 +45,18 @@ class Sweep:
         plan = self.plan
         log.warning(
             "Sweep %s: %d runs, %d at a time, into %s",
-            *(self.first.name, len(plan.jobs), plan.at_a_time, self.store.shown_uri),
+            *(self.first.name, len(plan.jobs), plan.parallel_jobs, self.store.shown_uri),
         )
         if plan.on_cluster:
-            _warn_of_one_file(self.store)
+            _warn_about_sqlite(self.store)
         else:
-            _warn_of_crowding(self.first, plan.at_a_time)
+            _warn_about_threads(self.first, plan.parallel_jobs)
         if self.shows_table:
             print(f"The lines of each run: {plan.folder}/*/output.log")
         self._train_baseline()
         if self.shows_table:
             rows, title = list_jobs(plan.configs, plan.folder)
-            at_end.enter_context(LiveTable(rows, title, plan.at_a_time))
+            at_end.enter_context(LiveTable(rows, title, plan.parallel_jobs))
 
     def _train_baseline(self) -> None:
         """Before the networks: its probes write what theirs need, and nothing is timed yet."""
@@ -64,7 +64,7 @@ class Sweep:
             print("The order-free baseline comes first", flush=True)
         folder = self.plan.folder / "baseline"
         jobs = [self._describe(config, folder, 1) for config in self.baselines]
-        run_jobs(self._without_done(jobs), 1, record_ending)
+        run_jobs(self._drop_done(jobs), 1, record_result)
 
     def describe_jobs(
         self, job_overrides: Sequence[Sequence[str]], first: int
@@ -77,32 +77,34 @@ class Sweep:
         planned = self.plan.jobs[first : first + len(job_overrides)]
         if [list(overrides) for overrides in job_overrides] != [job.overrides for job in planned]:
             raise ConfigError("hydra/sweeper launches other jobs than were planned; leave it out")
-        at_a_time = 1 if self.plan.on_cluster else self.plan.at_a_time
+        parallel_jobs = 1 if self.plan.on_cluster else self.plan.parallel_jobs
         jobs = [
-            self._describe(job.config, self.plan.folder / str(number), at_a_time)
+            self._describe(job.config, self.plan.folder / str(number), parallel_jobs)
             for number, job in enumerate(planned, first)
         ]
-        return self._without_done(jobs)
+        return self._drop_done(jobs)
 
     def _describe(self, config: RunConfig, folder: Path, concurrent_runs: int) -> JobDescription:
-        here, shows_lines = LauncherProcess.here(), not self.shows_table
+        here, echo_output = LauncherProcess.here(), not self.shows_table
         run_id = self.parent.run_id
-        job = JobDescription(folder, config, run_id, concurrent_runs, here, shows_lines)
+        job = JobDescription(folder, config, run_id, concurrent_runs, here, echo_output)
         job.write()
         return job
 
-    def _without_done(self, jobs: list[JobDescription]) -> list[JobDescription]:
+    def _drop_done(self, jobs: list[JobDescription]) -> list[JobDescription]:
         """The jobs whose result the store lacks; the table and a line tell of the others."""
         found = [(job, find_done(self.store, job.config)) for job in jobs]
         for job, done in found:
             if done is not None:
-                _say_done(job, done)
+                _report_done(job, done)
         return [job for job, done in found if done is None]
 
     def stop(self, reason: str) -> None:
         """Ends in the store what only seems to be running, after the jobs were ended."""
         self.parent.end("stopped", reason)
-        settle(self.store, patience=3)  # jobs that were not ended end themselves within a second
+        end_abandoned_runs(
+            self.store, patience=3
+        )  # jobs that were not ended end themselves within a second
 
     def finish(self) -> int:
         """Writes the report; returns the exit status."""
@@ -112,19 +114,19 @@ class Sweep:
         return end_sweep(self.store, self.parent)
 
 
-def _say_done(job: JobDescription, done: Run) -> None:
+def _report_done(job: JobDescription, done: Run) -> None:
     finished, metrics = done.data.tags["outcome"] == "finished", done.data.metrics
     update_status(
         job.folder,
-        state=State.done_before if finished else State.diverged,
+        state=JobState.done_before if finished else JobState.diverged,
         val_accuracy=metrics.get("best/val_accuracy"),
         test_accuracy=metrics.get("test/accuracy"),
     )
-    if job.shows_lines:
+    if job.echo_output:
         print(describe_done(done), flush=True)
 
 
-def _warn_of_one_file(store: Store) -> None:
+def _warn_about_sqlite(store: Store) -> None:
     if store.is_local:
         log.warning(
             "All runs write into one SQLite file: where they run on several machines, launch with "
@@ -132,10 +134,10 @@ def _warn_of_one_file(store: Store) -> None:
         )
 
 
-def _warn_of_crowding(config: RunConfig, at_a_time: int) -> None:
-    threads = config.device.threads or max(1, available_cores() // at_a_time)
-    if at_a_time * threads > available_cores():
+def _warn_about_threads(config: RunConfig, parallel_jobs: int) -> None:
+    threads = config.device.threads or max(1, available_cores() // parallel_jobs)
+    if parallel_jobs * threads > available_cores():
         log.warning(
             "%d runs at a time with %d threads each are more than the %d cores: they will be slower",
-            *(at_a_time, threads, available_cores()),
+            *(parallel_jobs, threads, available_cores()),
         )

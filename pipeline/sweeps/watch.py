@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.command_line import report_error
-from pipeline.runs.status import State, update_status
+from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.job import DIVERGED, FAILED, FINISHED, JobDescription
 from pipeline.tracking import Store, ensure_failed
 
-_STATES = {FINISHED: State.done, DIVERGED: State.diverged}
+_STATES = {FINISHED: JobState.done, DIVERGED: JobState.diverged}
 
 
 @dataclass(frozen=True)
-class Ending:
+class JobResult:
     """How a job ended. reason: of a failure, in words."""
 
-    state: State
+    state: JobState
     reason: str = ""
 
 
@@ -32,7 +32,7 @@ def start_process(job: JobDescription) -> subprocess.Popen[str]:
     """Starts the process of a job, which hears no Ctrl-C: that is for the sweep, which ends its jobs."""
     command = [sys.executable, "-m", "pipeline.sweeps.job", str(job.folder)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
-    with signals_held():
+    with signals_blocked():
         return subprocess.Popen(
             command,
             env=environment,
@@ -45,7 +45,7 @@ def start_process(job: JobDescription) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def signals_held() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """A process started in here never gets a Ctrl-C, nor Slurm's warnings.
 
     Slurm sends its warnings to every process of a job. They are for submitit, in this process: it puts
@@ -65,18 +65,20 @@ def signals_held() -> Iterator[None]:
 def run_job(
     job: JobDescription,
     start: Callable[[JobDescription], subprocess.Popen[str]] = start_process,
-) -> Ending:
+) -> JobResult:
     """Runs one job until it ends. Its lines are kept, and repeated behind its name if it shows them."""
     try:
         epochs = job.config.train.epochs
-        update_status(job.folder, state=State.running, epochs=epochs, started=time.time())
+        update_status(job.folder, state=JobState.running, epochs=epochs, started=time.time())
         status = _watch(job, start)
     except Exception as error:  # such as Slurm's time limit, when it has come once too often
-        return Ending(State.failed, " ".join(str(error).split())[:500] or type(error).__name__)
+        return JobResult(
+            JobState.failed, " ".join(str(error).split())[:500] or type(error).__name__
+        )
     if status in _STATES:
-        return Ending(_STATES[status])
+        return JobResult(_STATES[status])
     reason = _last_line(job.output) if status == FAILED else _describe_status(status)
-    return Ending(State.failed, reason)
+    return JobResult(JobState.failed, reason)
 
 
 def _watch(job: JobDescription, start: Callable[[JobDescription], subprocess.Popen[str]]) -> int:
@@ -87,7 +89,7 @@ def _watch(job: JobDescription, start: Callable[[JobDescription], subprocess.Pop
             for line in process.stdout:
                 kept.write(line)
                 kept.flush()
-                if job.shows_lines:
+                if job.echo_output:
                     print(f"{job.title}  {line}", end="", flush=True)
         except BaseException:  # this process is stopped: the job loses nothing but its epoch
             process.kill()
@@ -95,13 +97,13 @@ def _watch(job: JobDescription, start: Callable[[JobDescription], subprocess.Pop
     return process.returncode
 
 
-def record_ending(job: JobDescription, ending: Ending) -> None:
+def record_result(job: JobDescription, ending: JobResult) -> None:
     """Writes how a job ended: into its folder, and a failure into the store, which may lack it."""
     try:
         update_status(job.folder, state=ending.state, reason=ending.reason, ended=time.time())
-        if ending.state != State.failed:
+        if ending.state != JobState.failed:
             return
-        if job.shows_lines:
+        if job.echo_output:
             print(f"{job.title}  {ending.reason}; see {job.output}", flush=True)
         ensure_failed(Store.of(job.config), job.config, job.parent_run_id, ending.reason)
     except Exception as error:  # such as a store that does not answer: the other jobs go on

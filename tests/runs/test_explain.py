@@ -18,7 +18,7 @@ from rich.console import Console
 from scipy.special import expit, logit, softmax
 from tokenizers import Tokenizer
 
-from experiments.explain import Question, choose_runs, read_text
+from experiments.explain import ExplainRequest, choose_runs, read_text
 from pipeline.analysis.explanation import Explanation, HeadReading, NetworkReading
 from pipeline.config.schema import (
     BASELINE,
@@ -326,9 +326,9 @@ def test_lines_hold_every_word_once_and_fit(
         assert used <= width or len(line) == 1
 
 
-def question(**given: str) -> Question:
+def question(**given: str) -> ExplainRequest:
     fields = dict.fromkeys(("text", "file", "runs", "architectures", "seeds", "page"))
-    return Question(**(fields | given))  # pyright: ignore[reportArgumentType]
+    return ExplainRequest(**(fields | given))  # pyright: ignore[reportArgumentType]
 
 
 def test_a_text_is_taken_as_it_stands_and_cleaned_as_a_review(tmp_path: Path) -> None:
@@ -422,7 +422,7 @@ def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
     ("arguments", "status", "said"),
     [
         (["text=", "name=small"], 2, "Configuration: text is empty; give at least a word"),
-        (["text=a", "run=fff"], 1, "Failed: no finished run begins with 'fff' in "),
+        (["text=a", "run=fff"], 1, "Failed: no finished run has an id that starts with 'fff' in "),
         (["text=a", "run="], 2, "Configuration: run is ''; it may hold names"),
         (["text=a", "run=f", "seed=1"], 2, "Configuration: run names the networks; leave out"),
         (["text=a", "name=small", "architecture=gru"], 1, "Failed: no finished run of 'gru' is"),
@@ -443,7 +443,7 @@ def test_what_cannot_be_explained_is_said_in_a_line(
 
 
 def test_an_id_that_is_several_or_the_baseline_is_refused(trained: Path) -> None:
-    with pytest.raises(TrackingError, match="5 finished runs begin with ''"):
+    with pytest.raises(TrackingError, match="5 finished runs have an id that starts with ''"):
         find_runs(Store(None, trained, "small"), [""])
     (baseline,) = Store(None, trained, "small").runs(f"tags.architecture = '{BASELINE}'")
     with pytest.raises(ConfigError, match="is the order-free baseline"):

@@ -74,7 +74,7 @@ def test_a_run_uses_no_more_cores_than_slurm_gave_it(monkeypatch):
 def test_only_in_a_job_of_slurm_is_a_process_deaf_to_warnings(monkeypatch, executor, status):
     monkeypatch.setenv("SUBMITIT_EXECUTOR", executor)
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
-    with watch.signals_held():
+    with watch.signals_blocked():
         process = subprocess.Popen([sys.executable, "-c", code])
     assert process.wait() == status
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -102,9 +102,9 @@ def test_waiting_repeats_lines_and_goes_on_past_jobs_that_die(tmp_path, monkeypa
             requeued.paths.result_pickle.touch()
         return answer
 
-    monkeypatch.setattr(slurm, "_ask_for_states", ask)
-    monkeypatch.setattr(slurm, "_LOOK_SECONDS", 0)
-    monkeypatch.setattr(slurm, "_ASK_SECONDS", 0)
+    monkeypatch.setattr(slurm, "_query_states", ask)
+    monkeypatch.setattr(slurm, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(slurm, "_SQUEUE_SECONDS", 0)
     deaths = dict(slurm.wait(jobs))  # pyright: ignore[reportArgumentType]
     assert sorted(deaths) == [1, 2]
     assert deaths[1].startswith("its job failed")
