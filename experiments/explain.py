@@ -27,7 +27,7 @@ from pipeline.config.command_line import report_error, run_program, take_word
 from pipeline.config.compose import build
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
-from pipeline.runs.question import ExplainRequest, choose_runs, read_text
+from pipeline.runs.request import ExplainRequest, choose_runs, read_text
 from pipeline.runs.start import explain as explain_text
 
 
@@ -37,25 +37,25 @@ def main() -> None:
         return
     # Taken from the command line as they stand: in a text, a comma, a quote or a brace is itself, while
     # to Hydra each would be grammar, and several runs or architectures here are no sweep.
-    question = ExplainRequest(
+    request = ExplainRequest(
         *map(take_word, ("text", "file", "run", "architecture", "seed", "page"))
     )
 
     def task(tree: DictConfig) -> int:
-        return explain(tree, question)
+        return explain(tree, request)
 
     run_program(task, mode="RUN")
 
 
-def explain(tree: DictConfig, question: ExplainRequest) -> int:
+def explain(tree: DictConfig, request: ExplainRequest) -> int:
     """Reads the text with every network that is asked for, shows it and writes it; the exit status."""
     config = build(tree)
     try:
-        text = read_text(question)
-        runs = choose_runs(config, question)
+        text = read_text(request)
+        runs = choose_runs(config, request)
         explanation = explain_text(text, runs, config)
         path = Path(config.root) / "reports" / runs[0].config.name / "explain.html"
-        page = write_explanation(explanation, Path(question.page) if question.page else path)
+        page = write_explanation(explanation, Path(request.page) if request.page else path)
     except Exception as error:
         return report_error(error)
     show(explanation)

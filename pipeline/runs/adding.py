@@ -1,4 +1,4 @@
-"""A run over the adding problem: from drawn sequences to the steps that it took to solve it."""
+"""Run the adding problem: draw sequences, train a network and count the steps to solve it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pipeline.training.loop import Outcome, TrainResult, train
 
 log = logging.getLogger(__name__)
 
-_LINES = 10  # of a run that uses its steps up, on its way
+_PROGRESS_LINES = 10  # printed by a run that uses all its steps
 
 
 def run_adding(
@@ -39,15 +39,16 @@ def run_adding(
     checkpoint: Path,
     job_dir: Path | None,
 ) -> str:
-    """From drawn sequences to the steps that it took; the outcome, finished (solved or not) or diverged.
+    """Train and test one network on the adding problem, and return the outcome.
 
-    Expects the device to be prepared and the run to be tracked: see `pipeline.runs.start.run`.
+    The outcome is "finished", whether solved or not, or "diverged". The device must be prepared and the
+    run tracked: see `pipeline.runs.start.run`.
     """
 
     data = config.data
     assert isinstance(data, AddingConfig)
     for key in without_effect(config):
-        log.warning("%s does nothing here: data=adding reads no text, and has no epochs", key)
+        log.warning("%s has no effect: data=adding has neither text nor epochs", key)
     held_out = draw_held_out(data)
     counts = {"validation": len(held_out.validation), "test": len(held_out.test)}
     recorder.data_set(data.kind, held_out.fingerprint, counts, data.source)
@@ -61,7 +62,7 @@ def run_adding(
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         last = int(result.history.step.max()) if len(result.history) else 0
-        reason = f"diverged: the error was no longer finite after step {last:,}"
+        reason = f"diverged: the error was not finite after step {last:,}"
         log.warning("%s", reason.capitalize())
         recorder.end("diverged", reason)
         return "diverged"
@@ -73,22 +74,22 @@ def run_adding(
     answered = marked.assign(target=held_out.test.targets, predicted=answers)
     recorder.table(answered, "predictions.parquet")
     recorder.model(model)
-    _say(result, data, mse)
+    _log_result(result, data, mse)
     return "finished"
 
 
 def _progress_spec(data: AddingConfig) -> ProgressSpec:
-    started, said = time.monotonic(), 0
+    started, last_tenth = time.monotonic(), 0
 
     def metrics(record: Validation) -> tuple[int, dict[str, float]]:
         return record.step, {"train/mse": record.train_mse, "val/mse": record.val_mse}
 
     def line(record: Validation) -> str:
-        nonlocal said
-        tenth = record.step * _LINES // data.max_steps
-        if tenth <= said and not record.is_solved:
+        nonlocal last_tenth
+        tenth = record.step * _PROGRESS_LINES // data.max_steps
+        if tenth <= last_tenth and not record.is_solved:
             return ""
-        said = tenth
+        last_tenth = tenth
         return (
             f"Step {record.step:,} of at most {data.max_steps:,}  mse {record.train_mse:.5f}  "
             f"val_mse {record.val_mse:.5f}  {time.monotonic() - started:.0f} s"
@@ -111,9 +112,10 @@ def _metrics(result: TrainResult) -> dict[str, float]:
     return metrics
 
 
-def _say(result: TrainResult, data: AddingConfig, mse: float) -> None:
+def _log_result(result: TrainResult, data: AddingConfig, mse: float) -> None:
     if (steps := steps_to_solve(result)) is not None:
-        said = f"Solved length {data.length} in {steps:,} steps"
+        verdict = f"Solved length {data.length} in {steps:,} steps"
     else:
-        said = f"Did not solve length {data.length} in {data.max_steps:,} steps"
-    log.info("%s; mean squared error %.5f over %s test sequences", said, mse, f"{data.test_size:,}")
+        verdict = f"Did not solve length {data.length} in {data.max_steps:,} steps"
+    sequences = f"{data.test_size:,}"
+    log.info("%s; mean squared error %.5f over %s test sequences", verdict, mse, sequences)

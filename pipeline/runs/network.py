@@ -1,4 +1,4 @@
-"""A run of a network: from text to tracked predictions and probes."""
+"""Run a network on text: train it, track its predictions and probe it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def run_network(
     checkpoint: Path,
     job_dir: Path | None,
 ) -> str:
-    """Trains, tests and probes one network; the outcome, finished or diverged.
+    """Train, test and probe one network, and return the outcome: "finished" or "diverged".
 
-    Expects the device to be prepared and the run to be tracked: see `pipeline.runs.start.run`.
+    The device must be prepared and the run tracked: see `pipeline.runs.start.run`.
     """
     cache = Path(config.root) / ".cache"
     reviews = load_reviews(config.data, cache)
@@ -42,7 +42,7 @@ def run_network(
 
     vocab_size = encoded.tokenizer.get_vocab_size()
     model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
-    # The same weights, logits and gradients; on a CPU its own kernels are faster than the layers.
+    # The fused kernels share the weights and compute the same logits, faster than Keras on a CPU.
     forward = fuse(model, config.architecture) if device_kind == "cpu" else forward_of(model)
     recorder.summary(*summarise_model(model))
     with watch_training(recorder, _progress_spec(encoded, config), job_dir) as watcher:
@@ -51,7 +51,7 @@ def run_network(
     recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         epoch = len(result.history) + 1
-        reason = f"diverged: the loss was no longer finite in epoch {epoch}"
+        reason = f"diverged: the loss was not finite in epoch {epoch}"
         log.warning("%s", reason.capitalize())
         recorder.end("diverged", reason)
     else:

@@ -172,7 +172,7 @@ def test_what_could_not_be_delivered_is_delivered_by_the_next_launch(server, pos
     said = again.communicate()[0]
     assert again.returncode == 0, said
     assert f"Delivered {len(waiting)} pending writes" in said
-    assert "finished before" in said
+    assert "already finished" in said
     assert _epochs(postgres, "abandoned") == [(epoch, 1) for epoch in range(1, 7)]
     assert list((tmp_path / "outbox").glob("*/*")) == []
 

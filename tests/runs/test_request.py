@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from factories import small_run
 
-from pipeline.runs.question import ExplainRequest, choose_runs
+from pipeline.runs.request import ExplainRequest, choose_runs
 from pipeline.tracking import Store, track_run
 
 ASKED = ExplainRequest(text="a", file=None, runs=None, architectures=None, seeds=None, page=None)
