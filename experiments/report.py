@@ -1,4 +1,4 @@
-"""The report of an experiment again, from what is tracked, without training.
+"""Write the report of an experiment again from its tracked runs, without training.
 
 python -m experiments.report experiment=imdb
 """
@@ -17,6 +17,7 @@ def main() -> None:
 
 
 def report(tree: DictConfig) -> int:
+    """Write the report of an experiment's newest sweep, and return the exit status."""
     config = build(tree)
     try:
         page = rewrite_report(config)

@@ -1,5 +1,6 @@
-"""The launcher `hydra/launcher=cores`. Hydra takes launchers from this package alone, and imports them
-all at every start: what this one needs is imported when it is used.
+"""Provide the launcher `hydra/launcher=cores`.
+
+Hydra imports all modules of this package at every start, so imports that take time are inside functions.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 
 
 class CoresLauncher(Launcher):
-    """Runs the jobs of a sweep side by side on this machine, and returns when all have ended."""
+    """Run the jobs of a sweep in parallel on this machine."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -21,11 +22,12 @@ class CoresLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Needs nothing of Hydra's: the sweep holds the configurations."""
+        """Do nothing: the sweep holds the configurations."""
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
+        """Run the jobs, and return when all have ended."""
         from pipeline.sweeps.callback import current_sweep
         from pipeline.sweeps.cores import run_jobs
         from pipeline.sweeps.watch import record_result

@@ -1,5 +1,6 @@
-"""The launcher `hydra/launcher=slurm`. Hydra takes launchers from this package alone, and imports them
-all at every start: what this one needs is imported when it is used.
+"""Provide the launcher `hydra/launcher=slurm`.
+
+Hydra imports all modules of this package at every start, so imports that take time are inside functions.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 class SlurmLauncher(Launcher):
-    """Submits the jobs of a sweep to Slurm at once, and returns when all have ended."""
+    """Run the jobs of a sweep on Slurm."""
 
     def __init__(self, **params: Any) -> None:
         plain = OmegaConf.to_container(OmegaConf.create(params), resolve=True)
@@ -24,11 +25,12 @@ class SlurmLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Needs nothing of Hydra's: the sweep holds the configurations."""
+        """Do nothing: the sweep holds the configurations."""
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
+        """Submit all jobs at once, and return when all have ended."""
         from pipeline.sweeps.callback import current_sweep
         from pipeline.sweeps.slurm import run_jobs
         from pipeline.sweeps.watch import record_result

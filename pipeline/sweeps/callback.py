@@ -1,6 +1,6 @@
-"""What Hydra calls: the check of every configuration before any work, and the start and end of a sweep.
+"""Connect Hydra to this project: check every configuration, then start and finish runs and sweeps.
 
-What imports MLflow and pandas, which takes seconds, is imported after the check.
+Modules that import MLflow or pandas are imported after the check, because that takes seconds.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _open_sweeps: list[Sweep] = []
 
 
 class SweepCallback(Callback):
-    """Checks every configuration first; opens and finishes a sweep. Leaves with the exit status by
-    `SystemExit`, for Hydra turns any other exception of a callback into a warning.
+    """Check every configuration before any work, and start and finish a sweep.
+
+    Exits by `SystemExit`: Hydra turns any other exception of a callback into a warning.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -48,18 +49,18 @@ class SweepCallback(Callback):
 
 
 def current_sweep() -> Sweep:
-    """The sweep of this process, for the sweeper and the launcher that Hydra makes."""
+    """Return the sweep of this process, for the sweeper and the launcher that Hydra creates."""
     return _open_sweeps[-1]
 
 
 def stop_sweep(reason: str) -> None:
-    """Ends the sweep of this process, if it is in one, after its jobs were ended."""
+    """End the sweep of this process, if there is one. Its jobs must have been ended before."""
     while _open_sweeps:
         _open_sweeps.pop().stop(reason)
 
 
 def compare(tree: DictConfig) -> int:
-    """Computes the composed configuration as one run; returns the exit status."""
+    """Compute the composed configuration as one run, and return the exit status."""
     config = build(tree)
     try:
         reject_single_run(HydraConfig.get().launcher)
@@ -84,6 +85,6 @@ def _exit_on_error() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        with contextlib.suppress(Exception):  # such as a store that does not answer
+        with contextlib.suppress(Exception):  # for example, the store does not answer
             stop_sweep(" ".join(str(error).split())[:500])
         sys.exit(report_error(error))

@@ -43,9 +43,9 @@ def _jobs(root: Path, names: list[str], *, echo_output: bool = True) -> list[Job
 
 
 def _run(jobs: list[JobDescription], workers: int = 1) -> dict[str, JobResult]:
-    endings: dict[str, JobResult] = {}
-    run_jobs(jobs, workers, lambda job, ending: endings.update({job.folder.name: ending}))
-    return endings
+    results: dict[str, JobResult] = {}
+    run_jobs(jobs, workers, lambda job, result: results.update({job.folder.name: result}))
+    return results
 
 
 def test_a_description_survives_being_written_and_read(tmp_path):
@@ -66,10 +66,10 @@ def test_every_way_to_end_is_told_apart_and_none_stops_the_others(tmp_path, prog
         "done": JobResult(JobState.done),
         "diverged": JobResult(JobState.diverged),
         "failed": JobResult(JobState.failed, "the last line"),
-        "silent": JobResult(JobState.failed, "it failed and wrote nothing"),
-        "strange": JobResult(JobState.failed, "its process ended with status 77"),
+        "silent": JobResult(JobState.failed, "the job failed without output"),
+        "strange": JobResult(JobState.failed, "the job's process exited with status 77"),
         "killed": JobResult(
-            JobState.failed, "its process was ended by SIGKILL, as when memory runs out"
+            JobState.failed, "the job's process was ended by SIGKILL, possibly out of memory"
         ),
     }
     assert (tmp_path / "failed" / "output.log").read_text() == "first\nthe last line\n"
@@ -96,13 +96,13 @@ def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, programs, ca
     status = read_status(tmp_path / "0")
     assert status is not None
     assert (status.state, status.reason) == (JobState.failed, run.data.tags["failure"])
-    assert f"SIGKILL, as when memory runs out; see {jobs[0].output}" in capsys.readouterr().out
+    assert f"SIGKILL, possibly out of memory; see {jobs[0].output}" in capsys.readouterr().out
 
 
 def test_a_process_that_cannot_be_started_is_a_failure_of_its_job_alone(tmp_path, programs):
     programs["1"] = ""  # and none for the first
-    endings = _run(_jobs(tmp_path, ["0", "1"]))
-    assert [endings[name].state for name in ("0", "1")] == [JobState.failed, JobState.done]
+    results = _run(_jobs(tmp_path, ["0", "1"]))
+    assert [results[name].state for name in ("0", "1")] == [JobState.failed, JobState.done]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -111,7 +111,7 @@ def test_what_stops_the_launch_ends_all_jobs_at_once_and_starts_no_other(tmp_pat
     programs |= {"0": "", "1": f"{touch}; time.sleep(600)", "3": touch}
     programs["2"] = programs["1"]
 
-    def stop(job: JobDescription, ending: JobResult) -> None:
+    def stop(job: JobDescription, result: JobResult) -> None:
         while not (tmp_path / "1" / "began").exists():
             time.sleep(0.01)
         raise error
