@@ -1,4 +1,4 @@
-"""One run; with multirun, a sweep, and at its end the report.
+"""Run one configuration, or with -m a sweep, which ends with a report.
 
 python -m experiments.compare experiment=quickstart
 python -m experiments.compare architecture=lstm data=imdb seed=1

@@ -191,7 +191,7 @@ def test_a_port_that_cannot_be_had_is_refused_in_a_line(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for asked, status, said in ((port, 1, "is taken"), (99999, 2, "1 to 65535")):
+        for asked, status, said in ((port, 1, "is in use"), (99999, 2, "1 to 65535")):
             done = subprocess.run(
                 [sys.executable, "-m", "experiments.ui", "--port", str(asked), "--root", tmp_path],
                 cwd=ROOT,

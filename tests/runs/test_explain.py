@@ -18,7 +18,7 @@ from rich.console import Console
 from scipy.special import expit, logit, softmax
 from tokenizers import Tokenizer
 
-from experiments.explain import Question, choose_runs, read_text
+from experiments.explain import ExplainRequest, choose_runs, read_text
 from pipeline.analysis.explanation import Explanation, HeadReading, NetworkReading
 from pipeline.config.schema import (
     BASELINE,
@@ -325,24 +325,24 @@ def test_lines_hold_every_word_once_and_fit(
         assert used <= width or len(line) == 1
 
 
-def question(**given: str) -> Question:
+def request(**given: str) -> ExplainRequest:
     fields = dict.fromkeys(("text", "file", "runs", "architectures", "seeds", "page"))
-    return Question(**(fields | given))  # pyright: ignore[reportArgumentType]
+    return ExplainRequest(**(fields | given))  # pyright: ignore[reportArgumentType]
 
 
 def test_a_text_is_taken_as_it_stands_and_cleaned_as_a_review(tmp_path: Path) -> None:
     hard = "a, \"b\" = {c}: [d] $e \\f 'g' #h ${i}"
-    assert read_text(question(text=hard)) == hard
-    assert read_text(question(text="one<br />two\n three &amp; four")) == "one two three & four"
+    assert read_text(request(text=hard)) == hard
+    assert read_text(request(text="one<br />two\n three &amp; four")) == "one two three & four"
     file = tmp_path / "review.txt"
     file.write_text("\ufeffIt was\nterrible.\n", encoding="utf-8")
-    assert read_text(question(file=str(file))) == "It was terrible."
+    assert read_text(request(file=str(file))) == "It was terrible."
 
 
 @pytest.mark.parametrize("file", [None, "-"])
 def test_standard_input_is_a_text(monkeypatch: pytest.MonkeyPatch, file: str | None) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("It was schön.".encode())))
-    assert read_text(replace(question(), file=file)) == "It was schön."
+    assert read_text(replace(request(), file=file)) == "It was schön."
 
 
 def test_a_text_that_is_none_is_refused_with_a_way_out(
@@ -351,17 +351,17 @@ def test_a_text_that_is_none_is_refused_with_a_way_out(
     (tmp_path / "empty.txt").write_text(" \n")
     (tmp_path / "latin.txt").write_bytes("schön".encode("latin-1"))
     for asked, message in (
-        (question(text="  "), "text is empty"),
-        (question(text="a", file="b"), "both given"),
-        (question(file=str(tmp_path / "none.txt")), r"none\.txt cannot be read: No such file"),
-        (question(file=str(tmp_path / "empty.txt")), r"empty\.txt is empty"),
-        (question(file=str(tmp_path / "latin.txt")), "byte 3: not UTF-8"),
+        (request(text="  "), "text is empty"),
+        (request(text="a", file="b"), "both text and file are given"),
+        (request(file=str(tmp_path / "none.txt")), r"none\.txt cannot be read: No such file"),
+        (request(file=str(tmp_path / "empty.txt")), r"empty\.txt is empty"),
+        (request(file=str(tmp_path / "latin.txt")), r"not UTF-8 \(at byte 3\)"),
     ):
         with pytest.raises(ConfigError, match=message):
             read_text(asked)
     monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
     with pytest.raises(ConfigError, match="no text; give"):
-        read_text(question())
+        read_text(request())
 
 
 SMALL = (
@@ -389,7 +389,7 @@ def _config(root: Path, name: str = "small") -> RunConfig:
 
 def test_the_program_explains_a_text_with_commas_and_quotes(trained: Path) -> None:
     text = 'While watching the movie, I "could" only think: how terrible = it was, {film}.'
-    runs = [run.run_id for run in choose_runs(_config(trained), question())]
+    runs = [run.run_id for run in choose_runs(_config(trained), request())]
     done = _start(
         "explain", f"text={text}", f"run={','.join(one[:12] for one in runs)}", f"root={trained}"
     )
@@ -407,12 +407,12 @@ def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
     config = _config(trained)
 
     def chosen(**given: str) -> list[tuple[str, int]]:
-        runs = choose_runs(config, question(**given))
+        runs = choose_runs(config, request(**given))
         return [(run.config.architecture.name, run.config.seed) for run in runs]
 
     assert chosen() == [("bi_gru", 1), ("lstm", 1)]
     assert chosen(architectures="lstm", seeds="3,1") == [("lstm", 3), ("lstm", 1)]
-    heads = choose_runs(config, question())[0].heads()
+    heads = choose_runs(config, request())[0].heads()
     assert heads is not None
     assert [head.name for head in heads] == ["sentiment", "subject"]
 
@@ -420,10 +420,14 @@ def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["text=", "name=small"], 2, "Configuration: text is empty; give at least a word"),
-        (["text=a", "run=fff"], 1, "Failed: no finished run begins with 'fff' in "),
-        (["text=a", "run="], 2, "Configuration: run is ''; it may hold names"),
-        (["text=a", "run=f", "seed=1"], 2, "Configuration: run names the networks; leave out"),
+        (["text=", "name=small"], 2, "Configuration: text is empty; give at least one word"),
+        (["text=a", "run=fff"], 1, "Failed: no finished run has an id that starts with 'fff' in "),
+        (["text=a", "run="], 2, "Configuration: run is ''; it takes names"),
+        (
+            ["text=a", "run=f", "seed=1"],
+            2,
+            "Configuration: run selects the networks already; leave out",
+        ),
         (["text=a", "name=small", "architecture=gru"], 1, "Failed: no finished run of 'gru' is"),
         (["text=a", "name=small", "seed=9"], 1, "Failed: no finished run of bi_gru has seed '9'"),
         (["text=a", "name=other"], 1, "Failed: no finished run is tracked under 'other' in"),
@@ -442,8 +446,8 @@ def test_what_cannot_be_explained_is_said_in_a_line(
 
 
 def test_an_id_that_is_several_or_the_baseline_is_refused(trained: Path) -> None:
-    with pytest.raises(TrackingError, match="5 finished runs begin with ''"):
+    with pytest.raises(TrackingError, match="5 finished runs have an id that starts with ''"):
         find_runs(Store(None, trained, "small"), [""])
     (baseline,) = Store(None, trained, "small").runs(f"tags.architecture = '{BASELINE}'")
-    with pytest.raises(ConfigError, match="is the order-free baseline"):
-        choose_runs(_config(trained), question(runs=baseline.info.run_id))
+    with pytest.raises(ConfigError, match="is the baseline"):
+        choose_runs(_config(trained), request(runs=baseline.info.run_id))

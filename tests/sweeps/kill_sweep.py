@@ -117,7 +117,7 @@ def main() -> None:
             kill_at(root, share * duration, group=group)
             said = finish(root)
             assert recorded(root) == expected, "other metrics than without the kill"
-            before, resumed = said.count("finished before"), said.count("Resuming after epoch")
+            before, resumed = said.count("already finished"), said.count("Resuming after epoch")
             print(
                 f"{number + 1:2}  killed {'all' if group else 'the first process'} at {share:.0%}: "
                 f"{before} done before, {resumed} resumed; then {len(expected)} FINISHED, "

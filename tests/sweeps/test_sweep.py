@@ -123,7 +123,7 @@ def test_a_second_launch_runs_nothing_that_is_done_and_says_so(swept):
     root, _ = swept
     again = _run(root, *SMALL, "architecture=lstm")
     assert again.returncode == 0
-    assert "finished before" in again.stdout
+    assert "already finished" in again.stdout
     assert "Epoch" not in again.stdout
 
 
@@ -147,7 +147,7 @@ def test_a_second_sweep_takes_the_baseline_of_the_first(swept):
 def test_a_report_of_nothing_says_what_to_do(tmp_path):
     done = _run(tmp_path, "name=nothing", program="report")
     assert done.returncode == 1
-    assert done.stderr.startswith("Failed: nothing is tracked under 'nothing'")
+    assert done.stderr.startswith("Failed: no runs are tracked under 'nothing'")
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -84,7 +84,7 @@ def test_a_second_launch_runs_nothing_and_the_report_is_made_again_by_name(swept
     root, _ = swept
     again = _run(root, *SMALL, *SWEPT)
     assert again.returncode == 0
-    assert again.stdout.count("finished before") == 4
+    assert again.stdout.count("already finished") == 4
     assert "Step 1" not in again.stdout
     page = root / "reports" / "small" / "index.html"
     page.unlink()
@@ -101,7 +101,7 @@ def test_one_run_says_what_does_nothing_and_what_came_of_it(tmp_path):
         *("architecture.units=4", "tokenizer.max_length=9"),
     )
     assert done.returncode == 0, done.stderr
-    assert "tokenizer.max_length does nothing here" in done.stdout
+    assert "tokenizer.max_length has no effect" in done.stdout
     assert "train.epochs" not in done.stdout
     assert "Did not solve length 4 in 20 steps" in done.stdout
 
