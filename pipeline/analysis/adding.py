@@ -44,7 +44,7 @@ class AddingRuns:
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class AddingResults:
     """What the page shows and the tables hold.
 
     runs: those of `AddingRuns`, `architecture` made unique to its settings.
@@ -74,7 +74,7 @@ class Yardstick:
         return first.set_index("architecture").loc[order].reset_index()
 
 
-def summarise(tracked: AddingRuns) -> Yardstick:
+def summarise(tracked: AddingRuns) -> AddingResults:
     """Counts each seed once: of several runs of the same thing, the newest."""
     runs = tracked.runs.reindex(columns=list(RUN_COLUMNS)).reset_index(drop=True)
     runs["architecture"] = name_by_settings(runs, _COLUMNS)
@@ -82,7 +82,7 @@ def summarise(tracked: AddingRuns) -> Yardstick:
     runs = runs.sort_values([*order, "started"], na_position="first", kind="stable")
     runs = runs.drop_duplicates(order, keep="last", ignore_index=True)
     rows = [_summarise(group) for _, group in runs.groupby(["architecture", "length"], sort=False)]
-    return Yardstick(tracked.experiment, runs, pd.DataFrame(rows))
+    return AddingResults(tracked.experiment, runs, pd.DataFrame(rows))
 
 
 def _summarise(runs: pd.DataFrame) -> dict[str, Any]:

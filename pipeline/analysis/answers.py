@@ -1,4 +1,4 @@
-"""Predictions -> Answers: who had what right, on the same reviews for all, and groups of these."""
+"""Align the predictions of all runs on the same reviews, and group these reviews."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from pipeline.errors import ReportError
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Who had what right: `correct` is <bool>[runs, reviews] by question, the first over all."""
+class AlignedAnswers:
+    """Who had what right: `correct` is <bool>[runs, reviews] by head, the first over all."""
 
     correct: dict[str, NDArray[np.bool_]]
     traits: pd.DataFrame
     chance: tuple[float, ...]
 
     @property
-    def questions(self) -> tuple[str, ...]:
+    def heads(self) -> tuple[str, ...]:
         return tuple(self.correct)
 
 
-def lay_out_answers(
+def align_answers(
     predictions: pd.DataFrame, chosen: pd.DataFrame, *, shared_only: bool
-) -> Answers:
+) -> AlignedAnswers:
     """Predictions as a row for each run and a column for each review, the same for all."""
     tables = dict(iter(predictions.groupby("run_id", sort=False)))
     by_run = [tables[run].set_index("review_id").sort_index() for run in chosen.run_id]
@@ -58,7 +58,7 @@ def lay_out_answers(
         for head in heads:
             correct[head] = _stack(by_run, f"{head}_label") == _stack(by_run, f"{head}_predicted")
     traits = by_run[0][[c for c in ("length", "distance") if c in by_run[0]]]
-    return Answers(correct, traits, tuple(float(n / len(labels)) for n in commonest))
+    return AlignedAnswers(correct, traits, tuple(float(n / len(labels)) for n in commonest))
 
 
 def _stack(tables: list[pd.DataFrame], column: str) -> NDArray:
@@ -86,7 +86,7 @@ def rising_groups(values: pd.Series, edges: Iterable[int], end: int | None = Non
     return [group for group in groups if group.members.any()]
 
 
-def distance_groups(answers: Answers) -> list[Group]:
+def distance_groups(answers: AlignedAnswers) -> list[Group]:
     """In about eight groups with round edges; none where distances are not known."""
     if "distance" not in answers.traits or answers.traits.distance.isna().any():
         return []

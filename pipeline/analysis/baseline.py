@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pipeline.analysis import statistics
 from pipeline.analysis.answers import Group
 
-SCORE_COLUMNS = tuple("along question low high reviews accuracy ci_low ci_high".split())
+SCORE_COLUMNS = tuple("along head low high reviews accuracy ci_low ci_high".split())
 LEAD_COLUMNS = tuple(
-    "architecture along question low high reviews difference ci_low ci_high seeds_counted".split()
+    "architecture along head low high reviews difference ci_low ci_high seeds_counted".split()
 )
 
 
@@ -38,7 +38,7 @@ class Baseline:
     leads: pd.DataFrame
 
 
-def stand_beside(
+def compare_to_baseline(
     run: pd.DataFrame,
     baseline: Mapping[str, NDArray[np.bool_]],
     networks: Mapping[str, NDArray[np.bool_]],
@@ -50,21 +50,21 @@ def stand_beside(
 
     Args:
       run: the baseline's row of runs.
-      baseline: for each question <bool>[reviews].
-      networks: for each question <bool>[runs, reviews].
+      baseline: for each head <bool>[reviews].
+      networks: for each head <bool>[runs, reviews].
       architectures: the rows of the runs of each.
       groups: of reviews, none empty.
       rng: the reviews are resampled with it.
     """
     scores, leads = [], []
     members = np.stack([group.members for group in groups])
-    for question, correct in baseline.items():
-        gaps = networks[question].astype(np.int8) - correct.astype(np.int8)
+    for head, correct in baseline.items():
+        gaps = networks[head].astype(np.int8) - correct.astype(np.int8)
         resampled = statistics.resample_reviews(gaps, members, rng)
         for group, estimates in zip(groups, resampled, strict=True):
             place = {
                 "along": group.along,
-                "question": question,
+                "head": head,
                 "low": group.low,
                 "high": group.high,
                 "reviews": int(group.members.sum()),

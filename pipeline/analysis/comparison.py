@@ -15,16 +15,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from pipeline.analysis.answers import (
-    Answers,
+    AlignedAnswers,
     Group,
+    align_answers,
     distance_groups,
-    lay_out_answers,
     name_run,
     rising_groups,
 )
 from pipeline.analysis.baseline import Baseline
-from pipeline.analysis.fading import Fading, fade
-from pipeline.analysis.memory import Memory, remember
+from pipeline.analysis.fading import Fading, summarise_fading
+from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Judge
 from pipeline.analysis.selection import Tuning, select_runs
 from pipeline.config.schema import BASELINE, DataConfig
@@ -77,9 +77,9 @@ class TrackedRuns:
     """A sweep as tracking has it.
 
     runs: a row for each planned run, with `RUN_COLUMNS` (those not known may be absent) and, for
-      data with several questions, `test_accuracy_<question>`.
+      data with several heads, `test_accuracy_<head>`.
     predictions: a row for each finished run and test review: run_id, review_id, label, predicted,
-      `<question>_label` and `<question>_predicted` of further questions, correct (all right),
+      `<head>_label` and `<head>_predicted` of further heads, correct (all right),
       length (words of the uncut text), kept_length, and for the generated corpus distance.
     history: run_id, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds.
     probes: for each probe its tables of the finished runs that have one, with run_id.
@@ -101,10 +101,10 @@ class Comparison:
       rest on.
     tuning: what was tried for each architecture before, None where nothing was tuned.
     summary: `SUMMARY_COLUMNS`, the most accurate first; tier 1 is what nothing is better than; an
-      accuracy with its interval for each further question.
+      accuracy with its interval for each further head.
     pairwise: `PAIR_COLUMNS`; the verdict is that of a against b.
     cost: architecture and the means of `COSTS` over its runs; `alone` where nothing else ran.
-    chance: for each question the share of the commonest answer, which needs no model.
+    chance: for each head the share of the commonest answer, which needs no model.
     baseline: the order-free baseline beside them, which is none of the runs and architectures above.
     memory: what the probes say of those architectures and the baseline.
     fading: how signals fade inside the architectures.
@@ -112,7 +112,7 @@ class Comparison:
     """
 
     experiment: str
-    questions: tuple[str, ...]
+    heads: tuple[str, ...]
     reviews: int
     chance: tuple[float, ...]
     tie_margin: float
@@ -166,17 +166,17 @@ def compare(
     notes += _note_versions(chosen)
     if chosen.empty:
         return _without_results(tracked.experiment, runs, tuning, tie_margin, notes)
-    answers = lay_out_answers(tracked.predictions, chosen, shared_only=allow_different_data)
-    main = answers.questions[0]
+    answers = align_answers(tracked.predictions, chosen, shared_only=allow_different_data)
+    main = answers.heads[0]
     judge = Judge(chosen, answers, rng, replicates, tie_margin)
     lengths = rising_groups(answers.traits.length, tracked.sweep.length_edges)
     pairwise = judge.pairwise(judge.overall[main], main)
     beside = _stand_beside(judge, answers, baseline, lengths)
-    memory = remember(tracked.probes, _to_remember(chosen, beside), rng.spawn(1)[0])
-    fading = fade(tracked.probes, chosen, rng.spawn(1)[0])
+    memory = summarise_memory(tracked.probes, _to_remember(chosen, beside), rng.spawn(1)[0])
+    fading = summarise_fading(tracked.probes, chosen, rng.spawn(1)[0])
     return Comparison(
         experiment=tracked.experiment,
-        questions=answers.questions,
+        heads=answers.heads,
         reviews=len(answers.traits),
         chance=answers.chance,
         tie_margin=tie_margin,
@@ -213,15 +213,15 @@ def _set_baseline_apart(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]
 
 
 def _stand_beside(
-    judge: Judge, answers: Answers, baseline: TrackedRuns, lengths: list[Group]
+    judge: Judge, answers: AlignedAnswers, baseline: TrackedRuns, lengths: list[Group]
 ) -> Baseline | None:
     """The baseline on the reviews that are compared; None where it has no answers to all of them."""
     finished = baseline.runs[baseline.runs.run_id.isin(baseline.predictions.get("run_id", []))]
     if finished.empty:
         return None
     runs = finished.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *finished.columns])))
-    its = lay_out_answers(baseline.predictions, runs, shared_only=False)
-    if not its.traits.index.equals(answers.traits.index) or its.questions != answers.questions:
+    its = align_answers(baseline.predictions, runs, shared_only=False)
+    if not its.traits.index.equals(answers.traits.index) or its.heads != answers.heads:
         return None
     everything = np.ones(len(answers.traits), dtype=bool)
     groups = [Group("all", 0, None, everything), *lengths, *distance_groups(answers)]
@@ -270,9 +270,9 @@ def _note_versions(chosen: pd.DataFrame) -> list[str]:
     return [f"The runs were trained with different versions, which may change numbers: {which}."]
 
 
-def _by_distance(judge: Judge, answers: Answers) -> Breakdown | None:
+def _by_distance(judge: Judge, answers: AlignedAnswers) -> Breakdown | None:
     groups = distance_groups(answers)
-    return judge.break_down(answers.traits.distance, groups, answers.questions) if groups else None
+    return judge.break_down(answers.traits.distance, groups, answers.heads) if groups else None
 
 
 def _cost(chosen: pd.DataFrame) -> pd.DataFrame:
@@ -293,7 +293,7 @@ def _without_results(
     """A sweep of which no run can be compared is still shown, with what became of each run."""
     return Comparison(
         experiment=experiment,
-        questions=(),
+        heads=(),
         reviews=0,
         chance=(),
         tie_margin=tie_margin,

@@ -52,7 +52,7 @@ class Fading:
     notes: tuple[str, ...]
 
 
-def fade(
+def summarise_fading(
     probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
 ) -> Fading | None:
     """Puts the runs' tables side by side; None where no run was looked into.

@@ -30,8 +30,8 @@ CURVE_COLUMNS = tuple(
     "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees commonest"
     " margin margin_low margin_high relative relative_low relative_high".split()
 )
-REACH_COLUMNS = tuple("architecture probe measure question value low high furthest rises".split())
-QUIZ_COLUMNS = tuple("architecture question texts low high reviews accuracy ci_low ci_high".split())
+REACH_COLUMNS = tuple("architecture probe measure head value low high furthest rises".split())
+QUIZ_COLUMNS = tuple("architecture head texts low high reviews accuracy ci_low ci_high".split())
 # The reading that the others of a probe are compared with.
 _REFERENCE = {"context": "whole", "distance": "plain"}
 
@@ -42,9 +42,9 @@ class Memory:
 
     curves: `CURVE_COLUMNS`, for each architecture, probe, condition and distance (NA for the whole
       text): accuracy with its interval, the share of answers that agree with the reference reading,
-      the share of a run's commonest answer to the first question, and the mean margin of that question,
+      the share of a run's commonest answer to the first head, and the mean margin of that head,
       also as a share of the reference's.
-    reaches: `REACH_COLUMNS`: effective contexts, half-lives (question "" being the first) and where the
+    reaches: `REACH_COLUMNS`: effective contexts, half-lives (head "" being the first) and where the
       quiz is no longer passed. An infinite end lies beyond `furthest`; where the value is NaN there
       was nothing to lose.
     quiz: `QUIZ_COLUMNS` for all texts and some kinds of them, by distance from low up to and with
@@ -60,7 +60,7 @@ class Memory:
     trends: Mapping[str, Trends]
 
 
-def remember(
+def summarise_memory(
     probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
 ) -> Memory | None:
     """Puts the runs' tables side by side; None where no run was probed.
@@ -78,18 +78,18 @@ def remember(
     for probe, table in probes.items():
         if probe != "quiz" and probe not in _REFERENCE:
             continue
-        laid, left_out = lay_out(table, runs)
+        layout, left_out = lay_out(table, runs)
         notes += [name_left_out(probe, left_out)] if len(left_out) else []
-        if laid is None:
+        if layout is None:
             continue
         if probe == "quiz":
-            quiz += score_quiz(laid, rng)
-            reaches += find_passing(laid, rng)
+            quiz += score_quiz(layout, rng)
+            reaches += find_passing(layout, rng)
         else:
-            asked = _resample(laid, probe, rng)
-            curves += _describe_curves(laid, asked)
-            reaches += _find_reaches(laid, asked)
-            trends |= _find_trends(laid, asked)
+            asked = _resample(layout, probe, rng)
+            curves += _describe_curves(layout, asked)
+            reaches += _find_reaches(layout, asked)
+            trends |= _find_trends(layout, asked)
     if not curves and not quiz:
         return None
     return Memory(
@@ -108,11 +108,11 @@ class _Condition(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _ProbeScores:
     """A probe's conditions, the reference first, and every run's scores under them.
 
-    margins: by question, the first being "". agreement: <float>[runs, conditions]. commonest: the
-    same shape, which share of a run's answers to the first question is the commonest one. chance: the
+    margins: by head, the first being "". agreement: <float>[runs, conditions]. commonest: the
+    same shape, which share of a run's answers to the first head is the commonest one. chance: the
     share of the commonest right answers.
     """
 
@@ -126,27 +126,26 @@ class _Asked:
     chance: float
 
 
-def _resample(laid: Layout, probe: str, rng: np.random.Generator) -> _Asked:
-    conditions = _find_conditions(laid.first, _REFERENCE[probe])
+def _resample(layout: Layout, probe: str, rng: np.random.Generator) -> _ProbeScores:
+    conditions = _find_conditions(layout.first, _REFERENCE[probe])
 
     def by_condition(column: str) -> NDArray[np.float64]:
-        stacked = [laid.stack(column, condition.rows) for condition in conditions]
+        stacked = [layout.stack(column, condition.rows) for condition in conditions]
         return np.stack(stacked, axis=1).astype(np.float64)
 
     correct = by_condition("correct")
-    columns = {c.removesuffix("margin").rstrip("_"): c for c in laid.columns("margin")}
-    labels = laid.first.loc[conditions[0].rows, laid.columns("label")]
-    return _Asked(
+    columns = {c.removesuffix("margin").rstrip("_"): c for c in layout.columns("margin")}
+    labels = layout.first.loc[conditions[0].rows, layout.columns("label")]
+    return _ProbeScores(
         probe=probe,
         conditions=conditions,
         accuracy=resample_curves(correct, rng),
         margins={
-            question: resample_curves(by_condition(column), rng)
-            for question, column in columns.items()
+            head: resample_curves(by_condition(column), rng) for head, column in columns.items()
         },
         agreement=by_condition("agrees").mean(axis=2),
         commonest=np.stack(
-            [_share_of_commonest(laid.stack("predicted", one.rows)) for one in conditions], axis=1
+            [_share_of_commonest(layout.stack("predicted", one.rows)) for one in conditions], axis=1
         ),
         reviews=correct.shape[2],
         chance=float(labels.value_counts(normalize=True).iloc[0]),
@@ -168,7 +167,7 @@ def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:
     return sorted(found, key=lambda one: one.name != reference)
 
 
-def _describe_curves(laid: Layout, asked: _Asked) -> list[Row]:
+def _describe_curves(layout: Layout, asked: _ProbeScores) -> list[Row]:
     margins = asked.margins[""]
     # Of all runs at once, and so the same for every architecture.
     places = range(len(asked.conditions))
@@ -176,7 +175,7 @@ def _describe_curves(laid: Layout, asked: _Asked) -> list[Row]:
     means = [margins.only(place) for place in places]
     shares = [margins.relative_to(0, place) for place in places]
     rows: list[Row] = []
-    for name, members in laid.members.items():
+    for name, members in layout.members.items():
         known = statistics.contrast(means[0], [(1.0, members)]).low > 0
         for place, condition in enumerate(asked.conditions):
             accuracy = statistics.accuracy_interval(accuracies[place], members, asked.reviews)
@@ -206,7 +205,7 @@ def _with_ends(name: str, estimates: statistics.RunEstimates, members: statistic
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _find_sides(asked: _Asked) -> dict[str, list[int]]:
+def _find_sides(asked: _ProbeScores) -> dict[str, list[int]]:
     """The places of the conditions at rising distances, by their name."""
     sides: dict[str, list[int]] = {}
     for place, condition in enumerate(asked.conditions[1:], start=1):
@@ -215,11 +214,11 @@ def _find_sides(asked: _Asked) -> dict[str, list[int]]:
     return sides
 
 
-def _find_reaches(laid: Layout, asked: _Asked) -> list[Row]:
-    """Effective contexts, or the half-lives of every question, on each side."""
+def _find_reaches(layout: Layout, asked: _ProbeScores) -> list[Row]:
+    """Effective contexts, or the half-lives of every head, on each side."""
     sides = _find_sides(asked)
     rows = []
-    for name, members in laid.members.items():
+    for name, members in layout.members.items():
         for side, places in sides.items():
             lengths = [asked.conditions[place].distance or 0 for place in places]
             if asked.probe == "context":
@@ -228,30 +227,32 @@ def _find_reaches(laid: Layout, asked: _Asked) -> list[Row]:
                 found = {("effective", ""): reach}
             else:
                 found = {
-                    ("half_life", question): half_life(
+                    ("half_life", head): half_life(
                         [0, *lengths], curves.under([0, *places]), members
                     )
-                    for question, curves in asked.margins.items()
+                    for head, curves in asked.margins.items()
                 }
             rows += [
-                reach_row(name, asked.probe, f"{measure}_{side}", question, reach)
-                for (measure, question), reach in found.items()
+                reach_row(name, asked.probe, f"{measure}_{side}", head, reach)
+                for (measure, head), reach in found.items()
             ]
     return rows
 
 
-def _find_trends(laid: Layout, asked: _Asked) -> dict[str, Trends]:
+def _find_trends(layout: Layout, asked: _ProbeScores) -> dict[str, Trends]:
     """By side: accuracy over the distances, from 0 where nothing stands between."""
     found = {}
     for side, places in _find_sides(asked).items():
         read = [asked.conditions[place] for place in places]
         if asked.probe == "distance":
             read.insert(0, asked.conditions[0])
-        reviews = [laid.first.review_id.to_numpy()[one.rows] for one in read]
+        reviews = [layout.first.review_id.to_numpy()[one.rows] for one in read]
         found[side] = find_trends(
-            np.concatenate([laid.stack("correct", one.rows) for one in read], axis=1).astype(bool),
+            np.concatenate([layout.stack("correct", one.rows) for one in read], axis=1).astype(
+                bool
+            ),
             np.concatenate([np.full(asked.reviews, one.distance or 0) for one in read]),
-            laid.members,
+            layout.members,
             np.concatenate(reviews),
         )
     return found

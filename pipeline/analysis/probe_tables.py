@@ -1,4 +1,4 @@
-"""Tables of a probe -> Layout: every run's answers to the same questions, in the same order."""
+"""Tables of a probe -> Layout: every run's answers to the same heads, in the same order."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def lay_out(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[Layout | None, pd.
     same = np.array([one == commonest for one in asked])
     chosen = runs[same].reset_index(drop=True)
     members = chosen.groupby("architecture", sort=False).indices
-    laid = Layout(
+    layout = Layout(
         [tables[run] for run in chosen.run_id],
         {str(name): np.asarray(index) for name, index in members.items()},
     )
-    return laid, runs[~same]
+    return layout, runs[~same]
 
 
 def name_left_out(probe: str, runs: pd.DataFrame) -> str:
@@ -66,12 +66,12 @@ def name_left_out(probe: str, runs: pd.DataFrame) -> str:
     )
 
 
-def reach_row(name: str, probe: str, measure: str, question: str, reach: Reach) -> Row:
+def reach_row(name: str, probe: str, measure: str, head: str, reach: Reach) -> Row:
     return {
         "architecture": name,
         "probe": probe,
         "measure": measure,
-        "question": question,
+        "head": head,
         "value": reach.value,
         "low": reach.low,
         "high": reach.high,

@@ -1,4 +1,4 @@
-"""Answers and what they rise along -> Trends: does a gap between architectures grow with it?
+"""AlignedAnswers and what they rise along -> Trends: does a gap between architectures grow with it?
 
 The model is `correct ~ run x log2(values)`, fitted by `pipeline.analysis.statistics`, which counts the
 reviews and the seeds. What rises may be the length of reviews, the distance of the evidence, or how

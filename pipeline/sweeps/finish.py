@@ -11,12 +11,12 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.analysis.adding import AddingRuns, Yardstick, summarise
+from pipeline.analysis.adding import AddingResults, AddingRuns, summarise
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
 from pipeline.analysis.selection import describe_run
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
-from pipeline.report import describe_steps, write_report, write_yardstick
+from pipeline.report import describe_steps, write_adding_report, write_report
 from pipeline.report.formats import rows_of
 from pipeline.tracking import RunRecorder, Store
 from pipeline.tracking.load import find_sweep, holds_adding, load_adding, load_runs
@@ -94,10 +94,10 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
     return found
 
 
-def make_yardstick(tracked: AddingRuns, store: Store) -> tuple[Yardstick, Path]:
+def make_yardstick(tracked: AddingRuns, store: Store) -> tuple[AddingResults, Path]:
     """Writes `reports/<experiment>/` and shows the steps on the terminal."""
     yardstick = summarise(tracked)
-    page = write_yardstick(yardstick, tracked, store.root / "reports" / tracked.experiment)
+    page = write_adding_report(yardstick, tracked, store.root / "reports" / tracked.experiment)
     table = Table(title="Steps to solve each length", title_justify="left")
     table.add_column("length", no_wrap=True)
     for length in yardstick.lengths:
@@ -108,7 +108,7 @@ def make_yardstick(tracked: AddingRuns, store: Store) -> tuple[Yardstick, Path]:
     return yardstick, page
 
 
-def aggregate_steps(yardstick: Yardstick) -> dict[str, float]:
+def aggregate_steps(yardstick: AddingResults) -> dict[str, float]:
     """Returns, for the parent run, the share of seeds that solved each length and their median steps."""
     metrics = {}
     for row in rows_of(yardstick.summary[yardstick.summary.ended > 0]):

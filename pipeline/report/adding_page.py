@@ -1,16 +1,16 @@
-"""Yardstick -> the page of the adding problem, its tables and its figures, in the look of the others."""
+"""Write the page of the adding problem, with its tables and its figures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.analysis.adding import AddingRuns, Yardstick
+from pipeline.analysis.adding import AddingResults, AddingRuns
 from pipeline.report import adding_tables, look
 from pipeline.report.figures.adding import draw_steps
-from pipeline.report.folder import built_beside
+from pipeline.report.folder import staging_folder
 from pipeline.report.page import write_page, write_tables
 from pipeline.report.prose import adding
-from pipeline.report.sections import Block, Built, figures_of, provenance_section
+from pipeline.report.sections import Block, PageSection, figures_of, provenance_section
 
 CSV_FILES = {
     "runs.csv": lambda yardstick: yardstick.runs,
@@ -18,20 +18,23 @@ CSV_FILES = {
 }
 
 
-def write_yardstick(yardstick: Yardstick, tracked: AddingRuns, folder: Path) -> Path:
-    """Writes `index.html`, `runs.csv`, `steps_to_solve.csv` and the figures as SVG -> the page's path.
+def write_adding_report(yardstick: AddingResults, tracked: AddingRuns, folder: Path) -> Path:
+    """Write `index.html`, `runs.csv`, `steps_to_solve.csv` and the figures as SVG.
+
+    Returns:
+      The page's path.
 
     Raises:
       ReportError: the folder cannot be written.
     """
     sections = build(yardstick, tracked)
     looks = look.assign_looks(yardstick.architectures) if figures_of(sections) else []
-    with built_beside(folder) as built:
+    with staging_folder(folder) as built:
         content = {
             "title": f"{yardstick.experiment}: the adding problem",
             "facts": f"{len(yardstick.runs)} runs. Started {tracked.sweep.started}.",
             "headline": adding.headline(yardstick),
-            "readers": [],
+            "short_answers": [],
             "cautions": adding.cautions(yardstick),
             "csv_files": write_tables(CSV_FILES, yardstick, built),
         }
@@ -39,20 +42,20 @@ def write_yardstick(yardstick: Yardstick, tracked: AddingRuns, folder: Path) -> 
     return folder / "index.html"
 
 
-def build(yardstick: Yardstick, tracked: AddingRuns) -> list[Built]:
-    """The sections of the page."""
+def build(yardstick: AddingResults, tracked: AddingRuns) -> list[PageSection]:
+    """Build the sections of the page."""
     runs = adding_tables.runs_table(yardstick.runs, tracked.sweep.run_url)
     figures = draw_steps(yardstick, tracked.history)
     return [
-        Built(
+        PageSection(
             "steps",
-            "Steps to solve it",
+            "Steps to solve the problem",
             (
                 Block("table", table=adding_tables.steps_table(yardstick)),
                 *(Block("figure", figure=figure) for figure in figures),
             ),
         ),
-        Built(
+        PageSection(
             "published",
             "Published results",
             (
@@ -60,8 +63,8 @@ def build(yardstick: Yardstick, tracked: AddingRuns) -> list[Built]:
                 Block("table", table=adding_tables.published_table()),
             ),
         ),
-        Built("runs", "Runs", (Block("folded", f"All {len(runs.rows)} runs", runs),)),
-        Built(
+        PageSection("runs", "Runs", (Block("folded", f"All {len(runs.rows)} runs", runs),)),
+        PageSection(
             "method",
             "How the numbers are made",
             (Block("text", adding.describe_method(yardstick)),),
