@@ -16,7 +16,13 @@ from pipeline.errors import ReportError
 
 @dataclass(frozen=True)
 class AlignedAnswers:
-    """Who had what right: `correct` is <bool>[runs, reviews] by head, the first over all."""
+    """Which runs were right on which reviews.
+
+    correct: <bool>[runs, reviews] for each head. A single head is called `label`; of several, the
+      first entry, `both` or `all`, says whether all heads were right.
+    traits: length and, where known, distance of each review.
+    chance: for each entry of `correct`, the share of the commonest answer.
+    """
 
     correct: dict[str, NDArray[np.bool_]]
     traits: pd.DataFrame
@@ -30,7 +36,16 @@ class AlignedAnswers:
 def align_answers(
     predictions: pd.DataFrame, chosen: pd.DataFrame, *, shared_only: bool
 ) -> AlignedAnswers:
-    """Predictions as a row for each run and a column for each review, the same for all."""
+    """Arrange predictions as a row for each run and a column for each review.
+
+    Args:
+      predictions: those of `TrackedRuns`.
+      chosen: the runs to align.
+      shared_only: use the reviews that all runs share, instead of refusing runs that differ.
+
+    Raises:
+      ReportError: a run predicts a review twice, the reviews differ, or no review is shared.
+    """
     tables = dict(iter(predictions.groupby("run_id", sort=False)))
     by_run = [tables[run].set_index("review_id").sort_index() for run in chosen.run_id]
     index = by_run[0].index
@@ -67,7 +82,7 @@ def _stack(tables: list[pd.DataFrame], column: str) -> NDArray:
 
 @dataclass(frozen=True)
 class Group:
-    """Reviews along something, from `low` up to and with `high`, an open end being None."""
+    """The reviews whose `along` is between `low` and `high`, both included; None is an open end."""
 
     along: str
     low: int
@@ -76,7 +91,7 @@ class Group:
 
 
 def rising_groups(values: pd.Series, edges: Iterable[int], end: int | None = None) -> list[Group]:
-    """Groups that begin at 0 and at each edge; the last is open, or goes up to `end`."""
+    """Group reviews from 0 and from each edge on; the last group is open, or goes up to `end`."""
     starts = [0, *edges]
     ends = [*(edge - 1 for edge in starts[1:]), end]
     groups = []
@@ -87,7 +102,7 @@ def rising_groups(values: pd.Series, edges: Iterable[int], end: int | None = Non
 
 
 def distance_groups(answers: AlignedAnswers) -> list[Group]:
-    """In about eight groups with round edges; none where distances are not known."""
+    """Group reviews by distance into about eight groups; none if distances are unknown."""
     if "distance" not in answers.traits or answers.traits.distance.isna().any():
         return []
     distances = answers.traits.distance
@@ -97,5 +112,5 @@ def distance_groups(answers: AlignedAnswers) -> list[Group]:
 
 
 def name_run(run) -> str:
-    """A row of runs, for a person who must find it."""
+    """Describe a row of runs with its run id."""
     return f"{describe_run(run)} ({run.run_id})"

@@ -1,8 +1,8 @@
-"""The order-free baseline beside the networks: what it scores, and what they do better or worse.
+"""Compare the networks with the order-free baseline.
 
-What a network does not do better than a model that sees no order beyond two words needs no memory. A
-difference is taken review by review, so that its interval counts the seeds of the network and the
-reviews; the baseline itself has no seed.
+What a network does no better than a model that sees no order beyond word pairs needs no memory. The
+difference is taken review by review, so its interval covers the network's seeds and the reviews; the
+baseline itself has no seed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ LEAD_COLUMNS = tuple(
 class Baseline:
     """The baseline on the reviews that the networks are compared on.
 
-    name: among the architectures; run: its row of runs; scores: `SCORE_COLUMNS`, along `all`,
-    `length` or `distance`, from low up to and with high (NA: no end); leads: `LEAD_COLUMNS`, the
-    accuracy of a network less that of the baseline.
+    name: its architecture. run: its row of runs. scores: `SCORE_COLUMNS`, along `all`, `length` or
+    `distance`, from low to high, both included (NA: open). leads: `LEAD_COLUMNS`, the accuracy of a
+    network minus that of the baseline.
     """
 
     name: str
@@ -46,15 +46,15 @@ def compare_to_baseline(
     groups: Sequence[Group],
     rng: np.random.Generator,
 ) -> Baseline:
-    """Scores the baseline, and every architecture against it.
+    """Score the baseline, and every architecture against it.
 
     Args:
       run: the baseline's row of runs.
-      baseline: for each head <bool>[reviews].
-      networks: for each head <bool>[runs, reviews].
-      architectures: the rows of the runs of each.
-      groups: of reviews, none empty.
-      rng: the reviews are resampled with it.
+      baseline: whether the baseline was right, for each head <bool>[reviews].
+      networks: whether the networks were right, for each head <bool>[runs, reviews].
+      architectures: the rows of each architecture's runs.
+      groups: groups of reviews, none empty.
+      rng: resamples the reviews.
     """
     scores, leads = [], []
     members = np.stack([group.members for group in groups])

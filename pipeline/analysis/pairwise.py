@@ -23,13 +23,13 @@ SIGNIFICANCE = 0.05
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Accuracy within groups of reviews that rise along something: length, or distance.
+    """Accuracy within groups of reviews of rising length or distance.
 
-    accuracy: head, architecture, low, high (NA: no end), reviews, accuracy, ci_low, ci_high,
+    accuracy: head, architecture, low, high (NA: open), reviews, accuracy, ci_low, ci_high,
       seeds_counted.
     by_run: head, run_id, architecture, seed, low, high, accuracy.
-    pairwise: the columns of `Comparison.pairwise` after low and high; all heads right.
-    trends: how the first head's accuracy goes with what the groups rise along.
+    pairwise: low, high and the columns of `Comparison.pairwise`, for the first entry of `heads`.
+    trends: how accuracy changes with length or distance, for the same entry.
     """
 
     accuracy: pd.DataFrame
@@ -38,8 +38,8 @@ class Breakdown:
     trends: Trends
 
 
-class Judge:
-    """Asks the statistics, for every architecture or pair, about one layout of answers."""
+class Evaluator:
+    """Computes statistics for every architecture and pair, from one set of aligned answers."""
 
     def __init__(
         self,
@@ -62,16 +62,17 @@ class Judge:
             self._answers.correct[head], groups, self._rng, self._replicates
         )
 
-    def against(
+    def compare_to_baseline(
         self, correct: dict[str, NDArray[np.bool_]], run: pd.DataFrame, groups: list[Group]
     ) -> Baseline:
-        """The order-free baseline, of whose answers `correct` are right, beside every architecture."""
+        """Compare every architecture with the baseline, which was right where `correct` is true."""
         networks = self._answers.correct
         return compare_to_baseline(
             run, correct, networks, self._members, groups, self._rng.spawn(1)[0]
         )
 
     def summary(self, runs: pd.DataFrame, pairwise: pd.DataFrame) -> pd.DataFrame:
+        """Return `Comparison.summary`, given the planned runs and the verdicts on every pair."""
         planned = runs.groupby("architecture").size()
         main, *further = self._answers.heads
         accuracy = self._accuracies(self.overall[main], len(self._answers.traits))
@@ -95,7 +96,7 @@ class Judge:
         return table.sort_values("accuracy", ascending=False, ignore_index=True)
 
     def _tiers(self, pairwise: pd.DataFrame) -> list[int | None]:
-        """1 where nothing is better, 2 where only those of tier 1 are, and so on."""
+        """Return each tier: 1 if none is better, 2 if only those of tier 1 are, and so on."""
         a, b = pairwise.architecture_a, pairwise.architecture_b
         won, lost = pairwise.verdict == "better", pairwise.verdict == "worse"
         tiers: dict[str, int] = {}
@@ -131,7 +132,7 @@ class Judge:
         head: str,
         members: NDArray[np.bool_] | None = None,
     ) -> pd.DataFrame:
-        """Every two architectures on some reviews; the p values corrected over these pairs."""
+        """Compare every pair of architectures on some reviews, with p values corrected for them."""
         correct = self._answers.correct[head]
         correct = correct if members is None else correct[:, members]
         rows = [self._pair(a, b, estimates, correct) for a, b in self._pairs]
@@ -162,7 +163,7 @@ class Judge:
         }
 
     def _verdict(self, pair) -> str:
-        """A difference is shown, or that there is none to speak of; else more runs are needed."""
+        """Say whether a difference or a tie is shown; otherwise more runs are needed."""
         if np.isfinite(pair.p_holm) and pair.p_holm < SIGNIFICANCE:
             return "better" if pair.difference > 0 else "worse"
         format_small = max(-pair.ci_low, pair.ci_high) < self._tie_margin
@@ -171,7 +172,7 @@ class Judge:
     def break_down(
         self, values: pd.Series, groups: list[Group], heads: tuple[str, ...]
     ) -> Breakdown:
-        """Accuracy, verdicts and trends along `values`; trends for the first head alone."""
+        """Compute accuracies along `values`; verdicts and trends only for the first of `heads`."""
         accuracy, by_run, pairwise = [], [], []
         for head in heads:
             estimates = self._resample(head, np.stack([group.members for group in groups]))
@@ -197,7 +198,7 @@ class Judge:
 
 
 def _ranged(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Parts joined, the place first; an open end is NA in a column of whole numbers."""
+    """Join tables with their ranges first; an open end is NA in an integer column."""
     table = pd.concat(parts, ignore_index=True)
     table = table.astype({"low": "Int64", "high": "Int64"})
     ahead = [column for column in ("head", "architecture", "low", "high") if column in table]

@@ -1,4 +1,4 @@
-"""The quiz of every run -> what each architecture finds, by kind of text and distance."""
+"""Score the quiz of every architecture by kind of text and distance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.analysis.probe_tables import Layout, Mask, Row, reach_row
 
 
 def score_quiz(layout: Layout, rng: np.random.Generator) -> list[Row]:
-    """Each head on each kind of texts, by distance and over all distances."""
+    """Return the accuracy of each head on each kind of text, by distance and over all distances."""
     table = layout.first
     distances = table.distance.to_numpy()
     columns = {c.removesuffix("_correct"): c for c in layout.columns("_correct")}
@@ -76,7 +76,7 @@ def _quiz_row(
 
 
 def find_passing(layout: Layout, rng: np.random.Generator) -> list[Row]:
-    """The distance at which fewer texts than `PASSING` have both answers right."""
+    """Find the distance at which the share of texts with all answers right falls below `PASSING`."""
     test = (layout.first.condition == "test").to_numpy(dtype=bool)
     correct = layout.stack("correct", test).astype(bool)
     distances = layout.first.distance.to_numpy()[test]

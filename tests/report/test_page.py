@@ -199,7 +199,7 @@ def test_nothing_finished_gives_a_page_that_says_why(tmp_path: Path) -> None:
     )
     assert "nothing to compare yet" in page.text
     assert page.text.count("no memory left") >= 4
-    assert "Run again" not in page.text
+    assert "a later run" not in page.text
     assert page.count("figure") == 0
 
 

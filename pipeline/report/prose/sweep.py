@@ -72,9 +72,9 @@ def describe_method(comparison: Comparison) -> str:
         "texts, with the same resampled texts for all runs. “Better” and “worse” require a p value "
         f"below {SIGNIFICANCE:g} after Holm's correction for all pairs. “Tied” means that the whole "
         f"interval, without correction, lies within {100 * comparison.tie_margin:g} points. Otherwise "
-        "the verdict is “not enough runs”. McNemar's test (twice the median of its p values over the pairs "
-        "of seeds) concerns only these trained networks, not other seeds. Whether a gap grows is tested "
-        "with the logistic regression correct ~ architecture × log2(length), clustered by text."
+        "the verdict is “not enough runs”. McNemar's test (twice the median of its p values over the "
+        "pairs of seeds) concerns only these trained networks, not other seeds. Whether a gap grows is "
+        "tested with the logistic regression correct ~ architecture × log2(length), clustered by text."
     )
 
 
