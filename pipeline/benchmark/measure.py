@@ -8,8 +8,8 @@ Throughput is in useful tokens (not padding) per second of whole training steps:
 backward pass, clipping and Adam.
 
 The share of the machine's limit is throughput times `variants.flops_per_token` (for each layer and
-direction 6 G U (F + U), with G gates, U units, F inputs) divided by the rate at which one thread computes
-the matrix products of a recurrent step of that cell.
+direction 6 G U (F + U), with G gates, U units, F inputs) divided by the rate at which one thread
+computes the matrix products of a recurrent step of that cell.
 
 Writes `reports/benchmark/benchmark.csv`, `.md` and `.svg`. The exit status is 1 if variants disagree or
 one of them fails.
@@ -105,7 +105,7 @@ def plan(
 ) -> Iterator[tuple[str, list[Variant], Turn, int]]:
     """Yield each part with its variants, its turn and its number of rounds.
 
-    The compared variants have the longest turns, because a step of the tutorial's takes a second.
+    The compared variants have the longest turns, because a step of the tutorial's recipe takes a second.
     """
     bi_lstm = architectures["bi_lstm"]
     shorter, fewer = Turn(seconds=seconds * 2 / 3), min(rounds, 3)

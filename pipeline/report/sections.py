@@ -178,7 +178,7 @@ def describe_provenance(runs: pd.DataFrame, facts: SweepFacts) -> list[tuple[str
         ("Git commit", f"{all_of('git_commit')} ({tree})"),
         ("Versions", all_of("versions")),
         ("Device", all_of("device")),
-        ("Threads for a run", all_of("threads")),
+        ("Threads per run", all_of("threads")),
         ("Runs at a time", all_of("concurrent_runs")),
         ("Tracking store", facts.tracking_uri),
         ("Parent run", facts.parent_run_id or MISSING),

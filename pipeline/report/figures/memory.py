@@ -44,13 +44,14 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
     reaches = memory.reaches[
         (memory.reaches.measure == f"half_life_{side}") & (memory.reaches["head"] == "")
     ]
+    where = "on each side" if side == "both" else side
     x = alt.X(
         "distance:Q",
         scale=alt.Scale(type="symlog", constant=25),
         axis=alt.Axis(
             values=sorted(int(d) for d in frame.distance.unique()),
             grid=False,
-            title=f"Neutral words {'on each side' if side == 'both' else side}",
+            title=f"Neutral words {where}",
         ),
     )
     half = draw_rule(0.5, "half")
@@ -59,7 +60,7 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
         name=f"distance_{side}",
         title=f"Short reviews with neutral words {SIDES[side]}",
         sentence=describe_distance(memory, frame, reaches, side),
-        alternative=f"The margin of each architecture, with more and more neutral words {side}.",
+        alternative=f"The margin of each architecture, with more and more neutral words {where}.",
         table=curve_table(frame, "neutral words"),
         chart=alt.LayerChart(layer=[half, *lines, *_half_lives(reaches, style, x)]),
         height=300,

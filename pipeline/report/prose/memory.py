@@ -58,7 +58,7 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
     said += [f"more than {furthest} words for {join_names(kept)}"] if kept else []
     reason = (
         "With as many neutral words before a short text as after it, half of the margin is left after "
-        f"{join_names(said)}."
+        f"{'; '.join(said)}."
     )
     if grouped["nothing"]:
         reason += f" No margin above zero is shown for {join_names(grouped['nothing'])}."

@@ -134,13 +134,13 @@ def describe_gaps(trends: Trends, unit: str) -> str:
 def describe_pairs(comparison: Comparison) -> str:
     counts = comparison.pairwise.verdict.value_counts()
     clear = int(counts.get("better", 0) + counts.get("worse", 0))
-    said = [f"Of {len(comparison.pairwise)} pairs, {clear} show a difference"]
+    said = [f"{clear} {'shows' if clear == 1 else 'show'} a difference"]
     if tied := int(counts.get("tied", 0)):
         are = "is" if tied == 1 else "are"
         said.append(f"{tied} {are} tied to within {100 * comparison.tie_margin:g} points")
     if unclear := int(counts.get("not enough runs", 0)):
-        said.append(f"for {unclear} there are not enough runs")
-    sentence = f"{', '.join(said)}."
+        said.append(f"{unclear} {'needs' if unclear == 1 else 'need'} more runs")
+    sentence = f"Of {pluralise(len(comparison.pairwise), 'pair')}, {join_names(said)}."
     seen = comparison.pairwise.detectable.dropna()
     if len(seen):
         ends = list(dict.fromkeys(map(_format_detectable, (seen.min(), seen.max()))))
