@@ -1,1 +1,1 @@
-"""What the numbers say, in sentences."""
+"""Write what the numbers say in sentences."""
