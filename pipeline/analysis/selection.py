@@ -165,14 +165,14 @@ def describe_tuning(tuning: Tuning) -> str:
     best = chosen.assign(value=_format_values(chosen[names]))
     best = best.groupby("value", sort=False).architecture
     choices = "; ".join(f"{value} for {', '.join(group)}" for value, group in best)
-    said = f"{' and '.join(names)}: tuned on validation, never on the test texts; {each}, over {tried}."
-    said += f" Chosen: {choices}." if choices else ""
+    text = f"{' and '.join(names)}: tuned on validation, never on the test texts; {each}, over {tried}."
+    text += f" Chosen: {choices}." if choices else ""
     at_end = (chosen[names] == grid[names].min()) | (chosen[names] == grid[names].max())
     if at_end.any(axis=None):
         which = ", ".join(chosen.architecture[at_end.any(axis=1)])
-        said += f" At an end of the grid, so a wider grid may give a better value: {which}."
+        text += f" At an end of the grid, so a wider grid may give a better value: {which}."
     lost = sorted(set(grid.architecture) - set(chosen.architecture))
-    return f"{said} No run finished of {', '.join(lost)}." if lost else said
+    return f"{text} No run finished of {', '.join(lost)}." if lost else text
 
 
 def _format_values(values: pd.DataFrame) -> list[str]:

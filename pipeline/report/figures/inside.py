@@ -46,11 +46,11 @@ def draw_inside(comparison: Comparison) -> list[Figure]:
         return []
     style = Style(looks_of(comparison))
     figures: list[Figure] = []
-    for kind, title, said in _SIGNALS:
+    for kind, title, sentence in _SIGNALS:
         curves = _outermost(fading.curves[fading.curves.kind == kind])
         if len(curves):
             halves = _outermost(fading.half_lives[fading.half_lives.kind == kind])
-            figures.append(_draw_retention(kind, title, said, curves, halves, style))
+            figures.append(_draw_retention(kind, title, sentence, curves, halves, style))
     finite = fading.time_constants[np.isfinite(fading.time_constants["median"].astype(float))]
     if len(finite):
         figures.append(_draw_constants(fading, finite, style))
@@ -67,7 +67,7 @@ def _outermost(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_retention(
-    kind: str, title: str, said: str, curves: pd.DataFrame, halves: pd.DataFrame, style: Style
+    kind: str, title: str, sentence: str, curves: pd.DataFrame, halves: pd.DataFrame, style: Style
 ) -> Figure:
     shown = [
         f"{format_small(row.share)} ({format_small(row.low)} to {format_small(row.high)})"
@@ -116,7 +116,7 @@ def _draw_retention(
         name=f"retention_{kind}",
         title=title,
         sentence=(
-            f"{said} Half of it (dotted) is left after this many steps: {join_values(lives)}. "
+            f"{sentence} Half of it (dotted) is left after this many steps: {join_values(lives)}. "
             "The forward direction of the last layer is shown; the others are in the table."
         ),
         alternative="Share of a signal that is left by distance, on a log axis, by architecture.",

@@ -71,13 +71,13 @@ def _draw_answers(figure: str, answers: pd.DataFrame, style: Style) -> Figure:
         ),
     )
     last = answers[answers.place == answers.place.max()]
-    said = [
+    ends = [
         (row.value, f"{format_share(row.value)} for {row.architecture}") for row in rows_of(last)
     ]
     return Figure(
         name=figure,
         title=f"The lesson's sentence, read word by word: {head}",
-        sentence=f"“{LESSON}” After the last word, the probability of {name} is {join_values(said)}.",
+        sentence=f"“{LESSON}” After the last word, the probability of {name} is {join_values(ends)}.",
         alternative=f"Probability of {name} after each word of the lesson's sentence.",
         table=lesson_table(answers),
         chart=alt.LayerChart(

@@ -1,1 +1,1 @@
-"""Write what the numbers say in sentences."""
+"""State in words what the numbers say."""

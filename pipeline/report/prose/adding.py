@@ -1,4 +1,4 @@
-"""Write the sentences about the adding problem."""
+"""Write the text about the adding problem."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ def _lengths(solved: tuple[int, ...], summary: pd.DataFrame) -> str:
 
 def cautions(yardstick: AddingResults) -> list[str]:
     summary = yardstick.summary
-    said = []
+    sentences = []
     if (summary.ended == 1).any():
-        said.append(
+        sentences.append(
             "One seed says nothing about another. When a network stops always answering the mean is "
             "partly chance, and so is the number of steps."
         )
     lost = yardstick.runs[~yardstick.runs.status.isin(["finished", "diverged"])]
     if len(lost):
         names = [f"{run.architecture} length {run.length} seed {run.seed}" for run in rows_of(lost)]
-        said.append(f"Not counted, because they did not end: {join_names(names)}.")
+        sentences.append(f"Not counted, because they did not end: {join_names(names)}.")
     if (summary.solved < summary.ended).any():
-        said.append(
+        sentences.append(
             "“Not solved” means not within these steps and with this learning rate, which are the same "
             "for all. It does not mean that the network cannot learn it."
         )
-    return said
+    return sentences
 
 
 def describe_length(length: int, yardstick: AddingResults) -> str:
     own = yardstick.summary[(yardstick.summary.length == length) & (yardstick.summary.ended > 0)]
     stuck = own[own.best_mse > 0.9 * VARIANCE]
-    said = "The error over held-out sequences, on a logarithmic scale."
+    text = "The error over held-out sequences, on a logarithmic scale."
     if len(stuck):
         names = join_names(list(stuck.architecture))
-        said += f" {names} never did better than always answering the mean."
-    return said
+        text += f" {names} never did better than always answering the mean."
+    return text
 
 
 def describe_method(yardstick: AddingResults) -> str:

@@ -98,25 +98,25 @@ def headline(comparison: Comparison) -> str:
     several = len(comparison.heads) > 1
     right = "has all answers right" if several else "is right"
     right = "has both answers right" if len(comparison.heads) == 3 else right
-    said = (
+    text = (
         f"{found.leader} {right} on {format_share(found.accuracy)} of the test texts "
         f"(95% interval {format_interval(found.low, found.high)})"
     )
     if _none_has_learnt(comparison):
         return (
-            f"{said}, {found.rank}. Always giving the commonest answer would be right on "
+            f"{text}, {found.rank}. Always giving the commonest answer would be right on "
             f"{format_share(comparison.chance[0])}: no network is shown to have learnt the task."
         )
     if len(comparison.summary) == 1:
-        return f"{said}. There is no other architecture to compare it with."
+        return f"{text}. There is no other architecture to compare it with."
     if not comparison.summary.seeds_counted.any():
         return (
-            f"{said}, {found.rank}. With one seed each, this sweep compares individual networks and "
+            f"{text}, {found.rank}. With one seed each, this sweep compares individual networks and "
             "cannot tell which architecture is better."
         )
     counted = comparison.summary.set_index("architecture").seeds_counted
-    said += f", {found.rank}" + ("" if counted[found.leader] else ", with a single seed")
-    return f"{said}. {_against(found, comparison)}".strip()
+    text += f", {found.rank}" + ("" if counted[found.leader] else ", with a single seed")
+    return f"{text}. {_against(found, comparison)}".strip()
 
 
 def _none_has_learnt(comparison: Comparison) -> bool:
@@ -141,12 +141,12 @@ def _against(found: LeaderVerdicts, comparison: Comparison) -> str:
 
 def _name_groups(names: Sequence[str], comparison: Comparison, last: str = "and") -> str:
     """Join names, writing "every lstm variant" where all variants of a cell are among them."""
-    said, rest = [], list(names)
+    groups, rest = [], list(names)
     for cell, family in comparison.summary.groupby("cell", sort=False).architecture:
         if len(family) > 1 and set(family) <= set(rest) and len(family) < len(comparison.summary):
-            said.append(f"every {cell} variant")
+            groups.append(f"every {cell} variant")
             rest = [name for name in rest if name not in set(family)]
-    return join_names([*said, *rest], last)
+    return join_names([*groups, *rest], last)
 
 
 def short_answers(comparison: Comparison) -> list[ShortAnswer]:
@@ -271,18 +271,18 @@ def held_equal(comparison: Comparison) -> dict[str, str]:
 
 def where_tuning_matters(comparison: Comparison, leagues: Sequence[Comparison]) -> list[str]:
     """Describe what the tuned leagues show, beside a sweep in which nothing was tuned."""
-    said = []
+    sentences = []
     for league in leagues if comparison.tuning is None else ():
         if league.tuning is None or league.summary.empty:
             continue
         found = find_leader(league.summary, league.pairwise)
         if found.worse:
-            said.append(
+            sentences.append(
                 f"Nothing was tuned here. In {league.experiment}, where "
                 f"{join_names(league.tuning.settings)} is chosen on validation, {found.leader} "
                 f"({format_share(found.accuracy)}) is shown to be better than {join_names(found.worse)}."
             )
-    return said
+    return sentences
 
 
 def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str]]:
@@ -291,7 +291,7 @@ def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str]]:
     The lost runs and the tuning of the first league are left out: this is its page, which has them
     elsewhere.
     """
-    said = []
+    sentences = []
     for league in leagues:
         equal = join_names(list(held_equal(league).values()) or ["nothing but the texts"])
         rates = league.runs.learning_rate.dropna().unique()
@@ -303,8 +303,8 @@ def describe_leagues(leagues: Sequence[Comparison]) -> list[tuple[str, str]]:
         if league is not leagues[0]:
             found += [describe_tuning(league.tuning)] if league.tuning else []
             found += describe_lost(league)
-        said.append((f"{league.experiment}: {equal}.", " ".join(found)))
-    return said
+        sentences.append((f"{league.experiment}: {equal}.", " ".join(found)))
+    return sentences
 
 
 def _too_few_seeds(comparison: Comparison) -> str:

@@ -1,4 +1,4 @@
-"""Write the sentences about the probes: how far back the networks remember."""
+"""Write the text about the probes: how far back the networks remember."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
         apart = numbers[-1].high < numbers[0].low
         conclusion += "depending on the architecture" if apart else "in an uncertain order"
     ends = [(row.value, f"{format_reach(row)} words for {row.architecture}") for row in numbers]
-    said = [join_values(ends)] if ends else []
-    said += [f"more than {furthest} words for {join_names(kept)}"] if kept else []
+    parts = [join_values(ends)] if ends else []
+    parts += [f"more than {furthest} words for {join_names(kept)}"] if kept else []
     reason = (
         "With as many neutral words before a short text as after it, half of the margin is left after "
-        f"{'; '.join(said)}."
+        f"{'; '.join(parts)}."
     )
     if grouped["nothing"]:
         reason += f" No margin above zero is shown for {join_names(grouped['nothing'])}."
@@ -68,7 +68,7 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
 def describe_distance(memory: Memory, frame: pd.DataFrame, reaches: pd.DataFrame, side: str) -> str:
     furthest = int(frame.distance.max())
     reviews = int(frame.reviews.iloc[0])
-    said = (
+    text = (
         f"{reviews:,} short texts that the order-free baseline classifies correctly and most "
         f"confidently, read whole with up to {furthest} neutral words {SIDES[side]}. No evidence is "
         "lost; it is only moved. A cross marks the half-life."
@@ -77,20 +77,20 @@ def describe_distance(memory: Memory, frame: pd.DataFrame, reaches: pd.DataFrame
     parts = _spread_of(grouped["number"])
     if grouped["beyond"]:
         parts.append(f"beyond {furthest} for {all_or_each(grouped['beyond'], len(reaches))}")
-    said += f" Half-lives in words: {'; '.join(parts)}." if parts else ""
+    text += f" Half-lives in words: {'; '.join(parts)}." if parts else ""
     if grouped["rises"]:
-        said += f" The margin of {join_names(grouped['rises'])} rises."
+        text += f" The margin of {join_names(grouped['rises'])} rises."
     if grouped["nothing"]:
-        said += f" No margin above zero is shown for {join_names(grouped['nothing'])}."
+        text += f" No margin above zero is shown for {join_names(grouped['nothing'])}."
     trends = memory.trends.get(side)
     gaps = describe_gaps(trends, "neutral words") if trends else ""
     if BASELINE in set(frame.architecture):
-        said += (
+        text += (
             f" {BASELINE} forgets nothing by construction: the texts and the neutral words were "
             "chosen with it."
         )
-    said += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
-    return f"{said} {_describe_filler(memory)}".strip()
+    text += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
+    return f"{text} {_describe_filler(memory)}".strip()
 
 
 def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
@@ -119,16 +119,16 @@ def _describe_filler(memory: Memory) -> str:
         return ""
     alone = alone[alone.distance == alone.distance.max()].sort_values("commonest")
     ends = [f"{format_share(row.commonest)} for {row.architecture}" for row in rows_of(alone)]
-    said = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
+    text = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
     return (
         f"Read alone, {int(alone.distance.iloc[0])} neutral words get the same answer in this share of "
-        f"readings: {said}. Such a bias shifts the accuracies at long distances, but not the mean "
+        f"readings: {text}. Such a bias shifts the accuracies at long distances, but not the mean "
         "margin, which is taken over texts of every class."
     )
 
 
 def describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> str:
-    said = (
+    text = (
         f"{int(frame.reviews.iloc[0]):,} long reviews. Cutting removes evidence as well as distance; "
         "the figures with neutral words separate the two."
     )
@@ -137,10 +137,10 @@ def describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> st
     if grouped["beyond"]:
         parts.append(f"the whole text for {all_or_each(grouped['beyond'], len(reaches))}")
     if parts:
-        said += f" Tokens needed to stay within a point of the full accuracy: {'; '.join(parts)}."
+        text += f" Tokens needed to stay within a point of the full accuracy: {'; '.join(parts)}."
     if grouped["nothing"]:
-        said += f" Not shown to be better than chance: {join_names(grouped['nothing'])}."
-    return said
+        text += f" Not shown to be better than chance: {join_names(grouped['nothing'])}."
+    return text
 
 
 def describe_quiz(memory: Memory) -> str:

@@ -1,4 +1,4 @@
-"""Write the sentences beside figures and tables."""
+"""Write the text beside figures and tables."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def describe_accuracy(comparison: Comparison) -> str:
     runs = comparison.runs[comparison.runs.compared]
     groups = runs.groupby("architecture").test_accuracy
     spread = (groups.max() - groups.min())[groups.count() > 1].astype(float)
-    said = "Each mark is a mean with its 95% interval, and each vertical line is a seed."
+    text = "Each mark is a mean with its 95% interval, and each vertical line is a seed."
     if spread.empty:
-        return f"{said} With one seed, the interval covers the chance of the reviews only."
+        return f"{text} With one seed, the interval covers the chance of the reviews only."
     widest = str(spread.idxmax())
     low, high = groups.min()[widest], groups.max()[widest]
     apart = f"{format_share(low)} to {format_share(high)} for {widest}"
-    return f"{said} The widest spread between seeds is {apart}."
+    return f"{text} The widest spread between seeds is {apart}."
 
 
 def describe_breakdown(breakdown: Breakdown, head: str, unit: str, *, gaps: bool) -> str:
@@ -102,8 +102,8 @@ def describe_breakdown(breakdown: Breakdown, head: str, unit: str, *, gaps: bool
     start, end = (part.set_index("architecture").accuracy for part in (first, last))
     change = (end - start).sort_values()
     ends = list(dict.fromkeys([str(change.index[0]), str(change.index[-1])]))
-    said = [f"{n} goes from {format_share(start[n])} to {format_share(end[n])}" for n in ends]
-    sentence = f"From {places[0]} to {places[1]} {unit}, {join_names(said)}."
+    parts = [f"{n} goes from {format_share(start[n])} to {format_share(end[n])}" for n in ends]
+    sentence = f"From {places[0]} to {places[1]} {unit}, {join_names(parts)}."
     return f"{sentence} {describe_gaps(breakdown.trends, unit)}".strip() if gaps else sentence
 
 
@@ -134,13 +134,13 @@ def describe_gaps(trends: Trends, unit: str) -> str:
 def describe_pairs(comparison: Comparison) -> str:
     counts = comparison.pairwise.verdict.value_counts()
     clear = int(counts.get("better", 0) + counts.get("worse", 0))
-    said = [f"{clear} {'shows' if clear == 1 else 'show'} a difference"]
+    parts = [f"{clear} {'shows' if clear == 1 else 'show'} a difference"]
     if tied := int(counts.get("tied", 0)):
         are = "is" if tied == 1 else "are"
-        said.append(f"{tied} {are} tied to within {100 * comparison.tie_margin:g} points")
+        parts.append(f"{tied} {are} tied to within {100 * comparison.tie_margin:g} points")
     if unclear := int(counts.get("not enough runs", 0)):
-        said.append(f"{unclear} {'needs' if unclear == 1 else 'need'} more runs")
-    sentence = f"Of {pluralise(len(comparison.pairwise), 'pair')}, {join_names(said)}."
+        parts.append(f"{unclear} {'needs' if unclear == 1 else 'need'} more runs")
+    sentence = f"Of {pluralise(len(comparison.pairwise), 'pair')}, {join_names(parts)}."
     seen = comparison.pairwise.detectable.dropna()
     if len(seen):
         ends = list(dict.fromkeys(map(_format_detectable, (seen.min(), seen.max()))))
@@ -176,24 +176,24 @@ def describe_lost(comparison: Comparison) -> list[str]:
     runs = comparison.runs
     lost = runs[~runs.compared & (runs.status != "finished")]
     settings = comparison.tuning.settings if comparison.tuning else ()
-    said = []
+    sentences = []
     for status, group in lost.groupby(lost.status.astype(str)):
         names = join_names([describe_run(row, settings) for row in rows_of(group)])
-        said.append(f"{pluralise(len(group), 'run')} {status}: {names}.")
+        sentences.append(f"{pluralise(len(group), 'run')} {status}: {names}.")
     if lost.chosen.any() and not comparison.summary.empty:
-        said.append("Accuracies are those of the finished runs only.")
-    return said
+        sentences.append("Accuracies are those of the finished runs only.")
+    return sentences
 
 
 def cautions(comparison: Comparison) -> list[str]:
     """List what a reader must know before using a number."""
-    said = [*comparison.notes, *describe_lost(comparison)]
+    sentences = [*comparison.notes, *describe_lost(comparison)]
     single = comparison.summary[~comparison.summary.seeds_counted.astype(bool)]
     if len(single):
-        said.append(
+        sentences.append(
             f"There is only one seed of {join_names(list(single.architecture))}. An interval marked * "
             "covers the chance of the reviews only and says nothing about another seed."
         )
     if len(comparison.cost) and not comparison.cost.alone.all():
-        said.append("Times marked * were, or may have been, measured while other work ran.")
-    return said
+        sentences.append("Times marked * were, or may have been, measured while other work ran.")
+    return sentences
