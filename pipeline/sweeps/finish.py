@@ -11,13 +11,13 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.analysis.adding import AddingRuns, Yardstick, summarise
+from pipeline.analysis.adding import AddingResults, AddingRuns, summarise
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import describe_run
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
-from pipeline.report import describe_steps, write_report, write_yardstick
+from pipeline.report import describe_steps, write_adding_report, write_report
 from pipeline.tracking import RunRecorder, Store
 from pipeline.tracking.load import find_sweep, is_adding_problem, load_adding, load_runs
 
@@ -40,8 +40,8 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
     parent.end("finished" if failed.empty else "failed", partial)
     if isinstance(tracked, AddingRuns):
         settings = ("length",)
-        yardstick, page = make_yardstick(tracked, store)
-        parent.metrics(aggregate_steps(yardstick))
+        results, page = make_adding_report(tracked, store)
+        parent.metrics(aggregate_steps(results))
     else:
         settings = tracked.sweep.tuned
         comparison, page = make_report(tracked, store)
@@ -100,24 +100,24 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
     return found
 
 
-def make_yardstick(tracked: AddingRuns, store: Store) -> tuple[Yardstick, Path]:
+def make_adding_report(tracked: AddingRuns, store: Store) -> tuple[AddingResults, Path]:
     """Write the report on the adding problem to `reports/<experiment>/`, and print the steps."""
-    yardstick = summarise(tracked)
-    page = write_yardstick(yardstick, tracked, store.root / "reports" / tracked.experiment)
+    results = summarise(tracked)
+    page = write_adding_report(results, tracked, store.root / "reports" / tracked.experiment)
     table = Table(title="Steps to solve each length", title_justify="left")
     table.add_column("length", no_wrap=True)
-    for length in yardstick.lengths:
+    for length in results.lengths:
         table.add_column(f"{length:,}", justify="right")
-    for name, *cells in describe_steps(yardstick):
+    for name, *cells in describe_steps(results):
         table.add_row(name, *cells)
     Console().print(table)
-    return yardstick, page
+    return results, page
 
 
-def aggregate_steps(yardstick: Yardstick) -> dict[str, float]:
+def aggregate_steps(results: AddingResults) -> dict[str, float]:
     """Return metrics for the parent run: for each length the share solved and the median steps."""
     metrics = {}
-    for row in rows_of(yardstick.summary[yardstick.summary.ended > 0]):
+    for row in rows_of(results.summary[results.summary.ended > 0]):
         architecture = re.sub(r"[^\w./ -]", "", row.architecture)  # MLflow rejects other characters
         name = f"{architecture} length {row.length}"
         metrics[f"solved/{name}"] = row.solved / row.ended
@@ -148,5 +148,5 @@ def rewrite_report(config: RunConfig) -> Path:
     store = Store.of(config)
     tracked = load_tracked(store)
     if isinstance(tracked, AddingRuns):
-        return make_yardstick(tracked, store)[1]
+        return make_adding_report(tracked, store)[1]
     return make_report(tracked, store)[1]

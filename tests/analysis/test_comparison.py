@@ -245,11 +245,11 @@ def test_a_tie_needs_a_narrow_interval(compared: Comparison) -> None:
 
 def test_two_heads_are_right_together_and_alone() -> None:
     comparison = judge(make_tracked(two_heads=True))
-    assert comparison.questions == ("both", "sentiment", "subject")
+    assert comparison.heads == ("both", "sentiment", "subject")
     assert comparison.by_distance is not None
     both, sentiment, subject = (
-        comparison.by_distance.accuracy.query("question == @q").accuracy.to_numpy()
-        for q in comparison.questions
+        comparison.by_distance.accuracy.query("head == @head").accuracy.to_numpy()
+        for head in comparison.heads
     )
     assert (both <= np.minimum(sentiment, subject)).all()
     assert comparison.summary.accuracy_subject.between(0, 1).all()

@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.fading import CURVE_COLUMNS, HALF_LIFE_COLUMNS, TIME_COLUMNS, fade
+from pipeline.analysis.fading import (
+    CURVE_COLUMNS,
+    HALF_LIFE_COLUMNS,
+    TIME_COLUMNS,
+    summarise_fading,
+)
 from pipeline.analysis.frames import rows_of
 
 DISTANCES = np.array([0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32])
@@ -62,7 +67,9 @@ def make_gates(constants: dict[str, list[float]], noise: float = 0.01) -> pd.Dat
 
 def test_half_lives_and_shares_are_those_that_were_made() -> None:
     table = make_retention({"run0": 4.0, "run1": 12.0})
-    fading = fade({"retention": table}, make_runs(lstm=1, gru=1), np.random.default_rng(0))
+    fading = summarise_fading(
+        {"retention": table}, make_runs(lstm=1, gru=1), np.random.default_rng(0)
+    )
     assert fading is not None
     assert list(fading.curves.columns) == list(CURVE_COLUMNS)
     assert list(fading.half_lives.columns) == list(HALF_LIFE_COLUMNS)
@@ -85,7 +92,7 @@ def test_runs_that_disagree_widen_the_interval() -> None:
     unlike = make_retention({"run0": 4.0, "run1": 6.0, "run2": 9.0})
     widths = []
     for table in (alike, unlike):
-        fading = fade({"retention": table}, runs, np.random.default_rng(0))
+        fading = summarise_fading({"retention": table}, runs, np.random.default_rng(0))
         assert fading is not None
         (row,) = rows_of(fading.half_lives)
         widths.append(row.high - row.low)
@@ -94,13 +101,13 @@ def test_runs_that_disagree_widen_the_interval() -> None:
 
 def test_what_never_halves_is_beyond_and_what_dies_at_once_is_zero_steps() -> None:
     table = make_retention({"run0": math.inf}, noise=0.01)
-    fading = fade({"retention": table}, make_runs(lstm=1), np.random.default_rng(0))
+    fading = summarise_fading({"retention": table}, make_runs(lstm=1), np.random.default_rng(0))
     assert fading is not None
     (row,) = rows_of(fading.half_lives)
     assert math.isinf(row.value)
     assert row.furthest == 32
     dead = table.assign(value=np.where(table.distance == 0, table.value, 0.0))
-    fading = fade({"retention": dead}, make_runs(lstm=1), np.random.default_rng(0))
+    fading = summarise_fading({"retention": dead}, make_runs(lstm=1), np.random.default_rng(0))
     assert fading is not None
     assert fading.half_lives.value[0] == pytest.approx(0.5)
     assert (fading.curves.share[1:] <= 1e-9).all()
@@ -109,7 +116,9 @@ def test_what_never_halves_is_beyond_and_what_dies_at_once_is_zero_steps() -> No
 
 def test_what_explodes_stays_finite() -> None:
     table = make_retention({"run0": -0.05})
-    fading = fade({"retention": table}, make_runs(simple_rnn=1), np.random.default_rng(0))
+    fading = summarise_fading(
+        {"retention": table}, make_runs(simple_rnn=1), np.random.default_rng(0)
+    )
     assert fading is not None
     assert fading.half_lives.rises[0]
     assert np.isfinite(fading.curves[["share", "low", "high"]].to_numpy()).all()
@@ -118,7 +127,7 @@ def test_what_explodes_stays_finite() -> None:
 def test_time_constants_are_quartiles_over_units_and_seeds() -> None:
     units = [1.0, 2.0, 5.0, 10.0, 40.0, 100.0, 300.0, 1000.0]
     table = make_gates({"run0": units, "run1": units})
-    fading = fade({"gates": table}, make_runs(gru=2), np.random.default_rng(0))
+    fading = summarise_fading({"gates": table}, make_runs(gru=2), np.random.default_rng(0))
     assert fading is not None
     assert list(fading.time_constants.columns) == list(TIME_COLUMNS)
     (row,) = rows_of(fading.time_constants)
@@ -129,7 +138,7 @@ def test_time_constants_are_quartiles_over_units_and_seeds() -> None:
 
 def test_units_that_forget_nothing_have_no_finite_constant() -> None:
     table = make_gates({"run0": [1.0, math.inf, math.inf]})
-    fading = fade({"gates": table}, make_runs(lstm=1), np.random.default_rng(0))
+    fading = summarise_fading({"gates": table}, make_runs(lstm=1), np.random.default_rng(0))
     assert fading is not None
     (row,) = rows_of(fading.time_constants)
     assert math.isinf(row.median)
@@ -139,13 +148,13 @@ def test_units_that_forget_nothing_have_no_finite_constant() -> None:
 def test_a_run_that_read_other_reviews_is_left_out_and_named() -> None:
     table = make_retention({"run0": 4.0, "run1": 4.0, "run2": 4.0})
     table.loc[table.run_id == "run2", "review_id"] += "x"
-    fading = fade({"retention": table}, make_runs(lstm=3), np.random.default_rng(0))
+    fading = summarise_fading({"retention": table}, make_runs(lstm=3), np.random.default_rng(0))
     assert fading is not None
     assert set(fading.curves.runs) == {2}
     assert "run2" in fading.notes[0]
 
 
 def test_no_tables_no_fading() -> None:
-    assert fade({}, make_runs(lstm=1), np.random.default_rng(0)) is None
+    assert summarise_fading({}, make_runs(lstm=1), np.random.default_rng(0)) is None
     others = {"retention": make_retention({"elsewhere": 4.0})}
-    assert fade(others, make_runs(lstm=1), np.random.default_rng(0)) is None
+    assert summarise_fading(others, make_runs(lstm=1), np.random.default_rng(0)) is None

@@ -15,14 +15,14 @@ import pytest
 
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
 from pipeline.analysis.frames import rows_of
-from pipeline.analysis.memory import Memory, remember
+from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.config.schema import BASELINE
 from pipeline.data.lexicon import LESSON
 from pipeline.report.figures import breakdowns, inside, lesson, memory
-from pipeline.report.formats import MISSING, shown_reach, shown_small, spread
+from pipeline.report.formats import MISSING, format_reach, format_small, join_values
 from pipeline.report.probe_tables import trend_tables
 from pipeline.report.prose import answer
-from pipeline.report.prose.memory import answer_reader, describe_fading
+from pipeline.report.prose.memory import answer_how_far_back, describe_fading
 from tests.analysis.test_comparison import make_tracked
 from tests.analysis.test_fading import make_gates, make_retention
 from tests.report.test_page import HOSTILE, Page, report
@@ -130,7 +130,7 @@ def make_runs(**counts: int) -> pd.DataFrame:
 
 
 def _remember(runs: pd.DataFrame, probes: dict[str, pd.DataFrame]) -> Memory:
-    found = remember(probes, runs, np.random.default_rng(0))
+    found = summarise_memory(probes, runs, np.random.default_rng(0))
     assert found is not None
     return found
 
@@ -175,7 +175,7 @@ def test_what_is_no_better_than_chance_has_nothing_to_lose() -> None:
         table["correct"] = table.margin > 0
     found = _remember(runs, probes)
     assert found.reaches.value.isna().all()
-    shown = [shown_reach(row) for row in rows_of(found.reaches)]
+    shown = [format_reach(row) for row in rows_of(found.reaches)]
     assert set(shown) == {"nothing to lose"}
 
 
@@ -205,7 +205,7 @@ def test_runs_that_were_asked_something_else_are_left_out_and_named() -> None:
 
 
 def test_no_probes_no_memory() -> None:
-    assert remember({}, make_runs(gru=1), np.random.default_rng(0)) is None
+    assert summarise_memory({}, make_runs(gru=1), np.random.default_rng(0)) is None
 
 
 def make_probed() -> TrackedRuns:
@@ -258,14 +258,14 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     _, comparison, page = probed
     assert comparison.memory is not None
     row = _reach(comparison.memory, "gru", "half_life_after")
-    assert f"{shown_reach(row)} for gru" in page.text
+    assert f"{format_reach(row)} for gru" in page.text
     alone = comparison.memory.curves.query("condition == 'alone'")
     assert alone.commonest.between(0.5, 0.6).all()  # answers that follow a coin
-    assert f"in this share of readings: {100 * alone.commonest.min():.1f}% of" in page.text
-    (reader,) = answer_reader(comparison)
-    assert reader.take == "Beyond 800 words: lstm"
-    assert shown_reach(row) in reader.because
-    assert BASELINE not in reader.take + reader.because
+    assert f"in this share of readings: {100 * alone.commonest.min():.1f}% for" in page.text
+    (reader,) = answer_how_far_back(comparison)
+    assert reader.conclusion == "Beyond 800 words: lstm"
+    assert format_reach(row) in reader.reason
+    assert BASELINE not in reader.conclusion + reader.reason
     reach = pd.read_csv(probed[0] / "reach.csv")
     assert len(reach) == len(comparison.memory.reaches)
 
@@ -293,7 +293,7 @@ def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
     assert "over simple_rnn goes from" in after.sentence
     titles = [title for title, _ in trend_tables(comparison)]
     assert "As the neutral words after double" in titles
-    assert "As the last tokens read double" in titles
+    assert "As the number of last tokens read doubles" in titles
 
 
 def test_a_slope_that_nothing_gives_is_missing_with_its_interval() -> None:
@@ -331,10 +331,10 @@ def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
     distance.loc[still, "margin"] = 2.0
     probed = replace(tracked, probes={**tracked.probes, "distance": distance})
     comparison = compare(probed, np.random.default_rng(0), replicates=100)
-    (reader,) = answer_reader(comparison)
-    assert "Every network" not in reader.take
-    assert "simple_rnn" not in reader.take
-    assert "No margin that could be lost is shown of simple_rnn" in reader.because
+    (reader,) = answer_how_far_back(comparison)
+    assert "every network" not in reader.conclusion
+    assert "simple_rnn" not in reader.conclusion
+    assert "No margin above zero is shown for simple_rnn" in reader.reason
 
 
 def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
@@ -343,8 +343,8 @@ def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
     _, comparison, _ = probed
     assert comparison.memory is not None
     reaches = comparison.memory.reaches.assign(value=[60.0] * len(comparison.memory.reaches))
-    ours = (reaches.measure == "half_life_both") & (reaches.question == "")
-    for high, said in ((90.0, "by the architecture"), (200.0, "whose is more cannot be told")):
+    ours = (reaches.measure == "half_life_both") & (reaches["head"] == "")
+    for high, said in ((90.0, "depending on the architecture"), (200.0, "in an uncertain order")):
         reaches.loc[ours, ["value", "low", "high"]] = [200.0, 150.0, 300.0]
         reaches.loc[ours & (reaches.architecture == "gru"), ["value", "low", "high"]] = [
             60,
@@ -352,8 +352,8 @@ def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
             high,
         ]
         changed = replace(comparison, memory=replace(comparison.memory, reaches=reaches))
-        (reader,) = answer_reader(changed)
-        assert reader.take == f"60 to 200 words, {said}"
+        (reader,) = answer_how_far_back(changed)
+        assert reader.conclusion == f"60 to 200 words, {said}"
 
 
 def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Comparison, Page]) -> None:
@@ -363,9 +363,9 @@ def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Compariso
         run = comparison.baseline.run.assign(train_seconds=seconds)
         leads = comparison.baseline.leads.assign(ci_low=lead)
         baseline = replace(comparison.baseline, run=run, leads=leads)
-        budget = answer.readers(replace(comparison, baseline=baseline))[-1]
-        assert budget.asks == "The smallest budget"
-        assert ("No network at all costs less" in budget.because) == said
+        budget = answer.short_answers(replace(comparison, baseline=baseline))[-1]
+        assert budget.topic == "The smallest budget"
+        assert ("is cheaper still" in budget.reason) == said
 
 
 def test_the_baseline_is_beside_the_networks_and_none_of_them(
@@ -390,7 +390,7 @@ def test_without_probes_and_baseline_the_page_says_what_is_missing(tmp_path: Pat
     comparison, page = report(make_tracked(seeds=2, reviews=200), tmp_path / "report")
     assert comparison.memory is comparison.fading is comparison.baseline is None
     assert "The order-free baseline is not tracked" in page.text
-    assert answer_reader(comparison) == []
+    assert answer_how_far_back(comparison) == []
     assert not (tmp_path / "report" / "reach.csv").exists()
 
 
@@ -409,10 +409,10 @@ def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Pa
 def test_what_is_no_number_is_no_end_of_an_order() -> None:
     texts = [(4.0, "4"), (math.nan, "none"), (9.0, "9"), (1.0, "1"), (math.inf, "beyond 9")]
     for turn in range(len(texts)):
-        said = spread([*texts[turn:], *texts[:turn]])
+        said = join_values([*texts[turn:], *texts[:turn]])
         assert said == "1 to beyond 9, the others in between; none"
-    assert spread([*[(math.nan, "none")] * 4, (1.0, "1")]) == "none, none, none, none and 1"
-    assert shown_small(math.nan) == MISSING
+    assert join_values([*[(math.nan, "none")] * 4, (1.0, "1")]) == "none, none, none, none and 1"
+    assert format_small(math.nan) == MISSING
 
 
 def test_a_signal_without_a_half_life_is_named_apart() -> None:

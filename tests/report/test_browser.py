@@ -28,9 +28,9 @@ from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.explanation import Explanation, GateReading, HeadReading, NetworkReading
 from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import ArchitectureConfig
-from pipeline.report import look, write_report, write_yardstick
+from pipeline.report import look, write_adding_report, write_report
 from pipeline.report.explained import write_explanation
-from pipeline.report.formats import shown_share
+from pipeline.report.formats import format_share
 from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
 from tests.analysis.test_memory import make_probed
 from tests.report.test_page import HOSTILE
@@ -94,7 +94,7 @@ def made(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Made:
     write_report(probed, make_probed(), folder / "memory")
     _write_hostile(folder / "hostile")
     steps = make_runs()
-    write_yardstick(summarise(steps), steps, folder / "adding")
+    write_adding_report(summarise(steps), steps, folder / "adding")
     write_explanation(_explain(), folder / "explained" / "index.html")
     return Made(folder, comparison)
 
@@ -195,8 +195,8 @@ def test_hovering_a_mark_says_what_it_is(made: Made, report: Visit) -> None:
     means = [
         {
             "Architecture": row.architecture,
-            "Accuracy (95% interval)": f"{shown_share(row.accuracy)} "
-            f"({shown_share(row.ci_low)} to {shown_share(row.ci_high)})",
+            "Accuracy (95% interval)": f"{format_share(row.accuracy)} "
+            f"({format_share(row.ci_low)} to {format_share(row.ci_high)})",
         }
         for row in rows_of(made.comparison.summary)
     ]
@@ -204,7 +204,7 @@ def test_hovering_a_mark_says_what_it_is(made: Made, report: Visit) -> None:
         {
             "Architecture": row.architecture,
             "Seed": str(row.seed),
-            "Accuracy": shown_share(row.test_accuracy),
+            "Accuracy": format_share(row.test_accuracy),
         }
         for row in rows_of(made.comparison.runs)
     ]

@@ -169,7 +169,7 @@ def test_words_are_careful_with_few_seeds(seeds: int, tmp_path: Path) -> None:
     comparison, page = report(make_tracked(("lstm", "gru"), seeds, 400), tmp_path / "report")
     verdicts = set(comparison.pairwise.verdict)
     assert verdicts == {"not enough runs"}
-    assert ("one seed" if seeds == 1 else "2 seeds cannot tell") in page.text
+    assert ("one seed" if seeds == 1 else "2 seeds are too few to tell") in page.text
     assert "is better than gru" not in page.text
     assert "is better than lstm" not in page.text
 
@@ -180,9 +180,9 @@ def test_a_small_budget_does_not_buy_what_merely_could_not_be_judged() -> None:
         comparison.cost.architecture != "simple_rnn", 1.0
     )
     comparison = replace(comparison, cost=comparison.cost.assign(train_seconds=quickest))
-    budget = answer.readers(comparison)[-1]
-    assert budget.asks == "The smallest budget"
-    assert "simple_rnn" not in budget.take
+    budget = answer.short_answers(comparison)[-1]
+    assert budget.topic == "The smallest budget"
+    assert "simple_rnn" not in budget.conclusion
 
 
 def test_one_architecture_has_nobody_to_beat(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_nothing_finished_gives_a_page_that_says_why(tmp_path: Path) -> None:
     )
     assert "nothing to compare yet" in page.text
     assert page.text.count("no memory left") >= 4
-    assert "Run again" not in page.text
+    assert "a later run" not in page.text
     assert page.count("figure") == 0
 
 
@@ -208,7 +208,7 @@ def test_a_few_texts_that_all_have_right_make_nobody_better() -> None:
     right = tracked.predictions.assign(correct=True)
     comparison = compare(replace(tracked, predictions=right), np.random.default_rng(0))
     assert set(comparison.pairwise.verdict) == {"not enough runs"}
-    assert "as much as any" in answer.headline(comparison)
+    assert "the joint highest" in answer.headline(comparison)
 
 
 def test_who_has_learnt_nothing_is_not_recommended() -> None:
@@ -217,7 +217,9 @@ def test_who_has_learnt_nothing_is_not_recommended() -> None:
     given = tracked.predictions.assign(correct=wrong)
     comparison = compare(replace(tracked, predictions=given), np.random.default_rng(0))
     assert "no network is shown to have learnt the task." in answer.headline(comparison)
-    assert "The smallest budget" not in [reader.asks for reader in answer.readers(comparison)]
+    assert "The smallest budget" not in [
+        reader.topic for reader in answer.short_answers(comparison)
+    ]
 
 
 def test_a_leader_with_a_single_seed_left_says_so() -> None:
@@ -421,13 +423,13 @@ def test_a_standing_reads_both_sides_of_a_pair() -> None:
         [("a", "b", "worse"), ("b", "c", "tied"), ("d", "b", "not enough runs")],
         columns=["architecture_a", "architecture_b", "verdict"],
     )
-    found = answer.find_standing(accuracy, pairs)
+    found = answer.find_leader(accuracy, pairs)
     assert found.leader == "b"
     assert (found.worse, found.tied, found.unclear) == (("a",), ("c",), ("d",))
-    assert found.most == "the highest"
+    assert found.rank == "the highest"
     # The same share of right answers, met on another way through the decimals.
-    again = answer.find_standing(accuracy.assign(accuracy=[0.7, 0.9, 0.9 - 1e-16, 0.88]), pairs)
-    assert again.most == "as much as any"
+    again = answer.find_leader(accuracy.assign(accuracy=[0.7, 0.9, 0.9 - 1e-16, 0.88]), pairs)
+    assert again.rank == "the joint highest"
 
 
 def test_networks_that_are_equal_are_not_called_highest_and_lowest() -> None:
@@ -438,7 +440,7 @@ def test_networks_that_are_equal_are_not_called_highest_and_lowest() -> None:
     comparison = compare(
         replace(tracked, predictions=equal), np.random.default_rng(0), replicates=50
     )
-    short, long, *_ = answer.readers(comparison)
+    short, long, *_ = answer.short_answers(comparison)
     for reader in (short, long):
-        assert reader.take == "no difference"
-        assert reader.because.startswith("All score ")
+        assert reader.conclusion == "no difference"
+        assert reader.reason.startswith("All score ")

@@ -16,7 +16,7 @@ from pipeline.analysis.adding import AddingRuns, summarise
 from pipeline.analysis.comparison import SweepFacts
 from pipeline.analysis.frames import rows_of
 from pipeline.data.adding import SOLVED_BELOW
-from pipeline.report import describe_steps, write_yardstick
+from pipeline.report import describe_steps, write_adding_report
 from pipeline.report.prose.adding import headline
 from tests.report.test_page import HOSTILE, Page
 
@@ -157,7 +157,7 @@ def test_the_headline_says_who_solves_what():
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Page]:
     folder = tmp_path_factory.mktemp("reports") / "adding"
     tracked = make_runs()
-    path = write_yardstick(summarise(tracked), tracked, folder)
+    path = write_adding_report(summarise(tracked), tracked, folder)
     return folder, Page(path.read_text(encoding="utf-8"))
 
 
@@ -206,7 +206,7 @@ def test_hostile_text_stays_text(tmp_path):
     tracked = make_runs(failure=HOSTILE, versions=HOSTILE, device=HOSTILE)
     runs = tracked.runs.assign(architecture=tracked.runs.architecture + HOSTILE)
     tracked = replace(tracked, runs=runs)
-    path = write_yardstick(summarise(tracked), tracked, tmp_path / "adding")
+    path = write_adding_report(summarise(tracked), tracked, tmp_path / "adding")
     page = Page(path.read_text(encoding="utf-8"))
     assert page.count("img") == 0
     assert not any("alert(1)</script>" in script for script in page.scripts)
@@ -215,7 +215,7 @@ def test_hostile_text_stays_text(tmp_path):
 
 def test_a_sweep_of_which_nothing_is_solved_has_a_page_with_all_its_marks(tmp_path):
     tracked = make_runs(dict.fromkeys(STEPS))
-    path = write_yardstick(summarise(tracked), tracked, tmp_path / "adding")
+    path = write_adding_report(summarise(tracked), tracked, tmp_path / "adding")
     page = Page(path.read_text(encoding="utf-8"))
     assert "gru and simple_rnn solve no length" in page.text
     assert page.count("figure") == 3
@@ -223,5 +223,5 @@ def test_a_sweep_of_which_nothing_is_solved_has_a_page_with_all_its_marks(tmp_pa
 
 def test_a_sweep_without_a_result_still_has_a_page(tmp_path):
     tracked = make_runs(status="failed", failure="no memory", steps_to_solve=None)
-    path = write_yardstick(summarise(tracked), tracked, tmp_path / "adding")
-    assert "No run has come to its end" in path.read_text()
+    path = write_adding_report(summarise(tracked), tracked, tmp_path / "adding")
+    assert "No run has ended" in path.read_text()

@@ -60,7 +60,7 @@ def test_the_learning_rate_is_chosen_on_validation_and_only_its_runs_are_compare
     assert pd.read_csv(folder / "pairwise.csv").shape[0] == 1
     assert (runs.status == "diverged").sum() == 2
     page = (folder / "index.html").read_text()
-    assert "each architecture was given 3 runs, over 0.001, 0.01, 3e+38" in page
+    assert "3 runs of each architecture, over 0.001, 0.01, 3e+38" in page
     (parent,) = Store(None, root, "equal_parameters").runs("tags.kind = 'sweep'")
     means = {key for key in parent.data.metrics if key.startswith("mean/")}
     assert means == {"mean/lstm", "mean/simple_rnn"}
