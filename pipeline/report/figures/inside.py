@@ -25,6 +25,7 @@ from pipeline.report.formats import format_small, join_names
 from pipeline.report.probe_tables import (
     ARROWS,
     constants_table,
+    format_time_constant,
     retention_table,
 )
 from pipeline.report.prose.memory import describe_fading
