@@ -13,12 +13,14 @@ from pathlib import Path
 from pipeline.benchmark.measure import benchmark
 from pipeline.benchmark.variants import ENVIRONMENT
 from pipeline.config.command_line import report_error
+from pipeline.config.programs import as_started
 from pipeline.config.schema import ROOT
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmark", description="Measure how fast training is."
+        prog=as_started("python -m experiments.benchmark"),
+        description="Measure how fast training is.",
     )
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds per turn")
     parser.add_argument("--rounds", type=int, default=5, help="turns per variant")

@@ -25,6 +25,7 @@ from omegaconf import DictConfig
 
 from pipeline.config.command_line import report_error, run_program, take_word
 from pipeline.config.compose import build
+from pipeline.config.programs import as_started
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
 from pipeline.runs.request import ExplainRequest, choose_runs, read_text
@@ -33,7 +34,7 @@ from pipeline.runs.start import explain as explain_text
 
 def main() -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
-        print(__doc__)
+        print(as_started(__doc__ or ""))
         return
     # Taken literally, not by Hydra: a text may contain commas, quotes and braces, which are syntax to
     # Hydra, and several runs or architectures are not a sweep here.

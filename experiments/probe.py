@@ -23,7 +23,7 @@ def main() -> None:
     def task(tree: DictConfig) -> int:
         return probe(tree, run_id)
 
-    run_program(task, mode="RUN")
+    run_program(task, mode="RUN", about=__doc__)
 
 
 def probe(tree: DictConfig, run_id: str | None) -> int:

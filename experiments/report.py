@@ -13,7 +13,7 @@ from pipeline.sweeps.finish import rewrite_report
 
 
 def main() -> None:
-    run_program(report, mode="RUN")
+    run_program(report, mode="RUN", about=__doc__)
 
 
 def report(tree: DictConfig) -> int:

@@ -11,6 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
+from pipeline.config.programs import as_started
 from pipeline.config.schema import ROOT
 
 
@@ -32,7 +33,7 @@ def _is_free(port: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.ui", description="Open MLflow on the local store."
+        prog=as_started("python -m experiments.ui"), description="Open MLflow on the local store."
     )
     parser.add_argument("--port", type=_port, default=5000)
     parser.add_argument("--root", type=Path, default=ROOT, help="the folder that holds mlflow.db")

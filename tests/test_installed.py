@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from factories import ROOT
+
+from pipeline.config.programs import as_started
 
 SCRIPTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 
@@ -55,6 +58,71 @@ def test_an_installed_program_writes_where_it_is_started(installed, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert f"root: {tmp_path}" in done.stdout
+
+
+def _start(installed: Path, folder: Path, program: str, *words: str) -> str:
+    """What a console script of the wheel says."""
+    code = (
+        f"import sys; sys.argv[0] = 'rnn-vs-lstm-{program}'; from rnn_vs_lstm.cli import {program}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"{code}; {program}()", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("program", [name.removeprefix("rnn-vs-lstm-") for name in SCRIPTS])
+def test_an_installed_program_names_the_programs_as_they_are_installed(
+    installed, tmp_path, program
+):
+    said = _start(installed, tmp_path, program, "--help")
+    assert f"rnn-vs-lstm-{program}" in said
+    assert "experiments." not in said
+
+
+def test_hints_name_programs_as_they_are_installed(installed, tmp_path):
+    code = (
+        "from rnn_vs_lstm import cli; from pathlib import Path;"
+        "cli.expose(cli.code_folder(Path(cli.__file__).parent));"
+        "from pipeline.config.programs import as_started, describe_install;"
+        "print(as_started('make ui'), describe_install('slurm'), describe_install('bench'), sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "rnn-vs-lstm-ui",
+        "pip install 'rnn-vs-lstm[slurm]'",
+        "pip install 'rnn-vs-lstm[bench]'",
+    ]
+
+
+@pytest.mark.parametrize("script", [False, True])
+def test_hints_in_a_clone_name_programs_as_this_one_was_started(monkeypatch, script):
+    started = "rnn-vs-lstm-compare" if script else "experiments/compare.py"
+    monkeypatch.setattr(sys, "argv", [f"/somewhere/{started}"])
+    assert as_started("make ui") == ("rnn-vs-lstm-ui" if script else "make ui")
+    typed = "python -m experiments.probe experiment=imdb"
+    expected = "rnn-vs-lstm-probe experiment=imdb" if script else typed
+    assert as_started(typed) == expected
+
+
+def test_no_hint_passes_by_the_one_who_knows_how_programs_are_started():
+    """Only docstrings of programs, which `run_program` passes on, name them as in a clone."""
+    for file in [*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("pipeline/**/*.j2")]:
+        for line in file.read_text().splitlines():
+            if re.search(r"python -m experiments|make ui|pip install|make bench", line):
+                assert "as_started(" in line or file.name == "programs.py", f"{file}: {line}"
 
 
 def test_child_processes_find_the_same_code(installed, tmp_path):

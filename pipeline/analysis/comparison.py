@@ -21,6 +21,7 @@ from pipeline.analysis.groups import Group, rising_groups
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
 from pipeline.analysis.selection import Tuning, select_runs
+from pipeline.config.programs import as_started
 from pipeline.config.schema import BASELINE, DataConfig
 from pipeline.config.settings import settings_of
 from pipeline.errors import ReportError
@@ -234,7 +235,7 @@ def _notes_on_baseline(tracked: TrackedRuns, baseline: Baseline | None) -> list[
     why = "was tested on other reviews" if len(tracked.predictions) else why
     return [
         f"The order-free baseline {why}, so no figure shows what can be answered without memory. "
-        "The program experiments.probe trains it."
+        + as_started("The program experiments.probe trains it.")
     ]
 
 

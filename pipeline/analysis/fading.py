@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
 from pipeline.analysis.curves import Curves, half_life, resample_curves
-from pipeline.analysis.probe_tables import Row
+from pipeline.analysis.probe_tables import PROBE_AGAIN, Row
 from pipeline.analysis.statistics import Floats
 
 SIGNAL = ["kind", "head", "layer", "direction"]
@@ -121,8 +121,7 @@ def _by_architecture(
     if len(others):
         notes.append(
             "Not in the figures of fading inside the networks, because they were probed on other "
-            f"reviews: {', '.join(map(str, others))}. "
-            "The program experiments.probe can probe them again."
+            f"reviews: {', '.join(map(str, others))}. {PROBE_AGAIN}"
         )
     known = known[~known.run_id.isin(others)]
     for key, part in known.groupby(["architecture", *columns], sort=False):

@@ -10,7 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.analysis.curves import Reach
+from pipeline.config.programs import as_started
 
+PROBE_AGAIN = as_started("The program experiments.probe can probe them again.")
 Row = dict[str, object]
 Mask = NDArray[np.bool_]
 
@@ -62,7 +64,7 @@ def name_left_out(probe: str, runs: pd.DataFrame) -> str:
     which = ", ".join(f"{row.architecture} ({row.run_id})" for row in runs.itertuples())
     return (
         f"Not in the figures of the {probe} probe, because they lack it or were probed with other "
-        f"settings: {which}. The program experiments.probe can probe them again."
+        f"settings: {which}. {PROBE_AGAIN}"
     )
 
 

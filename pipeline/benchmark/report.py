@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.analysis.frames import rows_of
+from pipeline.config.programs import describe_install
 from pipeline.files import replacing
 from pipeline.report import look
 
@@ -62,7 +63,8 @@ def describe_run(
         "processes",
     ]
     if not with_torch:
-        lines.append("PyTorch is left out, as it is not installed (make bench TORCH=1 installs it)")
+        how = describe_install("bench")
+        lines.append(f"PyTorch is left out, as it is not installed ({how} installs it)")
     return lines
 
 

@@ -18,10 +18,11 @@ from dataclasses import fields
 
 import hydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.compose import known_keys, may_hold, register_schemas
+from pipeline.config.programs import as_started
 from pipeline.config.schema import CONF, DATA
 from pipeline.errors import ConfigError, PipelineError
 
@@ -33,17 +34,21 @@ def run_program(
     task: Callable[[DictConfig], int],
     mode: str | None = None,
     stopped: Callable[[str], None] = lambda reason: None,
+    about: str | None = None,
 ) -> None:
     """Composes the configuration for `task`, calls it and leaves with its exit status.
 
     `mode`: RUN where a program never sweeps, whatever the experiment says. `stopped` is called, with
-    the reason, when a person, or the system by SIGTERM, or an error stops the program.
+    the reason, when a person, or the system by SIGTERM, or an error stops the program. `about` is what
+    --help says of the program, above the settings.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Hydra would end every error itself, with status 1; a person who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_schemas()
+    text = as_started(about or "").strip() + "\n"
+    OmegaConf.register_new_resolver("about_program", lambda: text, replace=True)
     given = [f"hydra.mode={mode}"] if mode is not None else []
     sys.argv[1:] = _settings_first([*given, *sys.argv[1:]])
     statuses: list[int] = []

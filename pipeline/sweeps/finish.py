@@ -15,6 +15,7 @@ from pipeline.analysis.adding import AddingResults, AddingRuns, summarise
 from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import describe_run
+from pipeline.config.programs import as_started
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
 from pipeline.report import describe_steps, write_adding_report, write_report
@@ -47,7 +48,7 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
         comparison, page = make_report(tracked, store)
         parent.metrics(aggregate_accuracies(comparison.runs))
     parent.file(page, "report")  # so that the report can be read on a server too
-    pages = "make ui" if store.is_local else store.shown_uri
+    pages = as_started("make ui") if store.is_local else store.shown_uri
     print(f"\nReport: {page}\nCompare the runs in MLflow: {pages}")
     for run in failed.itertuples():
         print(f"Not finished: {describe_run(run, settings)}: {run.status}, {run.failure}")

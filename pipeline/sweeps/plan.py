@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config.compose import build
+from pipeline.config.programs import describe_install
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.errors import ConfigError
 
@@ -132,7 +133,8 @@ def _check_launcher(launcher: DictConfig) -> None:
         return
     if importlib.util.find_spec("submitit") is None:
         raise ConfigError(
-            "hydra/launcher is slurm, but submitit is not installed; run pip install -e '.[slurm]'"
+            "hydra/launcher is slurm, but submitit is not installed; run "
+            f"{describe_install('slurm')}"
         )
     if shutil.which("sbatch") is None:
         raise ConfigError(

@@ -439,7 +439,7 @@ def test_help_shows_the_choices_and_how_it_ends():
     [
         (["--cfg", "job"], "name: quickstart"),
         (["--info", "defaults"], "experiment/quickstart"),
-        (["--help"], "experiment=quickstart"),
+        (["--help"], "learning_rate"),
         (["--hydra-help"], "== Flags =="),
     ],
 )
