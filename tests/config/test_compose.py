@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from factories import ROOT, small_run
+from factories import PRESETS, ROOT, small_run
 
 from pipeline.config import fingerprint as fingerprint_module
 from pipeline.config.compose import (
@@ -161,7 +161,6 @@ def test_the_baselines_name_is_its_own_and_numbers_have_none(tmp_path):
 
 
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")
-NINE = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
 
 
 def _league(name: str, *overrides: str) -> tuple[list[RunConfig], dict[str, str]]:
@@ -183,7 +182,7 @@ def test_every_league_tunes_the_same_grid_and_differs_in_what_it_holds_equal(nam
     configs, params = _league(name)
     _, first = _league(LEAGUES[0])
     assert params == first
-    assert sorted(config.architecture.name for config in configs) == NINE
+    assert sorted(config.architecture.name for config in configs) == PRESETS
     assert {config.name for config in configs} == {name}
     assert all(config.tuned == ["learning_rate"] for config in configs)
     assert {config.data.kind for config in configs} == {"imdb"}

@@ -23,6 +23,7 @@ from factories import ROOT, small_run
 pytest.importorskip("playwright", reason="Playwright is not installed (pip install '.[dev]')")
 
 from chromium import Visit, open_chromium, visit
+from factories.tracked import make_tracked
 from playwright.sync_api import Browser, expect
 
 from pipeline.analysis.comparison import TrackedRuns
@@ -30,7 +31,6 @@ from pipeline.config.schema import Cell
 from pipeline.report.formats import rows_of
 from pipeline.sweeps.finish import end_sweep
 from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
-from tests.analysis.test_comparison import make_tracked
 
 
 class Sweep(NamedTuple):

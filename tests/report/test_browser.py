@@ -20,6 +20,10 @@ pytest.importorskip("playwright", reason="Playwright is not installed (pip insta
 
 from axe_playwright_python.sync_playwright import Axe
 from chromium import Visit, open_chromium, visit
+from factories.adding import make_adding_runs
+from factories.memory import make_probed
+from factories.pages import HOSTILE
+from factories.tracked import ARCHITECTURES, make_tracked
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
@@ -30,10 +34,6 @@ from pipeline.config.schema import ArchitectureConfig, Cell
 from pipeline.report import look, write_report, write_yardstick
 from pipeline.report.explained import write_explanation
 from pipeline.report.formats import rows_of, shown_share
-from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
-from tests.analysis.test_memory import make_probed
-from tests.report.test_page import HOSTILE
-from tests.report.test_yardstick import make_runs
 
 PAGES = ("report", "memory", "hostile", "adding", "explained")
 WITH_FIGURES = PAGES[:-1]
@@ -92,7 +92,7 @@ def made(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Made:
     probed = compare(make_probed(), np.random.default_rng(0), replicates=50)
     write_report(probed, make_probed(), folder / "memory")
     _write_hostile(folder / "hostile")
-    steps = make_runs()
+    steps = make_adding_runs()
     write_yardstick(summarise(steps), steps, folder / "adding")
     write_explanation(_explain(), folder / "explained" / "index.html")
     return Made(folder, comparison)

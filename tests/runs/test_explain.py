@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factories import ROOT, small_run
+from factories import PRESETS, read_preset, small_run
+from factories.pages import Page
+from factories.programs import run_program
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -41,8 +42,6 @@ from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
 from pipeline.tokens.encoding import encode_texts, train_tokenizer
 from pipeline.tracking import Store, find_runs
-from tests.probes.test_retention import PRESETS, read_preset
-from tests.report.test_page import Page
 
 LESSON = "While watching the movie, I could only think of how terrible it was."
 CORPUS = [LESSON, "The sound wasn't bad; I watched it twice!", "How good it was, the plot."]
@@ -371,15 +370,10 @@ SMALL = (
 ).split()
 
 
-def _start(program: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"experiments.{program}", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("trained")
-    done = _start("compare", "-m", *SMALL, "architecture=lstm,bi_gru", "seed=1,3", f"root={root}")
+    done = run_program(root, "-m", *SMALL, "architecture=lstm,bi_gru", "seed=1,3")
     assert done.returncode == 0, done.stdout + done.stderr
     return root
 
@@ -391,8 +385,11 @@ def _config(root: Path, name: str = "small") -> RunConfig:
 def test_the_program_explains_a_text_with_commas_and_quotes(trained: Path) -> None:
     text = 'While watching the movie, I "could" only think: how terrible = it was, {film}.'
     runs = [run.run_id for run in choose_runs(_config(trained), question())]
-    done = _start(
-        "explain", f"text={text}", f"run={','.join(one[:12] for one in runs)}", f"root={trained}"
+    done = run_program(
+        trained,
+        f"text={text}",
+        f"run={','.join(one[:12] for one in runs)}",
+        program="explain",
     )
     assert done.returncode == 0, done.stderr
     page = trained / "reports" / "small" / "explain.html"
@@ -435,7 +432,7 @@ def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
 def test_what_cannot_be_explained_is_said_in_a_line(
     trained: Path, arguments: list[str], status: int, said: str
 ) -> None:
-    done = _start("explain", *arguments, f"root={trained}")
+    done = run_program(trained, *arguments, program="explain")
     assert done.returncode == status
     assert done.stderr.startswith(said)
     assert len(done.stderr.strip().splitlines()) == 1
