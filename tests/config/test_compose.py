@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,7 @@ def test_the_baselines_name_is_its_own_and_numbers_have_none(tmp_path):
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")
 
 
+@cache
 def _league(name: str, *overrides: str) -> tuple[list[RunConfig], dict[str, str]]:
     """The configuration of every architecture of a league, and what it sweeps over."""
     from hydra import compose, initialize_config_dir

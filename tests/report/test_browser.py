@@ -35,6 +35,8 @@ from pipeline.report import look, write_report, write_yardstick
 from pipeline.report.explained import write_explanation
 from pipeline.report.formats import rows_of, shown_share
 
+pytestmark = pytest.mark.browser
+
 PAGES = ("report", "memory", "hostile", "adding", "explained")
 WITH_FIGURES = PAGES[:-1]
 WIDTHS = (360, 1280)

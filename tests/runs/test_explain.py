@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from factories import PRESETS, read_preset, small_run
 from factories.pages import Page
-from factories.programs import run_program
+from factories.programs import call_program, run_program
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -41,7 +42,7 @@ from pipeline.probes.trace import trace
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
 from pipeline.tokens.encoding import encode_texts, train_tokenizer
-from pipeline.tracking import Store, find_runs
+from pipeline.tracking import Store, find_runs, track_run
 
 LESSON = "While watching the movie, I could only think of how terrible it was."
 CORPUS = [LESSON, "The sound wasn't bad; I watched it twice!", "How good it was, the plot."]
@@ -364,35 +365,21 @@ def test_a_text_that_is_none_is_refused_with_a_way_out(
         read_text(question())
 
 
-SMALL = (
-    "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "
-    "architecture.units=8 architecture.embedding_dim=8 train.epochs=1 name=small probe=none"
-).split()
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("trained")
-    done = run_program(root, "-m", *SMALL, "architecture=lstm,bi_gru", "seed=1,3")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return root
-
-
 def _config(root: Path, name: str = "small") -> RunConfig:
     return small_run(root, name=name)
 
 
-def test_the_program_explains_a_text_with_commas_and_quotes(trained: Path) -> None:
+def test_the_program_explains_a_text_with_commas_and_quotes(copied_sweep: Path) -> None:
     text = 'While watching the movie, I "could" only think: how terrible = it was, {film}.'
-    runs = [run.run_id for run in choose_runs(_config(trained), question())]
+    runs = [run.run_id for run in choose_runs(_config(copied_sweep), question())]
     done = run_program(
-        trained,
+        copied_sweep,
         f"text={text}",
         f"run={','.join(one[:12] for one in runs)}",
         program="explain",
     )
     assert done.returncode == 0, done.stderr
-    page = trained / "reports" / "small" / "explain.html"
+    page = copied_sweep / "reports" / "small" / "explain.html"
     assert done.stdout.splitlines()[-1] == f"Page: {page}"
     assert "update gate ←" in done.stdout
     assert "subject: " in done.stdout
@@ -401,8 +388,13 @@ def test_the_program_explains_a_text_with_commas_and_quotes(trained: Path) -> No
     assert all(run in shown for run in runs)
 
 
-def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
-    config = _config(trained)
+def test_networks_are_chosen_by_architecture_and_seed(tmp_path: Path) -> None:
+    """All that the choice needs lies in the store: no network is trained for it."""
+    for name, seed in itertools.product(("lstm", "bi_gru"), (1, 3)):
+        tracked = small_run(tmp_path, seed=seed, architecture=read_preset(name, units=8))
+        with track_run(Store.of(tracked), tracked, None):
+            pass
+    config = _config(tmp_path)
 
     def chosen(**given: str) -> list[tuple[str, int]]:
         runs = choose_runs(config, question(**given))
@@ -410,7 +402,10 @@ def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
 
     assert chosen() == [("bi_gru", 1), ("lstm", 1)]
     assert chosen(architectures="lstm", seeds="3,1") == [("lstm", 3), ("lstm", 1)]
-    heads = choose_runs(config, question())[0].heads()
+
+
+def test_a_trained_run_knows_what_it_answers(copied_sweep: Path) -> None:
+    heads = choose_runs(_config(copied_sweep), question())[0].heads()
     assert heads is not None
     assert [head.name for head in heads] == ["sentiment", "subject"]
 
@@ -425,23 +420,30 @@ def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
         (["text=a", "name=small", "architecture=gru"], 1, "Failed: no finished run of 'gru' is"),
         (["text=a", "name=small", "seed=9"], 1, "Failed: no finished run of bi_gru has seed '9'"),
         (["text=a", "name=other"], 1, "Failed: no finished run is tracked under 'other' in"),
-        (["text=zyzzyva xylyl", "name=small"], 1, "Failed: no word of this text is in the vocab"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
 def test_what_cannot_be_explained_is_said_in_a_line(
-    trained: Path, arguments: list[str], status: int, said: str
+    copied_sweep: Path, arguments: list[str], status: int, said: str
 ) -> None:
-    done = run_program(trained, *arguments, program="explain")
+    done = call_program(copied_sweep, *arguments, program="explain")
     assert done.returncode == status
     assert done.stderr.startswith(said)
     assert len(done.stderr.strip().splitlines()) == 1
-    assert not (trained / "reports" / "other").exists()
+    assert not (copied_sweep / "reports" / "other").exists()
 
 
-def test_an_id_that_is_several_or_the_baseline_is_refused(trained: Path) -> None:
-    with pytest.raises(TrackingError, match="5 finished runs begin with ''"):
-        find_runs(Store(None, trained, "small"), [""])
-    (baseline,) = Store(None, trained, "small").runs(f"tags.architecture = '{BASELINE}'")
+def test_a_text_of_nothing_but_unknown_words_is_said_in_a_line(copied_sweep: Path) -> None:
+    arguments = ["text=zyzzyva xylyl", "name=small"]
+    done = run_program(copied_sweep, *arguments, program="explain")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Failed: no word of this text is in the vocab")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_id_that_is_several_or_the_baseline_is_refused(copied_sweep: Path) -> None:
+    with pytest.raises(TrackingError, match="3 finished runs begin with ''"):
+        find_runs(Store(None, copied_sweep, "small"), [""])
+    (baseline,) = Store(None, copied_sweep, "small").runs(f"tags.architecture = '{BASELINE}'")
     with pytest.raises(ConfigError, match="is the order-free baseline"):
-        choose_runs(_config(trained), question(runs=baseline.info.run_id))
+        choose_runs(_config(copied_sweep), question(runs=baseline.info.run_id))

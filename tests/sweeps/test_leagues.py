@@ -10,6 +10,8 @@ from factories.programs import run_program
 
 from pipeline.tracking import Store
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "data=clauses data.train_size=200 data.validation_size=100 data.test_size=120 "
     "data.max_distance=10 architecture.embedding_dim=8 architecture.dropout=0 "

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from factories import SMALL
-from factories.programs import run_program
+from factories.programs import call_program, run_program
 
 from pipeline.config.schema import BASELINE
 from pipeline.tracking import Store
-
-
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A sweep of which half of the runs diverge and the others, and the baseline, finish."""
-    root = tmp_path_factory.mktemp("swept")
-    rates = "train.learning_rate=1e-3,3e38"
-    probes = "probe.kinds=[quiz,gates]"
-    return root, run_program(root, "-m", *SMALL, "architecture=lstm,bi_gru", rates, probes)
 
 
 def test_a_sweep_goes_on_past_a_run_that_diverges_and_says_so_at_its_end(swept):
@@ -114,33 +102,30 @@ def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
     assert "diverged" in (folder / "index.html").read_text()
 
 
-def test_a_second_launch_runs_nothing_that_is_done_and_says_so(swept):
-    root, _ = swept
-    again = run_program(root, *SMALL, "architecture=lstm")
+def test_a_second_launch_runs_nothing_that_is_done_and_says_so(copied_sweep):
+    again = run_program(copied_sweep, *SMALL, "architecture=lstm")
     assert again.returncode == 0
     assert "finished before" in again.stdout
     assert "Epoch" not in again.stdout
 
 
-def test_the_report_is_made_again_without_training(swept):
-    root, _ = swept
-    page = root / "reports" / "small" / "index.html"
+def test_the_report_is_made_again_without_training(copied_sweep):
+    page = copied_sweep / "reports" / "small" / "index.html"
     page.unlink()
-    done = run_program(root, "name=small", program="report")
+    done = run_program(copied_sweep, "name=small", program="report")
     assert done.returncode == 0, done.stderr
     assert page.exists()
 
 
-def test_a_second_sweep_takes_the_baseline_of_the_first(swept):
-    root, _ = swept
-    again = run_program(root, "-m", *SMALL, "architecture=lstm")
+def test_a_second_sweep_takes_the_baseline_of_the_first(copied_sweep):
+    again = run_program(copied_sweep, "-m", *SMALL, "architecture=lstm")
     assert again.returncode == 0, again.stderr
     assert "without their order" not in again.stdout
-    (_,) = Store(None, root, "small").runs(f"tags.architecture = '{BASELINE}'")
+    (_,) = Store(None, copied_sweep, "small").runs(f"tags.architecture = '{BASELINE}'")
 
 
 def test_a_report_of_nothing_says_what_to_do(tmp_path):
-    done = run_program(tmp_path, "name=nothing", program="report")
+    done = call_program(tmp_path, "name=nothing", program="report")
     assert done.returncode == 1
     assert done.stderr.startswith("Failed: nothing is tracked under 'nothing'")
     assert len(done.stderr.strip().splitlines()) == 1

@@ -11,6 +11,8 @@ from factories.programs import run_program
 
 from pipeline.tracking import Store
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "experiment=adding name=small architecture.units=8 data.max_steps=400 data.steps_per_validation=25 "
     "data.validation_size=100 data.test_size=100 train.learning_rate=1e-2"
