@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from factories import PRESETS, read_preset, small_run
 from factories.pages import Page
-from factories.programs import call_program, run_program
+from factories.programs import run_program
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -33,7 +33,7 @@ from pipeline.config.schema import (
     TokenizerKind,
 )
 from pipeline.data.reviews import Head
-from pipeline.errors import ConfigError, TrackingError
+from pipeline.errors import ConfigError, Failure, PipelineError, TrackingError
 from pipeline.models.architectures import build_model, forward_of
 from pipeline.models.fused import fuse
 from pipeline.probes import Network
@@ -413,32 +413,39 @@ def test_a_trained_run_knows_what_it_answers(copied_sweep: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["text=", "name=small"], 2, "Configuration: text is empty; give at least a word"),
-        (["text=a", "run=fff"], 1, "Failed: no finished run begins with 'fff' in "),
-        (["text=a", "run="], 2, "Configuration: run is ''; it may hold names"),
         (["text=a", "run=f", "seed=1"], 2, "Configuration: run names the networks; leave out"),
-        (["text=a", "name=small", "architecture=gru"], 1, "Failed: no finished run of 'gru' is"),
-        (["text=a", "name=small", "seed=9"], 1, "Failed: no finished run of bi_gru has seed '9'"),
         (["text=a", "name=other"], 1, "Failed: no finished run is tracked under 'other' in"),
+        (["text=zyzzyva xylyl", "name=small"], 1, "Failed: no word of this text is in the vocab"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
 def test_what_cannot_be_explained_is_said_in_a_line(
     copied_sweep: Path, arguments: list[str], status: int, said: str
 ) -> None:
-    done = call_program(copied_sweep, *arguments, program="explain")
+    done = run_program(copied_sweep, *arguments, program="explain")
     assert done.returncode == status
     assert done.stderr.startswith(said)
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (copied_sweep / "reports" / "other").exists()
 
 
-def test_a_text_of_nothing_but_unknown_words_is_said_in_a_line(copied_sweep: Path) -> None:
-    arguments = ["text=zyzzyva xylyl", "name=small"]
-    done = run_program(copied_sweep, *arguments, program="explain")
-    assert done.returncode == 1
-    assert done.stderr.startswith("Failed: no word of this text is in the vocab")
-    assert len(done.stderr.strip().splitlines()) == 1
+@pytest.mark.parametrize(
+    ("asked", "error", "said"),
+    [
+        ({"runs": "fff"}, TrackingError, "no finished run begins with 'fff' in "),
+        ({"runs": ""}, ConfigError, "run is ''; it may hold names"),
+        ({"architectures": "gru"}, Failure, "no finished run of 'gru' is"),
+        ({"seeds": "9"}, Failure, "no finished run of bi_gru has seed '9'"),
+    ],
+    ids=str,
+)
+def test_networks_that_are_not_there_are_named_in_a_line(
+    copied_sweep: Path, asked: dict[str, str], error: type[PipelineError], said: str
+) -> None:
+    with pytest.raises(error) as refusal:
+        choose_runs(_config(copied_sweep), question(**asked))
+    assert str(refusal.value).startswith(said)
+    assert "\n" not in str(refusal.value)
 
 
 def test_an_id_that_is_several_or_the_baseline_is_refused(copied_sweep: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from factories import SMALL
-from factories.programs import call_program, run_program
+from factories.programs import run_program
 
 from pipeline.config.schema import BASELINE
 from pipeline.tracking import Store
@@ -125,7 +125,7 @@ def test_a_second_sweep_takes_the_baseline_of_the_first(copied_sweep):
 
 
 def test_a_report_of_nothing_says_what_to_do(tmp_path):
-    done = call_program(tmp_path, "name=nothing", program="report")
+    done = run_program(tmp_path, "name=nothing", program="report")
     assert done.returncode == 1
     assert done.stderr.startswith("Failed: nothing is tracked under 'nothing'")
     assert len(done.stderr.strip().splitlines()) == 1
