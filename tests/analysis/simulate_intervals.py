@@ -1,6 +1,6 @@
 """Do the intervals and verdicts keep their word? Sweeps with a known truth, a thousand of them.
 
-    python -m tests.simulate_intervals [sweeps]
+    python -m tests.analysis.simulate_intervals [sweeps]
 
 Each sweep draws seeds and reviews anew: the log odds that a run is right on a review are those of
 its architecture, plus its seed's luck, plus the review's hardness, plus how that architecture takes
