@@ -1,6 +1,6 @@
 """Measure the coverage of the intervals and the error rate of the verdicts by simulation.
 
-    python -m tests.simulate_intervals [sweeps]
+    python -m tests.analysis.simulate_intervals [sweeps]
 
 Each of a thousand sweeps draws new seeds and reviews. The log odds that a run is right on a review are
 the sum of effects of the architecture, the seed, the review, and the architecture on that review. The

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from factories.tracked import make_tracked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import SETTINGS, select_runs
 from pipeline.report import write_report
 from pipeline.report.figures.accuracy import draw_curves
-from tests.analysis.test_comparison import make_tracked
 
 RATES = (3e-4, 1e-3, 3e-3)
 

@@ -20,6 +20,10 @@ pytest.importorskip("playwright", reason="Playwright is not installed (pip insta
 
 from axe_playwright_python.sync_playwright import Axe
 from chromium import Visit, open_chromium, visit
+from factories.adding import make_adding_runs
+from factories.memory import make_probed
+from factories.pages import HOSTILE
+from factories.tracked import ARCHITECTURES, make_tracked
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
@@ -31,10 +35,8 @@ from pipeline.config.schema import ArchitectureConfig
 from pipeline.report import look, write_adding_report, write_report
 from pipeline.report.explained import write_explanation
 from pipeline.report.formats import format_share
-from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
-from tests.analysis.test_memory import make_probed
-from tests.report.test_page import HOSTILE
-from tests.report.test_yardstick import make_runs
+
+pytestmark = pytest.mark.browser
 
 PAGES = ("report", "memory", "hostile", "adding", "explained")
 WITH_FIGURES = PAGES[:-1]
@@ -93,7 +95,7 @@ def made(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Made:
     probed = compare(make_probed(), np.random.default_rng(0), replicates=50)
     write_report(probed, make_probed(), folder / "memory")
     _write_hostile(folder / "hostile")
-    steps = make_runs()
+    steps = make_adding_runs()
     write_adding_report(summarise(steps), steps, folder / "adding")
     write_explanation(_explain(), folder / "explained" / "index.html")
     return Made(folder, comparison)

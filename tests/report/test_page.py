@@ -3,62 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from factories.pages import HOSTILE, Page, report
+from factories.tracked import ARCHITECTURES, make_tracked
 
-from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import Tuning
 from pipeline.errors import ReportError
 from pipeline.report import look, write_report
 from pipeline.report.prose import answer
 from pipeline.report.sections import Content, build, figures_of
-from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
-
-
-class Page(HTMLParser):
-    """What a browser would find: elements with their attributes, and the text of a few of them."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.headings: list[str] = []
-        self.scripts: list[str] = []
-        self._open: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop() != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        if "script" in self._open:
-            self.scripts.append(data)
-        elif "style" not in self._open:
-            self.text += data
-        if self._open and re.fullmatch("h[1-6]", self._open[-1]):
-            self.headings.append(f"{self._open[-1]} {data}")
-
-    def count(self, tag: str) -> int:
-        return sum(name == tag for name, _ in self.elements)
-
-
-def report(tracked: TrackedRuns, folder: Path) -> tuple[Comparison, Page]:
-    comparison = compare(tracked, np.random.default_rng(0), replicates=100)
-    path = write_report(comparison, tracked, folder)
-    return comparison, Page(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +92,6 @@ def test_numbers_in_the_answer_are_those_of_the_summary(
     _, comparison, page = quickstart
     best = comparison.summary.iloc[0]
     assert f"{best.architecture} has both answers right on {100 * best.accuracy:.1f}%" in page.text
-
-
-HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">&\'</style>{{ 7 * 7 }}'
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
@@ -291,7 +249,7 @@ def _fail(*_: object) -> str:
     raise OSError(28, "No space left on device")
 
 
-def test_published_results_stand_beside_imdb_only(
+def test_published_results_compare_to_baseline_imdb_only(
     tmp_path: Path, quickstart: tuple[Path, Comparison, Page]
 ) -> None:
     _, page = report(make_tracked(("lstm",), 1, 100), tmp_path / "report")

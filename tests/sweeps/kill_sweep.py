@@ -1,6 +1,6 @@
 """Kills a small sweep at random moments and launches it again: is anything lost, doubled or different?
 
-python tests/sweeps/kill_sweep.py [moments] [seed]
+PYTHONPATH=tests python -m tests.sweeps.kill_sweep [moments] [seed]
 
 For each moment a sweep begins on an empty store, dies by SIGKILL (in turn the whole process group, and
 its first process alone, whose jobs have to notice), and is launched again. Then the store must hold one

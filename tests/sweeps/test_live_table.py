@@ -230,6 +230,7 @@ class _Terminal:
         return shown and termios.tcgetattr(self.ours) == self.before
 
 
+@pytest.mark.slow
 def test_a_sweep_on_a_terminal_shows_its_table_and_then_its_last_lines(tmp_path):
     rates = "train.learning_rate=1e-3,3e38"
     terminal = _Terminal("-m", *SMALL, "architecture=lstm", rates, f"root={tmp_path}")
@@ -245,6 +246,7 @@ def test_a_sweep_on_a_terminal_shows_its_table_and_then_its_last_lines(tmp_path)
     assert "Epoch 2/2" in log.read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_ended_leaves_the_terminal_sane(tmp_path):
     endless = "train.epochs=100000 train.patience=100000 device.workers=1".split()
     terminal = _Terminal("-m", *SMALL, *endless, "architecture=lstm,gru", f"root={tmp_path}")

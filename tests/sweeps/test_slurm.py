@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from factories import ROOT
@@ -27,11 +28,16 @@ SMALL = (
 ).split()
 SWEEP = ["-m", *SMALL, "architecture=lstm,gru"]
 LONG = "train.epochs=300 train.patience=300".split()  # longer than Slurm takes to kill a job
-real_slurm = pytest.mark.skipif(
-    "RUN_SLURM" not in os.environ,
-    reason="starts a Slurm of its own: apt-get install slurm-wlm munge, then "
-    "RUN_SLURM=1 make test ARGS=tests/sweeps/test_slurm.py",
-)
+
+
+def real_slurm(test: Any) -> Any:
+    """Marks a test that starts a Slurm of its own, which it does where it is asked to alone."""
+    reason = (
+        "starts a Slurm of its own: apt-get install slurm-wlm munge, then "
+        "RUN_SLURM=1 make test-all ARGS=tests/sweeps/test_slurm.py"
+    )
+    asked = "RUN_SLURM" in os.environ
+    return pytest.mark.slurm(pytest.mark.skipif(not asked, reason=reason)(test))
 
 
 def _launch(root: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:

@@ -493,6 +493,7 @@ def _write(folder: Path, seed: int, start) -> None:
             RunRecorder(store, recorder.run_id).metrics({"val/accuracy": 0.5}, step)
 
 
+@pytest.mark.slow
 def test_workers_that_start_at_once_on_no_store_lose_nothing(tmp_path):
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(3)

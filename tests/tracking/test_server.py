@@ -25,6 +25,8 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (pip install '.[
 
 from tracking_server import PASSWORD, MlflowServer, Postgres, find_postgres
 
+pytestmark = pytest.mark.server
+
 SMALL = (
     "tracking=server data.train_size=200 data.validation_size=100 data.test_size=120 "
     "data.max_distance=10 architecture.units=8 architecture.embedding_dim=8 probe=none"
