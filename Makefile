@@ -5,7 +5,9 @@
 #   make report EXPERIMENT=imdb     its report again, without training
 #   make ui                         MLflow on the local store, on this machine only
 #   make bench                      how fast training is, on an idle machine; TORCH=1 adds PyTorch
-#   make test, make lint            what continuous integration runs
+#   make lint                       style, types and the layers
+#   make test                       the tests of a few minutes; ARGS=tests/models takes some of them
+#   make test-all                   these and all others: whole sweeps, servers; make test-rest: the others
 #   make lock                       pin every version anew, after a change of pyproject.toml
 
 EXPERIMENT ?= quickstart
@@ -21,7 +23,11 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	&& { command -v $$name; break; }; done)
 UV = $(or $(shell command -v uv 2>/dev/null),.bootstrap/bin/uv)
 
-.PHONY: setup compare report ui bench test lint lock clean
+# What takes minutes, or needs more than this machine's Python and browser. See CONTRIBUTING.md.
+LONG := slow or server or slurm
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+.PHONY: setup compare report ui bench test test-all test-rest lint lock clean
 .DEFAULT_GOAL := compare
 
 setup: $(INSTALLED)
@@ -40,7 +46,13 @@ bench: $(INSTALLED) $(if $(filter 1,$(TORCH)),$(filter .bootstrap/%,$(UV)))
 	@$(BIN)/python -m experiments.benchmark $(ARGS)
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@$(PYTEST) -m "not ($(LONG))" $(ARGS)
+
+test-all: $(INSTALLED)
+	@$(PYTEST) $(ARGS)
+
+test-rest: $(INSTALLED)
+	@$(PYTEST) -m "$(LONG)" $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,1 +1,1 @@
-"""The programs a person runs: thin mains over the stages of `pipeline`."""
+"""The command-line programs: thin main functions that call `pipeline`."""

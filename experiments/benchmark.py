@@ -1,4 +1,4 @@
-"""How fast the project trains: beside its peers, and beside what the machine can do.
+"""Measure how fast the project trains, compared with its peers and with the limit of the machine.
 
 python -m experiments.benchmark --seconds 3 --rounds 5
 """
@@ -20,11 +20,13 @@ from pipeline.config.schema import ROOT
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog=as_started("python -m experiments.benchmark"),
-        description="Measures how fast training is.",
+        description="Measure how fast training is.",
     )
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each turn")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each variant")
-    parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "benchmark")
+    parser.add_argument("--seconds", type=float, default=3.0, help="seconds per turn")
+    parser.add_argument("--rounds", type=int, default=5, help="turns per variant")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "reports" / "benchmark", help="folder of the results"
+    )
     options = parser.parse_args()
     os.environ.update(ENVIRONMENT)
     try:

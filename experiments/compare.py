@@ -1,4 +1,4 @@
-"""Trains a network or, with a sweep, many side by side, and writes a report that compares them.
+"""Train a network or, with a sweep, many in parallel, and write a report that compares them.
 
 Every run is tracked in MLflow.
 

@@ -1,4 +1,4 @@
-"""One text as trained networks read it: on the terminal and as a page.
+"""Show how trained networks read one text, on the terminal and as a page.
 
 python -m experiments.explain run=4f1d2c3a \\
     text="While watching the movie, I could only think of how terrible it was."
@@ -6,14 +6,14 @@ python -m experiments.explain text="..." architecture=lstm,gru experiment=imdb s
 python -m experiments.explain file=review.txt run=4f1d2c3a,9be07f10 page=explain.html
 echo "..." | python -m experiments.explain experiment=quickstart
 
-text, file   what to read; without either it is read from standard input (as with file=-)
-run          ids of runs, or as much of each as tells it from the others
+text, file   the text; default: standard input (as with file=-)
+run          ids of runs, or unique prefixes of them
 architecture, seed, experiment
-             without run: the newest run of each of these; without architecture every one, without
-             seed the smallest that finished
-page         where to write, in place of reports/<experiment>/explain.html
+             instead of run: the newest run of each combination; default: all architectures and the
+             smallest seed that finished
+page         the page to write; default: reports/<experiment>/explain.html
 
-Further words are settings as everywhere, such as root=... and tracking.uri=...
+Other arguments are settings, such as root=... and tracking.uri=...
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.config.compose import build
 from pipeline.config.programs import as_started
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
-from pipeline.runs.question import Question, choose_runs, read_text
+from pipeline.runs.request import ExplainRequest, choose_runs, read_text
 from pipeline.runs.start import explain as explain_text
 
 
@@ -36,25 +36,27 @@ def main() -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(as_started(__doc__ or ""))
         return
-    # Taken from the command line as they stand: in a text, a comma, a quote or a brace is itself, while
-    # to Hydra each would be grammar, and several runs or architectures here are no sweep.
-    question = Question(*map(take_word, ("text", "file", "run", "architecture", "seed", "page")))
+    # Taken literally, not by Hydra: a text may contain commas, quotes and braces, which are syntax to
+    # Hydra, and several runs or architectures are not a sweep here.
+    request = ExplainRequest(
+        *map(take_word, ("text", "file", "run", "architecture", "seed", "page"))
+    )
 
     def task(tree: DictConfig) -> int:
-        return explain(tree, question)
+        return explain(tree, request)
 
     run_program(task, mode="RUN")
 
 
-def explain(tree: DictConfig, question: Question) -> int:
-    """Reads the text with every network that is asked for, shows it and writes it; the exit status."""
+def explain(tree: DictConfig, request: ExplainRequest) -> int:
+    """Explain the text with every requested network, write the page, and return the exit status."""
     config = build(tree)
     try:
-        text = read_text(question)
-        runs = choose_runs(config, question)
+        text = read_text(request)
+        runs = choose_runs(config, request)
         explanation = explain_text(text, runs, config)
         path = Path(config.root) / "reports" / runs[0].config.name / "explain.html"
-        page = write_explanation(explanation, Path(question.page) if question.page else path)
+        page = write_explanation(explanation, Path(request.page) if request.page else path)
     except Exception as error:
         return report_error(error)
     show(explanation)

@@ -1,11 +1,11 @@
-"""The probes of runs that are tracked already, without training.
+"""Probe tracked runs without training them again.
 
-python -m experiments.probe experiment=imdb              every finished run that lacks these tables,
-                                                         and the baseline where it is missing
-python -m experiments.probe experiment=imdb run=<id>     one run, whether it lacks them or not
+python -m experiments.probe experiment=imdb              all finished runs without these tables, and
+                                                         the baseline if it is missing
+python -m experiments.probe experiment=imdb run=<id>     one run, even if it has these tables
 
-The settings of the probes are those of the command line, such as `probe.distance_reviews=500`; what a
-run was trained on, and how it reads, is its own.
+The probes use the settings of the command line, such as `probe.distance_reviews=500`; data, vocabulary
+and network are those of each run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def probe(tree: DictConfig, run_id: str | None) -> int:
-    """Probes one tracked run, or all that lack the tables of these settings; the exit status."""
+    """Probe one tracked run, or all without the tables of these settings; return the exit status."""
     config = build(tree)
     try:
         failed = probe_tracked(config, run_id)

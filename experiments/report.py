@@ -1,4 +1,4 @@
-"""The report of an experiment again, from what is tracked, without training.
+"""Write the report of an experiment again from its tracked runs, without training.
 
 python -m experiments.report experiment=imdb
 """
@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from pipeline.config.command_line import report_error, run_program
 from pipeline.config.compose import build
-from pipeline.sweeps.finish import report_again
+from pipeline.sweeps.finish import rewrite_report
 
 
 def main() -> None:
@@ -17,9 +17,10 @@ def main() -> None:
 
 
 def report(tree: DictConfig) -> int:
+    """Write the report of an experiment's newest sweep, and return the exit status."""
     config = build(tree)
     try:
-        page = report_again(config)
+        page = rewrite_report(config)
     except Exception as error:
         return report_error(error)
     print(f"Report: {page}")

@@ -1,4 +1,4 @@
-"""What the launchers of this project share; Hydra looks for none in a file named with a "_" in front."""
+"""The base of both launchers. Hydra looks for no launcher in a file whose name begins with `_`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from omegaconf import DictConfig
 
 
 class SweepLauncher(Launcher):
-    """Hands the jobs of the sweep to `run_jobs`, which returns when all have ended."""
+    """Hand the jobs of the sweep to `run_jobs`, which returns when all have ended."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Needs nothing of Hydra's: the sweep holds the configurations."""
+        """Do nothing: the sweep holds the configurations."""
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        # Hydra imports all launchers at every start: what one needs is imported when it is used.
+        # Hydra imports all launchers at every start, so imports that take time are inside functions.
         from pipeline.sweeps.callback import current_sweep
 
         self.run_jobs(current_sweep().describe_jobs(job_overrides, initial_job_idx))

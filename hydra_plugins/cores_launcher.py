@@ -1,4 +1,4 @@
-"""The launcher `hydra/launcher=cores`. Hydra takes launchers from this package alone."""
+"""Provide the launcher `hydra/launcher=cores`: Hydra looks for launchers in this package alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from hydra_plugins._launcher import SweepLauncher
 
 
 class CoresLauncher(SweepLauncher):
-    """Runs the jobs of a sweep side by side on this machine."""
+    """Run the jobs of a sweep in parallel on this machine."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
     def run_jobs(self, jobs: Sequence[Any]) -> None:
         from pipeline.sweeps.cores import run_jobs
-        from pipeline.sweeps.watch import record_ending
+        from pipeline.sweeps.watch import record_result
 
-        run_jobs(jobs, self.workers, record_ending)
+        run_jobs(jobs, self.workers, record_result)

@@ -1,4 +1,4 @@
-"""The sweeper of this project. Hydra's own composes every job a second time, and a third."""
+"""Provide the sweeper of this project. Hydra's own would compose every job two more times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 
 class PlanSweeper(Sweeper):
-    """Launches the jobs of the plan, which was composed and checked when the sweep began."""
+    """Launch the jobs of the plan, which was composed and checked when the sweep started."""
 
     def __init__(self, **params: Any) -> None:
         self.launcher: Launcher | None = None

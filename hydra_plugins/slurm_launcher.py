@@ -1,4 +1,4 @@
-"""The launcher `hydra/launcher=slurm`. Hydra takes launchers from this package alone."""
+"""Provide the launcher `hydra/launcher=slurm`: Hydra looks for launchers in this package alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hydra_plugins._launcher import SweepLauncher
 
 
 class SlurmLauncher(SweepLauncher):
-    """Submits the jobs of a sweep to Slurm at once."""
+    """Submit all jobs of a sweep to Slurm at once."""
 
     def __init__(self, **params: Any) -> None:
         plain = OmegaConf.to_container(OmegaConf.create(params), resolve=True)
@@ -20,6 +20,6 @@ class SlurmLauncher(SweepLauncher):
 
     def run_jobs(self, jobs: Sequence[Any]) -> None:
         from pipeline.sweeps.slurm import run_jobs
-        from pipeline.sweeps.watch import record_ending
+        from pipeline.sweeps.watch import record_result
 
-        run_jobs(jobs, self.params, record_ending)
+        run_jobs(jobs, self.params, record_result)

@@ -1,25 +1,25 @@
-"""The errors that a person can mend: each message names what, where and the way out."""
+"""Errors that the user can fix: each message names what is wrong, where, and what to do."""
 
 
 class PipelineError(Exception):
-    """An error whose message is written for a person, and is shown without a traceback."""
+    """Base class of errors whose message is written for the user and shown without a traceback."""
 
 
 class ConfigError(PipelineError, ValueError):
-    """A setting holds what a run cannot be made of; the message names the key and what it may hold."""
+    """Report an invalid setting; the message names the key and its valid values."""
 
 
 class DataError(PipelineError, ValueError):
-    """Somebody's data cannot be used; the message names the file, the place in it and the way out."""
+    """Report data that cannot be used; the message names the file, the line and what to do."""
 
 
 class TrackingError(PipelineError, RuntimeError):
-    """The tracking store cannot be used, or does not hold what was asked for."""
+    """Report a tracking store that cannot be used or lacks the requested run."""
 
 
 class ReportError(PipelineError, ValueError):
-    """These runs cannot be compared or shown; the message says in a line what is missing."""
+    """Report runs that cannot be compared or shown; the message says what is missing."""
 
 
 class Failure(PipelineError, RuntimeError):
-    """What was asked for could not be done, for another reason."""
+    """Report a request that failed for any other reason."""

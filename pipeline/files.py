@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under another name and renamed, and cached under a lock."""
+"""Write files atomically, by renaming a temporary file, and cache files under a lock."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ Content = TypeVar("Content")
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Yield the temporary path of a file or a folder that takes the place of `path` after the block.
+    """Yield a temporary path for a file or folder that replaces `path` when the block succeeds.
 
-    Nobody meets half of it: where the block fails, as on a full disk, `path` stays as it was and the
-    temporary one is removed. Two writers at once do not meet either; the later one stays.
+    The replacement is atomic for files. If the block fails, for example on a full disk, `path` is
+    unchanged and the temporary file is removed. Of two concurrent writers the later one wins.
 
     Parameters:
-      path: the final place; its folder is made where it is missing.
-      durable: whether the content must be on the disk before the name is, so that a power failure
-        leaves the old file or the new one. Only for a file.
+      path: the final path; missing parent folders are created.
+      durable: flush the content to disk before renaming, so that a power failure leaves either the
+        old or the new file. Files only.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not the id of the process: two machines that share a disk may have the same one.
+    # Not the process id: two machines that share a disk may use the same one.
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
         if durable:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-        if temporary.is_dir():  # a folder replaces only an empty one
+        if temporary.is_dir():  # a folder can only replace an empty one
             _remove(path)
         temporary.replace(path)
     finally:
@@ -46,14 +46,14 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def cached(path: Path, read: Callable[[Path], Content], write: Callable[[Path], object]) -> Content:
-    """Return what `read` finds at `path`, which `write` makes first where it is missing or damaged.
+    """Return the content of the cache at `path`, creating it if it is missing or damaged.
 
-    Processes that start at once wait for the first to write it.
+    Only one process writes at a time; the others wait and then read.
 
     Parameters:
-      read: takes the path; its OSError, ValueError, LookupError, TypeError or AttributeError says
-        that what lies there cannot be used.
-      write: takes a temporary path, at which it leaves a file or a folder.
+      read: takes the path and returns the content. OSError, ValueError, LookupError, TypeError or
+        AttributeError mean that the cache is damaged.
+      write: takes a temporary path and writes a file or folder there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):

@@ -1,8 +1,11 @@
-"""What the tests share: one thread for TensorFlow, and the real reviews where they are."""
+"""What the tests share: one thread for TensorFlow, a sweep, and the real reviews where they are."""
 
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
+import subprocess
 from pathlib import Path
 
 # Before anything imports TensorFlow, which fixes its threads at first use.
@@ -10,7 +13,9 @@ os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NU
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow", TF_ENABLE_ONEDNN_OPTS="1")
 
 import pytest
-from factories import ROOT
+from factories import ROOT, SMALL
+from factories.programs import run_program
+from filelock import FileLock
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +26,34 @@ def tfds_dir() -> Path:
     if not (folder / "imdb_reviews" / "plain_text" / "1.0.0" / "dataset_info.json").exists():
         pytest.skip(f"TFDS has not prepared imdb_reviews in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def swept(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A sweep of which half of the runs diverge and the others, and the baseline, finish.
+
+    It takes long, so the first worker that asks for it makes it for all. It is there to be looked at;
+    who writes takes `copied_sweep`.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    root, ended = shared / "swept", shared / "swept.pickle"
+    with FileLock(shared / "swept.lock"):
+        if not ended.exists():
+            rates = "train.learning_rate=1e-3,3e38"
+            probes = "probe.kinds=[quiz,gates]"
+            done = run_program(root, "-m", *SMALL, "architecture=lstm,bi_gru", rates, probes)
+            ended.write_bytes(pickle.dumps(done))
+    return root, pickle.loads(ended.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def copied_sweep(
+    swept: tuple[Path, subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The sweep's store and report in a folder of their own; the store knows where its artifacts lie."""
+    copy = tmp_path_factory.mktemp("copied") / "root"
+    return shutil.copytree(swept[0], copy, ignore=shutil.ignore_patterns("mlartifacts"))

@@ -11,7 +11,7 @@ from factories import small_run
 
 from pipeline.files import cached, replacing
 from pipeline.report.folder import _write_manifest
-from pipeline.runs.status import State, update_status
+from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.job import JobDescription, LauncherProcess
 from pipeline.tracking import Store
 
@@ -104,7 +104,7 @@ def test_processes_that_start_at_once_write_it_once(tmp_path: Path) -> None:
 
 
 def _update(folder: Path) -> None:
-    update_status(folder, state=State.running)
+    update_status(folder, state=JobState.running)
 
 
 def _describe(folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""Tracked runs of the adding problem -> the steps that each architecture took to solve each length.
+"""Count the steps that each architecture took to solve each length of the adding problem.
 
-There is little to infer: a run solves its length, after so many steps, or it does not in the steps it
-was given; several seeds say how far that is luck.
+A run either solves its length after some number of steps or does not within its budget. Several seeds
+show how much of that is chance.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ RUN_COLUMNS = (
 
 @dataclass(frozen=True)
 class AddingRuns:
-    """A sweep over the adding problem as tracking has it.
+    """A sweep over the adding problem, as tracked.
 
-    runs: a row for each planned run, with `RUN_COLUMNS`; steps_to_solve is missing where it is not
-      solved, solved where the run did not come to its end.
+    runs: a row for each planned run, with `RUN_COLUMNS`; steps_to_solve is missing if the run did not
+      solve its length, solved if it did not end.
     history: run_id, step, train_mse, val_mse.
     """
 
@@ -44,14 +44,14 @@ class AddingRuns:
 
 
 @dataclass(frozen=True)
-class Yardstick:
-    """What the page shows and the tables hold.
+class AddingResults:
+    """The results that the page and the tables show.
 
-    runs: those of `AddingRuns`, `architecture` made unique to its settings.
+    runs: those of `AddingRuns`, with `architecture` made unique to its settings.
     summary: a row for each architecture and length: architecture, length, planned, ended (finished or
-      diverged), diverged, solved, steps (the median of those that solved it, missing without any),
-      steps_low, steps_high, best_mse (the lowest that any of its runs came to), max_steps, cell,
-      num_layers, bidirectional.
+      diverged), diverged, solved, steps (the median over the runs that solved it, else missing),
+      steps_low, steps_high, best_mse (the lowest of any run), max_steps, cell, num_layers,
+      bidirectional.
     """
 
     experiment: str
@@ -64,7 +64,7 @@ class Yardstick:
 
     @property
     def architectures(self) -> pd.DataFrame:
-        """A row for each architecture, the one that solves most, in the fewest steps, first."""
+        """Return a row for each architecture: most lengths solved first, then fewest steps."""
         groups = self.summary.groupby("architecture", sort=False)
         first = groups.first().reset_index()[
             ["architecture", "cell", "num_layers", "bidirectional"]
@@ -74,22 +74,22 @@ class Yardstick:
         return first.set_index("architecture").loc[order].reset_index()
 
 
-def summarise(tracked: AddingRuns) -> Yardstick:
-    """Counts each seed once: of several runs of the same thing, the newest."""
+def summarise(tracked: AddingRuns) -> AddingResults:
+    """Summarise the runs of each architecture and length; of repeated runs only the newest counts."""
     runs = tracked.runs.reindex(columns=list(RUN_COLUMNS)).reset_index(drop=True)
     runs["architecture"] = name_by_settings(runs, _COLUMNS)
     order = ["architecture", "length", "seed"]
     runs = runs.sort_values([*order, "started"], na_position="first", kind="stable")
     runs = runs.drop_duplicates(order, keep="last", ignore_index=True)
     rows = [_summarise(group) for _, group in runs.groupby(["architecture", "length"], sort=False)]
-    return Yardstick(tracked.experiment, runs, pd.DataFrame(rows))
+    return AddingResults(tracked.experiment, runs, pd.DataFrame(rows))
 
 
 def _summarise(runs: pd.DataFrame) -> dict[str, Any]:
-    """The seeds of one architecture over one length."""
+    """Summarise the seeds of one architecture at one length."""
     steps = runs.steps_to_solve.dropna().astype(float)
     begun = runs[runs.cell.notna()]
-    first = (begun if len(begun) else runs).iloc[0]  # what never began is known by its name alone
+    first = (begun if len(begun) else runs).iloc[0]  # runs that never began have only their name
     return {
         "architecture": first.architecture,
         "length": int(first.length),

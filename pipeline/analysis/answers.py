@@ -1,4 +1,4 @@
-"""Predictions -> Answers: who had what right, on the same reviews for all, and groups of these."""
+"""Align the predictions of all runs on the same reviews, and group these reviews."""
 
 from __future__ import annotations
 
@@ -14,22 +14,37 @@ from pipeline.errors import ReportError
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Who had what right: `correct` is <bool>[runs, reviews] by question, the first over all."""
+class AlignedAnswers:
+    """Which runs were right on which reviews.
+
+    correct: <bool>[runs, reviews] for each head. A single head is called `label`; of several, the
+      first entry, `both` or `all`, says whether all heads were right.
+    traits: length and, where known, distance of each review.
+    chance: for each entry of `correct`, the share of the commonest answer.
+    """
 
     correct: dict[str, NDArray[np.bool_]]
     traits: pd.DataFrame
     chance: tuple[float, ...]
 
     @property
-    def questions(self) -> tuple[str, ...]:
+    def heads(self) -> tuple[str, ...]:
         return tuple(self.correct)
 
 
-def lay_out_answers(
+def align_answers(
     predictions: pd.DataFrame, chosen: pd.DataFrame, *, shared_only: bool
-) -> Answers:
-    """Predictions as a row for each run and a column for each review, the same for all."""
+) -> AlignedAnswers:
+    """Arrange predictions as a row for each run and a column for each review.
+
+    Args:
+      predictions: those of `TrackedRuns`.
+      chosen: the runs to align.
+      shared_only: use the reviews that all runs share, instead of refusing runs that differ.
+
+    Raises:
+      ReportError: a run predicts a review twice, the reviews differ, or no review is shared.
+    """
     tables = dict(iter(predictions.groupby("run_id", sort=False)))
     by_run = [tables[run].set_index("review_id").sort_index() for run in chosen.run_id]
     index = by_run[0].index
@@ -57,15 +72,15 @@ def lay_out_answers(
         for head in heads:
             correct[head] = _stack(by_run, f"{head}_label") == _stack(by_run, f"{head}_predicted")
     traits = by_run[0][[c for c in ("length", "distance") if c in by_run[0]]]
-    return Answers(correct, traits, tuple(float(n / len(labels)) for n in commonest))
+    return AlignedAnswers(correct, traits, tuple(float(n / len(labels)) for n in commonest))
 
 
 def _stack(tables: list[pd.DataFrame], column: str) -> NDArray:
     return np.stack([table[column].to_numpy() for table in tables])
 
 
-def distance_groups(answers: Answers) -> list[Group]:
-    """In about eight groups with round edges; none where distances are not known."""
+def distance_groups(answers: AlignedAnswers) -> list[Group]:
+    """Group reviews by distance into about eight groups; none if distances are unknown."""
     if "distance" not in answers.traits or answers.traits.distance.isna().any():
         return []
     distances = answers.traits.distance
@@ -75,5 +90,5 @@ def distance_groups(answers: Answers) -> list[Group]:
 
 
 def name_run(run) -> str:
-    """A row of runs, for a person who must find it."""
+    """Describe a row of runs with its run id."""
     return f"{describe_run(run)} ({run.run_id})"

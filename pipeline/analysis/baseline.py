@@ -1,8 +1,8 @@
-"""The order-free baseline beside the networks: what it scores, and what they do better or worse.
+"""Compare the networks with the order-free baseline.
 
-What a network does not do better than a model that sees no order beyond two words needs no memory. A
-difference is taken review by review, so that its interval counts the seeds of the network and the
-reviews; the baseline itself has no seed.
+What a network does no better than a model that sees no order beyond word pairs needs no memory. The
+difference is taken review by review, so its interval covers the network's seeds and the reviews; the
+baseline itself has no seed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pipeline.analysis import statistics
 from pipeline.analysis.groups import Group
 
-SCORE_COLUMNS = tuple("along question low high reviews accuracy ci_low ci_high".split())
+SCORE_COLUMNS = tuple("along head low high reviews accuracy ci_low ci_high".split())
 LEAD_COLUMNS = tuple(
-    "architecture along question low high reviews difference ci_low ci_high seeds_counted".split()
+    "architecture along head low high reviews difference ci_low ci_high seeds_counted".split()
 )
 
 
@@ -27,9 +27,9 @@ LEAD_COLUMNS = tuple(
 class Baseline:
     """The baseline on the reviews that the networks are compared on.
 
-    name: among the architectures; run: its row of runs; scores: `SCORE_COLUMNS`, along `all`,
-    `length` or `distance`, from low up to and with high (NA: no end); leads: `LEAD_COLUMNS`, the
-    accuracy of a network less that of the baseline.
+    name: its architecture. run: its row of runs. scores: `SCORE_COLUMNS`, along `all`, `length` or
+    `distance`, from low to high, both included (NA: open). leads: `LEAD_COLUMNS`, the accuracy of a
+    network minus that of the baseline.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Baseline:
     leads: pd.DataFrame
 
 
-def stand_beside(
+def compare_to_baseline(
     run: pd.DataFrame,
     baseline: Mapping[str, NDArray[np.bool_]],
     networks: Mapping[str, NDArray[np.bool_]],
@@ -46,25 +46,25 @@ def stand_beside(
     groups: Sequence[Group],
     rng: np.random.Generator,
 ) -> Baseline:
-    """Scores the baseline, and every architecture against it.
+    """Score the baseline, and every architecture against it.
 
     Args:
       run: the baseline's row of runs.
-      baseline: for each question <bool>[reviews].
-      networks: for each question <bool>[runs, reviews].
-      architectures: the rows of the runs of each.
-      groups: of reviews, none empty.
-      rng: the reviews are resampled with it.
+      baseline: whether the baseline was right, for each head <bool>[reviews].
+      networks: whether the networks were right, for each head <bool>[runs, reviews].
+      architectures: the rows of each architecture's runs.
+      groups: groups of reviews, none empty.
+      rng: resamples the reviews.
     """
     scores, leads = [], []
     members = np.stack([group.members for group in groups])
-    for question, correct in baseline.items():
-        gaps = networks[question].astype(np.int8) - correct.astype(np.int8)
+    for head, correct in baseline.items():
+        gaps = networks[head].astype(np.int8) - correct.astype(np.int8)
         resampled = statistics.resample_reviews(gaps, members, rng)
         for group, estimates in zip(groups, resampled, strict=True):
             place = {
                 "along": group.along,
-                "question": question,
+                "head": head,
                 "low": group.low,
                 "high": group.high,
                 "reviews": int(group.members.sum()),

@@ -1,8 +1,8 @@
-"""Runs and their predictions -> Comparison: what may be said of the architectures, in frames.
+"""Compare the architectures of a sweep: runs and their predictions become a Comparison, in frames.
 
-`TrackedRuns` is what tracking hands over; `compare` checks that its runs may be compared at all,
-lays their predictions side by side on the same reviews and asks `pipeline.analysis.statistics`. Nothing
-here knows of MLflow, of figures or of the page. Accuracies and differences are shares from 0 to 1.
+`compare` checks that the runs of `TrackedRuns` may be compared, aligns their predictions on the same
+reviews and computes intervals and tests with `pipeline.analysis.statistics`. Accuracies and differences
+are shares from 0 to 1.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pipeline.analysis.answers import Answers, distance_groups, lay_out_answers, name_run
+from pipeline.analysis.answers import AlignedAnswers, align_answers, distance_groups, name_run
 from pipeline.analysis.baseline import Baseline
-from pipeline.analysis.fading import Fading, fade
+from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group, rising_groups
-from pipeline.analysis.memory import Memory, remember
-from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Judge
+from pipeline.analysis.memory import Memory, summarise_memory
+from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
 from pipeline.analysis.selection import Tuning, select_runs
 from pipeline.config.programs import as_started
 from pipeline.config.schema import BASELINE, DataConfig
@@ -34,7 +34,6 @@ def _columns(names: str) -> tuple[str, ...]:
 COSTS = _columns(
     "parameters recurrent_parameters train_seconds epoch_seconds tokens_per_second peak_memory_mb"
 )
-# Settings of the texts themselves stand behind these, where a run has them.
 RUN_COLUMNS = (
     _columns("run_id architecture seed status failure fingerprint data data_fingerprint")
     + tuple(one.column for one in settings_of(DataConfig) if one.names_a_variant)
@@ -50,12 +49,12 @@ SUMMARY_COLUMNS = _columns(
 
 @dataclass(frozen=True)
 class SweepFacts:
-    """What is known of a sweep beside its runs.
+    """Facts about a sweep as a whole.
 
-    length_edges: where accuracy by length is cut, in words of the uncut text, rising.
-    tuned: the settings that it varied to choose their best value on validation.
-    run_url: an address that a run id is appended to, or None where the tracking UI is not known.
-    provenance: (what, value) pairs that the page shows as they are.
+    length_edges: the lengths at which groups begin, in words of the uncut text, rising.
+    tuned: the settings whose best values are chosen on validation.
+    run_url: the address to which a run id is appended, or None if the tracking UI is unknown.
+    provenance: (name, value) pairs that the page shows as they are.
     """
 
     parent_run_id: str | None
@@ -69,15 +68,15 @@ class SweepFacts:
 
 @dataclass(frozen=True)
 class TrackedRuns:
-    """A sweep as tracking has it.
+    """A sweep, as tracked.
 
-    runs: a row for each planned run, with `RUN_COLUMNS` (those not known may be absent) and, for
-      data with several questions, `test_accuracy_<question>`.
-    predictions: a row for each finished run and test review: run_id, review_id, label, predicted,
-      `<question>_label` and `<question>_predicted` of further questions, correct (all right),
-      length (words of the uncut text), kept_length, and for the generated corpus distance.
+    runs: a row for each planned run, with `RUN_COLUMNS` (unknown ones may be absent) and, for data
+      with several heads, `test_accuracy_<head>`.
+    predictions: a row for each finished run and test review: run_id, review_id, label and predicted
+      (of the first head), `<head>_label` and `<head>_predicted` of further heads, correct (all heads
+      right), length (words of the uncut text), kept_length and, for generated texts, distance.
     history: run_id, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds.
-    probes: for each probe its tables of the finished runs that have one, with run_id.
+    probes: for each probe the joined tables of the finished runs that have one, with run_id.
     """
 
     experiment: str
@@ -90,24 +89,24 @@ class TrackedRuns:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the page shows and the tables hold.
+    """The results that the page and the tables show.
 
-    runs: the planned runs as `select_runs` gives them: `compared` says which of them the statistics
-      rest on.
-    tuning: what was tried for each architecture before, None where nothing was tuned.
-    summary: `SUMMARY_COLUMNS`, the most accurate first; tier 1 is what nothing is better than; an
-      accuracy with its interval for each further question.
+    heads: the names of the heads; of several, preceded by `both` or `all` for all heads right.
+    chance: for each head, the share of the commonest answer, which needs no model.
+    runs: the planned runs from `select_runs`; `compared` marks those that the statistics use.
+    tuning: the values tried for each architecture; None if nothing was tuned.
+    summary: `SUMMARY_COLUMNS`, the most accurate first; no architecture is shown to be better than
+      those in tier 1; and an accuracy with its interval for each further head.
     pairwise: `PAIR_COLUMNS`; the verdict is that of a against b.
-    cost: architecture and the means of `COSTS` over its runs; `alone` where nothing else ran.
-    chance: for each question the share of the commonest answer, which needs no model.
-    baseline: the order-free baseline beside them, which is none of the runs and architectures above.
-    memory: what the probes say of those architectures and the baseline.
+    cost: architecture and the means of `COSTS` over its runs; `alone` if no other work ran.
+    notes: what a reader must know before using a number.
+    baseline: the order-free baseline, which is not among the runs and architectures above.
+    memory: the results of the probes for these architectures and the baseline.
     fading: how signals fade inside the architectures.
-    notes: what a reader must know before believing a number.
     """
 
     experiment: str
-    questions: tuple[str, ...]
+    heads: tuple[str, ...]
     reviews: int
     chance: tuple[float, ...]
     tie_margin: float
@@ -124,7 +123,7 @@ class Comparison:
     fading: Fading | None = None
 
 
-# These matrices are small, and on a busy machine BLAS waits longer for its threads than they compute.
+# The matrices are small: on a busy machine BLAS would wait for its threads longer than they compute.
 @threadpool_limits.wrap(limits=1, user_api="blas")
 def compare(
     tracked: TrackedRuns,
@@ -134,15 +133,15 @@ def compare(
     tie_margin: float = 0.02,
     allow_different_data: bool = False,
 ) -> Comparison:
-    """Compares the architectures of a sweep on the reviews that all of its finished runs predicted.
+    """Compare the architectures of a sweep on the reviews that all of its finished runs predicted.
 
     Args:
       tracked: the sweep.
-      rng: the reviews are resampled with it; the same state gives the same intervals.
-      replicates: how often.
-      tie_margin: two architectures are tied where the difference is known to be smaller than this.
-      allow_different_data: compare runs that were trained on different data all the same, on the
-        reviews they share, with a note.
+      rng: resamples the reviews; the same state gives the same intervals.
+      replicates: the number of resamples.
+      tie_margin: two architectures are tied if the interval of their difference is within it.
+      allow_different_data: compare runs trained on different data, on the reviews they share, and add
+        a note.
 
     Raises:
       ReportError: there are no runs, or the finished ones cannot be compared.
@@ -151,9 +150,9 @@ def compare(
         raise ReportError(
             f"{tracked.experiment}: no runs are tracked, so there is nothing to report"
         )
-    tracked, baseline = _set_baseline_apart(tracked)
+    tracked, tracked_baseline = _separate_baseline(tracked)
     if tracked.runs.empty:
-        raise ReportError(f"{tracked.experiment}: nothing but the order-free baseline is tracked")
+        raise ReportError(f"{tracked.experiment}: only the order-free baseline is tracked")
     known = tracked.runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *tracked.runs.columns])))
     runs, tuning, notes = select_runs(known, tracked.predictions, tracked.sweep.tuned)
     notes += _check_data(runs[runs.compared], allow_different_data)
@@ -161,41 +160,41 @@ def compare(
     notes += _note_versions(chosen)
     if chosen.empty:
         return _without_results(tracked.experiment, runs, tuning, tie_margin, notes)
-    answers = lay_out_answers(tracked.predictions, chosen, shared_only=allow_different_data)
-    main = answers.questions[0]
-    judge = Judge(chosen, answers, rng, replicates, tie_margin)
+    answers = align_answers(tracked.predictions, chosen, shared_only=allow_different_data)
+    main = answers.heads[0]
+    evaluator = Evaluator(chosen, answers, rng, replicates, tie_margin)
     lengths = rising_groups(answers.traits.length, tracked.sweep.length_edges)
-    pairwise = judge.pairwise(judge.overall[main], main)
-    beside = _stand_beside(judge, answers, baseline, lengths)
-    memory = remember(tracked.probes, _to_remember(chosen, beside), rng.spawn(1)[0])
-    fading = fade(tracked.probes, chosen, rng.spawn(1)[0])
+    pairwise = evaluator.pairwise(evaluator.overall[main], main)
+    baseline = _compare_baseline(evaluator, answers, tracked_baseline, lengths)
+    memory = summarise_memory(tracked.probes, _probed_runs(chosen, baseline), rng.spawn(1)[0])
+    fading = summarise_fading(tracked.probes, chosen, rng.spawn(1)[0])
     return Comparison(
         experiment=tracked.experiment,
-        questions=answers.questions,
+        heads=answers.heads,
         reviews=len(answers.traits),
         chance=answers.chance,
         tie_margin=tie_margin,
         runs=runs,
         tuning=tuning,
-        summary=judge.summary(runs[runs.chosen], pairwise),
-        by_length=judge.break_down(answers.traits.length, lengths, (main,)),
-        by_distance=_by_distance(judge, answers),
+        summary=evaluator.summary(runs[runs.chosen], pairwise),
+        by_length=evaluator.break_down(answers.traits.length, lengths, (main,)),
+        by_distance=_by_distance(evaluator, answers),
         pairwise=pairwise,
         cost=_cost(chosen),
         notes=(
             *notes,
-            *_notes_on_baseline(baseline, beside),
+            *_notes_on_baseline(tracked_baseline, baseline),
             *(memory.notes if memory else ()),
             *(fading.notes if fading else ()),
         ),
-        baseline=beside,
+        baseline=baseline,
         memory=memory,
         fading=fading,
     )
 
 
-def _set_baseline_apart(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
-    """The networks, and the order-free baseline."""
+def _separate_baseline(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
+    """Split tracked runs into the networks and the order-free baseline."""
 
     def part(runs: pd.DataFrame) -> TrackedRuns:
         if tracked.predictions.empty:
@@ -207,34 +206,35 @@ def _set_baseline_apart(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]
     return part(tracked.runs[~is_baseline]), part(tracked.runs[is_baseline])
 
 
-def _stand_beside(
-    judge: Judge, answers: Answers, baseline: TrackedRuns, lengths: list[Group]
+def _compare_baseline(
+    evaluator: Evaluator, answers: AlignedAnswers, tracked: TrackedRuns, lengths: list[Group]
 ) -> Baseline | None:
-    """The baseline on the reviews that are compared; None where it has no answers to all of them."""
-    finished = baseline.runs[baseline.runs.run_id.isin(baseline.predictions.get("run_id", []))]
+    """Compare the baseline on the same reviews; None if it was not tested on exactly these."""
+    finished = tracked.runs[tracked.runs.run_id.isin(tracked.predictions.get("run_id", []))]
     if finished.empty:
         return None
     runs = finished.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *finished.columns])))
-    its = lay_out_answers(baseline.predictions, runs, shared_only=False)
-    if not its.traits.index.equals(answers.traits.index) or its.questions != answers.questions:
+    own = align_answers(tracked.predictions, runs, shared_only=False)
+    if not own.traits.index.equals(answers.traits.index) or own.heads != answers.heads:
         return None
     everything = np.ones(len(answers.traits), dtype=bool)
     groups = [Group("all", 0, None, everything), *lengths, *distance_groups(answers)]
-    return judge.against({name: rows[0] for name, rows in its.correct.items()}, runs, groups)
+    correct = {head: rows[0] for head, rows in own.correct.items()}
+    return evaluator.compare_to_baseline(correct, runs, groups)
 
 
-def _to_remember(chosen: pd.DataFrame, baseline: Baseline | None) -> pd.DataFrame:
+def _probed_runs(chosen: pd.DataFrame, baseline: Baseline | None) -> pd.DataFrame:
     runs = chosen[["run_id", "architecture"]]
     return runs if baseline is None else pd.concat([runs, baseline.run[["run_id", "architecture"]]])
 
 
-def _notes_on_baseline(baseline: TrackedRuns, beside: Baseline | None) -> list[str]:
-    if beside is not None:
+def _notes_on_baseline(tracked: TrackedRuns, baseline: Baseline | None) -> list[str]:
+    if baseline is not None:
         return []
-    why = "did not finish" if len(baseline.runs) else "is not tracked"
-    why = "was tested on other reviews" if len(baseline.predictions) else why
+    why = "did not finish" if len(tracked.runs) else "is not tracked"
+    why = "was tested on other reviews" if len(tracked.predictions) else why
     return [
-        f"The order-free baseline {why}, so no figure says what can be answered without any memory. "
+        f"The order-free baseline {why}, so no figure shows what can be answered without memory. "
         + as_started("The program experiments.probe trains it.")
     ]
 
@@ -249,11 +249,11 @@ def _check_data(chosen: pd.DataFrame, allow_different: bool) -> list[str]:
     )
     if not allow_different:
         raise ReportError(f"runs trained on different data are not compared: {which}")
-    return [f"Compared because it was asked for, though trained on different data: {which}."]
+    return [f"Compared on request, although trained on different data: {which}."]
 
 
 def _note_versions(chosen: pd.DataFrame) -> list[str]:
-    """Return a note where tensorflow or keras differ between the runs; what else is recorded may."""
+    """Return a note if TensorFlow or Keras differ between the runs; other versions may differ."""
     versions = chosen.versions.astype("string").fillna("")
     found = versions.str.findall(r"(?:tensorflow|keras) [^, ]+").map(", ".join)
     groups = chosen.groupby(found.replace("", "unknown versions"))
@@ -265,9 +265,9 @@ def _note_versions(chosen: pd.DataFrame) -> list[str]:
     return [f"The runs were trained with different versions, which may change numbers: {which}."]
 
 
-def _by_distance(judge: Judge, answers: Answers) -> Breakdown | None:
+def _by_distance(evaluator: Evaluator, answers: AlignedAnswers) -> Breakdown | None:
     groups = distance_groups(answers)
-    return judge.break_down(answers.traits.distance, groups, answers.questions) if groups else None
+    return evaluator.break_down(answers.traits.distance, groups, answers.heads) if groups else None
 
 
 def _cost(chosen: pd.DataFrame) -> pd.DataFrame:
@@ -285,10 +285,10 @@ def _without_results(
     tie_margin: float,
     notes: list[str],
 ) -> Comparison:
-    """A sweep of which no run can be compared is still shown, with what became of each run."""
+    """Return a Comparison without results, so that the page can show what became of each run."""
     return Comparison(
         experiment=experiment,
-        questions=(),
+        heads=(),
         reviews=0,
         chance=(),
         tie_margin=tie_margin,

@@ -1,8 +1,8 @@
-"""Curves of scores, and how far something reaches along them: pure functions over arrays.
+"""Compute curves of scores and how far they reach: pure functions over arrays.
 
-A curve is the mean score of every run under rising conditions, on the same reviews, with what it would
-be under resampled reviews; `pipeline.analysis.statistics` joins that with the seeds into an interval at
-each place. A reach is where a curve falls, with the interval of that place.
+A curve is the mean score of every run under rising conditions, on the same reviews and on resampled
+ones; `pipeline.analysis.statistics` combines these with the seeds into an interval at each place. A
+reach is the place at which a curve falls below some level, with its interval.
 """
 
 from __future__ import annotations
@@ -17,52 +17,52 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.analysis.groups import even_ranges
 from pipeline.analysis.statistics import Floats, Rows, RunEstimates, contrast, resample_reviews
 
-PASSING = 0.75  # the share of the quiz's texts with all answers right that counts as passed
+PASSING = 0.75  # the quiz is passed where this share of its texts has all answers right
 
 
 @dataclass(frozen=True)
 class Curves:
     """The mean score of every run under every condition, on the same reviews.
 
-    values: <float>[runs, conditions]; draws: <float>[replicates, runs, conditions], the same under
-    resampled reviews.
+    values: <float>[runs, conditions].
+    draws: <float>[replicates, runs, conditions], the same on resampled reviews.
     """
 
     values: Floats
     draws: Floats
 
     def only(self, condition: int) -> RunEstimates:
-        """The scores under one condition."""
+        """Return the scores under one condition."""
         return RunEstimates(self.values[:, condition], _covariance(self.draws[:, :, condition]))
 
     def difference(self, condition: int, base: int, factor: float = 1.0) -> RunEstimates:
-        """The score under a condition less `factor` of that under `base`."""
+        """Return the score under a condition minus `factor` times that under `base`."""
         draws = self.draws[:, :, condition] - factor * self.draws[:, :, base]
         values = self.values[:, condition] - factor * self.values[:, base]
         return RunEstimates(values, _covariance(draws))
 
     def under(self, conditions: Sequence[int]) -> Curves:
-        """The curves under some of the conditions, in that order."""
+        """Return the curves under some of the conditions, in the given order."""
         chosen = list(conditions)
         return Curves(self.values[:, chosen], self.draws[:, :, chosen])
 
     def relative_to(self, base: int, condition: int) -> RunEstimates:
-        """The score under a condition as a share of that under `base`."""
+        """Return the score under a condition as a share of that under `base`."""
         draws = self.draws[:, :, condition] / self.draws[:, :, base]
         return RunEstimates(self.values[:, condition] / self.values[:, base], _covariance(draws))
 
 
 def _covariance(draws: Floats) -> Floats:
-    """Of <float>[replicates, runs], <float>[runs, runs]."""
+    """Return the covariance <float>[runs, runs] of <float>[replicates, runs]."""
     centred = draws - draws.mean(axis=0)
     return centred.T @ centred / (len(draws) - 1)
 
 
 def resample_curves(scores: ArrayLike, rng: np.random.Generator, replicates: int = 1000) -> Curves:
-    """The means of `scores` <float>[runs, conditions, reviews], and these under resampled reviews.
+    """Return the means of `scores` <float>[runs, conditions, reviews], also on resampled reviews.
 
-    A review keeps its weight under all conditions and for all runs, as in `resample_reviews`, so that
-    what is compared is compared review by review.
+    A review has the same weight under all conditions and for all runs, as in `resample_reviews`, so
+    that comparisons are paired by review.
     """
     scores = np.asarray(scores, dtype=np.float64)
     runs, conditions, reviews = scores.shape
@@ -70,17 +70,17 @@ def resample_curves(scores: ArrayLike, rng: np.random.Generator, replicates: int
     weights /= weights.sum(axis=1, keepdims=True)
     flat = scores.reshape(runs * conditions, reviews)
     draws = (flat @ weights.T).reshape(runs, conditions, replicates)
-    # A condition is what is asked for, again and again: its draws lie together.
+    # Callers take one condition at a time, so its draws are contiguous.
     by_condition = np.ascontiguousarray(draws.transpose(1, 2, 0))
     return Curves(scores.mean(axis=2), by_condition.transpose(1, 2, 0))
 
 
 @dataclass(frozen=True)
 class Reach:
-    """A place along a scale that was measured up to `furthest`, with its interval.
+    """A place on a scale that was measured up to `furthest`, with its interval.
 
-    Infinite is what lies beyond `furthest`. `value` is NaN where there was nothing to lose. `rises`:
-    at `furthest` there is, beyond chance, more than at the start.
+    Infinite ends lie beyond `furthest`. `value` is NaN if there was nothing to lose. `rises`: the curve
+    is significantly higher at `furthest` than at the start.
     """
 
     value: float
@@ -93,18 +93,20 @@ class Reach:
 def fall_below_zero(
     places: ArrayLike, estimates: Sequence[RunEstimates], members: Rows
 ) -> tuple[float, float, float]:
-    """Where a curve first falls below zero: the place and the ends of its interval.
+    """Find where a curve first falls below zero, with the interval of that place.
 
-    Between two places the curve is straight; it is infinite where it stays above, and the first place
-    where it is never above. The interval holds the places where the pointwise interval of the curve
-    holds zero, as that of a median survival time does (Brookmeyer and Crowley 1982, Biometrics
-    38:29): so it counts seeds and reviews as every other interval here, and an end of it may be
-    infinite.
+    The curve is linear between places. The result is infinite if the curve stays above zero, and the
+    first place if it starts below. The interval holds the places where the pointwise interval of the
+    curve contains zero, as for a median survival time (Brookmeyer and Crowley 1982, Biometrics 38:29).
+    So it covers seeds and reviews, and its ends may be infinite.
 
     Args:
       places: rising.
       estimates: the curve of every run at each place.
       members: the rows of the runs of one architecture.
+
+    Returns:
+      The place, and the low and the high end of its interval.
     """
     found = [contrast(estimate, [(1.0, members)]) for estimate in estimates]
     value, low, high = (
@@ -126,11 +128,10 @@ def _first_below(places: Floats, curve: Floats) -> float:
 
 
 def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
-    """The distance at which the mean score of an architecture has halved.
+    """Find the distance at which the mean score of an architecture has first halved.
 
-    The ratio to the start is asked as a difference, score(d) - score(0) / 2, whose interval is sound
-    where the start is uncertain too (Fieller 1954, JRSS B 16:175). The distance of the first halving
-    counts, should the curve rise again.
+    The ratio to the start is tested as a difference, score(d) - score(0) / 2, whose interval is valid
+    even if the start is uncertain (Fieller 1954, JRSS B 16:175).
 
     Args:
       distances: <float>[conditions], rising, the first being 0.
@@ -138,7 +139,7 @@ def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
       members: the rows of the runs of one architecture.
 
     Returns:
-      `value` NaN where the score at distance 0 is not shown to be above zero.
+      The half-life; `value` is NaN if the score at distance 0 is not shown to be above zero.
     """
     distances = np.asarray(distances, dtype=np.float64)
     last, furthest = len(distances) - 1, float(distances[-1])
@@ -153,19 +154,19 @@ def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
 def effective_context(
     lengths: ArrayLike, curves: Curves, members: Rows, chance: float, tolerance: float = 0.01
 ) -> Reach:
-    """The shortest context from which on accuracy stays within `tolerance` of the full reading.
+    """Find the shortest context from which accuracy stays within `tolerance` of the full text's.
 
-    Its interval runs from the shortest length that may hold this, by the pointwise intervals of the
-    paired differences, to the shortest that surely does; only lengths that were read are answers.
+    By the pointwise intervals of the paired differences, the interval runs from the shortest length
+    that may satisfy this to the shortest that certainly does. Only lengths that were read are results.
 
     Args:
       lengths: <int>[conditions - 1], rising.
-      curves: accuracies under those lengths and, as the last condition, of the full reading.
+      curves: accuracies at those lengths and, as the last condition, on the full text.
       members: the rows of the runs of one architecture.
       chance: the accuracy of always giving the commonest answer.
 
     Returns:
-      `value` NaN where the full reading is not shown to be better than chance.
+      The context; `value` is NaN if accuracy on the full text is not shown to be above chance.
     """
     lengths = np.asarray(lengths, dtype=np.float64)
     if contrast(curves.only(-1), [(1.0, members)]).low <= chance:
@@ -194,17 +195,17 @@ def distance_under(
     members: Sequence[Rows],
     rng: np.random.Generator,
 ) -> list[Reach]:
-    """The distance at which accuracy falls under `level`, for each architecture.
+    """Find the distance at which the accuracy of each architecture falls below `level`.
 
-    Texts are grouped by distance as in `even_ranges`, and a group stands at its mean distance; the
-    first also at 0, so that 0 is the answer where it is under `level` from the start.
+    Texts are grouped by `even_ranges`, and each group is placed at its mean distance. The first is
+    also placed at 0, so that the result is 0 if accuracy is below `level` from the start.
 
     Args:
       level: from 0 to 1.
       correct: <bool>[runs, reviews].
       distances: <int>[reviews].
       members: the rows of the runs of each architecture.
-      rng: the reviews are resampled with it.
+      rng: resamples the reviews.
     """
     furthest = int(distances.max())
     inside = [(distances >= low) & (distances <= high) for low, high in even_ranges(furthest)]
@@ -216,9 +217,9 @@ def distance_under(
 
 
 def describe_reach(reach: Reach, beyond: str) -> str:
-    """A reach in words, such as "57 (48 to 66)" or "beyond 800 (520 to beyond 800)".
+    """Format a reach, such as "57 (48 to 66)" or "beyond 800 (520 to beyond 800)".
 
-    `beyond`: what to call what lies beyond the furthest place, such as "the whole text".
+    `beyond`: the text for an infinite end, such as "whole text".
     """
     if math.isnan(reach.value):
         return "nothing to lose"

@@ -1,8 +1,7 @@
-"""One text as several networks read it: what a page and a terminal show.
+"""Describe how several networks read one text, for a page or a terminal.
 
-Words are what the tokenizers cut a text into before they look anything up, words with their inner
-apostrophes and every other mark by itself; they are the same for every vocabulary, so that networks
-stand one above the other.
+Words are the pieces that tokenizers cut a text into before any look-up: words with inner apostrophes,
+and every other mark by itself. They do not depend on the vocabulary, so networks can be aligned on them.
 """
 
 from __future__ import annotations
@@ -16,12 +15,14 @@ from pipeline.config.schema import ArchitectureConfig
 
 @dataclass(frozen=True)
 class HeadReading:
-    """The answer of a head as a text goes on.
+    """The answer of one head after each word.
 
-    name: of the head; followed: the class whose probability this is, the second of two or, of more,
-    the one that is answered in the end; against: the first of two, None of more; answer: in the end;
-    probabilities: after each word, <float>[words], NaN for words that are not read; changes: of the
-    log-odds by each word, likewise, by the first one from what the head says of nothing.
+    name: of the head.
+    followed: the class whose probability is given: of two classes the second, of more the final answer.
+    against: of two classes the first; None for more.
+    answer: the final answer.
+    probabilities: <float>[words], after each word; NaN for words that are not read.
+    changes: <float>[words], of the log-odds at each word; at the first, from an empty text.
     """
 
     name: str
@@ -37,16 +38,16 @@ class HeadReading:
         return last if self.answer == self.followed else 1 - last
 
     def lean(self, probability: float) -> tuple[str, float]:
-        """Which colour a probability has, high or low, and how strong it is, from 0 to 1.
+        """Return the colour of a probability, high or low, and its strength from 0 to 1.
 
-        Of two classes each has its colour, and an even chance has none; of more only the followed one.
+        Each of two classes has its own colour; of more, only the followed class has one.
         """
         if self.against is None:
             return "high", probability
         return ("high" if probability >= 0.5 else "low"), abs(2 * probability - 1)
 
     def moved_most(self, count: int = 5) -> list[int]:
-        """The places of the words that moved the answer most, the strongest first."""
+        """Return the places of the words that moved the answer most, the strongest first."""
         strength = np.abs(np.nan_to_num(self.changes))
         order = np.argsort(-strength, kind="stable")[:count]
         return [int(place) for place in order if strength[place] > 0]
@@ -54,9 +55,10 @@ class HeadReading:
 
 @dataclass(frozen=True)
 class GateReading:
-    """The share of its state that a layer keeps at each word, averaged over units, <float>[words].
+    """The share of its state that a layer keeps at each word, averaged over units.
 
-    name: forget gate or update gate; layer: from 1, the inner one; direction: forward or backward.
+    name: "forget gate" or "update gate". layer: from 1, the one nearest to the words.
+    direction: "forward" or "backward". values: <float>[words].
     """
 
     name: str
@@ -67,7 +69,10 @@ class GateReading:
 
 @dataclass(frozen=True)
 class NetworkReading:
-    """unread, unknown: <bool>[words], what was cut and what is not in the vocabulary."""
+    """How one network read the text.
+
+    unread, unknown: <bool>[words], words that were cut off and words outside the vocabulary.
+    """
 
     architecture: ArchitectureConfig
     experiment: str
@@ -80,7 +85,7 @@ class NetworkReading:
     notes: tuple[str, ...]
 
     def gate_label(self, gate: GateReading) -> str:
-        """What tells a gate from the others of this network, such as "forget gate 2 ←"."""
+        """Name a gate so that it is unique in this network, such as "forget gate 2 ←"."""
         layer = f" {gate.layer}" if self.architecture.num_layers > 1 else ""
         arrow = {"forward": " →", "backward": " ←"}[gate.direction]
         return f"{gate.name}{layer}{arrow if self.architecture.bidirectional else ''}"
@@ -88,14 +93,14 @@ class NetworkReading:
 
 @dataclass(frozen=True)
 class Explanation:
-    """words: as they stand in the text, marks among them."""
+    """One text and how several networks read it; `words` includes punctuation marks."""
 
     text: str
     words: tuple[str, ...]
     networks: tuple[NetworkReading, ...]
 
     def labels(self) -> list[str]:
-        """What to call each network: its architecture, with seed and run as far as these are needed."""
+        """Name each network by its architecture, adding seed and run id where needed."""
         names = [one.architecture.name for one in self.networks]
         seeds = [(one.architecture.name, one.seed) for one in self.networks]
         labels = []
@@ -105,9 +110,9 @@ class Explanation:
         return labels
 
     def lines(self, width: int, narrowest: int, gap: int) -> list[range]:
-        """The words cut into lines of at most `width` characters, or of one word that is longer.
+        """Break the words into lines of at most `width` characters; a longer word has its own line.
 
-        A word takes at least `narrowest`, and `gap` more.
+        A word takes at least `narrowest` characters, plus `gap`.
         """
         starts, used = [0], 0
         for place, word in enumerate(self.words):

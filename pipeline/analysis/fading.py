@@ -1,8 +1,8 @@
-"""Tables of retention and gates -> Fading: how signals fade inside the architectures, with intervals.
+"""Summarise how signals fade inside the architectures, from the tables of retention, gates and lesson.
 
-Every run was looked into while it read the same reviews; `pipeline.analysis.statistics` counts the
-reviews and the seeds. Shares are relative to distance 0. They fall over orders of magnitude, so that
-they are averaged, and their intervals made, on a log scale.
+All runs were probed on the same reviews; `pipeline.analysis.statistics` covers reviews and seeds in the
+intervals. Shares are relative to distance 0. They fall over orders of magnitude, so means and intervals
+are computed on a log scale.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
 from pipeline.analysis.curves import Curves, half_life, resample_curves
-from pipeline.analysis.probe_tables import MAKES_UP
+from pipeline.analysis.probe_tables import PROBE_AGAIN, Row
+from pipeline.analysis.statistics import Floats
 
 SIGNAL = ["kind", "head", "layer", "direction"]
 CURVE_COLUMNS = (*("architecture", *SIGNAL), *"distance reviews runs share low high".split())
@@ -24,11 +25,8 @@ HALF_LIFE_COLUMNS = ("architecture", *SIGNAL, *"value low high furthest rises".s
 TIME_COLUMNS = tuple("architecture layer direction runs units lower median upper low high".split())
 _READING = "architecture measure head name layer direction place word".split()
 LESSON_COLUMNS = (*_READING, *"value lowest highest unknown runs".split())
-_FLOOR = 1e-12  # what is below is nothing; zero has no logarithm
-_CEILING = 1e100  # of a share in a mean: its square is still a float
-
-Row = dict[str, object]
-Floats = NDArray[np.float64]
+_FLOOR = 1e-12  # smaller shares are raised to this, as zero has no logarithm
+_CEILING = 1e100  # larger shares are lowered to this, so that their squares are finite
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,12 @@ class Fading:
     curves: `CURVE_COLUMNS`, a row for each architecture, signal (kind logit, state or gate; head of a
       logit; layer, 0 being the embedding; direction of reading) and distance.
     half_lives: `HALF_LIFE_COLUMNS`; an infinite end lies beyond `furthest`.
-    time_constants: `TIME_COLUMNS`: in steps, the quartiles over the units of all runs, and the interval
-      of the median. Infinite where units forget nothing.
-    lesson: `LESSON_COLUMNS`, the lesson's sentence word by word: the mean over runs, and their ends, of
-      the probability of class `name` of a head (measure answer) or of the share that a layer keeps
-      (gate).
-    notes: what a reader must know before believing a number.
+    time_constants: `TIME_COLUMNS`, in steps: quartiles over the units of all runs, and the interval of
+      the median. Infinite for units that forget nothing.
+    lesson: `LESSON_COLUMNS`, for each word of the lesson's sentence: mean, lowest and highest value over
+      runs of the probability of class `name` of a head (measure answer), or of the share that a layer
+      keeps (measure gate).
+    notes: what a reader must know before using a number.
     """
 
     curves: pd.DataFrame
@@ -53,15 +51,15 @@ class Fading:
     notes: tuple[str, ...]
 
 
-def fade(
+def summarise_fading(
     probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
 ) -> Fading | None:
-    """Puts the runs' tables side by side; None where no run was looked into.
+    """Summarise the probes of retention, gates and lesson; None if no run has any of them.
 
     Args:
-      probes: for each probe the tables of all runs one under the other, with `run_id`.
-      runs: run_id and architecture of those to compare.
-      rng: the reviews are resampled with it.
+      probes: for each probe the joined tables of all runs, with `run_id`.
+      runs: run_id and architecture of the runs to compare.
+      rng: resamples the reviews.
     """
     curves: list[Row] = []
     half_lives: list[Row] = []
@@ -88,7 +86,7 @@ def fade(
 
 
 def _gather_lesson(table: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFrame:
-    """The readings of the runs of an architecture as one."""
+    """Average the readings of the lesson's sentence over the runs of each architecture."""
     if table is None or table.empty:
         return pd.DataFrame(columns=list(LESSON_COLUMNS))
     known = table.reindex(columns=["run_id", "unknown", "value", *_READING[1:]])
@@ -109,18 +107,21 @@ def _gather_lesson(table: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFra
 def _by_architecture(
     table: pd.DataFrame | None, runs: pd.DataFrame, columns: list[str], notes: list[str]
 ) -> Iterator[tuple[Row, pd.DataFrame]]:
-    """The rows of each architecture and signal, of runs that were asked about the same reviews."""
+    """Yield the rows of each architecture and signal, from runs probed on the same reviews.
+
+    Runs that were probed on other reviews than most are left out, with a note.
+    """
     if table is None or table.empty:
         return
     known = table.merge(runs[["run_id", "architecture"]], on="run_id")
-    asked = known.groupby("run_id").review_id.agg(_digest)
-    if asked.empty:
+    digests = known.groupby("run_id").review_id.agg(_digest)
+    if digests.empty:
         return
-    others = asked.index[asked != asked.mode().iloc[0]]
+    others = digests.index[digests != digests.mode().iloc[0]]
     if len(others):
         notes.append(
-            "Not in the figures of what fades inside a network, because they read other reviews "
-            f"there: {', '.join(map(str, others))}. {MAKES_UP}"
+            "Not in the figures of fading inside the networks, because they were probed on other "
+            f"reviews: {', '.join(map(str, others))}. {PROBE_AGAIN}"
         )
     known = known[~known.run_id.isin(others)]
     for key, part in known.groupby(["architecture", *columns], sort=False):
@@ -133,7 +134,7 @@ def _digest(review_ids: pd.Series) -> int:
 
 
 def _stack(part: pd.DataFrame, along: str, value: str) -> tuple[Floats, NDArray[np.int64]]:
-    """-> <float>[runs, places, reviews] and what the places are: those that every run has."""
+    """Return values <float>[runs, places, reviews] and the places, limited to those of every run."""
     run, runs = pd.factorize(part.run_id)
     review, reviews = pd.factorize(part.review_id, sort=True)
     place, places = pd.factorize(part[along], sort=True)
@@ -144,9 +145,7 @@ def _stack(part: pd.DataFrame, along: str, value: str) -> tuple[Floats, NDArray[
 
 
 def relative(scores: Floats) -> Floats:
-    """<float>[runs, distances, reviews], each run on its own scale: relative to its mean at the first
-    distance.
-    """
+    """Divide <float>[runs, distances, reviews] by each run's mean at the first distance."""
     start = scores[:, :1].mean(axis=2, keepdims=True)
     return np.minimum(scores / np.maximum(start, 1e-300), _CEILING)
 
@@ -177,9 +176,9 @@ def _describe_half_life(names: Row, distances: NDArray[np.int64], curves: Curves
 
 
 def describe_constants(curves: Curves) -> dict[str, float]:
-    """The columns of `TIME_COLUMNS` from runs on.
+    """Return the `TIME_COLUMNS` from `runs` on; the interval is computed on a log scale.
 
-    curves: the mean logarithms of gates, the conditions being units. The interval is on a log scale.
+    curves: the mean logarithms of gates, with units as conditions.
     """
     runs, units = curves.values.shape
     constants = time_constants(curves.values)
@@ -198,10 +197,10 @@ def describe_constants(curves: Curves) -> dict[str, float]:
 
 
 def time_constants(log_gates: Floats) -> Floats:
-    """In steps, of mean logarithms of any shape; infinite where a unit forgets nothing."""
+    """Convert mean logarithms of gates to time constants in steps; infinite if nothing is forgotten."""
     return np.divide(-1.0, log_gates, out=np.full_like(log_gates, np.inf), where=log_gates != 0)
 
 
 def _quantile(values: Floats, share: float, axis: int | None = None) -> Floats:
-    """Between infinite values nothing can be interpolated, so a quantile is one of the values."""
+    """Return a quantile that is one of the values, as infinite values cannot be interpolated."""
     return np.asarray(np.quantile(values, share, axis=axis, method="inverted_cdf"))

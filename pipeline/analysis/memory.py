@@ -1,8 +1,8 @@
-"""Tables of probes -> Memory: how far back the architectures remember, with intervals.
+"""Summarise how far back the architectures remember, from the tables of the probes.
 
-Every run was asked about the same reviews under the same conditions; `pipeline.analysis.statistics`
-counts the reviews and the seeds. The order-free baseline goes the same way, as an architecture of one
-run. Shares are from 0 to 1; margins are logits signed by the label.
+All runs were probed on the same reviews under the same conditions; `pipeline.analysis.statistics` covers
+reviews and seeds in the intervals. The order-free baseline is treated as an architecture with one run.
+Shares are from 0 to 1; margins are logits signed by the true class.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ CURVE_COLUMNS = tuple(
     "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees commonest"
     " margin margin_low margin_high relative relative_low relative_high".split()
 )
-REACH_COLUMNS = tuple("architecture probe measure question value low high furthest rises".split())
-QUIZ_COLUMNS = tuple("architecture question texts low high reviews accuracy ci_low ci_high".split())
-# The reading that the others of a probe are compared with.
+REACH_COLUMNS = tuple("architecture probe measure head value low high furthest rises".split())
+QUIZ_COLUMNS = tuple("architecture head texts low high reviews accuracy ci_low ci_high".split())
+# The condition that the others of a probe are compared with.
 _REFERENCE = {"context": "whole", "distance": "plain"}
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the probes say of every architecture, the baseline among them.
+    """The results of the probes for every architecture and the baseline.
 
-    curves: `CURVE_COLUMNS`, for each architecture, probe, condition and distance (NA for the whole
-      text): accuracy with its interval, the share of answers that agree with the reference reading,
-      the share of a run's commonest answer to the first question, and the mean margin of that question,
-      also as a share of the reference's.
-    reaches: `REACH_COLUMNS`: effective contexts, half-lives (question "" being the first) and where the
-      quiz is no longer passed. An infinite end lies beyond `furthest`; where the value is NaN there
+    curves: `CURVE_COLUMNS` for each architecture, probe, condition and distance (NA for the whole
+      text): accuracy with its interval, the share of answers that agree with those under the reference
+      condition, the share of the first head's commonest answer, and the first head's mean margin, also
+      relative to that under the reference condition.
+    reaches: `REACH_COLUMNS`: effective contexts, half-lives (head "" is the first), and the distance up
+      to which the quiz is passed. An infinite end lies beyond `furthest`; the value is NaN if there
       was nothing to lose.
-    quiz: `QUIZ_COLUMNS` for all texts and some kinds of them, by distance from low up to and with
-      high; a range over all distances is among them.
-    notes: what a reader must know before believing a number.
-    trends: by condition, how accuracy goes with the neutral words or with the tokens that are read.
+    quiz: `QUIZ_COLUMNS` for all texts and for some kinds, by distance from low to high, both included;
+      one range covers all distances. Head `both` means all heads right.
+    notes: what a reader must know before using a number.
+    trends: by condition, how accuracy changes with the number of neutral words or of tokens read.
     """
 
     curves: pd.DataFrame
@@ -60,15 +60,15 @@ class Memory:
     trends: Mapping[str, Trends]
 
 
-def remember(
+def summarise_memory(
     probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
 ) -> Memory | None:
-    """Puts the runs' tables side by side; None where no run was probed.
+    """Summarise the probes of context, distance and quiz; None if no run has any of them.
 
     Args:
-      probes: for each probe the tables of all runs one under the other, with `run_id`.
-      runs: run_id and architecture of those to compare, the baseline among them.
-      rng: the reviews are resampled with it.
+      probes: for each probe the joined tables of all runs, with `run_id`.
+      runs: run_id and architecture of the runs to compare, including the baseline's.
+      rng: resamples the reviews.
     """
     curves: list[Row] = []
     reaches: list[Row] = []
@@ -78,18 +78,18 @@ def remember(
     for probe, table in probes.items():
         if probe != "quiz" and probe not in _REFERENCE:
             continue
-        laid, left_out = lay_out(table, runs)
+        layout, left_out = lay_out(table, runs)
         notes += [name_left_out(probe, left_out)] if len(left_out) else []
-        if laid is None:
+        if layout is None:
             continue
         if probe == "quiz":
-            quiz += score_quiz(laid, rng)
-            reaches += find_passing(laid, rng)
+            quiz += score_quiz(layout, rng)
+            reaches += find_passing(layout, rng)
         else:
-            asked = _resample(laid, probe, rng)
-            curves += _describe_curves(laid, asked)
-            reaches += _find_reaches(laid, asked)
-            trends |= _find_trends(laid, asked)
+            scores = _resample(layout, probe, rng)
+            curves += _describe_curves(layout, scores)
+            reaches += _find_reaches(layout, scores)
+            trends |= _find_trends(layout, scores)
     if not curves and not quiz:
         return None
     return Memory(
@@ -108,12 +108,13 @@ class _Condition(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _ProbeScores:
     """A probe's conditions, the reference first, and every run's scores under them.
 
-    margins: by question, the first being "". agreement: <float>[runs, conditions]. commonest: the
-    same shape, which share of a run's answers to the first question is the commonest one. chance: the
-    share of the commonest right answers.
+    margins: by head; the first head is "".
+    agreement: <float>[runs, conditions], the share of answers as under the reference.
+    commonest: <float>[runs, conditions], the share of the first head's commonest answer.
+    chance: the accuracy of always giving the commonest right answer.
     """
 
     probe: str
@@ -126,27 +127,26 @@ class _Asked:
     chance: float
 
 
-def _resample(laid: Layout, probe: str, rng: np.random.Generator) -> _Asked:
-    conditions = _find_conditions(laid.first, _REFERENCE[probe])
+def _resample(layout: Layout, probe: str, rng: np.random.Generator) -> _ProbeScores:
+    conditions = _find_conditions(layout.first, _REFERENCE[probe])
 
     def by_condition(column: str) -> NDArray[np.float64]:
-        stacked = [laid.stack(column, condition.rows) for condition in conditions]
+        stacked = [layout.stack(column, condition.rows) for condition in conditions]
         return np.stack(stacked, axis=1).astype(np.float64)
 
     correct = by_condition("correct")
-    columns = {c.removesuffix("margin").rstrip("_"): c for c in laid.columns("margin")}
-    labels = laid.first.loc[conditions[0].rows, laid.columns("label")]
-    return _Asked(
+    columns = {c.removesuffix("margin").rstrip("_"): c for c in layout.columns("margin")}
+    labels = layout.first.loc[conditions[0].rows, layout.columns("label")]
+    return _ProbeScores(
         probe=probe,
         conditions=conditions,
         accuracy=resample_curves(correct, rng),
         margins={
-            question: resample_curves(by_condition(column), rng)
-            for question, column in columns.items()
+            head: resample_curves(by_condition(column), rng) for head, column in columns.items()
         },
         agreement=by_condition("agrees").mean(axis=2),
         commonest=np.stack(
-            [_share_of_commonest(laid.stack("predicted", one.rows)) for one in conditions], axis=1
+            [_share_of_commonest(layout.stack("predicted", one.rows)) for one in conditions], axis=1
         ),
         reviews=correct.shape[2],
         chance=float(labels.value_counts(normalize=True).iloc[0]),
@@ -154,7 +154,7 @@ def _resample(laid: Layout, probe: str, rng: np.random.Generator) -> _Asked:
 
 
 def _share_of_commonest(answers: NDArray) -> NDArray[np.float64]:
-    """<float>[runs], of answers [runs, reviews]."""
+    """Return the share <float>[runs] of the commonest of answers [runs, reviews]."""
     return np.max([(answers == one).mean(axis=1) for one in pd.unique(answers.ravel())], axis=0)
 
 
@@ -168,33 +168,33 @@ def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:
     return sorted(found, key=lambda one: one.name != reference)
 
 
-def _describe_curves(laid: Layout, asked: _Asked) -> list[Row]:
-    margins = asked.margins[""]
-    # Of all runs at once, and so the same for every architecture.
-    places = range(len(asked.conditions))
-    accuracies = [asked.accuracy.only(place) for place in places]
+def _describe_curves(layout: Layout, scores: _ProbeScores) -> list[Row]:
+    margins = scores.margins[""]
+    # These hold all runs, so they are computed once for all architectures.
+    places = range(len(scores.conditions))
+    accuracies = [scores.accuracy.only(place) for place in places]
     means = [margins.only(place) for place in places]
     shares = [margins.relative_to(0, place) for place in places]
     rows: list[Row] = []
-    for name, members in laid.members.items():
+    for name, members in layout.members.items():
         known = statistics.contrast(means[0], [(1.0, members)]).low > 0
-        for place, condition in enumerate(asked.conditions):
-            accuracy = statistics.accuracy_interval(accuracies[place], members, asked.reviews)
+        for place, condition in enumerate(scores.conditions):
+            accuracy = statistics.accuracy_interval(accuracies[place], members, scores.reviews)
             rows.append(
                 {
                     "architecture": name,
-                    "probe": asked.probe,
+                    "probe": scores.probe,
                     "condition": condition.name,
                     "distance": condition.distance,
-                    "reviews": asked.reviews,
+                    "reviews": scores.reviews,
                     "runs": len(members),
                     "accuracy": accuracy.value,
                     "ci_low": accuracy.low,
                     "ci_high": accuracy.high,
-                    "agrees": float(asked.agreement[members, place].mean()),
-                    "commonest": float(asked.commonest[members, place].mean()),
+                    "agrees": float(scores.agreement[members, place].mean()),
+                    "commonest": float(scores.commonest[members, place].mean()),
                     **_with_ends("margin", means[place], members),
-                    # A share of nothing would be noise.
+                    # Relative to a margin that may be zero, it would be noise.
                     **(_with_ends("relative", shares[place], members) if known else {}),
                 }
             )
@@ -206,52 +206,54 @@ def _with_ends(name: str, estimates: statistics.RunEstimates, members: statistic
     return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _find_sides(asked: _Asked) -> dict[str, list[int]]:
-    """The places of the conditions at rising distances, by their name."""
+def _find_sides(scores: _ProbeScores) -> dict[str, list[int]]:
+    """Return, for each condition's name, its places at rising distances."""
     sides: dict[str, list[int]] = {}
-    for place, condition in enumerate(asked.conditions[1:], start=1):
+    for place, condition in enumerate(scores.conditions[1:], start=1):
         sides.setdefault(condition.name, []).append(place)
     sides.pop("alone", None)
     return sides
 
 
-def _find_reaches(laid: Layout, asked: _Asked) -> list[Row]:
-    """Effective contexts, or the half-lives of every question, on each side."""
-    sides = _find_sides(asked)
+def _find_reaches(layout: Layout, scores: _ProbeScores) -> list[Row]:
+    """Find the effective contexts, or the half-lives of every head, for each side."""
+    sides = _find_sides(scores)
     rows = []
-    for name, members in laid.members.items():
+    for name, members in layout.members.items():
         for side, places in sides.items():
-            lengths = [asked.conditions[place].distance or 0 for place in places]
-            if asked.probe == "context":
-                curves = asked.accuracy.under([*places, 0])
-                reach = effective_context(lengths, curves, members, asked.chance)
+            lengths = [scores.conditions[place].distance or 0 for place in places]
+            if scores.probe == "context":
+                curves = scores.accuracy.under([*places, 0])
+                reach = effective_context(lengths, curves, members, scores.chance)
                 found = {("effective", ""): reach}
             else:
                 found = {
-                    ("half_life", question): half_life(
+                    ("half_life", head): half_life(
                         [0, *lengths], curves.under([0, *places]), members
                     )
-                    for question, curves in asked.margins.items()
+                    for head, curves in scores.margins.items()
                 }
             rows += [
-                reach_row(name, asked.probe, f"{measure}_{side}", question, reach)
-                for (measure, question), reach in found.items()
+                reach_row(name, scores.probe, f"{measure}_{side}", head, reach)
+                for (measure, head), reach in found.items()
             ]
     return rows
 
 
-def _find_trends(laid: Layout, asked: _Asked) -> dict[str, Trends]:
-    """By side: accuracy over the distances, from 0 where nothing stands between."""
+def _find_trends(layout: Layout, scores: _ProbeScores) -> dict[str, Trends]:
+    """Fit, for each side, how accuracy changes with distance, starting from no neutral words."""
     found = {}
-    for side, places in _find_sides(asked).items():
-        read = [asked.conditions[place] for place in places]
-        if asked.probe == "distance":
-            read.insert(0, asked.conditions[0])
-        reviews = [laid.first.review_id.to_numpy()[one.rows] for one in read]
+    for side, places in _find_sides(scores).items():
+        read = [scores.conditions[place] for place in places]
+        if scores.probe == "distance":
+            read.insert(0, scores.conditions[0])
+        reviews = [layout.first.review_id.to_numpy()[one.rows] for one in read]
         found[side] = find_trends(
-            np.concatenate([laid.stack("correct", one.rows) for one in read], axis=1).astype(bool),
-            np.concatenate([np.full(asked.reviews, one.distance or 0) for one in read]),
-            laid.members,
+            np.concatenate([layout.stack("correct", one.rows) for one in read], axis=1).astype(
+                bool
+            ),
+            np.concatenate([np.full(scores.reviews, one.distance or 0) for one in read]),
+            layout.members,
             np.concatenate(reviews),
         )
     return found

@@ -1,4 +1,4 @@
-"""Answers -> accuracies and verdicts: the statistics asked for every architecture and every pair."""
+"""Compute the accuracy of every architecture and the verdict on every pair."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
-from pipeline.analysis.answers import Answers
-from pipeline.analysis.baseline import Baseline, stand_beside
+from pipeline.analysis.answers import AlignedAnswers
+from pipeline.analysis.baseline import Baseline, compare_to_baseline
 from pipeline.analysis.groups import Group
 from pipeline.analysis.slopes import Trends, find_trends, with_holm
 
@@ -24,13 +24,13 @@ SIGNIFICANCE = 0.05
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Accuracy within groups of reviews that rise along something: length, or distance.
+    """Accuracy within groups of reviews of rising length or distance.
 
-    accuracy: question, architecture, low, high (NA: no end), reviews, accuracy, ci_low, ci_high,
+    accuracy: head, architecture, low, high (NA: open), reviews, accuracy, ci_low, ci_high,
       seeds_counted.
-    by_run: question, run_id, architecture, seed, low, high, accuracy.
-    pairwise: the columns of `Comparison.pairwise` after low and high; all questions right.
-    trends: how the first question's accuracy goes with what the groups rise along.
+    by_run: head, run_id, architecture, seed, low, high, accuracy.
+    pairwise: low, high and the columns of `Comparison.pairwise`, for the first entry of `heads`.
+    trends: how accuracy changes with length or distance, for the same entry.
     """
 
     accuracy: pd.DataFrame
@@ -39,13 +39,13 @@ class Breakdown:
     trends: Trends
 
 
-class Judge:
-    """Asks the statistics, for every architecture or pair, about one layout of answers."""
+class Evaluator:
+    """Computes statistics for every architecture and pair, from one set of aligned answers."""
 
     def __init__(
         self,
         chosen: pd.DataFrame,
-        answers: Answers,
+        answers: AlignedAnswers,
         rng: np.random.Generator,
         replicates: int,
         tie_margin: float,
@@ -56,25 +56,26 @@ class Judge:
         self._members = {str(name): np.asarray(index) for name, index in rows.items()}
         self._pairs = list(combinations(self._members, 2))
         everything = np.ones((1, len(answers.traits)), dtype=bool)
-        self.overall = {
-            question: self._resample(question, everything)[0] for question in answers.questions
-        }
+        self.overall = {head: self._resample(head, everything)[0] for head in answers.heads}
 
-    def _resample(self, question: str, groups: NDArray[np.bool_]) -> list[statistics.RunEstimates]:
+    def _resample(self, head: str, groups: NDArray[np.bool_]) -> list[statistics.RunEstimates]:
         return statistics.resample_reviews(
-            self._answers.correct[question], groups, self._rng, self._replicates
+            self._answers.correct[head], groups, self._rng, self._replicates
         )
 
-    def against(
+    def compare_to_baseline(
         self, correct: dict[str, NDArray[np.bool_]], run: pd.DataFrame, groups: list[Group]
     ) -> Baseline:
-        """The order-free baseline, of whose answers `correct` are right, beside every architecture."""
+        """Compare every architecture with the baseline, which was right where `correct` is true."""
         networks = self._answers.correct
-        return stand_beside(run, correct, networks, self._members, groups, self._rng.spawn(1)[0])
+        return compare_to_baseline(
+            run, correct, networks, self._members, groups, self._rng.spawn(1)[0]
+        )
 
     def summary(self, runs: pd.DataFrame, pairwise: pd.DataFrame) -> pd.DataFrame:
+        """Return `Comparison.summary`, given the planned runs and the verdicts on every pair."""
         planned = runs.groupby("architecture").size()
-        main, *further = self._answers.questions
+        main, *further = self._answers.heads
         accuracy = self._accuracies(self.overall[main], len(self._answers.traits))
         facts = self._chosen.groupby("architecture", sort=False).agg(
             {
@@ -89,14 +90,14 @@ class Judge:
         table["runs"] = [len(self._members[name]) for name in table.architecture]
         table["planned"] = planned[table.architecture].to_numpy()
         table["tier"] = self._tiers(pairwise)
-        for question in further:
-            part = self._accuracies(self.overall[question], len(self._answers.traits))
+        for head in further:
+            part = self._accuracies(self.overall[head], len(self._answers.traits))
             for column in ("accuracy", "ci_low", "ci_high"):
-                table[f"{column}_{question}"] = part[column]
+                table[f"{column}_{head}"] = part[column]
         return table.sort_values("accuracy", ascending=False, ignore_index=True)
 
     def _tiers(self, pairwise: pd.DataFrame) -> list[int | None]:
-        """1 where nothing is better, 2 where only those of tier 1 are, and so on."""
+        """Return each tier: 1 if none is better, 2 if only those of tier 1 are, and so on."""
         a, b = pairwise.architecture_a, pairwise.architecture_b
         won, lost = pairwise.verdict == "better", pairwise.verdict == "worse"
         tiers: dict[str, int] = {}
@@ -129,11 +130,11 @@ class Judge:
     def pairwise(
         self,
         estimates: statistics.RunEstimates,
-        question: str,
+        head: str,
         members: NDArray[np.bool_] | None = None,
     ) -> pd.DataFrame:
-        """Every two architectures on some reviews; the p values corrected over these pairs."""
-        correct = self._answers.correct[question]
+        """Compare every pair of architectures on some reviews, with p values corrected for them."""
+        correct = self._answers.correct[head]
         correct = correct if members is None else correct[:, members]
         rows = [self._pair(a, b, estimates, correct) for a, b in self._pairs]
         table = with_holm(pd.DataFrame(rows, columns=list(PAIR_COLUMNS)))
@@ -163,21 +164,21 @@ class Judge:
         }
 
     def _verdict(self, pair) -> str:
-        """A difference is shown, or that there is none to speak of; else more runs are needed."""
+        """Say whether a difference or a tie is shown; otherwise more runs are needed."""
         if np.isfinite(pair.p_holm) and pair.p_holm < SIGNIFICANCE:
             return "better" if pair.difference > 0 else "worse"
-        shown_small = max(-pair.ci_low, pair.ci_high) < self._tie_margin
-        return "tied" if np.isfinite(pair.p_holm) and shown_small else "not enough runs"
+        format_small = max(-pair.ci_low, pair.ci_high) < self._tie_margin
+        return "tied" if np.isfinite(pair.p_holm) and format_small else "not enough runs"
 
     def break_down(
-        self, values: pd.Series, groups: list[Group], questions: tuple[str, ...]
+        self, values: pd.Series, groups: list[Group], heads: tuple[str, ...]
     ) -> Breakdown:
-        """Accuracy, verdicts and trends along `values`; trends for the first question alone."""
+        """Compute accuracies along `values`; verdicts and trends only for the first of `heads`."""
         accuracy, by_run, pairwise = [], [], []
-        for question in questions:
-            estimates = self._resample(question, np.stack([group.members for group in groups]))
+        for head in heads:
+            estimates = self._resample(head, np.stack([group.members for group in groups]))
             for group, estimate in zip(groups, estimates, strict=True):
-                place = {"question": question, "low": group.low, "high": group.high}
+                place = {"head": head, "low": group.low, "high": group.high}
                 accuracy.append(
                     self._accuracies(estimate, int(group.members.sum())).assign(**place)
                 )
@@ -186,22 +187,20 @@ class Judge:
                         accuracy=estimate.values, **place
                     )
                 )
-                if question == questions[0]:
-                    pairs = self.pairwise(estimate, question, group.members)
+                if head == heads[0]:
+                    pairs = self.pairwise(estimate, head, group.members)
                     pairwise.append(pairs.assign(low=group.low, high=group.high))
         return Breakdown(
             accuracy=_ranged(accuracy),
             by_run=_ranged(by_run),
             pairwise=_ranged(pairwise),
-            trends=find_trends(
-                self._answers.correct[questions[0]], values.to_numpy(), self._members
-            ),
+            trends=find_trends(self._answers.correct[heads[0]], values.to_numpy(), self._members),
         )
 
 
 def _ranged(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Parts joined, the place first; an open end is NA in a column of whole numbers."""
+    """Join tables with their ranges first; an open end is NA in an integer column."""
     table = pd.concat(parts, ignore_index=True)
     table = table.astype({"low": "Int64", "high": "Int64"})
-    ahead = [column for column in ("question", "architecture", "low", "high") if column in table]
+    ahead = [column for column in ("head", "architecture", "low", "high") if column in table]
     return table[[*ahead, *(column for column in table if column not in ahead)]]

@@ -1,4 +1,4 @@
-"""The quiz of every run -> what each architecture finds, by kind of text and distance."""
+"""Score the quiz of every architecture by kind of text and distance."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.analysis.groups import even_ranges
 from pipeline.analysis.probe_tables import Layout, Mask, Row, reach_row
 
 
-def score_quiz(laid: Layout, rng: np.random.Generator) -> list[Row]:
-    """Each question on each kind of texts, by distance and over all distances."""
-    table = laid.first
+def score_quiz(layout: Layout, rng: np.random.Generator) -> list[Row]:
+    """Return the accuracy of each head on each kind of text, by distance and over all distances."""
+    table = layout.first
     distances = table.distance.to_numpy()
-    columns = {c.removesuffix("_correct"): c for c in laid.columns("_correct")}
+    columns = {c.removesuffix("_correct"): c for c in layout.columns("_correct")}
     rows = []
     for texts, inside in _kinds_of_texts(table).items():
         furthest = int(distances[inside].max()) if inside.any() else 0
@@ -26,13 +26,13 @@ def score_quiz(laid: Layout, rng: np.random.Generator) -> list[Row]:
             ranges = [(0, furthest), *((d, d) for d in np.unique(distances[inside]).tolist())]
         groups = np.stack([(distances >= a) & (distances <= b) & inside for a, b in ranges])
         kept = [place for place, group in enumerate(groups) if group.any()]
-        for question, column in ({"both": "correct"} | columns).items():
-            correct = laid.stack(column, np.ones(len(table), dtype=bool)).astype(bool)
+        for head, column in ({"both": "correct"} | columns).items():
+            correct = layout.stack(column, np.ones(len(table), dtype=bool)).astype(bool)
             found = statistics.resample_reviews(correct, groups[kept], rng)
             rows += [
-                _quiz_row(name, members, question, texts, ranges[place], estimates, groups[place])
+                _quiz_row(name, members, head, texts, ranges[place], estimates, groups[place])
                 for place, estimates in zip(kept, found, strict=True)
-                for name, members in laid.members.items()
+                for name, members in layout.members.items()
             ]
     return rows
 
@@ -55,7 +55,7 @@ def _kinds_of_texts(table: pd.DataFrame) -> dict[str, Mask]:
 def _quiz_row(
     name: str,
     members: statistics.Rows,
-    question: str,
+    head: str,
     texts: str,
     ends: tuple[int, int],
     estimates: statistics.RunEstimates,
@@ -65,7 +65,7 @@ def _quiz_row(
     found = statistics.accuracy_interval(estimates, members, reviews)
     return {
         "architecture": name,
-        "question": question,
+        "head": head,
         "texts": texts,
         "low": ends[0],
         "high": ends[1],
@@ -76,14 +76,14 @@ def _quiz_row(
     }
 
 
-def find_passing(laid: Layout, rng: np.random.Generator) -> list[Row]:
-    """The distance at which fewer texts than `PASSING` have both answers right."""
-    test = (laid.first.condition == "test").to_numpy(dtype=bool)
-    correct = laid.stack("correct", test).astype(bool)
-    distances = laid.first.distance.to_numpy()[test]
-    architectures: Sequence[statistics.Rows] = list(laid.members.values())
+def find_passing(layout: Layout, rng: np.random.Generator) -> list[Row]:
+    """Find the distance at which the share of texts with all answers right falls below `PASSING`."""
+    test = (layout.first.condition == "test").to_numpy(dtype=bool)
+    correct = layout.stack("correct", test).astype(bool)
+    distances = layout.first.distance.to_numpy()[test]
+    architectures: Sequence[statistics.Rows] = list(layout.members.values())
     found = distance_under(PASSING, correct, distances, architectures, rng)
     return [
         reach_row(name, "quiz", "under_75", "both", reach)
-        for name, reach in zip(laid.members, found, strict=True)
+        for name, reach in zip(layout.members, found, strict=True)
     ]

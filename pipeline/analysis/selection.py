@@ -1,8 +1,8 @@
-"""Which runs of a sweep are compared: named by their settings, and tuned on validation alone.
+"""Select the runs of a sweep to compare: name them by their settings and tune on validation.
 
 A run that is not compared stays in the frame, and a note says why. A tuned setting is one that the
-sweep varied only to find its best value for each architecture; the runs of the chosen value are
-compared. The test accuracy is never looked at here.
+sweep varied only to find its best value for each architecture; only runs with the chosen value are
+compared. Test accuracy is never used here.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import pandas as pd
 
 from pipeline.config.settings import variant_columns
 
-# What two runs of one architecture must share to count as two seeds of the same thing.
+# Two runs of an architecture count as seeds of one variant only if they share these settings.
 SETTINGS = variant_columns()
 OPTIONAL = frozenset(variant_columns(optional=True))
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was tried for each architecture, and chosen.
+    """The values that were tried and chosen for each architecture.
 
-    settings: those that were tuned.
+    settings: the tuned settings.
     grid: a row for each architecture and value: architecture, the settings, runs (planned), finished,
-      diverged, val_accuracy (the mean of those that finished) and whether the value was chosen.
+      diverged, val_accuracy (the mean over finished runs) and chosen.
     """
 
     settings: tuple[str, ...]
@@ -40,17 +40,17 @@ class Tuning:
 def select_runs(
     runs: pd.DataFrame, predictions: pd.DataFrame, tuned: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, Tuning | None, list[str]]:
-    """The planned runs, which of them to compare, and what a reader must know of it.
+    """Mark which of the planned runs to compare, and say why others are left out.
 
     Args:
-      runs: as `TrackedRuns` has them, with those columns of `SETTINGS` that are known.
+      runs: those of `TrackedRuns`, with those columns of `SETTINGS` that are known.
       predictions: those of the finished runs.
-      tuned: settings whose value is chosen for each architecture.
+      tuned: the settings whose value is chosen for each architecture.
 
     Returns:
-      runs: each architecture named by what it is; `chosen`: whether a run has the value that was
-        chosen for its architecture; `compared`: whether the statistics rest on it.
-      tuning: None where nothing was tuned.
+      runs: with `architecture` made unique to its settings, `chosen` (the run has the value chosen for
+        its architecture) and `compared` (the statistics use the run).
+      tuning: None if nothing was tuned.
       notes: a sentence for each reason to leave runs out.
     """
     settings = tuple(name for name in tuned if runs[name].nunique() > 1)
@@ -70,17 +70,17 @@ def select_runs(
     runs["compared"] = usable & runs.chosen
     notes = [describe_tuning(tuning)] if tuning else []
     if (finished & ~predicted).any():
-        which = _named(runs[finished & ~predicted], settings)
-        notes.append(f"Finished, but without predictions, and so not compared: {which}.")
+        which = _list_runs(runs[finished & ~predicted], settings)
+        notes.append(f"Not compared, because they finished without predictions: {which}.")
     if not latest.all():
-        which = _named(runs[~latest], settings)
-        notes.append(f"Run again later with the same settings and seed, and so set aside: {which}.")
+        which = _list_runs(runs[~latest], settings)
+        notes.append(f"Not compared, because a later run has the same settings and seed: {which}.")
     order = ["architecture", *settings, "seed"]
     return runs.sort_values(order, kind="stable", ignore_index=True), tuning, notes
 
 
 def describe_run(run: Any, settings: Sequence[str] = ()) -> str:
-    """A row of runs, for a person; with the values of the tuned `settings`, where they are known."""
+    """Describe a row of runs by architecture, seed and the known values of the tuned `settings`."""
     values = [f", {name} {getattr(run, name):g}" for name in settings if _is_known(run, name)]
     return f"{run.architecture} seed {run.seed}{''.join(values)}"
 
@@ -89,23 +89,23 @@ def _is_known(run: Any, name: str) -> bool:
     return not pd.isna(getattr(run, name))
 
 
-def _named(runs: pd.DataFrame, settings: Sequence[str]) -> str:
+def _list_runs(runs: pd.DataFrame, settings: Sequence[str]) -> str:
     return ", ".join(f"{describe_run(run, settings)} ({run.run_id})" for run in runs.itertuples())
 
 
 def name_by_settings(runs: pd.DataFrame, settings: Sequence[str]) -> pd.Series:
-    """Architectures, with the settings added in which runs of one architecture differ.
+    """Return architecture names, extended by the settings in which runs of an architecture differ.
 
-    A setting that is null in some runs is added where nothing else tells them from those in which it
-    holds a value: null is a value of its own, but for one that follows from another setting.
+    An optional setting that is null in some runs is added only if nothing else distinguishes these
+    runs from those with a value, as a null may follow from another setting.
     """
     known = [column for column in settings if column in runs]
     names = runs.architecture.astype("string").fillna("unnamed").astype(object)
-    names = _add(names, runs, known, with_null=False)
-    return _add(names, runs, [name for name in known if name in OPTIONAL], with_null=True)
+    names = _add_settings(names, runs, known, with_null=False)
+    return _add_settings(names, runs, [name for name in known if name in OPTIONAL], with_null=True)
 
 
-def _add(
+def _add_settings(
     names: pd.Series, runs: pd.DataFrame, settings: Sequence[str], *, with_null: bool
 ) -> pd.Series:
     unique = names.copy()
@@ -121,10 +121,10 @@ def _add(
 
 
 def _tune(runs: pd.DataFrame, usable: pd.Series, settings: tuple[str, ...]) -> Tuning:
-    """Chooses for each architecture the value with the best mean validation accuracy.
+    """Choose for each architecture the value with the best mean validation accuracy.
 
-    A value at which a seed diverged comes after all at which fewer did: the mean of those that are left
-    would flatter it. Of equals the smaller value is chosen; none, where no run finished.
+    Values with fewer diverged seeds come first, because the mean over the remaining seeds would flatter
+    the others. Of equal values the smallest is chosen; none is if no run finished.
     """
     values = list(settings)
     marked = runs.assign(
@@ -155,25 +155,26 @@ def _is_chosen(runs: pd.DataFrame, tuning: Tuning | None) -> pd.Series:
 
 
 def describe_tuning(tuning: Tuning) -> str:
-    """The grid, the budget, what was chosen on what, and where the grid may have been too narrow."""
+    """Describe the grid, the budget, the choices, and where the grid may have been too narrow."""
     names, grid, chosen = list(tuning.settings), tuning.grid, tuning.chosen
-    tried = ", ".join(_shown(grid[names].drop_duplicates().sort_values(names)))
+    tried = ", ".join(_format_values(grid[names].drop_duplicates().sort_values(names)))
     budgets = grid.groupby("architecture").runs.sum()
-    each = f"each architecture was given {budgets.iloc[0]} runs"
+    each = f"{budgets.iloc[0]} runs of each architecture"
     if budgets.nunique() > 1:
-        each = "the runs were " + ", ".join(f"{n} of {name}" for name, n in budgets.items())
-    best = chosen.assign(value=_shown(chosen[names])).groupby("value", sort=False).architecture
+        each = ", ".join(f"{n} runs of {name}" for name, n in budgets.items())
+    best = chosen.assign(value=_format_values(chosen[names]))
+    best = best.groupby("value", sort=False).architecture
     choices = "; ".join(f"{value} for {', '.join(group)}" for value, group in best)
-    said = f"{' and '.join(names)}: tuned on validation, never on the test texts; {each}, over {tried}."
-    said += f" Chosen: {choices}." if choices else ""
+    text = f"{' and '.join(names)}: tuned on validation, never on the test texts; {each}, over {tried}."
+    text += f" Chosen: {choices}." if choices else ""
     at_end = (chosen[names] == grid[names].min()) | (chosen[names] == grid[names].max())
     if at_end.any(axis=None):
         which = ", ".join(chosen.architecture[at_end.any(axis=1)])
-        said += f" At an end of the grid, so that a wider one may serve better: {which}."
+        text += f" At an end of the grid, so a wider grid may give a better value: {which}."
     lost = sorted(set(grid.architecture) - set(chosen.architecture))
-    return f"{said} Nothing finished of {', '.join(lost)}." if lost else said
+    return f"{text} No run finished of {', '.join(lost)}." if lost else text
 
 
-def _shown(values: pd.DataFrame) -> list[str]:
-    """Each row of values of tuned settings, for a person."""
+def _format_values(values: pd.DataFrame) -> list[str]:
+    """Format each row of values of the tuned settings."""
     return [" with ".join(f"{value:g}" for value in row) for row in values.itertuples(index=False)]

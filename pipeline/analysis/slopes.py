@@ -1,8 +1,7 @@
-"""Answers and what they rise along -> Trends: does a gap between architectures grow with it?
+"""Test whether a gap between architectures grows with length, distance, or the amount that is read.
 
-The model is `correct ~ run x log2(values)`, fitted by `pipeline.analysis.statistics`, which counts the
-reviews and the seeds. What rises may be the length of reviews, the distance of the evidence, or how
-much of a review was read.
+The model is `correct ~ run x log2(values)`, fitted by `pipeline.analysis.statistics`, with reviews and
+seeds covered by the intervals.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ TREND_COLUMNS = tuple(
 
 @dataclass(frozen=True)
 class Trends:
-    """How accuracy goes with something that rises.
+    """How accuracy changes with a value such as the length of reviews.
 
-    slopes: architecture and `TREND_COLUMNS`: the slope in log odds for each doubling, the fitted
-      accuracy at `short` and at `long`, its change between them, each with its interval.
-    gaps: architecture_a, architecture_b and `TREND_COLUMNS` of a less b; the p values are those of
-      the difference of slopes, corrected over all pairs.
-    short, long: the 10th and the 90th percentile of what rises.
+    slopes: architecture and `TREND_COLUMNS`: the slope in log odds per doubling, the fitted accuracy
+      at `short` and at `long`, and the change between them, each with its interval.
+    gaps: architecture_a, architecture_b and `TREND_COLUMNS` of a minus b; the p values are those of
+      the difference of slopes, corrected for all pairs.
+    short, long: the 10th and the 90th percentile of the values.
     """
 
     slopes: pd.DataFrame
@@ -46,16 +45,16 @@ def find_trends(
     members: Mapping[str, statistics.Rows],
     reviews: ArrayLike | None = None,
 ) -> Trends:
-    """Fits a slope to every run, and holds those of the architectures against each other.
+    """Fit a slope to every run, and compare the slopes of the architectures.
 
     Args:
       correct: <bool>[runs, readings].
-      values: <number>[readings], at least 0; one that may be 0 counts from 1.
+      values: <number>[readings], at least 0; 1 is added to all if any is below 1.
       members: the rows of each architecture's runs.
-      reviews: [readings], which review each is a reading of; without it each is of its own.
+      reviews: [readings], the review of each reading; without it, every reading is its own review.
     """
     rising = np.asarray(values, dtype=np.float64)
-    # A distance may be 0, which has no logarithm; a text has at least one word.
+    # A distance may be 0, which has no logarithm.
     offset = 0 if rising.min() >= 1 else 1
     short, long = (float(end) for end in np.percentile(rising, [10, 90]))
     fits = statistics.fit_by_doubling(correct, np.log2(rising + offset), reviews)
@@ -97,5 +96,5 @@ def _describe(
 
 
 def with_holm(table: pd.DataFrame) -> pd.DataFrame:
-    """Fills `p_holm` by Holm's correction of `p_value` over the whole table."""
+    """Fill `p_holm` with Holm's correction of `p_value` over the whole table."""
     return table.assign(p_holm=statistics.holm(table.p_value.astype(float)))

@@ -1,19 +1,19 @@
-"""Intervals, paired tests and slopes: pure functions over arrays, a row for each run.
+"""Compute intervals, paired tests and slopes: pure functions over arrays with a row for each run.
 
-Two things are chance in a comparison: which seeds were drawn, and which reviews. Every architecture
-is scored on the same reviews, so the reviews are resampled once for all runs together, and a
-difference keeps what the runs share. The seeds of an architecture are few, often three. Resampling
-three of anything gives far too narrow intervals (Hesterberg 2015, American Statistician 69:371),
-so the level of the seeds has its closed form instead: Student's t on the spread of the runs. There
-are two ways to join it with the reviews' part. To add the squares of both half-widths (MOVER: Zou
-and Donner 2008, Statistics in Medicine 27:1693) errs on the wide side; one t with Satterthwaite's
-degrees of freedom (1946, Biometrics Bulletin 2:110) on the narrow side, the more so far out in the
-tails, where Holm's correction looks. The mean of the two has the nominal coverage in both places, with
-three seeds and with ten, as `tests/analysis/simulate_intervals.py` measures.
+A comparison has two sources of chance: the seeds and the reviews. Every architecture is scored on the
+same reviews, so the reviews are resampled once for all runs together, and differences are paired. The
+seeds of an architecture are few, often three. Resampling three values gives far too narrow intervals
+(Hesterberg 2015, American Statistician 69:371), so the seeds' part is Student's t on the variance of
+the runs. There are two ways to combine it with the reviews' part. Adding the squares of both half-widths
+(MOVER: Zou and Donner 2008, Statistics in Medicine 27:1693) gives slightly too wide intervals; one t
+with Satterthwaite's degrees of freedom (1946, Biometrics Bulletin 2:110) gives too narrow ones,
+especially far out in the tails, which Holm's correction uses. The mean of the two half-widths has the
+nominal coverage in both places, with three seeds and with ten, as `tests/analysis/simulate_intervals.py`
+measures.
 
-What is the same everywhere: `correct` is <bool>[runs, reviews], `members` are the rows of the runs
-of one architecture, and a run's estimate may be anything one can compute from that run alone: its
-accuracy, its slope over length, the distance at which its signal has halved.
+Throughout, `correct` is <bool>[runs, reviews], and `members` are the rows of one architecture's runs. A
+run's estimate may be anything that is computed from that run alone: its accuracy, its slope over length,
+its half-life.
 """
 
 from __future__ import annotations
@@ -39,16 +39,17 @@ Rows = Sequence[int] | NDArray[np.integer]
 
 CONFIDENCE = 0.95
 POWER = 0.8
-_CHUNK = 8_000_000  # weights held at a time: 32 MB
-_DRAWS = 16  # of the spread of each architecture's seeds
-_SMALLEST_TAIL = 1e-40  # with one degree of freedom, its square still fits into a float
+_CHUNK = 8_000_000  # weights in memory at a time: 32 MB
+_DRAWS = 16  # of the variance of each architecture's seeds
+_SMALLEST_TAIL = 1e-40  # with one degree of freedom, the quantile's square is still a finite float
 
 
 @dataclass(frozen=True)
 class RunEstimates:
-    """A quantity of each run, and how the runs' estimates move together with the reviews drawn.
+    """An estimate for each run, and the covariance of these estimates.
 
-    values: <float>[runs]; covariance: <float>[runs, runs], over reviews, the seeds held fixed.
+    values: <float>[runs].
+    covariance: <float>[runs, runs], over resampled reviews, with the seeds held fixed.
     """
 
     values: Floats
@@ -61,19 +62,19 @@ def resample_reviews(
     rng: np.random.Generator,
     replicates: int = 1000,
 ) -> list[RunEstimates]:
-    """The accuracy of every run within each group of reviews, under resampled reviews.
+    """Return the accuracy of every run within each group of reviews, and the covariance over reviews.
 
-    All runs are scored with the same weights in a replicate. The weights are exponential (the
-    Bayesian bootstrap; Rubin 1981, Annals of Statistics 9:130): however small, no group is empty.
+    All runs have the same weights in a replicate. The weights are exponential (the Bayesian bootstrap;
+    Rubin 1981, Annals of Statistics 9:130), so that not even a small group is ever empty.
 
     Args:
-      correct: <bool>[runs, reviews]; or <int8>, differences between runs, where -1 is lost and 1 won.
-      groups: <bool>[groups, reviews], which reviews are in which group; none may be empty.
+      correct: <bool>[runs, reviews]; or <int8>[runs, reviews], differences of correctness: -1, 0 or 1.
+      groups: <bool>[groups, reviews], which reviews are in which group; no group may be empty.
       rng: the same generator state gives the same intervals.
-      replicates: how often the reviews are resampled.
+      replicates: the number of resamples.
 
     Returns:
-      An entry for each group.
+      The estimates for each group.
     """
     if not groups.any(axis=1).all():
         raise ValueError("a group without reviews has no accuracy")
@@ -97,19 +98,23 @@ def resample_reviews(
 
 @dataclass(frozen=True)
 class _Parts:
-    """A contrast taken apart. Variances; `freedom` belongs to the variance from seeds."""
+    """A contrast and its variance by source.
+
+    from_reviews, from_seeds: variances. freedom: the degrees of freedom of `from_seeds`.
+    of_seeds: the variance and the degrees of freedom of each architecture.
+    """
 
     value: float
     from_reviews: float
     from_seeds: float
     freedom: float
     seeds_counted: bool
-    of_seeds: tuple[tuple[float, int], ...] = ()  # each architecture's variance, degrees of freedom
+    of_seeds: tuple[tuple[float, int], ...] = ()
 
     def reach(self, tail: float, from_reviews: float | None = None) -> float:
-        """The distance from the value that leaves `tail` of the probability beyond it, one side.
+        """Return the half-width of the interval whose one-sided tail probability is `tail`.
 
-        `from_reviews` takes the place of the variance of that name.
+        `from_reviews` replaces the variance of that name.
         """
         reviews = self.from_reviews if from_reviews is None else from_reviews
         if self.from_seeds == 0:
@@ -117,10 +122,10 @@ class _Parts:
         return float(_join(tail, reviews, self.from_seeds, self.freedom))
 
     def detectable(self, tail: float) -> float:
-        """The true value at which `POWER` of such sweeps have an interval of these tails without zero.
+        """Return the true value at which a share `POWER` of such sweeps would exclude zero.
 
-        The reach differs from sweep to sweep, as few seeds spread now more and now less: it is worked
-        out for many draws of the spreads, equally likely ones, around those that were found.
+        The half-width differs between sweeps, because the variance of a few seeds does. So it is
+        computed for equally likely draws of the variances, given the observed ones.
         """
         deviation = math.sqrt(self.from_reviews + self.from_seeds)
         if deviation == 0:
@@ -139,7 +144,7 @@ class _Parts:
         return optimize.brentq(lambda value: power(value) - POWER, 0.0, most)  # pyright: ignore[reportReturnType]
 
     def p_value(self) -> float:
-        """Two-sided: twice the tail at which the interval just touches zero."""
+        """Return the two-sided p value: twice the tail at which the interval just touches zero."""
         distance = abs(self.value)
         if not np.isfinite(distance):
             return float("nan")
@@ -155,12 +160,12 @@ class _Parts:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with what is known of it.
+    """An estimate with its interval.
 
-    `seeds_counted` is false where an architecture has a single run: then the interval and the p
-    value are about these very networks on other reviews, and say nothing of another seed. A share has
-    neither p value nor smallest detectable value: there is no zero to tell it from. Both are worked out
-    when they are asked for, which for the thousands of intervals along curves nobody does.
+    If an architecture has a single run, `seeds_counted` is false: the interval and the p value are about
+    these networks on other reviews and say nothing about another seed. An accuracy has neither p value
+    nor smallest detectable value, as it is not tested against zero. Both are computed on demand, because
+    they are not needed for the thousands of intervals along curves.
     """
 
     value: float
@@ -176,19 +181,19 @@ class Interval:
 
     @cached_property
     def detectable(self) -> float:
-        """The smallest true value that 80 % of such sweeps would have told from zero."""
+        """The smallest true value that 80 % of such sweeps would distinguish from zero."""
         if self._parts is None or not self.seeds_counted:
             return float("nan")
         tail = (1 - CONFIDENCE) / 2 / max(self._comparisons, 1)
         return self._parts.detectable(tail)
 
 
-def _take_apart(estimates: RunEstimates, terms: Sequence[tuple[float, Rows]]) -> _Parts:
-    """The variance of a sum of means over runs, by source.
+def _decompose(estimates: RunEstimates, terms: Sequence[tuple[float, Rows]]) -> _Parts:
+    """Decompose the variance of a sum of means over runs by source.
 
-    The spread of the runs holds some chance of the reviews too (a run errs on its own reviews), and
-    so does the resampling: that share, the mean variance less the mean covariance of an
-    architecture's runs, is taken out of the reviews' part so that it is counted once.
+    The variance between runs includes some variance over reviews (each run errs on its own reviews), and
+    the resampling includes it again. That part, the mean variance minus the mean covariance of an
+    architecture's runs, is subtracted from the reviews' variance so that it counts once.
     """
     values, covariance = estimates.values, estimates.covariance
     weights = np.zeros(len(values))
@@ -203,7 +208,7 @@ def _take_apart(estimates: RunEstimates, terms: Sequence[tuple[float, Rows]]) ->
             shared += factor**2 * max(own, 0.0) / count
             seed_variances.append(factor**2 * values[rows].var(ddof=1) / count)
             freedoms.append(count - 1)
-    used = np.flatnonzero(weights)  # what is unknown of other runs must not spread to these
+    used = np.flatnonzero(weights)  # so that the NaN of another run does not spread
     from_reviews = float(weights[used] @ covariance[np.ix_(used, used)] @ weights[used])
     seeds_counted = len(seed_variances) == len(terms)
     from_seeds = float(sum(seed_variances)) if seeds_counted else 0.0
@@ -218,7 +223,7 @@ def _take_apart(estimates: RunEstimates, terms: Sequence[tuple[float, Rows]]) ->
 
 
 def _join(tail: float, reviews: float, seeds: Any, freedom: Any) -> Any:
-    """The reach of an interval from both variances, that of the seeds above 0: see the module."""
+    """Return the half-width from both variances, as the module explains; `seeds` is above 0."""
     normal, total = -special.ndtri(tail), reviews + seeds
     t_seeds = -special.stdtrit(freedom, tail)
     t_all = -special.stdtrit(freedom * (total / seeds) ** 2, tail)
@@ -227,7 +232,7 @@ def _join(tail: float, reviews: float, seeds: Any, freedom: Any) -> Any:
 
 
 def _welch_freedom(variances: Sequence[Any], freedoms: Sequence[int]) -> Any:
-    """Of a sum of variances, which is above 0 (Welch 1947, Biometrika 34:28)."""
+    """Return the degrees of freedom of a positive sum of variances (Welch 1947, Biometrika 34:28)."""
     squares = sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
     return sum(variances) ** 2 / squares
 
@@ -238,18 +243,18 @@ def contrast(
     comparisons: int = 1,
     reviews: int | None = None,
 ) -> Interval:
-    """A sum of architectures' means, such as a difference: `[(1, rows_a), (-1, rows_b)]`.
+    """Return a weighted sum of architectures' means, such as the difference `[(1, a), (-1, b)]`.
 
     Args:
       estimates: the runs' estimates.
-      terms: a factor and the rows of an architecture's runs, each.
-      comparisons: among how many tests this one stands; `detectable` allows for Holm's first step.
-      reviews: of a difference between accuracies, how many reviews they are of. Where all answers
-        are alike nothing varies, and any difference, that of two roundings even, would be certain. So
-        one more review is taken to be answered differently, half of it in favour of each side (Agresti
-        and Min 2005, Statistics in Medicine 24:729): of thousands of reviews that is nothing.
+      terms: a factor and the rows of the runs, for each architecture.
+      comparisons: the number of tests made; `detectable` allows for Holm's first step.
+      reviews: for a difference between accuracies, the number of reviews. If all answers agree, nothing
+        varies, and any difference, even one from rounding, would be certain. So one further review is
+        assumed to be answered differently, half of it in favour of each side (Agresti and Min 2005,
+        Statistics in Medicine 24:729), which is negligible among thousands of reviews.
     """
-    parts = _take_apart(estimates, terms)
+    parts = _decompose(estimates, terms)
     if reviews is not None:
         parts = replace(parts, from_reviews=parts.from_reviews + 1 / (reviews + 2) ** 2)
     reach = parts.reach((1 - CONFIDENCE) / 2)
@@ -264,22 +269,22 @@ def contrast(
 
 
 def accuracy_interval(estimates: RunEstimates, members: Rows, reviews: int) -> Interval:
-    """The accuracy of an architecture: its mean over runs, from 0 to 1.
+    """Return the accuracy of an architecture, its mean over runs, from 0 to 1.
 
-    The reviews' part is Wilson's interval, for a plain one has no width where every answer is
-    right; the number of reviews in it is the one that would give the resampled variance.
+    The reviews' part is Wilson's interval, as a normal interval has no width if every answer is right.
+    Its number of reviews is the one that gives the resampled variance.
 
     Args:
       estimates: the accuracies of all runs within some group of reviews.
       members: the rows of this architecture's runs.
-      reviews: how many reviews the group has.
+      reviews: the number of reviews in the group.
     """
-    parts = _take_apart(estimates, [(1.0, members)])
+    parts = _decompose(estimates, [(1.0, members)])
     share = parts.value
-    # As many independent reviews as would give this variance; where all are right, as there are.
-    worth = share * (1 - share) / max(parts.from_reviews, 1e-12) or float(reviews)
+    # The number of independent reviews that gives this variance; if all are right, the actual number.
+    effective = share * (1 - share) / max(parts.from_reviews, 1e-12) or float(reviews)
     tail = (1 - CONFIDENCE) / 2
-    wilson = proportion_confint(share * worth, worth, 2 * tail, method="wilson")
+    wilson = proportion_confint(share * effective, effective, 2 * tail, method="wilson")
     below, above = (((end - share) / special.ndtri(tail)) ** 2 for end in wilson)
     return Interval(
         value=share,
@@ -290,26 +295,27 @@ def accuracy_interval(estimates: RunEstimates, members: Rows, reviews: int) -> I
 
 
 def mcnemar_p_values(only_first: ArrayLike, only_second: ArrayLike) -> Floats:
-    """McNemar's exact test, one-sided: that the first of two networks is right no more often.
+    """Compute McNemar's exact one-sided test that the first of two networks is right no more often.
 
     Args:
-      only_first: how many reviews only the first had right; any shape.
-      only_second: likewise the second, the same shape.
+      only_first: the number of reviews that only the first had right; any shape.
+      only_second: the number that only the second had right; the same shape.
 
     Returns:
-      p values of that shape; the two-sided one is twice the smaller of both directions, at most 1.
+      One-sided p values of that shape. A two-sided one is twice the smaller of both directions, at
+      most 1.
     """
     first, second = np.asarray(only_first), np.asarray(only_second)
     return np.asarray(stats.binom.sf(first - 1, first + second, 0.5), dtype=np.float64)
 
 
 def mcnemar_over_seeds(correct: NDArray[np.bool_], first: Rows, second: Rows) -> float:
-    """McNemar's test for every pair of seeds of two architectures, as one two-sided p value.
+    """Combine McNemar's tests of all pairs of seeds of two architectures into one two-sided p value.
 
-    The pairs share runs and reviews, so their p values depend on each other and Fisher's or
-    Stouffer's combination would not hold. Twice the median holds under any dependence (Meinshausen,
-    Meier and Buehlmann 2009, JASA 104:1671). It is taken in each direction, so that pairs which
-    disagree on the winner do not add up. It is about these networks: other seeds are not in it.
+    The pairs share runs and reviews, so their p values are dependent, and Fisher's or Stouffer's
+    combination would be invalid. Twice the median is valid under any dependence (Meinshausen, Meier and
+    Buehlmann 2009, JASA 104:1671). It is computed for each direction, so that pairs that disagree on
+    the winner do not add up. The test concerns these networks only, not other seeds.
     """
     a = correct[np.asarray(first)].astype(np.float64)
     b = correct[np.asarray(second)].astype(np.float64)
@@ -322,10 +328,10 @@ def mcnemar_over_seeds(correct: NDArray[np.bool_], first: Rows, second: Rows) ->
 
 
 def holm(p_values: ArrayLike) -> Floats:
-    """Holm's correction over the tests that were made; NaN stays NaN and does not count.
+    """Apply Holm's correction; NaN stays NaN and does not count as a test.
 
-    (statsmodels' `multipletests` does the same, to the last digit a test says, but collects garbage
-    at each call, which in a simulation takes most of the time.)
+    statsmodels' `multipletests` gives the same numbers (a test compares them), but it collects garbage
+    at each call, which takes most of the time of a simulation.
     """
     raw = np.asarray(p_values, dtype=np.float64)
     made = np.flatnonzero(np.isfinite(raw))
@@ -337,19 +343,20 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def effect_size(accuracy_a: float, accuracy_b: float) -> float:
-    """Cohen's h, the difference of two proportions after the arcsine transform."""
+    """Return Cohen's h, the difference of two proportions after the arcsine transform."""
     return float(proportion_effectsize(accuracy_a, accuracy_b))
 
 
 def probability_of_winning(first: ArrayLike, second: ArrayLike) -> float:
-    """The probability that a new run of the first scores above a new run of the second.
+    """Estimate the probability that a new run of the first scores above a new run of the second.
 
     Args:
-      first: accuracies of the first's runs, on one set of reviews.
-      second: likewise the second's.
+      first: accuracies of the runs of the first architecture, on one set of reviews.
+      second: accuracies of the runs of the second, on the same reviews.
 
     Returns:
-      By Welch's t for the difference of two new draws; NaN with fewer than two runs of either.
+      The probability by Welch's t for the difference of two new draws; NaN with fewer than two runs of
+      either.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(len(a), len(b)) < 2:
@@ -364,10 +371,10 @@ def probability_of_winning(first: ArrayLike, second: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class LogisticFits:
-    """`correct ~ 1 + doublings` for each run, and the covariance of all coefficients over reviews.
+    """The fits of `correct ~ 1 + doublings` for each run, with the covariance of all coefficients.
 
-    intercepts, slopes: <float>[runs], in log odds, NaN where a run is right (or wrong) everywhere;
-    covariance: <float>[2 * runs, 2 * runs], all intercepts and then all slopes.
+    intercepts, slopes: <float>[runs], in log odds; NaN if a run is always right or always wrong.
+    covariance: <float>[2 * runs, 2 * runs], over reviews, all intercepts before all slopes.
     """
 
     intercepts: Floats
@@ -375,29 +382,29 @@ class LogisticFits:
     covariance: Floats
 
     def slope(self) -> RunEstimates:
-        """Log odds for each doubling."""
+        """Return the slope of each run, in log odds per doubling."""
         runs = len(self.slopes)
         return RunEstimates(self.slopes, self.covariance[runs:, runs:])
 
     def accuracy_at(self, doublings: float) -> RunEstimates:
-        """The fitted accuracy of each run at one place; the covariance by the delta method."""
+        """Return the fitted accuracy of each run at one place; the covariance is by the delta method."""
         values, gradient = self._at(doublings)
         return RunEstimates(values, self._spread(gradient))
 
     def change(self, start: float, end: float) -> RunEstimates:
-        """The fitted accuracy at `end` less that at `start`."""
+        """Return the fitted accuracy at `end` minus that at `start`."""
         first, last = self._at(start), self._at(end)
         gradient = last[1] - first[1]
         return RunEstimates(last[0] - first[0], self._spread(gradient))
 
     def _at(self, doublings: float) -> tuple[Floats, Floats]:
-        """The fitted accuracies <float>[runs], and their gradient <float>[2, runs]."""
+        """Return the fitted accuracies <float>[runs] and their gradient <float>[2, runs]."""
         values = special.expit(self.intercepts + self.slopes * doublings)
         in_intercept = values * (1 - values)
         return values, np.stack([in_intercept, in_intercept * doublings])
 
     def _spread(self, gradient: Floats) -> Floats:
-        """The covariance <float>[runs, runs]; that of two runs knows no third, which may be NaN."""
+        """Return the covariance <float>[runs, runs]; NaN of one run does not spread to the others."""
         runs = len(self.slopes)
         blocks = self.covariance.reshape(2, runs, 2, runs)
         return np.einsum("ir,irjs,js->rs", gradient, blocks, gradient)
@@ -406,17 +413,16 @@ class LogisticFits:
 def fit_by_doubling(
     correct: NDArray[np.bool_], doublings: Floats, reviews: ArrayLike | None = None
 ) -> LogisticFits:
-    """Does a run do worse as something doubles? The model `correct ~ run x doublings`, in full.
+    """Fit the logistic model `correct ~ run x doublings`.
 
-    With an intercept and a slope for each run, the model falls apart into a logistic regression for
-    each. What stays joint is the covariance: the same review is in all of them, so it is clustered
-    by review (the sandwich of statsmodels' `cov_type="cluster"`, without its small-sample factor).
+    With an intercept and a slope for each run, the model separates into one logistic regression per run.
+    Only the covariance is joint, because all runs read the same reviews: it is clustered by review (the
+    sandwich of statsmodels' `cov_type="cluster"`, without its small-sample factor).
 
     Args:
       correct: <bool>[runs, readings].
       doublings: <float>[readings], log2 of a length or a distance.
-      reviews: [readings], which review each is a reading of, where one is read several times; without
-        it each reading is of a review of its own.
+      reviews: [readings], the review of each reading; without it, every reading is its own review.
     """
     runs = len(correct)
     fits = np.full((runs, 2), np.nan)

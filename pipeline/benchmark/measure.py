@@ -1,18 +1,18 @@
-"""How fast the project trains: beside its peers, and beside what the machine can do.
+"""Measure how fast the project trains, compared with its peers and with the machine's limit.
 
-Each variant trains in a worker process of its own, of one thread; the tutorial's recipe also as it
-comes, one process with a thread for each core. Workers have turns of a few
-seconds, A B C A B C ..., and sleep in between, so that what disturbs the machine disturbs all alike;
-tracing and first steps are over before the first turn. Before anything is timed, equal weights must
-give equal logits. Throughput is in useful tokens a second, those that are not padding, of whole
-training steps: batching, forward, backward, clipping and Adam.
+Each variant trains in its own worker process with one thread; the tutorial's recipe also runs
+unmodified, in one process with a thread for each core. Workers take turns of a few seconds, A B C A B C
+..., and sleep in between, so that any disturbance of the machine affects all alike. Tracing and first
+steps are done before the first turn. Before anything is timed, equal weights must give equal logits.
+Throughput is in useful tokens (not padding) per second of whole training steps: batching, forward and
+backward pass, clipping and Adam.
 
-The share of the machine's limit is throughput times `variants.flops_per_token` (for each layer
-and direction 6 G U (F + U), with G gates, U units, F inputs) over the rate at which one thread does
-the matrix products of a recurrent step of that cell.
+The share of the machine's limit is throughput times `variants.flops_per_token` (for each layer and
+direction 6 G U (F + U), with G gates, U units, F inputs) divided by the rate at which one thread
+computes the matrix products of a recurrent step of that cell.
 
-Writes `reports/benchmark/benchmark.csv`, `.md` and `.svg`. Exit status 1: the variants disagree,
-or one of them failed.
+Writes `reports/benchmark/benchmark.csv`, `.md` and `.svg`. The exit status is 1 if variants disagree or
+one of them fails.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from pipeline.config.compose import available_cores, load_architectures
 from pipeline.config.schema import ArchitectureConfig
 from pipeline.errors import Failure
 
-TOLERANCE = 1e-4  # between the logits of variants with equal weights
+TOLERANCE = 1e-4  # the largest difference of logits with equal weights
 
 REVIEWS = (1_000, 5_000, 25_000)
 
@@ -68,11 +68,11 @@ _EPOCH_REVIEWS = 5_000
 
 COLUMNS = ("name", "cell", "flops", "logits_apart", "processes", "threads", "round", "rate")
 
-_SPAWN = multiprocessing.get_context("spawn")  # never a fork of what has imported TensorFlow
+_SPAWN = multiprocessing.get_context("spawn")  # never fork a process that has imported TensorFlow
 
 
 def benchmark(seconds: float, rounds: int, folder: Path) -> None:
-    """Measures, prints and writes everything.
+    """Measure everything; print and write the results.
 
     Raises:
       Failure: variants disagree, or a worker ended early.
@@ -90,7 +90,10 @@ def benchmark(seconds: float, rounds: int, folder: Path) -> None:
 
 
 def measure_everything(prepared: Path, seconds: float, rounds: int) -> pd.DataFrame:
-    """A row for each turn: part and `COLUMNS`; rates are in tokens (for limits, operations) a second."""
+    """Measure all parts; return a row for each turn: part and `COLUMNS`.
+
+    Rates are in tokens (for limits, in operations) per second.
+    """
     parts = []
     for part, variants, turn, times in plan(load_architectures(), seconds, rounds):
         print(f"Measuring by {part}: {', '.join(one.name for one in variants)}", flush=True)
@@ -101,9 +104,9 @@ def measure_everything(prepared: Path, seconds: float, rounds: int) -> pd.DataFr
 def plan(
     architectures: dict[str, ArchitectureConfig], seconds: float, rounds: int
 ) -> Iterator[tuple[str, list[Variant], Turn, int]]:
-    """Part, what is measured in turn, how long a turn is, and how many there are.
+    """Yield each part with its variants, its turn and its number of rounds.
 
-    What is compared with others has the longest turns: a step of the tutorial's takes a second.
+    The compared variants have the longest turns, because a step of the tutorial's recipe takes a second.
     """
     bi_lstm = architectures["bi_lstm"]
     shorter, fewer = Turn(seconds=seconds * 2 / 3), min(rounds, 3)
@@ -126,7 +129,7 @@ def plan(
 
 
 def list_variants(bi_lstm: ArchitectureConfig) -> list[Variant]:
-    """What is compared: each alone and, the four that matter, on two cores at the same time."""
+    """List the variants to compare: each alone, and the four main ones also on two cores."""
     both = min(2, available_cores())
     dropped = dataclasses.replace(bi_lstm, dropout=0.5)
     compared = [
@@ -136,7 +139,7 @@ def list_variants(bi_lstm: ArchitectureConfig) -> list[Variant]:
     ]
     if has_torch():
         compared.append(Variant("PyTorch", "torch", bi_lstm, processes=both))
-    if both > 1:  # as its user runs it
+    if both > 1:  # the tutorial as its users run it
         compared.append(Variant(TUTORIAL, "tutorial", bi_lstm, threads=both))
     return [
         *compared,
@@ -150,7 +153,7 @@ def has_torch() -> bool:
 
 
 class Worker:
-    """A process that trains in one variant when it is told to."""
+    """A process that trains one variant when told to."""
 
     def __init__(self, variant: Variant, prepared: Path, barrier: Any) -> None:
         self.variant = variant
@@ -177,7 +180,7 @@ class Worker:
 def start_workers(
     variants: Sequence[Variant], prepared: Path
 ) -> Iterator[list[tuple[Variant, float, list[Worker]]]]:
-    """Each variant, how far its logits are from plain Keras, and its processes, warmed up."""
+    """Yield each variant, the difference of its logits from plain Keras's, and its warmed-up workers."""
     with ExitStack() as stack:
 
         def start(variant: Variant) -> tuple[list[Worker], Any]:
@@ -198,10 +201,14 @@ def start_workers(
 
 
 def check_logits(variants: Sequence[Variant], computed: Sequence[tuple[Any, Any]]) -> list[float]:
-    """How far the logits of each variant are, with equal weights, from those of plain Keras layers.
+    """Return the largest difference of each variant's logits from plain Keras's, with equal weights.
 
-    computed: for each variant its logits (None: it has none) and, where it has TensorFlow, those
-    of plain layers. Raises `Failure` where they are further apart than `TOLERANCE`.
+    Args:
+      variants: the variants.
+      computed: for each variant its logits, if any, and those of plain layers, if it has TensorFlow.
+
+    Raises:
+      Failure: a difference is larger than `TOLERANCE`.
     """
     keys = [(one.architecture.name, one.row_length) for one in variants]
     plain = {
@@ -214,14 +221,14 @@ def check_logits(variants: Sequence[Variant], computed: Sequence[tuple[Any, Any]
         apart.append(np.nan if logits is None else float(np.abs(logits - plain[key]).max()))
         if logits is not None and not apart[-1] <= TOLERANCE:
             raise Failure(
-                f"{variant.name}, {variant.architecture.name}: with equal weights its logits "
-                f"are {apart[-1]:.2g} from those of plain Keras layers; allowed are {TOLERANCE:g}"
+                f"{variant.name}, {variant.architecture.name}: with equal weights its logits differ "
+                f"by {apart[-1]:.2g} from those of plain Keras layers; {TOLERANCE:g} is allowed"
             )
     return apart
 
 
 def measure(variants: Sequence[Variant], prepared: Path, turn: Turn, rounds: int) -> pd.DataFrame:
-    """A row for each turn, with `COLUMNS`."""
+    """Measure variants in turn; return a row for each turn, with `COLUMNS`."""
     rows = []
     with start_workers(variants, prepared) as started:
         several = [entry for entry in started if entry[0].processes > 1]
@@ -233,12 +240,12 @@ def measure(variants: Sequence[Variant], prepared: Path, turn: Turn, rounds: int
 
 
 def run_turn(workers: Sequence[Worker], turn: Turn) -> float:
-    """Useful tokens a second of workers at the same time, added up."""
+    """Let workers train at the same time; return their total of useful tokens per second."""
     together = len(workers) > 1
     for worker in workers:
         worker.pipe.send(dataclasses.replace(turn, together=together))
     counted = [worker.receive() for worker in workers]
-    if together:  # they went on meanwhile, so that none was measured alone
+    if together:  # all kept training until here, so that none was measured alone
         for worker in workers:
             worker.pipe.send("rest")
         for worker in workers:

@@ -1,4 +1,4 @@
-"""The benchmark's numbers as a table on the terminal, and as CSV, Markdown and SVG."""
+"""Report the benchmark's numbers on the terminal and as CSV, Markdown and SVG."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ BY_REVIEWS, BY_LENGTH, BY_EPOCH = "reviews", "length", "epoch"
 TUTORIAL = "TensorFlow tutorial"
 
 TITLES = {
-    VARIANTS: "The same bi_lstm in several variants, useful tokens a second",
-    ARCHITECTURES: "Every architecture in this project, useful tokens a second",
+    VARIANTS: "The same bi_lstm in several variants, useful tokens per second",
+    ARCHITECTURES: "Every architecture in this project, useful tokens per second",
     LIMITS: "Matrix products of a recurrent step in one thread, GFLOP/s",
-    BY_REVIEWS: "bi_lstm by the number of reviews trained on, useful tokens a second",
-    BY_LENGTH: "bi_lstm by the tokens of each row, useful tokens a second",
-    BY_EPOCH: "bi_lstm, first epoch against second, useful tokens a second",
+    BY_REVIEWS: "bi_lstm by the number of training reviews, useful tokens per second",
+    BY_LENGTH: "bi_lstm by the tokens per row, useful tokens per second",
+    BY_EPOCH: "bi_lstm, first epoch against second, useful tokens per second",
 }
 HEADER = (
-    "what",
+    "name",
     "processes",
     "threads each",
     "median",
-    "range of turns",
+    "range over turns",
     "× tutorial",
     "× PyTorch",
     "of limit",
@@ -49,31 +49,32 @@ _WIDTH = 420
 def describe_run(
     seconds: float, rounds: int, load: tuple[float, ...], with_torch: bool
 ) -> list[str]:
-    """Lines on how it is measured, and what with."""
+    """Describe how the benchmark measures, and with which versions, a line each."""
     packages = ["tensorflow", "keras", "numpy"] + ["torch"] * with_torch
     versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
     lines = [
         f"Load before the start (1, 5, 15 minutes): {', '.join(f'{part:.2f}' for part in load)}",
         f"Versions: Python {platform.python_version()}, {', '.join(versions)}",
-        f"{rounds} rounds in turn, up to {seconds:g} s each",
-        "The tutorial's recipe reads whole reviews as they come, padded to the longest of each batch; "
-        "all others the cut ones, in batches of like length",
-        "× tutorial is over one job of its recipe with a thread for each core in use, as it comes; two "
-        "jobs of it at a time are a row of their own. × PyTorch is over PyTorch in as many processes",
+        f"{rounds} rounds of turns, up to {seconds:g} s each",
+        "The tutorial's recipe reads whole reviews in unsorted batches, padded to the longest of each "
+        "batch; all others read truncated reviews in batches of similar length",
+        "× tutorial is relative to one unmodified job of its recipe with as many threads as cores in "
+        "use; two of its jobs at a time have their own row. × PyTorch is relative to PyTorch in as many "
+        "processes",
     ]
     if not with_torch:
         how = describe_install("bench")
-        lines.append(f"PyTorch is left out: it is not installed ({how} installs it)")
+        lines.append(f"PyTorch is left out, as it is not installed ({how} installs it)")
     return lines
 
 
 def summarise(turns: pd.DataFrame) -> pd.DataFrame:
-    """A row for each thing measured: the median of its turns with their lowest and highest.
+    """Summarise the turns of each measurement as their median, lowest and highest.
 
-    against_tutorial: ratio of medians to one job of the tutorial's recipe on as many cores, as its
-    user runs it; against_torch: to as many processes of PyTorch; limit_share: of the machine's rate of
-    matrix products, for one core; microseconds: of one core and one useful token. The epochs are one
-    turn each.
+    Further columns: against_tutorial, the ratio of medians to one job of the tutorial's recipe on as
+    many cores; against_torch, the ratio to as many processes of PyTorch; limit_share, the share of the
+    machine's rate of matrix products, for one core; microseconds, per useful token on one core. Each
+    epoch is one turn.
     """
     by_epoch = (turns.part == BY_EPOCH).to_numpy(bool)
     ordinals = turns["round"].map({1: "first epoch ", 2: "second epoch "})
@@ -99,7 +100,7 @@ def summarise(turns: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_rows(table: pd.DataFrame, part: str) -> list[tuple[str, ...]]:
-    """A part of what `summarise` gives, in words: a cell for each of `HEADER`."""
+    """Format the rows of a part of what `summarise` returns: a cell for each of `HEADER`."""
     unit = 1e9 if part == LIMITS else 1e3
     digits = 1 if part == LIMITS else 0
 
@@ -124,7 +125,7 @@ def table_rows(table: pd.DataFrame, part: str) -> list[tuple[str, ...]]:
 
 
 def columns_of(table: pd.DataFrame, part: str) -> list[tuple[str, ...]]:
-    """The columns of a part that hold anything, each with its name first."""
+    """Return the columns of a part that are not empty, each with its name first."""
     columns = zip(HEADER, *table_rows(table, part), strict=True)
     return [column for column in columns if any(column[1:])]
 
@@ -142,7 +143,7 @@ def show(table: pd.DataFrame) -> None:
 
 
 def write(table: pd.DataFrame, facts: Sequence[str], folder: Path) -> Path:
-    """Writes `benchmark.csv`, `.md` and `.svg`, each as a whole -> folder."""
+    """Write `benchmark.csv`, `.md` and `.svg`, each atomically; return the folder."""
     contents = {
         "benchmark.csv": table.to_csv(index=False, float_format="%.6g"),
         "benchmark.md": as_markdown(table, facts),
@@ -173,11 +174,11 @@ def as_svg(table: pd.DataFrame) -> str:
 
 
 def draw(table: pd.DataFrame) -> alt.VConcatChart:
-    """Bars of throughput with the range of the turns, and the cost of a token by what it depends on."""
+    """Draw throughput with the range over turns, and the cost of a token by length and by reviews."""
     charts = [_bars(table[table.part == part], TITLES[part]) for part in (VARIANTS, ARCHITECTURES)]
     costs = [
         _costs(table[table.part == part], title)
-        for part, title in ((BY_LENGTH, "Tokens of each row"), (BY_REVIEWS, "Reviews trained on"))
+        for part, title in ((BY_LENGTH, "Tokens per row"), (BY_REVIEWS, "Training reviews"))
     ]
     return (
         alt.vconcat(*charts, alt.hconcat(*costs))
@@ -210,7 +211,7 @@ def _bars(table: pd.DataFrame, title: str) -> Any:
         scale=alt.Scale(domain=list(labels.values()), range=[look.TIED, look.BETTER, look.WORSE]),
         legend=alt.Legend(title=None, orient="bottom"),
     )
-    x = alt.X("median:Q", axis=alt.Axis(title="Useful tokens a second", format="~s", tickCount=6))
+    x = alt.X("median:Q", axis=alt.Axis(title="Useful tokens per second", format="~s", tickCount=6))
     bar = base.mark_bar().encode(x=x, color=colour)
     spread = base.mark_rule(color=look.INK).encode(x="low:Q", x2="high:Q")
     rows = int(table.groupby("name").size().max()) * table.name.nunique()
@@ -230,7 +231,9 @@ def _costs(table: pd.DataFrame, title: str) -> Any:
     base = alt.Chart(_values(values)).encode(
         x=alt.X("size:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
     )
-    y = alt.Y("cost:Q", scale=alt.Scale(zero=True), axis=alt.Axis(title="µs a token", tickCount=5))
+    y = alt.Y(
+        "cost:Q", scale=alt.Scale(zero=True), axis=alt.Axis(title="µs per token", tickCount=5)
+    )
     line = base.mark_line(color=look.BETTER, point={"color": look.BETTER}).encode(y=y)
     spread = base.mark_rule(color=look.INK).encode(y="low:Q", y2="high:Q")
     return alt.layer(line, spread).properties(width=_WIDTH / 2, height=150)

@@ -1,4 +1,4 @@
-"""Turns: how the parent of the benchmark lets one worker train at a time, and counts what it does."""
+"""Let one benchmark worker train at a time, and count what it does in its turn."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-_WARM_UP = 4  # steps: the traces, the first allocations
+_WARM_UP = 4  # steps, for tracing and first allocations
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a worker does before it answers: the first limit that it reaches ends the turn.
+    """The limits of a turn; the first one reached ends it.
 
-    together: begin when the partner begins, and train on, uncounted, until both have been counted.
+    together: start at the same time as the other workers, and keep training, uncounted, until all have
+    reported.
     """
 
     seconds: float = math.inf
@@ -25,7 +26,7 @@ class Turn:
 
 
 class Turns:
-    """The worker's end of the pipe: counts the steps of a turn, and sleeps between turns."""
+    """Counts the steps of a turn in the worker, and waits between turns."""
 
     def __init__(self, pipe: Any, barrier: Any = None) -> None:
         self.pipe, self.barrier = pipe, barrier
@@ -38,7 +39,7 @@ class Turns:
         self._answer_when_over()
 
     def on_epoch(self) -> None:
-        """Between epochs: what has passed since the last step, validation, does not count."""
+        """End an epoch; the time since its last step, which is validation, does not count."""
         self.epochs += 1
         self._answer_when_over()
 
@@ -58,7 +59,7 @@ class Turns:
         self.since = time.perf_counter()
 
     def _rest(self) -> None:
-        """Waits for a turn; the parent's None, or its end, ends the worker."""
+        """Wait for the next turn; None from the parent, or the parent's end, ends the worker."""
         try:
             if self.turn.together:
                 self.pipe.recv()

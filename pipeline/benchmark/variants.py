@@ -80,9 +80,9 @@ def work(variant: Variant, folder: Path, pipe: Any, barrier: Any) -> None:
         prepare_device(DeviceConfig(kind=Device.cpu, threads=1), concurrent_runs=1)
     elif variant.kind in ("masked", "tutorial"):  # without what the project sets for itself
         os.environ.update(dict.fromkeys(_THREADS.split(), str(variant.threads)))
-        from pipeline.runs.device import native_noise_held_back
+        from pipeline.runs.device import native_stderr_suppressed
 
-        with native_noise_held_back():
+        with native_stderr_suppressed():
             importlib.import_module("tensorflow")
     with_texts = variant.kind == "tutorial"
     load = load_workload(folder, variant.reviews, variant.row_length, with_texts)

@@ -1,6 +1,6 @@
-"""What the benchmark trains on: real reviews where TFDS has them, else texts of like lengths.
+"""Prepare the benchmark's texts: IMDB's reviews if TFDS has them, else texts of similar lengths.
 
-`prepare_texts` lays them down once as files; every worker maps them into its memory.
+`prepare_texts` writes them once as files, which every worker maps into memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ _SETTINGS = TokenizerConfig()  # a vocabulary of 20,000, the last 400 tokens of 
 
 @dataclass(frozen=True)
 class Workload:
-    """split: what is trained on; texts: the same reviews uncut; vocab_size: with padding and unknown."""
+    """The training data of a worker.
+
+    texts: the reviews of `split`, not truncated. vocab_size: includes padding and unknown.
+    """
 
     split: EncodedSplit
     texts: list[str]
@@ -30,9 +33,9 @@ class Workload:
 
 
 def prepare_texts(folder: Path) -> list[str]:
-    """Lays down `MOST_REVIEWS` reviews and their ids -> lines on the texts and the processor.
+    """Write `MOST_REVIEWS` reviews and their ids; return lines that describe texts and processor.
 
-    Imports TensorFlow, so it is run in a process of its own.
+    This imports TensorFlow, so it runs in its own process.
     """
     from pipeline.runs.device import prepare_device
 
@@ -48,14 +51,14 @@ def prepare_texts(folder: Path) -> list[str]:
     (folder / "vocab_size.json").write_text(json.dumps(tokenizer.get_vocab_size()))
     return [
         f"Texts: {source}, {len(texts):,} reviews of {split.lengths.mean():.0f} tokens "
-        f"({cut.lengths.mean():.0f} after the cut to {_SETTINGS.max_length}), "
+        f"({cut.lengths.mean():.0f} when truncated to {_SETTINGS.max_length}), "
         f"vocabulary {tokenizer.get_vocab_size():,}, batches of 64",
         f"Processor: {device.name}, {available_cores()} cores",
     ]
 
 
 def load_workload(folder: Path, reviews: int, row_length: int | None, texts: bool) -> Workload:
-    """The first `reviews`, or as many rows of `row_length` tokens each, cut anew out of all texts."""
+    """Load the first `reviews`, or as many rows of `row_length` tokens cut from all texts."""
     token_ids = np.load(folder / "token_ids.npy", mmap_mode="r")
     offsets = np.load(folder / "offsets.npy")
     labels = np.load(folder / "labels.npy")
@@ -68,13 +71,13 @@ def load_workload(folder: Path, reviews: int, row_length: int | None, texts: boo
 
 
 def as_split(token_ids: np.ndarray, offsets: np.ndarray, labels: np.ndarray) -> EncodedSplit:
-    """A split of which nothing is known but its ids and labels <int32>[n, 1]."""
-    nothing = np.zeros(len(labels), np.int32)
-    return EncodedSplit(token_ids, offsets, nothing, nothing, labels, nothing.astype(str))
+    """Make a split from ids and labels <int32>[n, 1] alone; its other fields are zero."""
+    zeros = np.zeros(len(labels), np.int32)
+    return EncodedSplit(token_ids, offsets, zeros, zeros, labels, zeros.astype(str))
 
 
 def _load_imdb() -> tuple[list[str], np.ndarray, str] | None:
-    """The real reviews, or None where TFDS has not prepared them: a benchmark downloads nothing."""
+    """Load IMDB's reviews; None if TFDS has not prepared them, as the benchmark downloads nothing."""
     import tensorflow_datasets as tfds
 
     from pipeline.data.reviews import load_reviews
@@ -88,8 +91,9 @@ def _load_imdb() -> tuple[list[str], np.ndarray, str] | None:
 
 
 def _generate() -> tuple[list[str], np.ndarray, str]:
-    """Words of a natural spread of frequencies, in reviews as long as IMDB's: lognormal, with a median
-    of 174 words and a mean of 234.
+    """Generate reviews with Zipf-like word frequencies and lengths like IMDB's.
+
+    Lengths are lognormal with a median of 174 words and a mean of 234.
     """
     rng = np.random.default_rng(0)
     lengths = rng.lognormal(np.log(174), 0.77, MOST_REVIEWS).clip(10, 2_500).astype(int)
@@ -97,4 +101,4 @@ def _generate() -> tuple[list[str], np.ndarray, str]:
     words = rng.choice(60_000, lengths.sum(), p=frequencies / frequencies.sum()).astype(str)
     texts = [" ".join(row) for row in np.split(words, np.cumsum(lengths)[:-1])]
     labels = rng.integers(0, 2, (MOST_REVIEWS, 1), np.int32)
-    return texts, labels, "generated, for TFDS has no prepared imdb_reviews (see TFDS_DATA_DIR)"
+    return texts, labels, "generated, as TFDS has no prepared imdb_reviews (see TFDS_DATA_DIR)"

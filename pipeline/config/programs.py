@@ -1,4 +1,4 @@
-"""How the programs of this project are started here, for whatever tells a person to start one."""
+"""Name the programs of this project, in hints, the way they are started here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _STARTS = re.compile(
 
 
 def as_started(text: str) -> str:
-    """Return a text about programs with their names as this one was started: by a console script, the
-    only way without a clone, or as the text has them.
+    """Return a text with its programs named as console scripts, if this program was started as one.
+
+    Without a clone there is no other way; otherwise the text is returned as it is.
     """
     by_script = not IN_CLONE or Path(sys.argv[0]).name.startswith("rnn-vs-lstm-")
     return _STARTS.sub(r"rnn-vs-lstm-\1", text) if by_script else text

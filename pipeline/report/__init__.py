@@ -1,12 +1,13 @@
-"""Comparison -> one page that opens with no network, its tables and its figures.
+"""Turn a Comparison into one page that opens without a network, with its tables and figures.
 
-`sections` declares what the page shows, `page` puts it into a folder. `prose` says what the numbers
-say, `figures` draw them, `tables` and its neighbours set them, `formats` writes a number as text.
-`yardstick` is the page of the adding problem, `explained` and `terminal` show one text word by word.
+`sections` declares what the page shows, and `page` writes it into a folder. `prose` holds the
+sentences, `figures` the charts, `tables`, `probe_tables` and `adding_tables` the tables, and `formats`
+writes numbers as text. `adding_page` is the page of the adding problem; `explained` and `terminal`
+show one text word by word.
 """
 
+from pipeline.report.adding_page import write_adding_report
 from pipeline.report.adding_tables import describe_steps
 from pipeline.report.page import write_report
-from pipeline.report.yardstick import write_yardstick
 
-__all__ = ["describe_steps", "write_report", "write_yardstick"]
+__all__ = ["describe_steps", "write_adding_report", "write_report"]

@@ -1,12 +1,12 @@
-"""Yardstick -> the tables of the adding problem."""
+"""Make the tables of the adding problem."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.analysis.adding import Yardstick
+from pipeline.analysis.adding import AddingResults
 from pipeline.analysis.frames import rows_of
-from pipeline.report.formats import MISSING, shown_count, shown_error, shown_steps
+from pipeline.report.formats import MISSING, format_count, format_error, format_steps
 from pipeline.report.tables import (
     ARCHITECTURE,
     SEED,
@@ -17,9 +17,9 @@ from pipeline.report.tables import (
     run_column,
 )
 
-LENGTH = Column("length", "length", shown_count)
-STEPS_TO_SOLVE = Column("steps to solve", "steps_to_solve", shown_count)
-STEPS = Column("steps", "steps", shown_count)
+LENGTH = Column("length", "length", format_count)
+STEPS_TO_SOLVE = Column("steps to solve", "steps_to_solve", format_count)
+STEPS = Column("steps", "steps", format_count)
 # What the papers say, for orientation: their sequences differ (see `pipeline.data.adding`).
 _PUBLISHED = (
     ("Hochreiter & Schmidhuber 1997, Table 7", "LSTM", "100", "solved after 74,000 sequences"),
@@ -29,20 +29,20 @@ _PUBLISHED = (
 )
 
 
-def describe_steps(yardstick: Yardstick) -> list[tuple[str, ...]]:
-    """For each architecture its name and, in the order of the lengths, the steps it took."""
-    cells = {(row.architecture, row.length): shown_steps(row) for row in rows_of(yardstick.summary)}
+def describe_steps(results: AddingResults) -> list[tuple[str, ...]]:
+    """Return, for each architecture, its name and the steps it took at each length."""
+    cells = {(row.architecture, row.length): format_steps(row) for row in rows_of(results.summary)}
     return [
-        (name, *(cells.get((name, length), MISSING) for length in yardstick.lengths))
-        for name in yardstick.architectures.architecture
+        (name, *(cells.get((name, length), MISSING) for length in results.lengths))
+        for name in results.architectures.architecture
     ]
 
 
-def steps_table(yardstick: Yardstick) -> Table:
-    lengths = [f"length {length:,}" for length in yardstick.lengths]
+def steps_table(results: AddingResults) -> Table:
+    lengths = [f"length {length:,}" for length in results.lengths]
     columns = [ARCHITECTURE, *(Column(name, name) for name in lengths)]
-    frame = pd.DataFrame(describe_steps(yardstick), columns=["architecture", *lengths])
-    caption = "Steps to solve it: the median of those seeds that do (lowest to highest)"
+    frame = pd.DataFrame(describe_steps(results), columns=["architecture", *lengths])
+    caption = "Steps to solve the problem: the median over the seeds that do (lowest to highest)"
     return make_table(caption, columns, frame)
 
 
@@ -65,10 +65,10 @@ def runs_table(runs: pd.DataFrame, run_url: str | None) -> Table:
         Column("status", "status", words=True),
         STEPS_TO_SOLVE,
         STEPS,
-        Column("best error", "best_mse", shown_error),
-        Column("test error", "test_mse", shown_error),
-        Column("units", "units", shown_count),
-        Column("parameters", "parameters", shown_count),
+        Column("best error", "best_mse", format_error),
+        Column("test error", "test_mse", format_error),
+        Column("units", "units", format_count),
+        Column("parameters", "parameters", format_count),
         TRAINING,
         Column("reason", "failure", words=True),
         run_column(run_url),
@@ -76,17 +76,17 @@ def runs_table(runs: pd.DataFrame, run_url: str | None) -> Table:
     return make_table("Every planned run", columns, runs)
 
 
-def errors_table(length: int, yardstick: Yardstick) -> Table:
+def errors_table(length: int, results: AddingResults) -> Table:
     columns = [
         ARCHITECTURE,
-        Column("lowest error", "best_mse", shown_error),
+        Column("lowest error", "best_mse", format_error),
         Column("solved", lambda row: f"{row.solved} of {row.ended}"),
-        Column("steps to solve", shown_steps),
+        Column("steps to solve", format_steps),
     ]
-    own = yardstick.summary[yardstick.summary.length == length]
+    own = results.summary[results.summary.length == length]
     return make_table(f"Length {length:,}", columns, own)
 
 
 def steps_by_run_table(ended: pd.DataFrame) -> Table:
     columns = [ARCHITECTURE, LENGTH, SEED, STEPS_TO_SOLVE, STEPS]
-    return make_table("Each run that came to its end", columns, ended)
+    return make_table("Each run that ended", columns, ended)

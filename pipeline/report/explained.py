@@ -1,4 +1,4 @@
-"""Explanation -> one page that opens with no network, the networks one above the other on its words."""
+"""Write an Explanation as one page that opens without a network."""
 
 from __future__ import annotations
 
@@ -25,29 +25,30 @@ from pipeline.report.look import Look, assign_looks
 from pipeline.report.page import make_environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_LINE = 86  # characters: what stands beside the names on a page of 60rem
-_NARROWEST = 5  # characters that a word takes, for its numbers stand below it
-_STRONGEST = 55  # percent of a colour, so that text stands out from it, light and dark
+_LINE = 86  # characters that fit beside the names on a page of 60rem
+_NARROWEST = 5  # the fewest characters for a word, so that its numbers fit below it
+_STRONGEST = 55  # percent of a colour that keeps text readable, on light and dark pages
 
 READING = (
-    "Under each word: how probable the class named on the left is once the network has read so far, in "
-    "percent; below it, where there are gates, which share of its state a layer keeps. The words that "
-    "moved an answer most have their numbers underlined, words unknown to a network dotted."
+    "Under each word is the probability, in percent, of the class named on the left after the network "
+    "has read up to that word. Below it, where there are gates, is the share of its state that a layer "
+    "keeps. The numbers of the words that moved an answer most are solidly underlined; those of words "
+    "unknown to a network have a dotted underline."
 )
 METHOD = (
-    "The probability after a word is that of the text up to there, read anew from its start (by a "
-    "bidirectional network also backwards from there). A word's change is that of the log-odds of the "
-    "class followed, from the text before it to the text with it; the first word's, from what the "
-    "network says of nothing at all. A gate is the share of its state that a layer keeps at a word "
-    f"while the whole text is read, averaged over its units: {keep_gates_in_words()}; other cells have "
-    "none. An arrow is the direction of reading. A change says what moved "
-    "this network on this text, in this order; it is no measure of what a word means."
+    "The probability after a word is computed by reading the text up to that word from its start (with "
+    "a bidirectional network, also backwards from that word). The change at a word is the log-odds of "
+    "the followed class with the word minus that without it; for the first word, the change is from an "
+    "empty text. A gate is the share of its state that a layer keeps at a word while the whole text is "
+    f"read, averaged over its units: {keep_gates_in_words()}; other cells have none. An arrow shows the "
+    "direction of reading. A change describes what moved this network on this text, read in this order; "
+    "it does not measure what a word means."
 )
 
 
 @dataclass(frozen=True)
-class Cell:
-    """text as shown; side, strength: the colour and how much of it, in percent, or None."""
+class TableCell:
+    """A cell of the word table; side and strength are its colour and how much of it, in percent."""
 
     text: str
     classes: str
@@ -57,19 +58,19 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     network: str
     label: str
     look: Look
     first: bool
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
 
 
 def write_explanation(explanation: Explanation, path: Path) -> Path:
-    """Writes the page as a whole, so that nobody meets half of it.
+    """Write the page to `path` atomically.
 
     Raises:
-      ReportError: it cannot be written.
+      ReportError: the page cannot be written.
     """
     page = render(explanation)
     try:
@@ -108,7 +109,7 @@ def render(explanation: Explanation) -> str:
 
 
 def looks_of(networks: tuple[NetworkReading, ...]) -> list[Look]:
-    """The look of each network's architecture, the same as in any report."""
+    """Return the look of each network's architecture, the same as in any report."""
     summary = pd.DataFrame(
         [
             {
@@ -133,7 +134,7 @@ def _facts(explanation: Explanation) -> str:
 
 
 def _keys(explanation: Explanation) -> list[tuple[str, str]]:
-    """What the colours stand for: of two classes each has its own, of more the one followed."""
+    """List (colour, meaning) pairs: each of two classes has a colour; of more, the followed one."""
     keys = []
     for head in (head for one in explanation.networks for head in one.heads):
         if head.against is None:
@@ -175,10 +176,12 @@ def _line(
     for network, label, look in zip(explanation.networks, labels, looks, strict=True):
         for place, head in enumerate(network.heads):
             cells = _answer_cells(network, head, words)
-            rows.append(Row("" if place else label, f"{head.followed} %", look, not place, cells))
+            rows.append(
+                TableRow("" if place else label, f"{head.followed} %", look, not place, cells)
+            )
         for gate in network.gates:
             cells = _gate_cells(network, gate, words)
-            rows.append(Row("", network.gate_label(gate), look, False, cells))
+            rows.append(TableRow("", network.gate_label(gate), look, False, cells))
     return {
         "start": words.start + 1,
         "end": words.stop,
@@ -187,28 +190,32 @@ def _line(
     }
 
 
-def _answer_cells(network: NetworkReading, head: HeadReading, words: range) -> tuple[Cell, ...]:
+def _answer_cells(
+    network: NetworkReading, head: HeadReading, words: range
+) -> tuple[TableCell, ...]:
     moved = set(head.moved_most())
     cells = []
     for place in words:
         share = float(head.probabilities[place])
         if math.isnan(share):
-            cells.append(Cell("·", "unread", title="not read"))
+            cells.append(TableCell("·", "unread", title="not read"))
             continue
         classes = "share" + " moved" * (place in moved) + " unknown" * bool(network.unknown[place])
         change = describe_change(float(head.changes[place]))
         title = f"{change} in log-odds" + ", not in its vocabulary" * bool(network.unknown[place])
         side, strength = head.lean(share)
         cells.append(
-            Cell(f"{100 * share:.0f}", classes, f"--{side}", round(_STRONGEST * strength), title)
+            TableCell(
+                f"{100 * share:.0f}", classes, f"--{side}", round(_STRONGEST * strength), title
+            )
         )
     return tuple(cells)
 
 
-def _gate_cells(network: NetworkReading, gate: GateReading, words: range) -> tuple[Cell, ...]:
+def _gate_cells(network: NetworkReading, gate: GateReading, words: range) -> tuple[TableCell, ...]:
     return tuple(
-        Cell("·", "unread", title="not read")
+        TableCell("·", "unread", title="not read")
         if math.isnan(value := float(gate.values[place]))
-        else Cell(f"{value:.2f}", "gate", "--ink", round(25 * value))
+        else TableCell(f"{value:.2f}", "gate", "--ink", round(25 * value))
         for place in words
     )

@@ -1,4 +1,4 @@
-"""A report's folder: each file is whole before it is seen, and none is left of an earlier report."""
+"""Write a report's folder: files appear complete, and none of an earlier report is left."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from pathlib import Path
 from pipeline.errors import ReportError
 from pipeline.files import replacing
 
-_MANIFEST = ".written.json"  # the names of the files that the last report wrote
+_MANIFEST = ".written.json"  # the files that the last report wrote
 
 
 @contextmanager
-def built_beside(folder: Path) -> Iterator[Path]:
-    """A folder to write into, whose files take their places in `folder` when the block has ended.
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder whose files are moved into `folder` when the block ends.
 
-    Files that an earlier report wrote and this one does not are removed; a person's files stay.
+    Files of an earlier report that this one lacks are removed. Files that no report wrote are kept.
 
     Raises:
-      ReportError: it cannot be written.
+      ReportError: `folder` cannot be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-            yield Path(beside)
-            _take_places(Path(beside), folder)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as staging:
+            yield Path(staging)
+            _move_files(Path(staging), folder)
     except OSError as error:
         raise ReportError(f"the report cannot be written to {folder}: {error}") from error
 
 
-def _take_places(built: Path, folder: Path) -> None:
-    """Renames each file over its predecessor, and removes what has no successor."""
-    files = [path for path in sorted(built.rglob("*")) if path.is_file()]
-    written = [path.relative_to(built).as_posix() for path in files]
+def _move_files(staging: Path, folder: Path) -> None:
+    """Rename each file over its predecessor, and remove files that have no successor."""
+    files = [path for path in sorted(staging.rglob("*")) if path.is_file()]
+    written = [path.relative_to(staging).as_posix() for path in files]
     earlier = _read_manifest(folder)
-    # Both, until the last file has its place: a report that is interrupted here leaves nothing unknown.
+    # The manifest names old and new files until all are moved, so that an interruption loses none.
     _write_manifest(folder, sorted({*earlier, *written}))
     for path, name in zip(files, written, strict=True):
         target = folder / name
@@ -50,7 +50,7 @@ def _take_places(built: Path, folder: Path) -> None:
 
 
 def _read_manifest(folder: Path) -> set[str]:
-    """What an earlier report wrote; nothing that lies elsewhere, whatever stands in the file."""
+    """Return the files of an earlier report; names that lead out of the folder are ignored."""
     try:
         names = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""A folder with the report: the page, its Markdown, its tables and its figures."""
+"""Write a report's folder: the page, its Markdown, its tables and its figures."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from pipeline.analysis.pairwise import Breakdown
 from pipeline.errors import ReportError
 from pipeline.report import look
 from pipeline.report.figures.drawing import Figure, looks_of
-from pipeline.report.folder import built_beside
+from pipeline.report.folder import staging_folder
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.baseline import headline_of_baseline
-from pipeline.report.prose.memory import answer_reader
-from pipeline.report.sections import Built, Content, build, figures_of
+from pipeline.report.prose.memory import answer_how_far_back
+from pipeline.report.sections import Content, PageSection, build, figures_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,16 +39,16 @@ def write_report(
     folder: Path,
     leagues: Sequence[Comparison] = (),
 ) -> Path:
-    """Writes `index.html`, `report.md`, the tables as CSV and the figures as SVG.
+    """Write `index.html`, `report.md`, the tables as CSV and the figures as SVG.
 
-    Everything is written beside `folder` first and then takes its place file by file, so that a
-    reader never meets half a page.
+    Everything is written to a temporary folder first and then moved, so that no page is seen half
+    written.
 
     Args:
-      comparison: what `compare` made of the sweep.
+      comparison: the result of `compare`.
       tracked: the sweep itself, for its learning curves and its provenance.
-      folder: where to; made where it is missing.
-      leagues: sweeps over the same texts that hold something else equal, to stand beside this one.
+      folder: the target, created if missing.
+      leagues: sweeps over the same texts that hold something else equal, shown beside this one.
 
     Returns:
       The page's path.
@@ -58,7 +58,7 @@ def write_report(
     """
     _check_leagues(comparison, leagues)
     sections = build(Content(comparison, tracked, leagues))
-    with built_beside(folder) as built:
+    with staging_folder(folder) as built:
         csv_files = write_tables(CSV_FILES, comparison, built)
         content = {
             "title": f"{comparison.experiment}: recurrent networks compared",
@@ -75,17 +75,17 @@ def _check_leagues(comparison: Comparison, leagues: Sequence[Comparison]) -> Non
     for league in leagues:
         if set(league.runs.data_fingerprint.dropna()) != data:
             names = f"{comparison.experiment} and {league.experiment}"
-            raise ReportError(f"{names} were trained on different data and do not stand together")
+            raise ReportError(f"{names} were trained on different data and cannot be compared")
 
 
 def _gather(
     comparison: Comparison, tracked: TrackedRuns, leagues: Sequence[Comparison]
 ) -> dict[str, Any]:
-    """What stands above the sections."""
+    """Gather what is shown above the sections."""
     return {
         "facts": sweep.describe_sweep(comparison, tracked.sweep.started),
         "headline": f"{answer.headline(comparison)} {headline_of_baseline(comparison)}".strip(),
-        "readers": [*answer.readers(comparison), *answer_reader(comparison)],
+        "short_answers": [*answer.short_answers(comparison), *answer_how_far_back(comparison)],
         "cautions": [
             *answer.where_tuning_matters(comparison, leagues),
             *sweep.cautions(comparison),
@@ -94,17 +94,20 @@ def _gather(
 
 
 def write_page(
-    content: dict[str, Any], sections: Sequence[Built], looks: Sequence[look.Look], folder: Path
+    content: dict[str, Any],
+    sections: Sequence[PageSection],
+    looks: Sequence[look.Look],
+    folder: Path,
 ) -> None:
-    """Writes the page and its figures."""
+    """Write the page and its figures."""
     drawn = figures_of(sections)
     page = render_page(content, sections, looks, write_figures(drawn, folder))
     (folder / "index.html").write_text(page, encoding="utf-8")
 
 
 def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
-    """Writes `figures/<name>.svg` -> the same by name."""
-    _drawing_library()  # begins
+    """Write `figures/<name>.svg`; return the SVGs by name."""
+    _drawing_library()  # starts bundling meanwhile
     svgs = {
         figure.name: vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
         for figure in drawn
@@ -128,12 +131,12 @@ def _of_breakdown(
 def _breakdown_rows(along: str) -> Callable[[Breakdown], pd.DataFrame]:
     def rows(breakdown: Breakdown) -> pd.DataFrame:
         found = breakdown.accuracy.rename(columns={"low": f"{along}_low", "high": f"{along}_high"})
-        return found[[*(c for c in found if c != "question"), "question"]]
+        return found[[*(c for c in found if c != "head"), "head"]]
 
     return rows
 
 
-# The tables of the contract, with the numbers in full; None where a sweep has nothing to put there.
+# People build on these tables. Numbers are not rounded; None means that the sweep has no such table.
 CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
     "runs.csv": lambda c: c.runs,
     "pairwise.csv": lambda c: c.pairwise,
@@ -159,10 +162,10 @@ CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
 
 
 def write_tables(
-    files: dict[str, Callable[[Any], pd.DataFrame | None]], found: object, folder: Path
+    files: dict[str, Callable[[Any], pd.DataFrame | None]], results: object, folder: Path
 ) -> list[str]:
-    """Writes those of the files that there is a frame for -> their names."""
-    frames = {name: take(found) for name, take in files.items()}
+    """Write the files that have a frame; return their names."""
+    frames = {name: take(results) for name, take in files.items()}
     frames = {name: frame for name, frame in frames.items() if frame is not None}
     for name, frame in frames.items():
         frame.to_csv(folder / name, index=False)
@@ -181,11 +184,11 @@ def make_environment(*, autoescape: bool) -> Environment:
 
 def render_page(
     content: dict[str, Any],
-    sections: Iterable[Built],
+    sections: Iterable[PageSection],
     looks: Sequence[look.Look],
     svgs: dict[str, str],
 ) -> str:
-    """One file: what it shows, how it looks and what draws it; it asks for nothing else."""
+    """Render the page as one file with its styles and scripts, which fetches nothing."""
     drawn = figures_of(sections)
     return (
         make_environment(autoescape=True)
@@ -204,7 +207,7 @@ def render_page(
     )
 
 
-def _render_markdown(content: dict[str, Any], sections: Sequence[Built]) -> str:
+def _render_markdown(content: dict[str, Any], sections: Sequence[PageSection]) -> str:
     environment = make_environment(autoescape=False)
     environment.filters["md"] = _as_markdown
     environment.filters["address"] = functools.partial(quote, safe=":/#?=&%")
@@ -213,13 +216,13 @@ def _render_markdown(content: dict[str, Any], sections: Sequence[Built]) -> str:
 
 
 def _as_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, in a table too: no element, link, emphasis or new cell."""
+    """Escape text so that Markdown shows it as it is: no element, link, emphasis or new cell."""
     plain = html.escape(" ".join(str(text).split()), quote=False)
     return re.sub(r"([\\`*\[\]|])", r"\\\1", plain)
 
 
 def _as_script(value: Any) -> Markup:
-    """JSON that may stand in a script element: no text in it can end the element."""
+    """Return JSON for a script element, escaped so that no text in it can end the element."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -234,17 +237,16 @@ sys.stdout.buffer.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmb
 
 @functools.cache
 def _drawing_library() -> Future[str]:
-    """Vega and Vega-Lite as one script, from the package that also draws the SVGs.
+    """Bundle Vega and Vega-Lite into one script, with the package that also draws the SVGs.
 
-    It takes that package seconds, in which Python stands still; so it is bundled in another process,
-    beside the drawing of the figures.
+    Bundling takes seconds and holds the GIL, so it runs in another process while figures are drawn.
     """
 
     def bundle() -> str:
         command = [sys.executable, "-c", _BUNDLE]
         return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
 
-    with_one = ThreadPoolExecutor(1)
-    begun = with_one.submit(bundle)
-    with_one.shutdown(wait=False)
-    return begun
+    executor = ThreadPoolExecutor(1)
+    script = executor.submit(bundle)
+    executor.shutdown(wait=False)
+    return script

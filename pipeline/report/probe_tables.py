@@ -1,4 +1,4 @@
-"""What the probes found -> tables: reaches, curves, the quiz, and signals inside the networks."""
+"""Make tables of what the probes found: reaches, curves, the quiz, and signals inside the networks."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pipeline.analysis.curves import PASSING
 from pipeline.analysis.frames import rows_of
 from pipeline.report.formats import (
     MISSING,
-    shown_count,
-    shown_ends,
-    shown_half_life,
-    shown_number,
-    shown_range,
-    shown_reach,
-    shown_share,
-    shown_small,
+    format_count,
+    format_ends,
+    format_half_life,
+    format_number,
+    format_range,
+    format_reach,
+    format_share,
+    format_small,
     unless_missing,
 )
 from pipeline.report.tables import (
@@ -43,27 +43,27 @@ _MEASURES = {
     "half_life_both": "half-life, words on both sides",
     "under_75": f"quiz passed ({PASSING:.0%}) up to",
 }
-_TRENDS = {  # what doubles, and its unit
+_TRENDS = {  # condition: title, unit
     "after": ("As the neutral words after double", "neutral words"),
     "before": ("As the neutral words before double", "neutral words"),
     "both": ("As the neutral words on both sides double", "neutral words on each side"),
-    "tail": ("As the last tokens read double", "tokens"),
-    "head": ("As the first tokens read double", "tokens"),
+    "tail": ("As the number of last tokens read doubles", "tokens"),
+    "head": ("As the number of first tokens read doubles", "tokens"),
 }
 
 
 def reach_table(comparison: Comparison) -> Table | None:
-    """One row for each architecture: every place where something ends."""
+    """Show every reach of every architecture, a row each."""
     memory = comparison.memory
     if memory is None or memory.reaches.empty:
         return None
     found = {
-        (row.architecture, row.measure, row.question): shown_reach(row)
+        (row.architecture, row.measure, row.head): format_reach(row)
         for row in rows_of(memory.reaches)
     }
-    kinds = memory.reaches[["measure", "question"]].drop_duplicates()
+    kinds = memory.reaches[["measure", "head"]].drop_duplicates()
     columns = [
-        _reach_column(measure, row.question, found)
+        _reach_column(measure, row.head, found)
         for measure in _MEASURES
         for row in rows_of(kinds[kinds.measure == measure])
     ]
@@ -73,17 +73,17 @@ def reach_table(comparison: Comparison) -> Table | None:
     return make_table(caption, [ARCHITECTURE, *columns], frame)
 
 
-def _reach_column(measure: str, question: str, found: dict[tuple[str, str, str], str]) -> Column:
-    named = f", {question}" if question and measure != "under_75" else ""
+def _reach_column(measure: str, head: str, found: dict[tuple[str, str, str], str]) -> Column:
+    suffix = f", {head}" if head and measure != "under_75" else ""
 
     def shown(name: str) -> str:
-        return found.get((name, measure, question), MISSING)
+        return found.get((name, measure, head), MISSING)
 
-    return Column(f"{_MEASURES[measure]}{named}", "architecture", shown)
+    return Column(f"{_MEASURES[measure]}{suffix}", "architecture", shown)
 
 
 def trend_tables(comparison: Comparison) -> list[tuple[str, Table]]:
-    """How accuracy, and every gap, changes as the words or the tokens read double."""
+    """Show how accuracy, and every gap, changes as the number of words or tokens doubles."""
     found = comparison.memory.trends if comparison.memory is not None else {}
     return [
         (title, trend_table(found[condition], unit))
@@ -99,10 +99,10 @@ def curve_table(frame: pd.DataFrame, along: str) -> Table:
         TEXTS,
         ACCURACY,
         interval(),
-        Column("same answers", "agrees", shown_share),
-        Column("mean margin", "margin", shown_number),
-        interval("95% interval of it", "margin_low", "margin_high", shown_ends),
-        Column("share of the margin", "relative", shown_share),
+        Column("same answers", "agrees", format_share),
+        Column("mean margin", "margin", format_number),
+        interval("95% interval of the margin", "margin_low", "margin_high", format_ends),
+        Column("share of the margin", "relative", format_share),
     ]
     return make_table(f"Accuracy and margins by {along}", columns, frame)
 
@@ -110,10 +110,10 @@ def curve_table(frame: pd.DataFrame, along: str) -> Table:
 def quiz_table(quiz: pd.DataFrame) -> Table:
     columns = [
         ARCHITECTURE,
-        Column("answers", "question", words=True),
+        Column("head", "head", words=True),
         Column("texts", "texts", words=True),
-        Column("distance", lambda row: shown_range(row.low, row.high)),
-        Column("number", "reviews", shown_count),
+        Column("distance", lambda row: format_range(row.low, row.high)),
+        Column("number", "reviews", format_count),
         ACCURACY,
         interval(),
     ]
@@ -121,7 +121,7 @@ def quiz_table(quiz: pd.DataFrame) -> Table:
 
 
 def leads_table(leads: pd.DataFrame, unit: str) -> Table:
-    """leads: with `place`, the group as shown."""
+    """Show the networks' leads over the baseline; the column `place` of `leads` names the group."""
     columns = [
         ARCHITECTURE,
         Column(unit.lower(), "place"),
@@ -129,33 +129,33 @@ def leads_table(leads: pd.DataFrame, unit: str) -> Table:
         Column("points above the baseline", "lead"),
         Column("95% interval", "lead_interval"),
     ]
-    return make_table("Accuracy less that of the baseline", columns, leads)
+    return make_table("Accuracy minus that of the baseline", columns, leads)
 
 
 def retention_table(curves: pd.DataFrame) -> Table:
     columns = [
         ARCHITECTURE,
-        Column("steps", "distance", shown_count),
+        Column("steps", "distance", format_count),
         TEXTS,
-        Column("share left", "share", shown_small),
-        Column("95% interval", lambda row: f"{shown_small(row.low)} to {shown_small(row.high)}"),
+        Column("share left", "share", format_small),
+        Column("95% interval", lambda row: f"{format_small(row.low)} to {format_small(row.high)}"),
     ]
     frame = curves[curves.distance.isin([0, 1, 2, 4, 8, 16, 32, 64, 128, 256])]
     return make_table("Share of a signal that is left", columns, frame)
 
 
 def fading_table(comparison: Comparison) -> Table | None:
-    """Half-lives and time constants of every layer and direction."""
+    """Show half-lives and time constants of every layer and direction."""
     fading = comparison.fading
     if fading is None or (fading.half_lives.empty and fading.time_constants.empty):
         return None
     lives = fading.half_lives
     found = {
-        (row.architecture, row.layer, row.direction, row.kind, row.head): shown_half_life(row)
+        (row.architecture, row.layer, row.direction, row.kind, row.head): format_half_life(row)
         for row in rows_of(lives)
     }
     constants = {
-        (row.architecture, row.layer, row.direction): shown_constant(row)
+        (row.architecture, row.layer, row.direction): format_constant(row)
         for row in rows_of(fading.time_constants)
     }
     layers = lives[lives.layer > 0][["architecture", "layer", "direction"]].drop_duplicates()
@@ -189,13 +189,13 @@ def fading_table(comparison: Comparison) -> Table | None:
     return make_table("Half-lives in steps, with 95% intervals", columns, layers)
 
 
-def shown_constant(row: Any) -> str:
+def format_constant(row: Any) -> str:
     ends = f" ({row.low:.3g} to {row.high:.3g})" if math.isfinite(row.low) else ""
-    return f"{shown_time_constant(row.median)}{ends}"
+    return f"{format_time_constant(row.median)}{ends}"
 
 
 @unless_missing
-def shown_time_constant(steps: float) -> str:
+def format_time_constant(steps: float) -> str:
     return "forgets nothing" if math.isinf(steps) else f"{steps:.3g}"
 
 
@@ -203,16 +203,16 @@ def constants_table(constants: pd.DataFrame) -> Table:
     columns = [
         ARCHITECTURE,
         LAYER,
-        Column("units", "units", shown_count),
-        Column("lower quartile", "lower", shown_time_constant),
-        Column("median", shown_constant),
-        Column("upper quartile", "upper", shown_time_constant),
+        Column("units", "units", format_count),
+        Column("lower quartile", "lower", format_time_constant),
+        Column("median", format_constant),
+        Column("upper quartile", "upper", format_time_constant),
     ]
     return make_table("Time constants of the units, in steps", columns, constants)
 
 
 def lesson_table(lesson: pd.DataFrame) -> Table:
-    """A row for each word, a column for each reading of it."""
+    """Show a row for each word, and a column for each architecture, layer and direction."""
     readings = [
         row.architecture
         if pd.isna(row.layer)
@@ -229,7 +229,7 @@ def lesson_table(lesson: pd.DataFrame) -> Table:
     columns = [
         Column("word", "word", words=True),
         *(
-            Column(name, lambda row, number=number: row[number + 1], shown_number)
+            Column(name, lambda row, number=number: row[number + 1], format_number)
             for number, name in enumerate(names)
         ),
     ]

@@ -1,6 +1,6 @@
-"""The sections of a page, each declared once: the page and its Markdown show the same in the same order.
+"""Declare the sections of a page once, for HTML and Markdown alike.
 
-A section is shown where it has something to show.
+A section without content is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PUBLISHED = Path(__file__).parent / "published_results.csv"
 
 @dataclass(frozen=True)
 class Content:
-    """What the sections of a sweep's page are made of."""
+    """What the sections of a sweep's page are built from."""
 
     comparison: Comparison
     tracked: TrackedRuns
@@ -36,8 +36,8 @@ class Content:
 class Block:
     """A piece of a section.
 
-    text: of a paragraph or a heading; the title of what is folded. rows: (bold, plain) pairs.
-    on_paper: shown in Markdown only, where nothing can be folded under a figure.
+    text: the paragraph, the heading, or the title of a folded table. rows: (bold, plain) pairs.
+    on_paper: shown in Markdown only, where no table can be folded under its figure.
     """
 
     kind: Literal["text", "heading", "table", "folded", "items", "facts", "figure"]
@@ -50,7 +50,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """before, after: what stands before and after the figures."""
+    """A section as declared; `before` and `after` are its blocks before and after the figures."""
 
     id: str
     title: str
@@ -60,25 +60,25 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Built:
-    """A section of one page."""
+class PageSection:
+    """A section as built for one page."""
 
     id: str
     title: str
     blocks: tuple[Block, ...] = field(default=())
 
 
-def build(content: Content) -> list[Built]:
-    """The sections that have something to show, with all they show."""
+def build(content: Content) -> list[PageSection]:
+    """Build the sections that have content."""
     built = []
     for section in SECTIONS:
         figures = (Block("figure", figure=figure) for figure in section.figures(content))
         blocks = (*section.before(content), *figures, *section.after(content))
-        built += [Built(section.id, section.title, blocks)] if blocks else []
+        built += [PageSection(section.id, section.title, blocks)] if blocks else []
     return built
 
 
-def figures_of(sections: Iterable[Built]) -> list[Figure]:
+def figures_of(sections: Iterable[PageSection]) -> list[Figure]:
     return [block.figure for one in sections for block in one.blocks if block.figure is not None]
 
 
@@ -99,7 +99,7 @@ def _memory_figures(content: Content) -> list[Figure]:
 def _trends(content: Content) -> Iterator[Block]:
     comparison = content.comparison
     groups = (
-        ("As the distance doubles", comparison.by_distance, "words in between"),
+        ("As the distance doubles", comparison.by_distance, "words of distance"),
         ("As the length doubles", comparison.by_length, "words"),
     )
     found = [
@@ -138,7 +138,7 @@ def _costs(content: Content) -> Iterator[Block]:
 
 
 def _published(content: Content) -> Iterator[Block]:
-    """Only IMDB has published results to stand beside."""
+    """Show published results, which exist for IMDB only."""
     if set(content.comparison.runs.data.dropna()) == {"imdb"}:
         table = tables.published_table(pd.read_csv(_PUBLISHED), content.comparison)
         yield Block("text", sweep.READING_PUBLISHED)
@@ -154,31 +154,31 @@ def _runs(content: Content) -> Iterator[Block]:
         yield Block("text", sweep.describe_complete(comparison))
     if comparison.tuning:
         table = tables.tuning_table(comparison.tuning)
-        yield Block("folded", "Every value that was tried", table)
+        yield Block("folded", "All values tried", table)
     table = tables.runs_table(comparison, run_url)
     yield Block("folded", f"All {len(table.rows)} runs", table)
 
 
-def provenance_section(runs: pd.DataFrame, facts: SweepFacts) -> Built:
+def provenance_section(runs: pd.DataFrame, facts: SweepFacts) -> PageSection:
     rows = describe_provenance(runs, facts)
-    return Built("provenance", "Provenance", (Block("facts", rows=rows),))
+    return PageSection("provenance", "Provenance", (Block("facts", rows=rows),))
 
 
 def describe_provenance(runs: pd.DataFrame, facts: SweepFacts) -> list[tuple[str, str]]:
-    """Where the numbers come from; which run has which value is in the table of runs."""
+    """List where the numbers come from; the table of runs says which run has which value."""
 
     def all_of(column: str) -> str:
         return ", ".join(sorted({str(value) for value in runs[column].dropna()})) or MISSING
 
     dirty = runs.git_dirty.dropna().astype(bool)
-    tree = "with changes not committed" if dirty.any() else "clean" if len(dirty) else "unknown"
+    tree = "with uncommitted changes" if dirty.any() else "clean" if len(dirty) else "unknown"
     return [
         ("Started", facts.started),
         ("Data", f"{all_of('data')}, fingerprint {all_of('data_fingerprint')}"),
         ("Git commit", f"{all_of('git_commit')} ({tree})"),
         ("Versions", all_of("versions")),
         ("Device", all_of("device")),
-        ("Threads for a run", all_of("threads")),
+        ("Threads per run", all_of("threads")),
         ("Runs at a time", all_of("concurrent_runs")),
         ("Tracking store", facts.tracking_uri),
         ("Parent run", facts.parent_run_id or MISSING),

@@ -1,7 +1,7 @@
-"""Frames -> tables for a reader: in an entry stands text, the same on the page and in Markdown.
+"""Turn frames into tables of text, the same on the page and in Markdown.
 
-A table is declared as its columns: a heading, where its values come from (a column of the frame, which
-is called the same in the CSV file, or a function of a row), how a value is shown, and on which side.
+A table is declared by its columns: the heading, the source of the values (a column of the frame, with
+the name it has in the CSV file, or a function of a row), their format and their alignment.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from pipeline.analysis.selection import Tuning
 from pipeline.analysis.slopes import Trends
 from pipeline.report.formats import (
     MISSING,
-    counted,
-    shown_count,
-    shown_ends,
-    shown_interval,
-    shown_megabytes,
-    shown_number,
-    shown_p,
-    shown_points,
-    shown_range,
-    shown_seconds,
-    shown_seeds,
-    shown_setting,
-    shown_share,
-    shown_text,
+    format_count,
+    format_ends,
+    format_interval,
+    format_megabytes,
+    format_number,
+    format_p,
+    format_points,
+    format_range,
+    format_seconds,
+    format_seeds,
+    format_setting,
+    format_share,
+    format_text,
+    pluralise,
     unless_missing,
 )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Text as shown; `full` is what it stands for where it is shortened, `link` an address."""
+    """The text of a cell; `full` is the unshortened text and `link` an address, if any."""
 
     text: str
     full: str = ""
@@ -48,14 +48,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Column:
-    """heading: as shown. source: a column of the frame, or what makes the value of a row.
+    """A column of a table.
 
-    show: makes text, or an entry, of a value. words: set left, as words are; numbers are set right.
+    source: a column of the frame, or a function of a row. show: formats a value as text or an entry.
+    words: aligned left, as words are; numbers are aligned right.
     """
 
     heading: str
     source: str | Callable[[Any], Any]
-    show: Callable[[Any], str | Entry] = shown_text
+    show: Callable[[Any], str | Entry] = format_text
     words: bool = False
 
     def entries(self, frame: pd.DataFrame) -> list[Entry]:
@@ -73,7 +74,7 @@ class Table:
 
 
 def make_table(caption: str, columns: Iterable[Column], frame: pd.DataFrame) -> Table:
-    """A row for each row of the frame."""
+    """Make a table with a row for each row of the frame."""
     declared = tuple(columns)
     entries = [column.entries(frame) for column in declared]
     return Table(caption, declared, tuple(zip(*entries, strict=True)))
@@ -83,28 +84,28 @@ def interval(
     heading: str = "95% interval",
     low: str = "ci_low",
     high: str = "ci_high",
-    show: Callable[[Any, Any], str] = shown_interval,
+    show: Callable[[Any, Any], str] = format_interval,
 ) -> Column:
     return Column(heading, lambda row: show(getattr(row, low), getattr(row, high)))
 
 
-def _shown_points_interval(low: Any, high: Any) -> str:
-    return shown_interval(low, high, points=True)
+def _format_points_interval(low: Any, high: Any) -> str:
+    return format_interval(low, high, points=True)
 
 
 ARCHITECTURE = Column("architecture", "architecture", words=True)
-ACCURACY = Column("accuracy", "accuracy", shown_share)
-TEXTS = Column("texts", "reviews", shown_count)
+ACCURACY = Column("accuracy", "accuracy", format_share)
+TEXTS = Column("texts", "reviews", format_count)
 SEED = Column("seed", "seed")
-TRAINING = Column("training", "train_seconds", shown_seconds)
-POINTS_INTERVAL = interval(show=_shown_points_interval)
-# Starred: it counts no other seed; other work ran at the same time.
+TRAINING = Column("training", "train_seconds", format_seconds)
+POINTS_INTERVAL = interval(show=_format_points_interval)
+# A star marks intervals over reviews only, and times measured while other work may have run.
 _STARRED_INTERVAL = Column(
     "95% interval",
-    lambda row: shown_interval(row.ci_low, row.ci_high) + ("" if row.seeds_counted else " *"),
+    lambda row: format_interval(row.ci_low, row.ci_high) + ("" if row.seeds_counted else " *"),
 )
 _STARRED_TRAINING = Column(
-    "training", lambda row: shown_seconds(row.train_seconds) + ("" if row.alone else " *")
+    "training", lambda row: format_seconds(row.train_seconds) + ("" if row.alone else " *")
 )
 
 
@@ -113,41 +114,41 @@ def _tuned(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _setting_columns(settings: Iterable[str]) -> list[Column]:
-    return [Column(name, name, shown_setting) for name in settings]
+    return [Column(name, name, format_setting) for name in settings]
 
 
 def summary_table(comparison: Comparison) -> Table:
-    """How right every architecture is, each run by itself too."""
+    """Show the accuracy of every architecture, and of each of its runs."""
     runs = comparison.runs[comparison.runs.compared]
     frame = comparison.summary
     settings = _tuned(comparison)
     by_name = runs.drop_duplicates("architecture").set_index("architecture")
-    seeds = runs.groupby("architecture").test_accuracy.agg(shown_seeds)
+    seeds = runs.groupby("architecture").test_accuracy.agg(format_seeds)
     further = {name: frame.architecture.map(by_name[name]) for name in settings}
     columns = [
         ARCHITECTURE,
-        Column("tier", "tier", shown_count),
-        Column("test accuracy", "accuracy", shown_share),
+        Column("tier", "tier", format_count),
+        Column("test accuracy", "accuracy", format_share),
         _STARRED_INTERVAL,
         Column("each seed", "each", words=True),
-        *(Column(f"{q} alone", f"accuracy_{q}", shown_share) for q in comparison.questions[1:]),
-        Column("validation", "val_accuracy", shown_share),
+        *(Column(f"{h} alone", f"accuracy_{h}", format_share) for h in comparison.heads[1:]),
+        Column("validation", "val_accuracy", format_share),
         *_setting_columns(settings),
         Column("runs", lambda row: f"{row.runs} of {row.planned}"),
     ]
     frame = frame.assign(each=frame.architecture.map(seeds), **further)
-    return make_table("How right every architecture is on the test reviews", columns, frame)
+    return make_table("Accuracy of every architecture on the test reviews", columns, frame)
 
 
 def tuning_table(tuning: Tuning) -> Table:
-    """Every value that was tried, what it came to on validation, and which was chosen."""
+    """Show every value tried, its validation accuracy, and which was chosen."""
     columns = [
         ARCHITECTURE,
         *_setting_columns(tuning.settings),
-        Column("validation", "val_accuracy", shown_share),
-        Column("runs", "runs", shown_count),
-        Column("finished", "finished", shown_count),
-        Column("diverged", "diverged", shown_count),
+        Column("validation", "val_accuracy", format_share),
+        Column("runs", "runs", format_count),
+        Column("finished", "finished", format_count),
+        Column("diverged", "diverged", format_count),
         Column("choice", lambda row: "chosen" if row.chosen else "", words=True),
     ]
     caption = f"Tuning of {' and '.join(tuning.settings)}: mean validation accuracy of every value"
@@ -155,24 +156,24 @@ def tuning_table(tuning: Tuning) -> Table:
 
 
 def cost_table(comparison: Comparison) -> Table:
-    """What a run of every architecture costs, as the mean over its runs."""
+    """Show the mean cost of a run of every architecture."""
     columns = [
         ARCHITECTURE,
-        Column("units", "units", shown_count),
-        Column("parameters", "parameters", shown_count),
-        Column("in the recurrent layers", "recurrent_parameters", shown_count),
+        Column("units", "units", format_count),
+        Column("parameters", "parameters", format_count),
+        Column("in the recurrent layers", "recurrent_parameters", format_count),
         _STARRED_TRAINING,
-        Column("an epoch", "epoch_seconds", shown_seconds),
-        Column("tokens per second", "tokens_per_second", shown_count),
-        Column("peak memory", "peak_memory_mb", shown_megabytes),
+        Column("one epoch", "epoch_seconds", format_seconds),
+        Column("tokens per second", "tokens_per_second", format_count),
+        Column("peak memory", "peak_memory_mb", format_megabytes),
     ]
     frame = comparison.summary[["architecture", "units"]].merge(comparison.cost)
-    caption = "What a run of every architecture costs (mean over its runs)"
+    caption = "Cost of a run of every architecture (mean over its runs)"
     return make_table(caption, columns, frame)
 
 
 def league_table(comparison: Comparison, others: Sequence[Comparison]) -> Table:
-    """The same architectures in sweeps that hold something else equal, side by side."""
+    """Show the same architectures side by side in sweeps that hold something else equal."""
     leagues = [comparison, *others]
     names = dict.fromkeys(name for league in leagues for name in league.summary.architecture)
     columns = [ARCHITECTURE, *(column for league in leagues for column in _league_columns(league))]
@@ -192,81 +193,83 @@ def _league_columns(league: Comparison) -> list[Column]:
         return Column(heading, "architecture", shown)
 
     return [
-        of_league(league.experiment, lambda row: shown_share(row.accuracy)),
+        of_league(league.experiment, lambda row: format_share(row.accuracy)),
         of_league("95% interval", _STARRED_INTERVAL.source),  # pyright: ignore[reportArgumentType]
-        of_league("recurrent weights", lambda row: shown_count(row.recurrent_parameters)),
+        of_league("recurrent weights", lambda row: format_count(row.recurrent_parameters)),
         of_league("training", _STARRED_TRAINING.source),  # pyright: ignore[reportArgumentType]
     ]
 
 
-def breakdown_table(breakdown: Breakdown, along: str, question: str) -> Table:
-    """Every architecture and group; `along` is what the groups rise along."""
-    groups = breakdown.by_run.groupby(["question", "architecture", "low"]).accuracy
-    each = {key: shown_seeds(shares) for key, shares in groups}
+def breakdown_table(breakdown: Breakdown, along: str, head: str) -> Table:
+    """Show the accuracy of every architecture in every group; `along` names what rises."""
+    groups = breakdown.by_run.groupby(["head", "architecture", "low"]).accuracy
+    each = {key: format_seeds(shares) for key, shares in groups}
     columns = [
         ARCHITECTURE,
-        Column(along, lambda row: shown_range(row.low, row.high)),
+        Column(along, lambda row: format_range(row.low, row.high)),
         TEXTS,
         ACCURACY,
         interval(),
-        Column("each seed", lambda row: each[question, row.architecture, row.low], words=True),
+        Column("each seed", lambda row: each[head, row.architecture, row.low], words=True),
     ]
-    frame = breakdown.accuracy[breakdown.accuracy.question == question]
-    return make_table(f"Accuracy by {along}: {question}", columns, frame)
+    frame = breakdown.accuracy[breakdown.accuracy["head"] == head]
+    return make_table(f"Accuracy by {along}: {head}", columns, frame)
 
 
 def pair_table(pairs: pd.DataFrame) -> Table:
     columns = [
-        Column("this", "architecture_a", words=True),
+        Column("architecture", "architecture_a", words=True),
         Column("against", "architecture_b", words=True),
         Column("verdict", "verdict", words=True),
-        Column("difference (points)", "difference", shown_points),
+        Column("difference (points)", "difference", format_points),
         POINTS_INTERVAL,
-        Column("p", "p_value", shown_p),
-        Column("p (Holm)", "p_holm", shown_p),
-        Column("could have seen", "detectable", unless_missing(lambda v: f"{100 * v:.1f}")),
-        Column("effect (h)", "effect_size", shown_number),
+        Column("p", "p_value", format_p),
+        Column("p (Holm)", "p_holm", format_p),
+        Column("smallest detectable", "detectable", unless_missing(lambda v: f"{100 * v:.1f}")),
+        Column("effect (h)", "effect_size", format_number),
         Column(
             "wins on a new seed", "probability_a_wins", unless_missing(lambda v: f"{100 * v:.0f}%")
         ),
-        Column("these networks (McNemar)", "mcnemar_p", shown_p),
+        Column("these networks (McNemar)", "mcnemar_p", format_p),
     ]
-    return make_table("Every two architectures on the same reviews", columns, pairs)
+    return make_table("Every pair of architectures on the same reviews", columns, pairs)
 
 
 def trend_table(trends: Trends, unit: str) -> Table:
-    """The slope of each architecture and of the gap of every two."""
+    """Show the slope of each architecture, and of the gap between each pair."""
 
     def place(where: str) -> Callable[[Any], str]:
-        """An accuracy, or the difference of two in points."""
-        return lambda row: (shown_points if row.is_gap else shown_share)(getattr(row, where))
+        """Format an accuracy in percent, or the difference of two in points."""
+        return lambda row: (format_points if row.is_gap else format_share)(getattr(row, where))
 
     slopes = trends.slopes.assign(name=trends.slopes.architecture, is_gap=False)
     gaps = trends.gaps
-    gaps = gaps.assign(name=gaps.architecture_a + " less " + gaps.architecture_b, is_gap=True)
+    gaps = gaps.assign(name=gaps.architecture_a + " minus " + gaps.architecture_b, is_gap=True)
     frame = pd.concat([slopes, gaps], ignore_index=True) if len(gaps) else slopes
     columns = [
         Column("architecture or gap", "name", words=True),
-        Column("slope for each doubling", "slope", shown_number),
-        interval("95% interval", "slope_low", "slope_high", shown_ends),
-        Column("p (Holm)", "p_holm", shown_p),
+        Column("slope per doubling", "slope", format_number),
+        interval("95% interval", "slope_low", "slope_high", format_ends),
+        Column("p (Holm)", "p_holm", format_p),
         Column(f"at {trends.short:.0f} {unit}", place("at_short")),
         Column(f"at {trends.long:.0f} {unit}", place("at_long")),
-        Column("change (points)", "change", shown_points),
-        interval("95% interval of the change", "change_low", "change_high", _shown_points_interval),
+        Column("change (points)", "change", format_points),
+        interval(
+            "95% interval of the change", "change_low", "change_high", _format_points_interval
+        ),
     ]
-    return make_table("Slopes in log odds, and what they come to", columns, frame)
+    return make_table("Slopes in log odds, and the accuracies they imply", columns, frame)
 
 
 def runs_table(comparison: Comparison, run_url: str | None) -> Table:
-    """Every planned run, and where to find it."""
+    """Show every planned run, and where to find it."""
     columns = [
         ARCHITECTURE,
         *_setting_columns(_tuned(comparison)),
         SEED,
         Column("status", _status, words=True),
-        Column("test accuracy", "test_accuracy", shown_share),
-        Column("validation", "val_accuracy", shown_share),
+        Column("test accuracy", "test_accuracy", format_share),
+        Column("validation", "val_accuracy", format_share),
         Column("best epoch", "best_epoch"),
         TRAINING,
         Column("device", "device", words=True),
@@ -280,7 +283,7 @@ def runs_table(comparison: Comparison, run_url: str | None) -> Table:
 
 def _status(row: Any) -> str:
     reason = "" if pd.isna(row.failure) else f": {row.failure}"
-    return f"{shown_text(row.status)}{reason}"
+    return f"{format_text(row.status)}{reason}"
 
 
 def _commit(row: Any) -> Entry:
@@ -295,7 +298,7 @@ def _as_entry(entry: Entry) -> Entry:
 
 
 def run_column(run_url: str | None) -> Column:
-    """Where to find a run: a link, where the tracking server has a page for it."""
+    """Make the column of run ids, which are links where the tracking server has pages for them."""
     known = run_url is not None and run_url.startswith(("http://", "https://"))
 
     def shown(run_id: Any) -> Entry:
@@ -307,7 +310,7 @@ def run_column(run_url: str | None) -> Column:
 
 
 def unfinished_table(comparison: Comparison, run_url: str | None) -> Table:
-    """What is missing; a run of a value that was tried and not chosen is not."""
+    """Show the runs that are missing; finished runs of values that were not chosen do not count."""
     runs = comparison.runs
     columns = [
         ARCHITECTURE,
@@ -322,11 +325,11 @@ def unfinished_table(comparison: Comparison, run_url: str | None) -> Table:
         run_column(run_url),
     ]
     frame = runs[~runs.compared & (runs.chosen | (runs.status != "finished"))]
-    return make_table("Runs that no number rests on", columns, frame)
+    return make_table("Runs that are not in the numbers", columns, frame)
 
 
 def published_table(published: pd.DataFrame, comparison: Comparison) -> Table:
-    """Others' results under ours, with what each was trained on."""
+    """Show published results under ours, with the training data of each."""
     runs = comparison.runs[comparison.runs.compared].drop_duplicates("architecture")
     own = comparison.summary[["architecture", "accuracy", "runs"]].merge(
         runs[["architecture", "units", "max_length"]], on="architecture"
@@ -335,9 +338,9 @@ def published_table(published: pd.DataFrame, comparison: Comparison) -> Table:
         {
             "source": "this sweep",
             "model": f"{row.architecture}, {row.units} units, length {row.max_length}",
-            "training_data": "train, less validation",
-            "shown": shown_share(row.accuracy),
-            "note": f"mean of {counted(row.runs, 'run')}",
+            "training_data": "train, without validation",
+            "shown": format_share(row.accuracy),
+            "note": f"mean of {pluralise(row.runs, 'run')}",
             "verified": "measured here",
         }
         for row in rows_of(own)
@@ -362,11 +365,11 @@ def curves_table(history: pd.DataFrame) -> Table:
         ARCHITECTURE,
         SEED,
         Column("epoch", "epoch"),
-        Column("training accuracy", "train_accuracy", shown_share),
-        Column("training loss", "train_loss", shown_number),
-        Column("validation accuracy", "val_accuracy", shown_share),
-        Column("validation loss", "val_loss", shown_number),
-        Column("seconds", "seconds", shown_seconds),
+        Column("training accuracy", "train_accuracy", format_share),
+        Column("training loss", "train_loss", format_number),
+        Column("validation accuracy", "val_accuracy", format_share),
+        Column("validation loss", "val_loss", format_number),
+        Column("seconds", "seconds", format_seconds),
     ]
     return make_table("Every epoch of every run", columns, history)
 
@@ -375,10 +378,10 @@ def cost_by_run_table(comparison: Comparison) -> Table:
     columns = [
         ARCHITECTURE,
         SEED,
-        Column("parameters", "parameters", shown_count),
+        Column("parameters", "parameters", format_count),
         TRAINING,
-        Column("tokens per second", "tokens_per_second", shown_count),
-        Column("peak memory (MB)", "peak_memory_mb", shown_count),
-        Column("test accuracy", "test_accuracy", shown_share),
+        Column("tokens per second", "tokens_per_second", format_count),
+        Column("peak memory (MB)", "peak_memory_mb", format_count),
+        Column("test accuracy", "test_accuracy", format_share),
     ]
     return make_table("What each run cost", columns, comparison.runs[comparison.runs.compared])

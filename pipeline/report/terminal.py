@@ -1,4 +1,4 @@
-"""Explanation -> coloured tables on a terminal; the colours mean what they mean on the page."""
+"""Print an Explanation as coloured tables on a terminal; the colours have the page's meaning."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from pipeline.report.explained import looks_of
 from pipeline.report.look import BETTER, INK, PAPER, WORSE, Look
 
 _SIDES = {"high": BETTER, "low": WORSE}
-_STRONGEST, _STRONGEST_GATE = 0.55, 0.25  # of a colour, so that text stands out from it
-_NARROWEST = 6  # characters that a word takes, for its numbers stand below it
+_STRONGEST, _STRONGEST_GATE = 0.55, 0.25  # shares of a colour that keep text readable
+_NARROWEST = 6  # the fewest characters for a word, so that its numbers fit below it
 
 
 def show(explanation: Explanation, console: Console | None = None) -> None:
-    """Prints word by word how the answers came about, the answers, and what moved them."""
+    """Print the answers word by word, the final answers, and the words that moved them."""
     console = console or Console(highlight=False)
     looks = looks_of(explanation.networks)
     tags = [_tag(*one) for one in zip(explanation.labels(), looks, strict=True)]
@@ -47,7 +47,7 @@ def show(explanation: Explanation, console: Console | None = None) -> None:
 
 
 def _rows(network: NetworkReading, tag: Text) -> list[tuple[Text, list[Text]]]:
-    """The name and the cells of each row: one for each head, and one for each gate."""
+    """Return the name and the cells of each row: one for each head, and one for each gate."""
     rows = []
     for place, head in enumerate(network.heads):
         before = Text() if place else tag
@@ -75,7 +75,7 @@ def _answer_cells(network: NetworkReading, head: HeadReading) -> list[Text]:
 
 
 def _shaded(text: str, colour: str, strength: float) -> Text:
-    """Dark text on so much of a colour, as on a light page: readable whatever the terminal's own is."""
+    """Return dark text on a tint of a colour, readable whatever the terminal's own colours are."""
     if math.isnan(strength):
         return Text("·", style="dim")  # not read
     paper, full = (Color.parse(one).get_truecolor() for one in (PAPER, colour))
@@ -103,5 +103,5 @@ def _show_answers(
 
 
 def _plain(text: str) -> Text:
-    """Somebody's text without what would command a terminal."""
+    """Return untrusted text without characters that control a terminal."""
     return Text("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text))

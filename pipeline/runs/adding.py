@@ -1,4 +1,4 @@
-"""A run over the adding problem: from drawn sequences to the steps that it took to solve it."""
+"""Run the adding problem: draw sequences, train a network and count the steps to solve it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
 from pipeline.models.architectures import build_regressor, forward_for, summarise_model
 from pipeline.runs.device import peak_memory_mb
-from pipeline.runs.progress import Account, end_diverged, watch_training
+from pipeline.runs.progress import ProgressSpec, end_diverged, watch_training
 from pipeline.tracking import RunRecorder
 from pipeline.training.adding import (
     Adding,
@@ -28,7 +28,7 @@ from pipeline.training.loop import Outcome, TrainResult, train
 
 log = logging.getLogger(__name__)
 
-_LINES = 10  # of a run that uses its steps up, on its way
+_PROGRESS_LINES = 10  # printed by a run that uses all its steps
 
 
 def run_adding(
@@ -38,15 +38,16 @@ def run_adding(
     checkpoint: Path,
     job_dir: Path | None,
 ) -> str:
-    """From drawn sequences to the steps that it took; the outcome, finished (solved or not) or diverged.
+    """Train and test one network on the adding problem, and return the outcome.
 
-    Expects the device to be prepared and the run to be tracked: see `pipeline.runs.start.run`.
+    The outcome is "finished", whether solved or not, or "diverged". The device must be prepared and the
+    run tracked: see `pipeline.runs.start.run`.
     """
 
     data = config.data
     assert isinstance(data, AddingConfig)
     for key in without_effect(config):
-        log.warning("%s does nothing here: data=adding reads no text, and has no epochs", key)
+        log.warning("%s has no effect: data=adding has neither text nor epochs", key)
     held_out = draw_held_out(data)
     counts = {"validation": len(held_out.validation), "test": len(held_out.test)}
     recorder.data_set(data.kind, held_out.fingerprint, counts, data.source)
@@ -55,12 +56,12 @@ def run_adding(
     forward = forward_for(model, config.architecture, device_kind)
     recorder.summary(*summarise_model(model))
     task = Adding(held_out.validation, data, config.train, config.seed)
-    with watch_training(recorder, _account(data), job_dir) as watcher:
+    with watch_training(recorder, _progress_spec(data), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         last = int(result.history.step.max()) if len(result.history) else 0
-        end_diverged(recorder, f"the error was no longer finite after step {last:,}")
+        end_diverged(recorder, f"the error was not finite after step {last:,}")
         return result.outcome.name
 
     answers = read_values(forward, held_out.test, config.train.batch_size)
@@ -70,29 +71,29 @@ def run_adding(
     answered = marked.assign(target=held_out.test.targets, predicted=answers)
     recorder.table(answered, "predictions.parquet")
     recorder.model(model)
-    _say(result, data, mse)
+    _log_result(result, data, mse)
     return "finished"
 
 
-def _account(data: AddingConfig) -> Account:
-    started, said = time.monotonic(), 0
+def _progress_spec(data: AddingConfig) -> ProgressSpec:
+    started, last_tenth = time.monotonic(), 0
 
     def metrics(record: Validation) -> tuple[int, dict[str, float]]:
         return record.step, {"train/mse": record.train_mse, "val/mse": record.val_mse}
 
     def line(record: Validation) -> str:
-        nonlocal said
-        tenth = record.step * _LINES // data.max_steps
-        if tenth <= said and not record.is_solved:
+        nonlocal last_tenth
+        tenth = record.step * _PROGRESS_LINES // data.max_steps
+        if tenth <= last_tenth and not record.is_solved:
             return ""
-        said = tenth
+        last_tenth = tenth
         return (
             f"Step {record.step:,} of at most {data.max_steps:,}  mse {record.train_mse:.5f}  "
             f"val_mse {record.val_mse:.5f}  {time.monotonic() - started:.0f} s"
         )
 
     periods = math.ceil(data.max_steps / data.steps_per_validation)
-    return Account(periods, "step", 0, metrics, line, lambda record: {})
+    return ProgressSpec(periods, "step", 0, metrics, line, lambda record: {})
 
 
 def _metrics(result: TrainResult) -> dict[str, float]:
@@ -108,9 +109,10 @@ def _metrics(result: TrainResult) -> dict[str, float]:
     return metrics
 
 
-def _say(result: TrainResult, data: AddingConfig, mse: float) -> None:
+def _log_result(result: TrainResult, data: AddingConfig, mse: float) -> None:
     if (steps := steps_to_solve(result)) is not None:
-        said = f"Solved length {data.length} in {steps:,} steps"
+        verdict = f"Solved length {data.length} in {steps:,} steps"
     else:
-        said = f"Did not solve length {data.length} in {data.max_steps:,} steps"
-    log.info("%s; mean squared error %.5f over %s test sequences", said, mse, f"{data.test_size:,}")
+        verdict = f"Did not solve length {data.length} in {data.max_steps:,} steps"
+    sequences = f"{data.test_size:,}"
+    log.info("%s; mean squared error %.5f over %s test sequences", verdict, mse, sequences)

@@ -1,4 +1,4 @@
-"""A run of the order-free baseline: from text to tracked predictions and probes."""
+"""Run the baseline: fit it, track its predictions and probe it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def run_baseline(config: RunConfig, recorder: RunRecorder) -> None:
-    """Fits, tests and probes the baseline.
+    """Fit, test and probe the baseline.
 
-    Expects the run to be tracked: see `pipeline.runs.start.run`.
+    The run must be tracked: see `pipeline.runs.start.run`.
     """
     cache = Path(config.root) / ".cache"
     reviews = load_reviews(config.data, cache)

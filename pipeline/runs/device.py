@@ -1,4 +1,4 @@
-"""Where a run is computed: chosen, and threads set, before TensorFlow is imported.
+"""Choose the device of a run and set its threads before TensorFlow is imported.
 
 TensorFlow fixes its thread counts at its first use, so every program calls `prepare_device` first.
 """
@@ -23,9 +23,10 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """kind: cpu or gpu; name: as the machine calls it, and whether oneDNN is turned off on it, which
-    changes speed and, by rounding, numbers; threads: of this run; concurrent_runs: how many runs share
-    the machine.
+    """Describe the device of a run.
+
+    kind: cpu or gpu; name: the device's model, with a note if oneDNN is off, which changes the speed
+    and the rounding; threads: of this run; concurrent_runs: how many runs share the machine.
     """
 
     kind: str
@@ -40,36 +41,36 @@ class DeviceFacts:
 
 
 def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
-    """Imports TensorFlow with the threads of this run, on a GPU when there is one and it is wanted.
+    """Import TensorFlow with the configured device and the threads of this run.
 
-    On a GPU memory grows with need, so that others can use the card too.
+    GPU memory is allocated as needed, so that other processes can use the card too.
 
     Raises:
-      ConfigError: a GPU is asked for and TensorFlow finds none.
+      ConfigError: a GPU is requested and TensorFlow finds none.
     """
     threads = config.threads or max(1, available_cores() // concurrent_runs)
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = (
-        "1"  # one step is one chain; a second queue costs, no more
+        "1"  # the operations of a step form one chain: a second thread pool only costs time
     )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow leaves oneDNN's matrix products off on a processor without AVX-512, where they are
-    # twice as fast as its own on the small shapes of a recurrent step too.
+    # TensorFlow turns oneDNN off on processors without AVX-512, although its matrix products are twice
+    # as fast there, even for the small shapes of a recurrent step.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if config.kind == Device.cpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     _keep_freed_memory()
-    with native_noise_held_back():
+    with native_stderr_suppressed():
         import tensorflow as tf
 
         cards = tf.config.list_physical_devices("GPU")
     if config.kind == Device.gpu and not cards:
-        raise ConfigError("device.kind is gpu, and TensorFlow finds none; it may hold auto or cpu")
+        raise ConfigError("device.kind is gpu, but TensorFlow finds no GPU; use auto or cpu")
     for card in cards:
         tf.config.experimental.set_memory_growth(card, True)
-    # Costs nothing measurable here, and the same seed then gives the same numbers with many threads.
+    # Makes results reproducible with several threads too, at no measurable cost here.
     tf.config.experimental.enable_op_determinism()
     if cards:
         name = tf.config.experimental.get_device_details(cards[0]).get("device_name", "GPU")
@@ -80,11 +81,10 @@ def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
 
 
 def _keep_freed_memory() -> None:
-    """Keeps what TensorFlow frees after a step for the next one, which asks for the same again.
+    """Make glibc keep the memory that TensorFlow frees after a step, for the next step.
 
-    glibc would hand back to the system what is large, and every step would take thousands of page
-    faults to have it again, a tenth of its time. The most memory held stays the same; it is handed back
-    when the process ends, as that of a job of a sweep soon does. Without glibc nothing is done.
+    By default glibc returns large blocks to the system, and every step spends a tenth of its time on the
+    page faults of allocating them again. The peak memory is the same. Does nothing without glibc.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -96,20 +96,20 @@ def _keep_freed_memory() -> None:
 
 
 def peak_memory_mb() -> float:
-    """The most memory this process has held, in MB of 10^6 bytes."""
+    """Return the peak memory of this process in MB (10^6 bytes); 0 on Windows."""
     try:
         import resource
-    except ImportError:  # not on Windows
+    except ImportError:  # Windows
         return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 @contextmanager
-def native_noise_held_back() -> Iterator[None]:
-    """Holds back what native code writes to standard error while TensorFlow loads.
+def native_stderr_suppressed() -> Iterator[None]:
+    """Suppress what native code writes to standard error while TensorFlow loads.
 
-    Its first lines ignore every log level. They are shown when loading fails.
+    TensorFlow's first lines ignore all log levels. They are shown if the block raises.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:

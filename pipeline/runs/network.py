@@ -1,4 +1,4 @@
-"""A run of a network: from text to tracked predictions and probes."""
+"""Run a network on text: train it, track its predictions and probe it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.models.architectures import build_model, forward_for, summarise_mo
 from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.probing import track_probes
-from pipeline.runs.progress import Account, end_diverged, watch_training
+from pipeline.runs.progress import ProgressSpec, end_diverged, watch_training
 from pipeline.tokens.encoding import EncodedSplits, encode_splits
 from pipeline.tracking import RunRecorder
 from pipeline.training.classify import Classification, EpochRecord
@@ -29,9 +29,9 @@ def run_network(
     checkpoint: Path,
     job_dir: Path | None,
 ) -> str:
-    """Trains, tests and probes one network; the outcome, finished or diverged.
+    """Train, test and probe one network, and return the outcome: "finished" or "diverged".
 
-    Expects the device to be prepared and the run to be tracked: see `pipeline.runs.start.run`.
+    The device must be prepared and the run tracked: see `pipeline.runs.start.run`.
     """
     cache = Path(config.root) / ".cache"
     reviews = load_reviews(config.data, cache)
@@ -43,13 +43,13 @@ def run_network(
     model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
     forward = forward_for(model, config.architecture, device_kind)
     recorder.summary(*summarise_model(model))
-    with watch_training(recorder, _account(encoded, config), job_dir) as watcher:
+    with watch_training(recorder, _progress_spec(encoded, config), job_dir) as watcher:
         task = Classification(encoded, config.train, config.seed)
         result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
     if result.outcome == Outcome.diverged:
         epoch = len(result.history) + 1
-        end_diverged(recorder, f"the loss was no longer finite in epoch {epoch}")
+        end_diverged(recorder, f"the loss was not finite in epoch {epoch}")
     else:
         batch_size, edges = config.train.batch_size, config.data.length_edges
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
@@ -85,7 +85,7 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
     return metrics
 
 
-def _account(encoded: EncodedSplits, config: RunConfig) -> Account:
+def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
     def metrics(record: EpochRecord) -> tuple[int, dict[str, float]]:
         return record.epoch, {
             "train/loss": record.train_loss,
@@ -108,4 +108,4 @@ def _account(encoded: EncodedSplits, config: RunConfig) -> Account:
         return {"val_accuracy": record.val_accuracy, "tokens_per_second": speed}
 
     tokens = int(encoded.train.lengths.sum())
-    return Account(config.train.epochs, "epoch", tokens, metrics, line, status)
+    return ProgressSpec(config.train.epochs, "epoch", tokens, metrics, line, status)

@@ -1,4 +1,4 @@
-"""The probes of trained runs: what they measure is tracked in the run itself."""
+"""Probe trained runs, and track the results in each run."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ log = logging.getLogger(__name__)
 def probe_all(
     runs: list[TrainedRun], config: ProbeConfig, cache: Path, device: DeviceFacts
 ) -> dict[str, str]:
-    """The names of the runs that could not be probed, and why."""
-
+    """Probe `runs`, and return the reason for each run that could not be probed, by name."""
     failed = {}
     loaded: dict[str, ReviewSplits] = {}
     for run in runs:
@@ -33,7 +32,7 @@ def probe_all(
         try:
             key = json.dumps(as_plain(run.config.data))
             if key not in loaded:
-                # One at a time: they may be large.
+                # Keep one data set in memory at a time: they may be large.
                 loaded = {key: load_reviews(run.config.data, cache)}
             subject = open_subject(run, loaded[key], cache, device)
             recorder = RunRecorder(run.store, run.run_id)
@@ -46,11 +45,15 @@ def probe_all(
 def open_subject(
     run: TrainedRun, reviews: ReviewSplits, cache: Path, device: DeviceFacts
 ) -> Subject:
+    """Return a trained run as a subject of probes.
 
+    Raises:
+      Failure: `reviews` are not the texts that it was trained on.
+    """
     if run.tags.get("data_fingerprint") != reviews.fingerprint:
         raise Failure(
-            f"its texts are no longer what it was trained on ({run.config.data.source}): put them "
-            "back, or train it again"
+            f"its texts have changed since it was trained ({run.config.data.source}): restore them, "
+            "or train it again"
         )
     tokenizer = run.tokenizer()
     if run.config.baseline:
@@ -62,9 +65,9 @@ def open_subject(
 
 
 def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
-    """Return the network of a run, as it is computed fastest here."""
+    """Load the network of a run, with the fastest forward function for the device."""
     architecture = run.config.architecture
-    layer_class(architecture.cell)  # known to Keras before it opens the model
+    layer_class(architecture.cell)  # registers it with Keras, which can then open the model
     model = run.model()
     return Network(model, forward_for(model, architecture, device.kind), architecture)
 
@@ -72,7 +75,7 @@ def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
 def track_probes(
     recorder: RunRecorder, subject: Subject, config: ProbeConfig, run: RunConfig
 ) -> None:
-    """Run the probes and write a table, scalars and facts of each; a tag says with which settings."""
+    """Run the probes and write their tables, metrics and facts; a tag records their settings."""
     started = time.perf_counter()
     for result in run_probes(subject, config):
         name = f"probe/{result.name}"

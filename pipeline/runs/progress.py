@@ -1,4 +1,4 @@
-"""How training goes, to a person and to the store, whatever the task is."""
+"""Report the progress of training to the user and to the store, for any task."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Account:
-    """What is told of the records of a task.
+class ProgressSpec:
+    """Define how the records of a task are reported.
 
-    periods: at most; period: what one is called; tokens: of a whole period, 0 where it has none;
-    metrics: a record -> its step and what is tracked; line: a record -> a line for a person, or nothing;
-    status: a record -> what the table of a sweep shows.
+    A period ends with a validation: an epoch, or a number of steps.
+
+    periods: the maximum number; period: the word for one; tokens: in one period, 0 if it has none;
+    metrics: record -> (step, metrics); line: record -> a log line, may be empty; status: record ->
+    fields of `JobStatus`.
     """
 
     periods: int
@@ -43,19 +45,20 @@ class Account:
 
 
 class _Tracker:
-    """Writes each record into the store and as a plain line. `on_test` is told the accuracies of the
-    weights that were kept.
+    """Write each record to the store and as a log line.
+
+    `on_test` receives the accuracies of the best weights.
     """
 
-    def __init__(self, recorder: RunRecorder, account: Account) -> None:
-        self.recorder, self.account = recorder, account
+    def __init__(self, recorder: RunRecorder, spec: ProgressSpec) -> None:
+        self.recorder, self.spec = recorder, spec
 
     def on_resume(self, records: list[Any]) -> None:
-        for record in records:  # the store may lack the last, if the interruption came before it
+        for record in records:  # the store may lack the last one
             self._record(record)
-        step, _ = self.account.metrics(records[-1])
+        step, _ = self.spec.metrics(records[-1])
         log.info(
-            "Resuming after %s %s, where this run was interrupted", self.account.period, f"{step:,}"
+            "Resuming after %s %s, where this run was interrupted", self.spec.period, f"{step:,}"
         )
 
     def on_batch(self, period: int, tokens: int, loss: float) -> None:
@@ -63,59 +66,59 @@ class _Tracker:
 
     def on_period(self, record: Any) -> None:
         self._record(record)
-        if line := self.account.line(record):
+        if line := self.spec.line(record):
             log.info("%s", line)
 
     def on_test(self, val_accuracy: float, test_accuracy: float) -> None:
         pass
 
     def _record(self, record: Any) -> None:
-        step, metrics = self.account.metrics(record)
+        step, metrics = self.spec.metrics(record)
         self.recorder.metrics(metrics, step=step)
 
 
-class _Reporter(_Tracker):
-    """The same, and writes into the folder of the job, about once a second, how far it is."""
+class _StatusWriter(_Tracker):
+    """Also write the progress to the folder of the job, about once a second."""
 
-    def __init__(self, recorder: RunRecorder, account: Account, job_dir: Path) -> None:
-        super().__init__(recorder, account)
+    def __init__(self, recorder: RunRecorder, spec: ProgressSpec, job_dir: Path) -> None:
+        super().__init__(recorder, spec)
         self.job_dir = job_dir
         self.periods, self.tokens = 0, 0
-        self.told = 0.0
-        self._tell(epochs=account.periods)
+        self.updated = 0.0
+        self._update(epochs=spec.periods)
 
     def on_resume(self, records: list[Any]) -> None:
         super().on_resume(records)
         self.periods = len(records)
-        status = self.account.status(records[-1])
-        self._tell(epoch=self.periods, resumed=self.periods, share=1.0, **status)
+        status = self.spec.status(records[-1])
+        self._update(epoch=self.periods, resumed=self.periods, share=1.0, **status)
 
     def on_batch(self, period: int, tokens: int, loss: float) -> None:
         self.tokens += tokens
-        if self.account.tokens and time.monotonic() - self.told >= 1:
-            self._tell(epoch=period, share=self.tokens / self.account.tokens)
+        if self.spec.tokens and time.monotonic() - self.updated >= 1:
+            self._update(epoch=period, share=self.tokens / self.spec.tokens)
 
     def on_period(self, record: Any) -> None:
         super().on_period(record)
         self.periods += 1
         self.tokens = 0
-        self._tell(epoch=self.periods, share=1.0, **self.account.status(record))
+        self._update(epoch=self.periods, share=1.0, **self.spec.status(record))
 
     def on_test(self, val_accuracy: float, test_accuracy: float) -> None:
-        self._tell(val_accuracy=float(val_accuracy), test_accuracy=test_accuracy)
+        self._update(val_accuracy=float(val_accuracy), test_accuracy=test_accuracy)
 
-    def _tell(self, **changes: float) -> None:
+    def _update(self, **changes: float) -> None:
         update_status(self.job_dir, **changes)
-        self.told = time.monotonic()
+        self.updated = time.monotonic()
 
 
-class _Bar(_Tracker):
-    """The same, with a progress bar over the tokens of each period on a terminal."""
+class _ProgressBar(_Tracker):
+    """Also show a progress bar over the tokens of each period."""
 
-    def __init__(self, recorder: RunRecorder, account: Account, bar: Progress) -> None:
-        super().__init__(recorder, account)
+    def __init__(self, recorder: RunRecorder, spec: ProgressSpec, bar: Progress) -> None:
+        super().__init__(recorder, spec)
         self.bar = bar
-        self.task = bar.add_task("", total=account.tokens, rate="", loss="")
+        self.task = bar.add_task("", total=spec.tokens, rate="", loss="")
         self.tokens = 0
 
     def on_batch(self, period: int, tokens: int, loss: float) -> None:
@@ -124,42 +127,43 @@ class _Bar(_Tracker):
         self.bar.update(
             self.task,
             completed=self.tokens,
-            description=f"{self.account.period.capitalize()} {period}/{self.account.periods}",
+            description=f"{self.spec.period.capitalize()} {period}/{self.spec.periods}",
             rate=f"{speed:,.0f} tokens/s" if speed else "",
             loss=f"loss {loss:.4f}",
         )
 
     def on_period(self, record: Any) -> None:
-        self.bar.stop()  # the line of the period takes the place of the bar
+        self.bar.stop()  # so that the log line replaces the bar
         super().on_period(record)
         self.tokens = 0
-        self.bar.reset(self.task, total=self.account.tokens)
+        self.bar.reset(self.task, total=self.spec.tokens)
         self.bar.start()
 
 
 @contextmanager
 def watch_training(
-    recorder: RunRecorder, account: Account, job_dir: Path | None = None
+    recorder: RunRecorder, spec: ProgressSpec, job_dir: Path | None = None
 ) -> Iterator[_Tracker]:
-    """Yields a watcher for `train`.
+    """Yield a watcher for `train`.
 
-    On a terminal it shows a progress bar where a period has tokens, elsewhere plain lines; for the job
-    of a sweep lines, and its progress in its folder.
+    It writes log lines, and on a terminal shows a progress bar if a period has tokens.
+
+    job_dir: the folder of a job of a sweep, which receives its progress.
     """
     if job_dir is not None:
-        yield _Reporter(recorder, account, job_dir)
+        yield _StatusWriter(recorder, spec, job_dir)
         return
-    if not (sys.stdout.isatty() and account.tokens):
-        yield _Tracker(recorder, account)
+    if not (sys.stdout.isatty() and spec.tokens):
+        yield _Tracker(recorder, spec)
         return
     columns = ("{task.description}", BarColumn(), "{task.fields[loss]}", "{task.fields[rate]}")
     texts = [TextColumn(column) if isinstance(column, str) else column for column in columns]
     with Progress(*texts, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as bar:
-        yield _Bar(recorder, account, bar)
+        yield _ProgressBar(recorder, spec, bar)
 
 
 def end_diverged(recorder: RunRecorder, what: str) -> None:
-    """Ends a run whose training diverged, which is a result, and says when it did."""
+    """End a run whose training diverged, which is a result, and log when it did."""
     reason = f"diverged: {what}"
     log.warning("%s", reason.capitalize())
     recorder.end("diverged", reason)

@@ -1,4 +1,4 @@
-"""One text as trained networks read it, word by word."""
+"""Explain how trained networks read one text, word by word."""
 
 from __future__ import annotations
 
@@ -11,38 +11,36 @@ from pipeline.runs.probing import open_network
 from pipeline.tracking import TrainedRun
 
 
-def read(text: str, runs: list[TrainedRun], device: DeviceFacts) -> Explanation:
-    """Returns every network's reading of a text.
+def explain_text(text: str, runs: list[TrainedRun], device: DeviceFacts) -> Explanation:
+    """Return the reading of a text by each network.
 
     Raises:
-      DataError: to all of them it is nothing but unknown words.
+      DataError: none of its words is in any vocabulary.
     """
-
     cut = [cut_words(text, run.tokenizer()) for run in runs]
     if all(words.unknown.all() for words in cut):
         raise DataError(
             f"no word of this text is in the vocabulary of {' or '.join(run.name for run in runs)}: "
-            "give a text with words that stand in the training texts"
+            "give a text with words from the training texts"
         )
-    networks = [_read(run, words, device) for run, words in zip(runs, cut, strict=True)]
+    networks = [_read_text(run, words, device) for run, words in zip(runs, cut, strict=True)]
     words = tuple(text[start:end] for start, end in cut[0].spans)
     return Explanation(text, words, tuple(networks))
 
 
-def _read(run: TrainedRun, words: Words, device: DeviceFacts) -> NetworkReading:
+def _read_text(run: TrainedRun, words: Words, device: DeviceFacts) -> NetworkReading:
     return read_words(words, open_network(run, device), _heads(run), run.config, run.run_id)
 
 
 def _heads(run: TrainedRun) -> tuple[Head, ...]:
-    """Its heads, out of its texts where the run does not hold them itself."""
-
+    """Return the heads of a network: as tracked, or derived from its texts for an old run."""
     heads = run.heads()
     if heads is not None:
         return heads
     reviews = load_reviews(run.config.data)
     if run.tags.get("data_fingerprint") != reviews.fingerprint:
         raise Failure(
-            f"{run.name}: its texts are no longer what it was trained on ({run.config.data.source}), "
-            "and what its answers mean stands nowhere else: put them back, or train it again"
+            f"{run.name}: its texts have changed since it was trained ({run.config.data.source}), and "
+            "the names of its classes are stored nowhere else: restore the texts, or train it again"
         )
     return reviews.heads

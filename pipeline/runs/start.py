@@ -1,7 +1,7 @@
-"""Where a run begins: its result is looked up, its device prepared, and only then TensorFlow imported.
+"""Start a run: look up its result, prepare the device, and only then import TensorFlow.
 
-The imports inside the functions here are the only ones of their kind: TensorFlow fixes its threads at
-its first use, so that `prepare_device` has to come before whatever imports it.
+TensorFlow fixes its threads at its first use, so `prepare_device` must precede every import of it. This
+is why functions here import other modules; no other place needs to.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ log = logging.getLogger(__name__)
 
 
 def find_done(store: Store, config: RunConfig) -> Run | None:
-    """This run where the store already holds its result. `rerun=true` asks anew."""
-
-    newest = None if config.rerun else store.newest(fingerprint(config))
+    """Return the run of this configuration if it is done; None with `rerun=true`."""
+    newest = None if config.rerun else store.newest_run(fingerprint(config))
     return newest if is_done(newest) else None
 
 
 def describe_done(done: Run) -> str:
-    """Returns a line that says that a run was done before."""
+    """Return a line that says that a run is already done."""
     name, outcome = done.info.run_name, done.data.tags["outcome"]
-    return f"{name}: {outcome} before, as run {done.info.run_id} (rerun=true runs it again)"
+    return f"{name}: already {outcome} in run {done.info.run_id} (rerun=true runs it again)"
 
 
 def run(
@@ -41,13 +40,16 @@ def run(
     parent_run_id: str | None = None,
     job_dir: Path | None = None,
 ) -> str:
-    """From text to tracked predictions; the outcome, finished or diverged.
+    """Run one configuration and track the result; return the outcome, "finished" or "diverged".
 
-    What is in the store already is not run again. What another process is working on is waited for.
-    `job_dir`: of a job of a sweep, where its progress is left for the sweep's table.
+    A run that is already done is not repeated. If another process is working on the same run, wait
+    for it.
+
+    job_dir: the folder of a job of a sweep, which receives its progress.
 
     Raises:
-      DataError: the data cannot be used. TrackingError: the store cannot be.
+      DataError: the data cannot be used.
+      TrackingError: the store cannot be used.
     """
     store = Store.of(config)
     key = fingerprint(config)
@@ -93,16 +95,17 @@ def _run_claimed(
             return "finished"
         run_one = run_adding if isinstance(config.data, AddingConfig) else run_network
         outcome = run_one(config, recorder, device.kind, checkpoint, job_dir)
-    checkpoint.unlink(missing_ok=True)  # the run holds its model now
+    checkpoint.unlink(missing_ok=True)  # the model is tracked now
     return outcome
 
 
 def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
-    """Probes one tracked run, or all that lack the tables of these settings.
+    """Probe one tracked run, or all finished runs without the tables of these settings.
 
-    Returns: the names of the runs that could not be probed, and why.
+    Returns:
+      The reason for each run that could not be probed, by name.
     """
-    runs = _over_texts(finished_runs(Store.of(config), run_id))
+    runs = _select_text_runs(finished_runs(Store.of(config), run_id))
     if run_id is None:
         _train_missing_baseline(runs, config)
     lacking = [
@@ -120,32 +123,32 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
     return probe_all(lacking, config.probe, Path(config.root) / ".cache", device)
 
 
-def _over_texts(runs: list[TrainedRun]) -> list[TrainedRun]:
+def _select_text_runs(runs: list[TrainedRun]) -> list[TrainedRun]:
     over_texts = [run for run in runs if not isinstance(run.config.data, AddingConfig)]
     if not over_texts:
-        raise Failure("these runs are on the adding problem, and the probes are for texts")
+        raise Failure("these runs are on the adding problem; the probes need runs on texts")
     return over_texts
 
 
 def _train_missing_baseline(runs: list[TrainedRun], config: RunConfig) -> None:
-    """Runs that were trained without the order-free baseline beside them get it now, probes and all."""
+    """Train and probe the baseline on the data of the newest run, if there is none yet."""
     newest = runs[-1]
     data = newest.tags.get("data_fingerprint")
     if any(run.config.baseline and run.tags.get("data_fingerprint") == data for run in runs):
         return
-    print("The order-free baseline is missing and is trained first")
+    print("Training the missing baseline first")
     here = {name: getattr(config, name) for name in ("name", "root", "tracking", "device", "probe")}
     parent = newest.tags.get("mlflow.parentRunId")
     run(baseline_of(replace(newest.config, **here)), parent_run_id=parent)
 
 
 def explain(text: str, runs: list[TrainedRun], config: RunConfig) -> Explanation:
-    """Returns every network's reading of a text.
+    """Return the reading of a text by each network.
 
     Raises:
-      DataError: to all of them it is nothing but unknown words.
+      DataError: none of its words is in any vocabulary.
     """
     device = prepare_device(config.device, 1)
-    from pipeline.runs.reading import read
+    from pipeline.runs.reading import explain_text
 
-    return read(text, runs, device)
+    return explain_text(text, runs, device)

@@ -1,8 +1,7 @@
-"""How far a job of a sweep is: a small file in its folder.
+"""Exchange the progress of a job of a sweep through a small file in its folder.
 
-The process of the job and the one that watches it write the file, never at the same time, and the table
-of the sweep reads it. A file works with every launcher, also where a job runs on another machine that
-shares the folder.
+The job and the process that watches it write the file, never at the same time; the sweep's table reads
+it. A file works with every launcher, even if the job runs on another machine that shares the folder.
 """
 
 from __future__ import annotations
@@ -18,24 +17,28 @@ from pipeline.files import replacing
 FILE = "progress.json"
 
 
-class State(Enum):
+class JobState(Enum):
+    """Name the state of a job, as the sweep's table shows it."""
+
     waiting = "waiting"
     running = "running"
     done = "done"
-    done_before = "done before"  # the store held its result already
+    done_before = "done before"  # by an earlier launch
     diverged = "diverged"
     failed = "failed"
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """epoch: the one in training, or the last one, 0 before the first; share: of that epoch, 0 to 1;
-    val_accuracy: of the last whole epoch, and of the kept one in the end; tokens_per_second: of the
-    last whole epoch; resumed: epochs that were done before the job was interrupted; started, ended:
-    seconds since 1970; reason: of a failure, in words.
+    """Describe the progress of a job.
+
+    epoch: the current or last one, 0 before the first; share: the part of it that is done, 0 to 1;
+    val_accuracy: of the last complete epoch, at the end of the best one; tokens_per_second: of the last
+    complete epoch; resumed: epochs completed before the last interruption; started, ended: seconds
+    since 1970; reason: of a failure.
     """
 
-    state: State = State.waiting
+    state: JobState = JobState.waiting
     epoch: int = 0
     epochs: int = 0
     share: float = 0.0
@@ -49,16 +52,16 @@ class JobStatus:
 
     @property
     def is_over(self) -> bool:
-        return self.state not in (State.waiting, State.running)
+        return self.state not in (JobState.waiting, JobState.running)
 
     @property
     def progress(self) -> float:
-        """The share of all epochs that is done; training that stops early ends before 1."""
+        """Return the share of all epochs that is done; below 1 at the end after early stopping."""
         return self._share(0)
 
     @property
-    def progress_now(self) -> float:
-        """The share of the epochs that were left when the job began."""
+    def progress_since_resume(self) -> float:
+        """Return the share that is done of the epochs remaining when the job started or resumed."""
         return self._share(self.resumed)
 
     def _share(self, before: int) -> float:
@@ -66,27 +69,27 @@ class JobStatus:
         return max(0.0, self.epoch - 1 + self.share - before) / left if left > 0 else 0.0
 
     def seconds(self, now: float) -> float | None:
-        """How long the job ran, or has run by `now`; never negative where clocks differ."""
+        """Return how long the job has run by `now`, or ran; never negative, even if clocks differ."""
         if self.started is None:
             return None
         return max(0.0, (self.ended or now) - self.started)
 
-    def seconds_at_pace(self, now: float) -> float:
-        """How long the job lasts if every epoch takes as long as those until `now`."""
-        return (self.seconds(now) or 0.0) / (self.progress_now or 1.0)
+    def expected_seconds(self, now: float) -> float:
+        """Estimate the total duration of the job from its pace until `now`."""
+        return (self.seconds(now) or 0.0) / (self.progress_since_resume or 1.0)
 
 
 def read_status(folder: Path) -> JobStatus | None:
-    """None where the job has written nothing yet, or nothing that can be read at this moment."""
+    """Return the status of a job, or None if its file is missing or not readable at the moment."""
     try:
         plain = json.loads((folder / FILE).read_text())
-        return JobStatus(**plain | {"state": State[plain["state"]]})
+        return JobStatus(**plain | {"state": JobState[plain["state"]]})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
 def update_status(folder: Path, **changes: Any) -> None:
-    """Writes what has changed. A reader finds the file as it was or as it is, never half of it."""
+    """Change fields of a job's status. The file is replaced atomically."""
     status = replace(read_status(folder) or JobStatus(), **changes)
     with replacing(folder / FILE) as temporary:
         temporary.write_text(json.dumps(asdict(status) | {"state": status.state.name}))

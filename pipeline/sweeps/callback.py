@@ -1,6 +1,6 @@
-"""What Hydra calls: the check of every configuration before any work, and the start and end of a sweep.
+"""Connect Hydra to this project: check every configuration, then start and finish runs and sweeps.
 
-What imports MLflow and pandas, which takes seconds, is imported after the check.
+Modules that import MLflow or pandas are imported after the check, because that takes seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from pipeline.config.command_line import at_end, report_error
 from pipeline.config.compose import build
-from pipeline.sweeps.plan import make_plan, refuse_single_run
+from pipeline.sweeps.plan import make_plan, reject_single_run
 
 if TYPE_CHECKING:
     from pipeline.sweeps.sweep import Sweep
@@ -25,16 +25,17 @@ _open_sweeps: list[Sweep] = []
 
 
 class SweepCallback(Callback):
-    """Checks every configuration first; opens and finishes a sweep. Leaves with the exit status by
-    `SystemExit`, for Hydra turns any other exception of a callback into a warning.
+    """Check every configuration before any work, and start and finish a sweep.
+
+    Exits by `SystemExit`: Hydra turns any other exception of a callback into a warning.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with _leaving_on_error():
+        with _exit_on_error():
             build(_without_hydra(config))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        with _leaving_on_error():
+        with _exit_on_error():
             plan = make_plan(config)
             from pipeline.sweeps.sweep import Sweep
 
@@ -43,30 +44,30 @@ class SweepCallback(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         at_end.close()
-        with _leaving_on_error():
+        with _exit_on_error():
             sys.exit(_open_sweeps.pop().finish())
 
 
 def current_sweep() -> Sweep:
-    """The sweep of this process, for the sweeper and the launcher that Hydra makes."""
+    """Return the sweep of this process, for the sweeper and the launcher that Hydra creates."""
     return _open_sweeps[-1]
 
 
 def stop_sweep(reason: str) -> None:
-    """Ends the sweep of this process, if it is in one, after its jobs were ended."""
+    """End the sweep of this process, if there is one. Its jobs must have been ended before."""
     while _open_sweeps:
         _open_sweeps.pop().stop(reason)
 
 
 def compare(tree: DictConfig) -> int:
-    """Computes the composed configuration as one run; returns the exit status."""
+    """Compute the composed configuration as one run, and return the exit status."""
     config = build(tree)
     try:
-        refuse_single_run(HydraConfig.get().launcher)
+        reject_single_run(HydraConfig.get().launcher)
         from pipeline.runs.start import run
-        from pipeline.tracking import Store, settle
+        from pipeline.tracking import Store, end_abandoned_runs
 
-        settle(Store.of(config))
+        end_abandoned_runs(Store.of(config))
         return 0 if run(config) == "finished" else 1
     except Exception as error:
         return report_error(error)
@@ -80,10 +81,10 @@ def _without_hydra(config: DictConfig) -> DictConfig:
 
 
 @contextlib.contextmanager
-def _leaving_on_error() -> Iterator[None]:
+def _exit_on_error() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        with contextlib.suppress(Exception):  # such as a store that does not answer
+        with contextlib.suppress(Exception):  # for example, the store does not answer
             stop_sweep(" ".join(str(error).split())[:500])
         sys.exit(report_error(error))

@@ -1,4 +1,4 @@
-"""The jobs of a sweep on the cores of this machine: threads that each hold one process at a time."""
+"""Run the jobs of a sweep on this machine, in a pool of threads that each run one process at a time."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from pipeline.sweeps.job import JobDescription
-from pipeline.sweeps.watch import Ending, run_job, start_process
+from pipeline.sweeps.watch import JobResult, run_job, start_process
 
 
 def run_jobs(
     jobs: Sequence[JobDescription],
     workers: int,
-    on_end: Callable[[JobDescription, Ending], None],
+    on_end: Callable[[JobDescription, JobResult], None],
 ) -> None:
-    """Runs jobs in their order, `workers` at a time, and returns when all have ended.
+    """Run jobs in order, `workers` at a time, and return when all have ended.
 
-    A job that fails does not stop the others. Whatever stops this function, such as a Ctrl-C, ends all
-    of them at once. `on_end` is called in this thread, as each job ends.
+    A failed job does not stop the others. If this function is stopped, for example by Ctrl-C, it kills
+    all running jobs. `on_end` is called in this thread as each job ends.
     """
     processes = _Processes()
     with ThreadPoolExecutor(workers) as pool:
         try:
-            endings = {pool.submit(run_job, job, processes.start): job for job in jobs}
-            for future in as_completed(endings):
-                on_end(endings[future], future.result())
+            futures = {pool.submit(run_job, job, processes.start): job for job in jobs}
+            for future in as_completed(futures):
+                on_end(futures[future], future.result())
         except BaseException:
             processes.kill()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -34,7 +34,7 @@ def run_jobs(
 
 
 class _Processes:
-    """The processes of all threads, so that they can be ended together and none starts afterwards."""
+    """Track the processes of all threads, to kill them together and prevent new ones."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -44,7 +44,7 @@ class _Processes:
     def start(self, job: JobDescription) -> subprocess.Popen[str]:
         with self.lock:
             if self.killed:
-                raise RuntimeError("the sweep is stopped")
+                raise RuntimeError("the sweep was stopped")
             running = [process for process in self.started if process.returncode is None]
             process = start_process(job)
             self.started = [*running, process]

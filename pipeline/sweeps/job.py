@@ -1,7 +1,7 @@
-"""One job of a sweep, in a process of its own: what it holds in memory is gone when it ends.
+"""Run one job of a sweep in its own process, so that its memory is freed when it ends.
 
-It lives no longer than the sweep: when the process that started it is gone, it ends at once and writes
-nothing more, and the next launch resumes it after its last epoch.
+The job exits as soon as the process that launched it is gone. The next launch resumes it after its last
+complete epoch.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pipeline.config.schema import RunConfig
 from pipeline.files import replacing
 
 FILE = "job.json"
-FINISHED, FAILED, DIVERGED, ABANDONED = 0, 1, 3, 4  # its exit status
+FINISHED, FAILED, DIVERGED, ABANDONED = 0, 1, 3, 4  # exit statuses
 
 
 @dataclass(frozen=True)
 class LauncherProcess:
-    """The process that a sweep lives in. batch: the job of Slurm's that it is part of, if it is."""
+    """Identify the process that launched a sweep. batch: the id of the Slurm job it runs in, if any."""
 
     host: str
     pid: int
@@ -39,26 +39,24 @@ class LauncherProcess:
         return cls(socket.gethostname(), os.getpid(), os.environ.get("SLURM_JOB_ID"))
 
     def is_gone(self) -> bool:
-        """Whether it has ended, as far as can be seen from here: a job on a cluster does not see it,
-        and outlives it.
-        """
+        """Return whether the process has ended. False where it is not visible, as from another node."""
         if (self.host, self.batch) != (socket.gethostname(), os.environ.get("SLURM_JOB_ID")):
             return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return True
-        except PermissionError:  # it lives, as somebody else's
+        except PermissionError:  # it exists, but belongs to another user
             return False
         return False
 
 
 @dataclass(frozen=True)
 class JobDescription:
-    """All that a job is started with; the file `job.json` in its folder.
+    """Describe a job; stored as `job.json` in its folder.
 
-    folder: of the job's files; concurrent_runs: how many jobs share the machine; shows_lines: whether
-    its lines are repeated where the sweep was launched, which they are unless a table is shown there.
+    folder: for the job's files; concurrent_runs: how many jobs share the machine; echo_output: whether
+    the launcher prints the job's output, which would break a live table.
     """
 
     folder: Path
@@ -66,7 +64,7 @@ class JobDescription:
     parent_run_id: str | None
     concurrent_runs: int
     launcher: LauncherProcess
-    shows_lines: bool
+    echo_output: bool
 
     def write(self) -> None:
         plain: dict[str, Any] = asdict(self) | {"config": as_plain(self.config)}
@@ -83,24 +81,24 @@ class JobDescription:
 
     @property
     def title(self) -> str:
-        """What its lines begin with, as wide as that of any other job."""
+        """Return the prefix of its printed lines, padded to a common width."""
         return self.config.title.ljust(26)
 
     @property
     def output(self) -> Path:
-        """Where its lines are kept."""
+        """Return the path of the file with its output."""
         return self.folder / "output.log"
 
 
 def main() -> None:
-    """Runs the job that is described in the folder named on the command line."""
+    """Run the job whose folder is the first argument on the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    for name in ("absl", "alembic", "mlflow"):  # their INFO is about themselves
+    for name in ("absl", "alembic", "mlflow"):  # they only log about themselves at INFO
         logging.getLogger(name).setLevel(logging.WARNING)
     parent = os.getppid()
     job = JobDescription.read(Path(sys.argv[1]))
-    threading.Thread(target=_follow, args=(job.launcher, parent), daemon=True).start()
-    # This import takes seconds, in which the launcher may already end.
+    threading.Thread(target=_exit_with_launcher, args=(job.launcher, parent), daemon=True).start()
+    # This import takes seconds, during which the launcher may end: watch it first.
     from pipeline.runs.start import run
 
     try:
@@ -111,8 +109,8 @@ def main() -> None:
     sys.exit(FINISHED if outcome == "finished" else DIVERGED)
 
 
-def _follow(launcher: LauncherProcess, parent: int) -> None:
-    """Ends this process within a second of its parent or its launcher."""
+def _exit_with_launcher(launcher: LauncherProcess, parent: int) -> None:
+    """Exit this process within a second after its parent or its launcher has ended."""
     while os.getppid() == parent and not launcher.is_gone():
         time.sleep(0.5)
     os._exit(ABANDONED)

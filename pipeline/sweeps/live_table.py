@@ -1,7 +1,7 @@
-"""The live table of a sweep, on a terminal: what is done, what runs and how far, what failed, time left.
+"""Show a live table of a sweep on a terminal: the state and progress of each job, and the time left.
 
-It is drawn by the process that launched the sweep, from the files that the jobs write
-(`pipeline.runs.status`), and fits the height of the terminal.
+The launching process draws it from the files that the jobs write (`pipeline.runs.status`). It fits the
+height of the terminal.
 """
 
 from __future__ import annotations
@@ -25,25 +25,28 @@ from rich.text import Text
 
 from pipeline.config.schema import RunConfig
 from pipeline.config.settings import values_of
-from pipeline.runs.status import JobStatus, State, read_status
+from pipeline.runs.status import JobState, JobStatus, read_status
 
 _STYLES = {
-    State.waiting: "dim",
-    State.running: "cyan",
-    State.done: "green",
-    State.done_before: "green",
-    State.diverged: "yellow",
-    State.failed: "red",
+    JobState.waiting: "dim",
+    JobState.running: "cyan",
+    JobState.done: "green",
+    JobState.done_before: "green",
+    JobState.diverged: "yellow",
+    JobState.failed: "red",
 }
-_MOST_REASONS = 3
-_EARLY = 0.05  # of its epochs: before that a job's pace is mostly that of its start
+_MAX_REASONS = 3
+_MIN_PROGRESS = 0.05  # share of the epochs before which start-up dominates the pace of a job
 _BAR = 8  # characters
-_WIDE = 100  # characters: there is room for the speed
+_WIDE = 100  # characters: with room for the speed
 
 
 @dataclass(frozen=True)
-class Job:
-    """name: what tells it from the others of its sweep, without the seed; folder: of its files."""
+class JobRow:
+    """Describe a row of the table.
+
+    name: the architecture and the settings that vary, without the seed; folder: of the job's files.
+    """
 
     name: str
     architecture: str
@@ -52,10 +55,10 @@ class Job:
 
 
 class LiveTable:
-    """Shows the table for as long as its context lasts, and leaves the terminal as it was."""
+    """Show the table while the context is open, and restore the terminal afterwards."""
 
-    def __init__(self, jobs: list[Job], title: str, at_a_time: int) -> None:
-        self.jobs, self.title, self.at_a_time = jobs, title, at_a_time
+    def __init__(self, jobs: list[JobRow], title: str, parallel_jobs: int) -> None:
+        self.jobs, self.title, self.parallel_jobs = jobs, title, parallel_jobs
         self.statuses = [JobStatus() for _ in jobs]
         self.console = Console()
         self.live = Live(console=self.console, get_renderable=self.draw, refresh_per_second=2)
@@ -73,26 +76,26 @@ class LiveTable:
         self.live.stop()
 
     def draw(self) -> RenderableType:
-        """Draws the table from what the jobs have written by now."""
+        """Return the table, drawn from the current files of the jobs."""
         self.statuses = [
             known if known.is_over else read_status(job.folder) or known
             for job, known in zip(self.jobs, self.statuses, strict=True)
         ]
         width, height = self.console.size
         return draw_table(
-            self.jobs, self.statuses, self.title, self.at_a_time, time.time(), (width, height)
+            self.jobs, self.statuses, self.title, self.parallel_jobs, time.time(), (width, height)
         )
 
 
 def can_show_table() -> bool:
-    """Whether a person looks at standard output through a terminal that can redraw lines."""
+    """Return whether standard output is a terminal that can redraw lines."""
     return sys.stdout.isatty() and Console().is_interactive
 
 
-def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[Job], str]:
-    """Returns the jobs, in the order of their numbers, and what their names consist of.
+def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[JobRow], str]:
+    """Return the jobs, in the order of their numbers, and the heading of the column with their names.
 
-    A name holds the architecture and the settings in which jobs of one architecture differ.
+    A name consists of the architecture and the settings in which jobs of one architecture differ.
     """
     settings = [values_of(config) for config in configs]
     by_architecture: dict[str, list[dict[str, Any]]] = {}
@@ -104,7 +107,7 @@ def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[Job], str
         if any(len({str(v[key]) for v in group}) > 1 for group in by_architecture.values())
     ]
     jobs = [
-        Job(
+        JobRow(
             ", ".join([config.architecture.name, *(str(values[key]) for key in differing)]),
             config.architecture.name,
             config.seed,
@@ -116,26 +119,27 @@ def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[Job], str
 
 
 def draw_table(
-    jobs: list[Job],
+    jobs: list[JobRow],
     statuses: list[JobStatus],
     title: str,
-    at_a_time: int,
+    parallel_jobs: int,
     now: float,
     size: tuple[int, int],
 ) -> RenderableType:
-    """Draws the table in at most `size`, characters and lines; what does not fit is counted in a line.
+    """Return the table; a line counts the jobs that do not fit.
 
-    `now`: seconds since 1970. `title`: what the names of the jobs consist of.
+    title: the heading of the column with the jobs' names; now: seconds since 1970; size: of the
+    terminal, in (characters, lines).
     """
     width, height = size
-    reasons = _reasons(jobs, statuses)
-    left = time_left([job.architecture for job in jobs], statuses, at_a_time, now)
+    reasons = _failure_lines(jobs, statuses)
+    left = time_left([job.architecture for job in jobs], statuses, parallel_jobs, now)
     footer = [_line(_summary(statuses, left), "bold"), *reasons]
-    # A line each for the names of the columns and for the cursor beneath.
+    # One line each for the header and for the cursor below.
     shown = rows_shown(statuses, height - 2 - len(footer))
     hidden = Counter(status.state for row, status in enumerate(statuses) if row not in shown)
     if hidden:
-        counts = ", ".join(f"{hidden[state]} {state.value}" for state in State if hidden[state])
+        counts = ", ".join(f"{hidden[state]} {state.value}" for state in JobState if hidden[state])
         footer.insert(0, _line(f"and {counts}", "dim"))
     table = _table(title, width)
     for row in shown:
@@ -144,15 +148,16 @@ def draw_table(
 
 
 def rows_shown(statuses: list[JobStatus], room: int) -> list[int]:
-    """Returns the jobs that get a row, in their order; `room` lines hold rows and the count of the rest.
+    """Return the indices of the jobs to show, in order.
 
-    Running ones come first, then failed and diverged ones, then those that were done last, then those
-    that are next.
+    Running jobs have priority, then failed and diverged ones, then the latest done, then the next ones.
+
+    room: lines for the rows and for the count of the other jobs.
     """
     if len(statuses) <= room:
         return list(range(len(statuses)))
 
-    rank = {State.running: 0, State.failed: 1, State.diverged: 1, State.waiting: 3}
+    rank = {JobState.running: 0, JobState.failed: 1, JobState.diverged: 1, JobState.waiting: 3}
 
     def urgency(row: int) -> tuple[int, float, int]:
         status = statuses[row]
@@ -162,36 +167,40 @@ def rows_shown(statuses: list[JobStatus], room: int) -> list[int]:
 
 
 def time_left(
-    architectures: list[str], statuses: list[JobStatus], at_a_time: int, now: float
+    architectures: list[str], statuses: list[JobStatus], parallel_jobs: int, now: float
 ) -> float | None:
-    """Estimates how many seconds the sweep will still take; None while nothing is known.
+    """Estimate the remaining seconds of the sweep; None while there is no information.
 
-    A job is taken to last as long as those of its architecture did on average, else as long as they
-    will at the pace of their epochs, else as all did or will. One that has lasted longer than that
-    continues at its own pace. The waiting ones are dealt, in their order, to whoever is free first.
+    A job is expected to take the mean time of the finished jobs of its architecture, else the mean
+    estimate from the pace of its running jobs, else the mean over all architectures. A job that already
+    took longer is estimated from its own pace. Waiting jobs go, in order, to the first free worker.
     """
     known = list(zip(architectures, statuses, strict=True))
-    lasted = [(name, s.seconds(now) or 0.0) for name, s in known if s.state == State.done]
-    running = [(name, s) for name, s in known if s.state == State.running]
-    paced = [(name, s.seconds_at_pace(now)) for name, s in running if s.progress_now >= _EARLY]
-    if not lasted and not paced:
+    measured = [(name, s.seconds(now) or 0.0) for name, s in known if s.state == JobState.done]
+    running = [(name, s) for name, s in known if s.state == JobState.running]
+    estimated = [
+        (name, s.expected_seconds(now))
+        for name, s in running
+        if s.progress_since_resume >= _MIN_PROGRESS
+    ]
+    if not measured and not estimated:
         return None
 
     def expect(name: str) -> float:
-        alike = ([t for other, t in times if other == name] for times in (lasted, paced))
-        return fmean(next(filter(None, alike), [t for _, t in lasted or paced]))
+        same = ([t for other, t in times if other == name] for times in (measured, estimated))
+        return fmean(next(filter(None, same), [t for _, t in measured or estimated]))
 
-    free = []
+    free_in = []  # seconds until each worker is free
     for name, status in running:
-        yet, expected = status.seconds(now) or 0.0, expect(name)
-        lasts = expected if yet < expected else status.seconds_at_pace(now)
-        free.append(lasts - yet)
-    free += [0.0] * (at_a_time - len(free))
-    heapq.heapify(free)
+        elapsed, expected = status.seconds(now) or 0.0, expect(name)
+        total = expected if elapsed < expected else status.expected_seconds(now)
+        free_in.append(total - elapsed)
+    free_in += [0.0] * (parallel_jobs - len(free_in))
+    heapq.heapify(free_in)
     for name, status in known:
-        if status.state == State.waiting:
-            heapq.heapreplace(free, free[0] + expect(name))
-    return max(free)
+        if status.state == JobState.waiting:
+            heapq.heapreplace(free_in, free_in[0] + expect(name))
+    return max(free_in)
 
 
 def _table(title: str, width: int) -> Table:
@@ -199,7 +208,7 @@ def _table(title: str, width: int) -> Table:
     table.add_column(_line(title), overflow="ellipsis")
     right = {"justify": "right", "no_wrap": True}
     table.add_column("seed", **right)  # pyright: ignore[reportArgumentType]
-    table.add_column("state", no_wrap=True, min_width=len(State.diverged.value))
+    table.add_column("state", no_wrap=True, min_width=len(JobState.diverged.value))
     table.add_column("epoch", **right)  # pyright: ignore[reportArgumentType]
     table.add_column("", no_wrap=True, width=_BAR)
     for name in ("val", "test", *(["tokens/s"] if width >= _WIDE else []), "time"):
@@ -207,9 +216,9 @@ def _table(title: str, width: int) -> Table:
     return table
 
 
-def _cells(job: Job, status: JobStatus, now: float, width: int) -> list[RenderableType]:
+def _cells(job: JobRow, status: JobStatus, now: float, width: int) -> list[RenderableType]:
     seconds = status.seconds(now)
-    running = status.state == State.running
+    running = status.state == JobState.running
     bar = ProgressBar(1.0, status.progress, _BAR) if running else ""
     speed = f"{status.tokens_per_second:,.0f}" if status.tokens_per_second else ""
     return [
@@ -231,33 +240,35 @@ def _accuracy(share: float | None) -> str:
 
 def _summary(statuses: list[JobStatus], left: float | None) -> str:
     counts = Counter(status.state for status in statuses)
-    done = counts[State.done] + counts[State.done_before]
+    done = counts[JobState.done] + counts[JobState.done_before]
     words = [f"{done} of {len(statuses)} done"]
-    words += [f"{counts[s]} {s.value}" for s in (State.failed, State.diverged) if counts[s]]
-    words += [f"{counts[s]} {s.value}" for s in (State.running, State.waiting) if counts[s]]
-    if counts[State.running] or counts[State.waiting]:
-        words.insert(1, "time left not known yet" if left is None else f"{_about(left)} left")
+    words += [f"{counts[s]} {s.value}" for s in (JobState.failed, JobState.diverged) if counts[s]]
+    words += [f"{counts[s]} {s.value}" for s in (JobState.running, JobState.waiting) if counts[s]]
+    if counts[JobState.running] or counts[JobState.waiting]:
+        words.insert(
+            1, "time left not yet known" if left is None else f"{_format_seconds(left)} left"
+        )
     return ", ".join(words)
 
 
-def _about(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 1:
         return "under a minute"
     return f"about {minutes} min" if minutes < 100 else f"about {seconds / 3600:.1f} h"
 
 
-def _reasons(jobs: list[Job], statuses: list[JobStatus]) -> list[Text]:
-    """A line for each of the first failures."""
+def _failure_lines(jobs: list[JobRow], statuses: list[JobStatus]) -> list[Text]:
+    """Return a line for each of the first few failures."""
     failed = [
         _line(f"{job.name} seed {job.seed}: {status.reason}", "red")
         for job, status in zip(jobs, statuses, strict=True)
         if status.reason
     ]
-    return failed[:_MOST_REASONS]
+    return failed[:_MAX_REASONS]
 
 
 def _line(text: str, style: str = "") -> Text:
-    """Returns an untrusted text as one line, in which nothing is markup or moves the cursor."""
+    """Return untrusted text as one line, without markup or control characters."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return Text(plain, style, no_wrap=True, overflow="ellipsis")

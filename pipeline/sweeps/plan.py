@@ -1,4 +1,4 @@
-"""The plan of a sweep: the checked configuration of every job, composed once, before any work."""
+"""Plan a sweep: compose and check the configuration of every job once, before any work."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pipeline.config.programs import describe_install
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.errors import ConfigError
 
-# What the jobs of a sweep have in common, since they are compared on one report.
+# Settings that all jobs of a sweep share, because one report compares them.
 _SHARED = ("name", "root", "tracking", "device", "data", "probe", "tuned")
 
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """overrides: those that its configuration was composed from."""
+    """Hold the configuration of a job and the overrides that it was composed from."""
 
     config: RunConfig
     overrides: list[str]
@@ -34,13 +34,15 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """jobs: in the order of their numbers; folder: what the sweep writes beside the store, a folder
-    for each job among it; at_a_time: how many jobs run side by side; on_cluster: on Slurm.
+    """Hold the jobs of a sweep and how they are run.
+
+    jobs: in the order of their numbers; folder: for the sweep's files, with a subfolder for each job;
+    parallel_jobs: the maximum number of concurrent jobs; on_cluster: whether Slurm runs them.
     """
 
     jobs: list[PlannedJob]
     folder: Path
-    at_a_time: int
+    parallel_jobs: int
     on_cluster: bool
 
     @property
@@ -53,19 +55,19 @@ class Plan:
 
 
 def make_plan(config: DictConfig) -> Plan:
-    """Composes and checks every job of a sweep.
+    """Compose and check every job of a sweep.
 
-    config: the composed configuration, with what Hydra holds of itself.
+    config: the composed configuration, including Hydra's own.
 
     Raises:
-      ConfigError: the first value, of the first job, that its key may not hold, or that differs
-        between jobs where all must share it; or the launcher cannot be used here.
+      ConfigError: a setting is invalid, or differs between jobs although all must share it, or the
+        launcher cannot be used here.
     """
     jobs = [
         PlannedJob(build(compose("config", overrides=overrides)), overrides)
         for overrides in expand_overrides(_parse_overrides(config))
     ]
-    _refuse_differences([job.config for job in jobs])
+    _check_shared_settings([job.config for job in jobs])
     launcher = config.hydra.launcher
     _check_launcher(launcher)
     on_cluster = uses_slurm(launcher)
@@ -75,7 +77,7 @@ def make_plan(config: DictConfig) -> Plan:
 
 
 def _parse_overrides(config: DictConfig) -> list[Override]:
-    """The overrides of the experiment, and then those of the command line, which win."""
+    """Return the overrides of the experiment, then those of the command line, which take precedence."""
     params = OmegaConf.to_container(config.hydra.sweeper.get("params") or OmegaConf.create({}))
     assert isinstance(params, dict)
     texts = [f"{key}={value}" for key, value in params.items()]
@@ -85,10 +87,10 @@ def _parse_overrides(config: DictConfig) -> list[Override]:
 
 
 def expand_overrides(overrides: list[Override]) -> list[list[str]]:
-    """Returns the overrides of every job: one of each list of values, the last list varying fastest.
+    """Return the overrides of every job: all combinations of values, the last list varying fastest.
 
     Raises:
-      ConfigError: an override names a range of values without naming the values.
+      ConfigError: an override gives a range instead of a list of values.
     """
     choices: dict[str, list[str]] = {}
     for override in overrides:
@@ -99,48 +101,53 @@ def expand_overrides(overrides: list[Override]) -> list[list[str]]:
             values = list(override.sweep_string_iterator())
         else:
             raise ConfigError(
-                f"{override.input_line} names no values; {key} may hold a list of values, such as 1,2"
+                f"{override.input_line} is a range; give {key} a list of values, such as 1,2"
             )
         choices[key] = [f"{key}={value}" for value in values]
     return [list(job) for job in itertools.product(*choices.values())]
 
 
-def _refuse_differences(configs: list[RunConfig]) -> None:
+def _check_shared_settings(configs: list[RunConfig]) -> None:
     for key in _SHARED:
-        if any(_shared(config, key) != _shared(configs[0], key) for config in configs):
+        if any(_shared_value(config, key) != _shared_value(configs[0], key) for config in configs):
             raise ConfigError(
-                f"{key} holds several values; one sweep, which is one report, has one"
+                f"{key} has several values; all runs of a sweep share one: launch a sweep for each"
             )
 
 
-def _shared(config: RunConfig, key: str) -> Any:
-    """What the runs of a sweep have in common, which the length of the adding problem need not be."""
+def _shared_value(config: RunConfig, key: str) -> Any:
+    """Return the part of a setting that runs must share: the adding problem's length may vary."""
     value = getattr(config, key)
     return replace(value, length=2) if isinstance(value, AddingConfig) else value
 
 
 def uses_slurm(launcher: DictConfig) -> bool:
-    """Whether a launcher hands its jobs to Slurm, where each has its own cores."""
+    """Return whether a launcher submits its jobs to Slurm, where each has its own cores."""
     return "submitit_folder" in launcher
 
 
 def _check_launcher(launcher: DictConfig) -> None:
     if not launcher.get("_target_", "").startswith(("hydra_plugins.cores", "hydra_plugins.slurm")):
-        raise ConfigError("hydra/launcher is one of Hydra's own; it may hold cores or slurm")
+        raise ConfigError("hydra/launcher is one of Hydra's own; use cores or slurm")
     if not uses_slurm(launcher):
         return
     if importlib.util.find_spec("submitit") is None:
         raise ConfigError(
-            f"hydra/launcher is slurm, whose packages are missing; {describe_install('slurm')}"
+            "hydra/launcher is slurm, but submitit is not installed; run "
+            f"{describe_install('slurm')}"
         )
     if shutil.which("sbatch") is None:
         raise ConfigError(
-            "hydra/launcher is slurm, and this machine has no sbatch; launch on a machine of the "
+            "hydra/launcher is slurm, but this machine has no sbatch; launch on a machine of the "
             "cluster, or leave the launcher out"
         )
 
 
-def refuse_single_run(launcher: DictConfig) -> None:
-    """Raises `ConfigError` for one run, which Hydra would compute here, and be it on a login node."""
+def reject_single_run(launcher: DictConfig) -> None:
+    """Reject the Slurm launcher for a single run, which Hydra would compute here, on the login node.
+
+    Raises:
+      ConfigError: the launcher is Slurm.
+    """
     if uses_slurm(launcher):
-        raise ConfigError("hydra/launcher is slurm, which is for sweeps; add -m, or leave it out")
+        raise ConfigError("hydra/launcher is slurm, which needs a sweep; add -m, or leave it out")

@@ -1,8 +1,7 @@
-"""The jobs of a sweep on Slurm: submitted as one array, waited for, cancelled.
+"""Run the jobs of a sweep on Slurm: submit them as one array, wait for them, and cancel them.
 
-submitit starts a job on its node, and puts one that is preempted or out of time into the queue again.
-Waiting is done here: submitit learns of a death from Slurm's accounting alone, which many clusters do
-without.
+submitit starts each job on its node and requeues it when it is preempted or out of time. Waiting is
+implemented here: submitit detects dead jobs only by Slurm's accounting, which many clusters lack.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import Failure
-from pipeline.runs.status import State
+from pipeline.runs.status import JobState
 from pipeline.sweeps.job import JobDescription
-from pipeline.sweeps.watch import Ending, record_ending, run_job
+from pipeline.sweeps.watch import JobResult, record_result, run_job
 
 if TYPE_CHECKING:  # an optional package
     from submitit import Job
@@ -28,49 +27,49 @@ if TYPE_CHECKING:  # an optional package
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 2.0  # between looks at the files of the jobs
-_ASK_SECONDS = 20.0  # between questions to Slurm, which answers all of its users
-_GONE = "gone"  # Slurm forgets a job some minutes after its end
-_DEAD = frozenset(
+_POLL_SECONDS = 2.0  # between checks of the jobs' files
+_SQUEUE_SECONDS = 20.0  # between calls of squeue, which load the controller for all users
+_GONE = "gone from the queue"  # Slurm forgets a job some minutes after its end
+_ENDED_STATES = frozenset(
     "BOOT_FAIL CANCELLED COMPLETED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PREEMPTED TIMEOUT".split()
 ) | {_GONE}
-# Slurm from 22.05 on does not tell a step how many CPUs its job has for each task.
+# Since 22.05 Slurm does not pass the number of CPUs per task of a job on to its steps.
 _PASS_ON_CPUS = '[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK'
 
 
 def run_jobs(
     jobs: Sequence[JobDescription],
     params: dict[str, Any],
-    on_end: Callable[[JobDescription, Ending], None],
+    on_end: Callable[[JobDescription, JobResult], None],
 ) -> None:
-    """Submits jobs to Slurm and returns when all have ended.
+    """Submit jobs to Slurm, and return when all have ended.
 
-    params: what `hydra.launcher` holds. `on_end` is called for each job that Slurm ended; the others
-    record how they ended by themselves. Whatever stops this function cancels all that has not ended.
+    params: the settings under `hydra.launcher`; on_end: called for each job that Slurm ended, while
+    the others record their own result. If this function is stopped, it cancels the remaining jobs.
 
     Raises:
-      Failure: Slurm does not take them.
+      Failure: Slurm rejects the jobs.
     """
     if not jobs:
         return
     submitted = submit([job.folder for job in jobs], params)
     try:
         for position, reason in wait(submitted):
-            on_end(jobs[position], Ending(State.failed, reason))
+            on_end(jobs[position], JobResult(JobState.failed, reason))
     except BaseException:
         cancel(submitted)
         raise
 
 
 class NodeJob:
-    """What submitit calls on a node: it runs the job that a folder describes.
+    """Run the job described in a folder; submitit calls this on the node.
 
-    submitit asks for its checkpoint when Slurm preempts the job or its time is up, and submits that.
+    When Slurm preempts the job or its time is up, submitit calls `checkpoint` and submits the result.
     """
 
     def __call__(self, folder: Path) -> None:
         job = JobDescription.read(folder)
-        record_ending(job, run_job(job))
+        record_result(job, run_job(job))
 
     def checkpoint(self, folder: Path) -> DelayedSubmission:
         from submitit.helpers import DelayedSubmission
@@ -79,10 +78,10 @@ class NodeJob:
 
 
 def submit(folders: Sequence[Path], params: dict[str, Any]) -> list[Job[Any]]:
-    """Submits the jobs that are described in `folders` as an array of Slurm's.
+    """Submit the jobs described in `folders` as one Slurm array.
 
     Raises:
-      Failure: Slurm does not take them.
+      Failure: Slurm rejects the jobs.
     """
     import submitit
     from submitit.core.utils import FailedJobError
@@ -93,18 +92,18 @@ def submit(folders: Sequence[Path], params: dict[str, Any]) -> list[Job[Any]]:
     executor = submitit.AutoExecutor(folder, "slurm", slurm_max_num_timeout=most)
     executor.update_parameters(**{f"slurm_{key}": value for key, value in params.items()})
     try:
-        with _outside_of_a_job():
+        with _clean_slurm_environment():
             jobs = executor.map_array(NodeJob(), folders)
     except FailedJobError as error:
         reason = " ".join(str(error).split())
-        raise Failure(f"Slurm does not take the sweep: {reason}") from error
-    log.warning("Submitted to Slurm as job %s (squeue --jobs=%s)", *[_number(jobs)] * 2)
+        raise Failure(f"Slurm rejects the sweep: {reason}") from error
+    log.warning("Submitted to Slurm as job %s (squeue --jobs=%s)", *[_array_id(jobs)] * 2)
     return jobs
 
 
 @contextmanager
-def _outside_of_a_job() -> Iterator[None]:
-    """Hides the settings of the job of Slurm's that a sweep may be launched in from those it submits."""
+def _clean_slurm_environment() -> Iterator[None]:
+    """Hide the environment of the Slurm job that launches the sweep, if any, from the submitted jobs."""
     from submitit.helpers import clean_env
 
     where = os.environ.get("SLURM_CONF")
@@ -115,85 +114,90 @@ def _outside_of_a_job() -> Iterator[None]:
 
 
 def wait(jobs: list[Job[Any]]) -> Iterator[tuple[int, str]]:
-    """Waits until all jobs have ended, and repeats their lines.
+    """Wait until all jobs have ended, and print their output.
 
-    Yields: the position of each job that died, and why.
+    Yields:
+      (position, reason) of each job that Slurm ended or that failed outside of its run.
     """
-    left = [_Awaited(job, position) for position, job in enumerate(jobs)]
+    left = [_SubmittedJob(job, position) for position, job in enumerate(jobs)]
     asked = time.monotonic()
     while left:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
         states = None
-        if time.monotonic() - asked >= _ASK_SECONDS:
-            states, asked = _ask_for_states(_number(jobs)), time.monotonic()
+        if time.monotonic() - asked >= _SQUEUE_SECONDS:
+            states, asked = _query_states(_array_id(jobs)), time.monotonic()
         for job in list(left):
-            ending = job.ending(states)
-            job.repeat_lines()
-            if ending is not None:
+            reason = job.end_reason(states)
+            job.print_lines()
+            if reason is not None:
                 left.remove(job)
-                if ending:
-                    yield job.position, ending
+                if reason:
+                    yield job.position, reason
 
 
 def cancel(jobs: list[Job[Any]]) -> None:
-    """Ends the jobs at once: those that wait, and by SIGKILL those that run."""
-    number = _number(jobs)
-    for command in (["scancel", number], ["scancel", "--signal=KILL", number]):
+    """Cancel the jobs at once: running ones by SIGKILL."""
+    array_id = _array_id(jobs)
+    for command in (["scancel", array_id], ["scancel", "--signal=KILL", array_id]):
         subprocess.run(command, capture_output=True, check=False)
     for _ in range(10):
-        if set((_ask_for_states(number) or {}).values()) <= _DEAD:
+        if set((_query_states(array_id) or {}).values()) <= _ENDED_STATES:
             return
         time.sleep(1)
 
 
 @dataclass
-class _Awaited:
-    """A job that has not ended. repeated: bytes of its output; seen_dead: how often, in a row, Slurm
-    called it dead, which it does for a moment of one that has just ended or begins again.
+class _SubmittedJob:
+    """Track a job that has not ended.
+
+    printed: bytes of its output that were printed; times_seen_dead: in how many successive queries
+    Slurm reported it as ended. One is not enough: Slurm does so for a moment when a job finishes or is
+    requeued.
     """
 
     job: Job[Any]
     position: int
-    repeated: int = 0
-    seen_dead: int = 0
+    printed: int = 0
+    times_seen_dead: int = 0
 
-    def ending(self, states: dict[str, str] | None) -> str | None:
-        """What it died of, or nothing where it ended by itself; None while it has not ended.
+    def end_reason(self, states: dict[str, str] | None) -> str | None:
+        """Return why the job died, "" if it ended by itself, None if it has not ended.
 
-        states: of the jobs that Slurm knows, where it was asked.
+        states: Slurm's state of each job, None if it was not queried.
         """
         output = self.job.paths.stdout
         if self.job.paths.result_pickle.exists():
-            return f"its job failed; see {output}" if self.job.exception() else ""
+            return f"the job failed; see {output}" if self.job.exception() else ""
         if states is not None:
             state = states.get(self.job.job_id, _GONE)
-            self.seen_dead = self.seen_dead + 1 if state in _DEAD else 0
-            if self.seen_dead > 1:
+            self.times_seen_dead = self.times_seen_dead + 1 if state in _ENDED_STATES else 0
+            if self.times_seen_dead > 1:
                 return f"Slurm ended job {self.job.job_id}: {state}; see {output}"
         return None
 
-    def repeat_lines(self) -> None:
+    def print_lines(self) -> None:
+        """Print the complete lines that the job has written since the last call."""
         try:
             with self.job.paths.stdout.open("rb") as file:
-                file.seek(self.repeated)
+                file.seek(self.printed)
                 new = file.read()
-        except OSError:  # it has not begun
+        except OSError:  # not started yet
             return
         whole = new[: new.rfind(b"\n") + 1]
-        self.repeated += len(whole)
+        self.printed += len(whole)
         for line in whole.decode(errors="replace").splitlines():
-            if not line.startswith("submitit "):  # about itself
+            if not line.startswith("submitit "):  # submitit's own log
                 print(line, flush=True)
 
 
-def _number(jobs: list[Job[Any]]) -> str:
+def _array_id(jobs: list[Job[Any]]) -> str:
     return jobs[0].job_id.split("_")[0]
 
 
-def _ask_for_states(number: str) -> dict[str, str] | None:
-    """Slurm's state of each job of an array; None where Slurm does not answer."""
+def _query_states(array_id: str) -> dict[str, str] | None:
+    """Return Slurm's state of each job of an array, or None if Slurm does not answer."""
     command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i %T"]
-    command.append(f"--jobs={number}")
+    command.append(f"--jobs={array_id}")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {} if "Invalid job id" in done.stderr else None

@@ -1,4 +1,4 @@
-"""A sweep that runs: its parent run, the descriptions of its jobs, the baseline ahead of them."""
+"""Run a sweep: open its parent run, train the baseline, and describe the jobs to launch."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pipeline.config.compose import available_cores, baseline_of
 from pipeline.config.schema import AddingConfig, RunConfig
 from pipeline.errors import ConfigError
 from pipeline.runs.start import describe_done, find_done
-from pipeline.runs.status import State, update_status
+from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.cores import run_jobs
 from pipeline.sweeps.job import JobDescription, LauncherProcess
 from pipeline.sweeps.live_table import LiveTable, can_show_table, list_jobs
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.watch import record_ending
-from pipeline.tracking import Store, SweepPlan, settle, track_sweep
+from pipeline.sweeps.watch import record_result
+from pipeline.tracking import Store, SweepPlan, end_abandoned_runs, track_sweep
 from pipeline.tracking.store import Run
 
 log = logging.getLogger(__name__)
 
 
 class Sweep:
-    """Opens the parent run of a plan, and holds it for as long as this process lives."""
+    """Open the parent run of a plan, and hold its claim until this process ends."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.first = plan.configs[0]
-        # Numbers without an order hold nothing that a baseline could read.
-        over_numbers = isinstance(self.first.data, AddingConfig)
-        self.baselines = [] if over_numbers else [baseline_of(self.first)]
+        # The adding problem has no text for the baseline to read.
+        has_text = not isinstance(self.first.data, AddingConfig)
+        self.baselines = [baseline_of(self.first)] if has_text else []
         self.store = Store.of(self.first)
         self.tracking = ExitStack()
         self.parent = self.tracking.enter_context(
@@ -41,101 +41,107 @@ class Sweep:
         self.shows_table = can_show_table()
 
     def begin(self) -> None:
-        """Says what is launched, trains the baseline, and shows the table where there is a terminal."""
+        """Announce the sweep, train the baseline, and show the live table on a terminal."""
         plan = self.plan
         log.warning(
-            "Sweep %s: %d runs, %d at a time, into %s",
-            *(self.first.name, len(plan.jobs), plan.at_a_time, self.store.shown_uri),
+            "Sweep %s: %d runs, %d at a time, tracked in %s",
+            *(self.first.name, len(plan.jobs), plan.parallel_jobs, self.store.shown_uri),
         )
         if plan.on_cluster:
-            _warn_of_one_file(self.store)
+            _warn_about_sqlite(self.store)
         else:
-            _warn_of_crowding(self.first, plan.at_a_time)
+            _warn_about_threads(self.first, plan.parallel_jobs)
         if self.shows_table:
-            print(f"The lines of each run: {plan.folder}/*/output.log")
+            print(f"Output of each run: {plan.folder}/*/output.log")
         self._train_baseline()
         if self.shows_table:
             rows, title = list_jobs(plan.configs, plan.folder)
-            at_end.enter_context(LiveTable(rows, title, plan.at_a_time))
+            at_end.enter_context(LiveTable(rows, title, plan.parallel_jobs))
 
     def _train_baseline(self) -> None:
-        """Before the networks: its probes write what theirs need, and nothing is timed yet."""
-        if self.baselines and self.shows_table:  # in which it would have no epochs to show
-            print("The order-free baseline comes first", flush=True)
+        """Train the baseline before the networks.
+
+        Their probes need the caches that its probes write, and it must not slow down networks that are
+        being timed.
+        """
+        if self.baselines and self.shows_table:  # the table shows epochs, which it does not have
+            print("Training the baseline first", flush=True)
         folder = self.plan.folder / "baseline"
         jobs = [self._describe(config, folder, 1) for config in self.baselines]
-        run_jobs(self._without_done(jobs), 1, record_ending)
+        run_jobs(self._drop_done(jobs), 1, record_result)
 
     def describe_jobs(
         self, job_overrides: Sequence[Sequence[str]], first: int
     ) -> list[JobDescription]:
-        """Writes the description of each job into its folder; returns those that are left to run.
+        """Write the description of each job to its folder, and return the jobs that are not done.
 
         Raises:
-          ConfigError: what Hydra launches are other jobs than those of the plan.
+          ConfigError: Hydra launches other jobs than planned.
         """
         planned = self.plan.jobs[first : first + len(job_overrides)]
         if [list(overrides) for overrides in job_overrides] != [job.overrides for job in planned]:
-            raise ConfigError("hydra/sweeper launches other jobs than were planned; leave it out")
-        at_a_time = 1 if self.plan.on_cluster else self.plan.at_a_time
+            raise ConfigError("hydra/sweeper launches other jobs than planned; leave it out")
+        parallel_jobs = 1 if self.plan.on_cluster else self.plan.parallel_jobs
         jobs = [
-            self._describe(job.config, self.plan.folder / str(number), at_a_time)
+            self._describe(job.config, self.plan.folder / str(number), parallel_jobs)
             for number, job in enumerate(planned, first)
         ]
-        return self._without_done(jobs)
+        return self._drop_done(jobs)
 
     def _describe(self, config: RunConfig, folder: Path, concurrent_runs: int) -> JobDescription:
-        here, shows_lines = LauncherProcess.here(), not self.shows_table
+        here, echo_output = LauncherProcess.here(), not self.shows_table
         run_id = self.parent.run_id
-        job = JobDescription(folder, config, run_id, concurrent_runs, here, shows_lines)
+        job = JobDescription(folder, config, run_id, concurrent_runs, here, echo_output)
         job.write()
         return job
 
-    def _without_done(self, jobs: list[JobDescription]) -> list[JobDescription]:
-        """The jobs whose result the store lacks; the table and a line tell of the others."""
+    def _drop_done(self, jobs: list[JobDescription]) -> list[JobDescription]:
+        """Return the jobs whose result is not in the store; report the others as done."""
         found = [(job, find_done(self.store, job.config)) for job in jobs]
         for job, done in found:
             if done is not None:
-                _say_done(job, done)
+                _report_done(job, done)
         return [job for job, done in found if done is None]
 
     def stop(self, reason: str) -> None:
-        """Ends in the store what only seems to be running, after the jobs were ended."""
+        """End the sweep and its interrupted runs in the store. The jobs must have been ended before."""
         self.parent.end("stopped", reason)
-        settle(self.store, patience=3)  # jobs that were not ended end themselves within a second
+        # Jobs that survived exit by themselves within a second.
+        end_abandoned_runs(self.store, patience=3)
 
     def finish(self) -> int:
-        """Writes the report; returns the exit status."""
-        # Imported at the end, for it takes seconds, and 100 MB that the jobs can use.
+        """Write the report, and return the exit status."""
+        # Imported only now: it takes seconds, and 100 MB that the jobs can use.
         from pipeline.sweeps.finish import end_sweep
 
         return end_sweep(self.store, self.parent)
 
 
-def _say_done(job: JobDescription, done: Run) -> None:
+def _report_done(job: JobDescription, done: Run) -> None:
     finished, metrics = done.data.tags["outcome"] == "finished", done.data.metrics
     update_status(
         job.folder,
-        state=State.done_before if finished else State.diverged,
+        state=JobState.done_before if finished else JobState.diverged,
         val_accuracy=metrics.get("best/val_accuracy"),
         test_accuracy=metrics.get("test/accuracy"),
     )
-    if job.shows_lines:
+    if job.echo_output:
         print(describe_done(done), flush=True)
 
 
-def _warn_of_one_file(store: Store) -> None:
+def _warn_about_sqlite(store: Store) -> None:
     if store.is_local:
         log.warning(
-            "All runs write into one SQLite file: where they run on several machines, launch with "
-            "tracking.uri=http://..., the address of an MLflow server"
+            "All runs write to one SQLite file, which is unsafe from several machines: if the runs use "
+            "several, set tracking.uri=http://... to the address of an MLflow server"
         )
 
 
-def _warn_of_crowding(config: RunConfig, at_a_time: int) -> None:
-    threads = config.device.threads or max(1, available_cores() // at_a_time)
-    if at_a_time * threads > available_cores():
+def _warn_about_threads(config: RunConfig, parallel_jobs: int) -> None:
+    threads = config.device.threads or max(1, available_cores() // parallel_jobs)
+    if parallel_jobs * threads > available_cores():
         log.warning(
-            "%d runs at a time with %d threads each are more than the %d cores: they will be slower",
-            *(at_a_time, threads, available_cores()),
+            "%d concurrent runs with %d threads each exceed the %d cores and will be slower: lower "
+            "device.workers or device.threads",
+            *(parallel_jobs, threads, available_cores()),
         )

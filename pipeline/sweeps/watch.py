@@ -1,4 +1,4 @@
-"""The process of a job, watched from the process that started it: its lines, and how it ended."""
+"""Start the process of a job, collect its output, and record how it ended."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.command_line import report_error
-from pipeline.runs.status import State, update_status
+from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.job import DIVERGED, FAILED, FINISHED, JobDescription
 from pipeline.tracking import Store, ensure_failed
 
-_STATES = {FINISHED: State.done, DIVERGED: State.diverged}
+_STATES = {FINISHED: JobState.done, DIVERGED: JobState.diverged}
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How a job ended. reason: of a failure, in words."""
+class JobResult:
+    """Hold the final state of a job and, if it failed, the reason."""
 
-    state: State
+    state: JobState
     reason: str = ""
 
 
 def start_process(job: JobDescription) -> subprocess.Popen[str]:
-    """Starts the process of a job, which hears no Ctrl-C: that is for the sweep, which ends its jobs."""
+    """Start the process of a job. It ignores Ctrl-C: the sweep handles that and ends its jobs."""
     command = [sys.executable, "-m", "pipeline.sweeps.job", str(job.folder)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
-    with signals_held():
+    with signals_blocked():
         return subprocess.Popen(
             command,
             env=environment,
@@ -45,12 +45,12 @@ def start_process(job: JobDescription) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def signals_held() -> Iterator[None]:
-    """A process started in here never gets a Ctrl-C, nor Slurm's warnings.
+def signals_blocked() -> Iterator[None]:
+    """Block Ctrl-C, and Slurm's warning signals, for processes started in the block.
 
-    Slurm sends its warnings to every process of a job. They are for submitit, in this process: it puts
-    the job into the queue again, or lets it run until Slurm kills it. A process that they ended would
-    look failed.
+    Slurm sends its warnings to all processes of a job. Only submitit, in this process, must handle them:
+    it requeues the job or lets it run until Slurm kills it. A child ended by a warning would count as
+    failed.
     """
     held = {signal.SIGINT}
     if os.environ.get("SUBMITIT_EXECUTOR") == "slurm":
@@ -65,57 +65,59 @@ def signals_held() -> Iterator[None]:
 def run_job(
     job: JobDescription,
     start: Callable[[JobDescription], subprocess.Popen[str]] = start_process,
-) -> Ending:
-    """Runs one job until it ends. Its lines are kept, and repeated behind its name if it shows them."""
+) -> JobResult:
+    """Run one job until it ends. Its output is written to its file, and printed with `echo_output`."""
     try:
         epochs = job.config.train.epochs
-        update_status(job.folder, state=State.running, epochs=epochs, started=time.time())
+        update_status(job.folder, state=JobState.running, epochs=epochs, started=time.time())
         status = _watch(job, start)
-    except Exception as error:  # such as Slurm's time limit, when it has come once too often
-        return Ending(State.failed, " ".join(str(error).split())[:500] or type(error).__name__)
+    except Exception as error:  # for example, submitit has requeued the job too often
+        return JobResult(
+            JobState.failed, " ".join(str(error).split())[:500] or type(error).__name__
+        )
     if status in _STATES:
-        return Ending(_STATES[status])
+        return JobResult(_STATES[status])
     reason = _last_line(job.output) if status == FAILED else _describe_status(status)
-    return Ending(State.failed, reason)
+    return JobResult(JobState.failed, reason)
 
 
 def _watch(job: JobDescription, start: Callable[[JobDescription], subprocess.Popen[str]]) -> int:
-    """Returns the exit status of the process; it is negative for a signal."""
+    """Return the exit status of the process; negative if a signal ended it."""
     with job.output.open("a") as kept, start(job) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
                 kept.write(line)
                 kept.flush()
-                if job.shows_lines:
+                if job.echo_output:
                     print(f"{job.title}  {line}", end="", flush=True)
-        except BaseException:  # this process is stopped: the job loses nothing but its epoch
+        except BaseException:  # this process is being stopped: only the current epoch is lost
             process.kill()
             raise
     return process.returncode
 
 
-def record_ending(job: JobDescription, ending: Ending) -> None:
-    """Writes how a job ended: into its folder, and a failure into the store, which may lack it."""
+def record_result(job: JobDescription, result: JobResult) -> None:
+    """Write the result of a job to its folder, and make sure that the store has a failure."""
     try:
-        update_status(job.folder, state=ending.state, reason=ending.reason, ended=time.time())
-        if ending.state != State.failed:
+        update_status(job.folder, state=result.state, reason=result.reason, ended=time.time())
+        if result.state != JobState.failed:
             return
-        if job.shows_lines:
-            print(f"{job.title}  {ending.reason}; see {job.output}", flush=True)
-        ensure_failed(Store.of(job.config), job.config, job.parent_run_id, ending.reason)
-    except Exception as error:  # such as a store that does not answer: the other jobs go on
+        if job.echo_output:
+            print(f"{job.title}  {result.reason}; see {job.output}", flush=True)
+        ensure_failed(Store.of(job.config), job.config, job.parent_run_id, result.reason)
+    except Exception as error:  # for example, the store does not answer: other jobs continue
         report_error(error)
 
 
 def _last_line(output: Path) -> str:
     lines = output.read_text().strip().splitlines()
-    return lines[-1][:500] if lines else "it failed and wrote nothing"
+    return lines[-1][:500] if lines else "the job failed without output"
 
 
 def _describe_status(status: int) -> str:
     if status >= 0:
-        return f"its process ended with status {status}"
+        return f"the job's process exited with status {status}"
     name = signal.Signals(-status).name
-    hint = ", as when memory runs out" if name == "SIGKILL" else ""
-    return f"its process was ended by {name}{hint}"
+    hint = ", possibly out of memory" if name == "SIGKILL" else ""
+    return f"the job's process was ended by {name}{hint}"

@@ -1,7 +1,7 @@
-"""What is tracked -> TrackedRuns or AddingRuns: typed frames, so that nobody else need know of MLflow.
+"""Load tracked runs into typed frames: `TrackedRuns` and `AddingRuns`.
 
-MLflow gives every parameter back as a string and the last value of a metric; here they become typed
-columns, and the history its own frame.
+MLflow returns parameters as strings and only the last value of a metric. Here parameters become typed
+columns, and the history of the metrics becomes a frame of its own.
 """
 
 from __future__ import annotations
@@ -54,26 +54,26 @@ _TAGS = "fingerprint data_fingerprint device git_commit git_dirty versions".spli
 
 
 def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
-    """The runs of one sweep of an experiment, the newest unless `sweep_id` names another; without a
-    sweep, all runs.
+    """Return the runs of the newest sweep of an experiment, or of the sweep `sweep_id`.
 
-    Of several runs with one fingerprint the newest that finished counts, or the newest that diverged,
-    or the newest. A planned run that never began has a row with status `missing`.
+    An experiment without sweeps returns all its runs. Of several runs with one fingerprint the newest
+    finished one counts, else the newest diverged one, else the newest. A planned run that never started
+    has a row with status `missing`.
 
     Raises:
-      TrackingError: the experiment holds no run.
+      TrackingError: the experiment has no run.
     """
-    runs, sweeps, plan, chosen = _find(store, sweep_id, adding=False)
+    runs, sweeps, plan, chosen = _find_runs(store, sweep_id, adding=False)
     finished = [run for run in chosen.values() if run is not None and _status(run) == "finished"]
     rows = [
-        _row(run) if run else _missing(plan, fingerprint) for fingerprint, run in chosen.items()
+        _row(run) if run else _missing_row(plan, fingerprint) for fingerprint, run in chosen.items()
     ]
     history = _concat([_history(store, run) for run in chosen.values() if run])
     facts = _facts(store, sweeps, runs, plan, finished)
     predictions, probes = _tables(store, finished)
     return TrackedRuns(
         store.name,
-        _with_whole_epochs(pd.DataFrame(rows), history).convert_dtypes(),
+        _with_whole_epoch_seconds(pd.DataFrame(rows), history).convert_dtypes(),
         predictions,
         history,
         facts,
@@ -82,24 +82,25 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
 
 
 def load_adding(store: Store, sweep_id: str | None = None) -> AddingRuns:
-    """The same for the adding problem."""
-    runs, sweeps, plan, chosen = _find(store, sweep_id, adding=True)
-    begun = [run for run in chosen.values() if run is not None]
+    """Return the runs of a sweep over the adding problem, selected as in `load_runs`."""
+    runs, sweeps, plan, chosen = _find_runs(store, sweep_id, adding=True)
+    started = [run for run in chosen.values() if run is not None]
     rows = [
-        _row(run) | _adding_row(run) if run else _missing(plan, fingerprint)
+        _row(run) | _adding_row(run) if run else _missing_row(plan, fingerprint)
         for fingerprint, run in chosen.items()
     ]
     return AddingRuns(
         store.name,
         pd.DataFrame(rows).convert_dtypes(),
-        _concat([_history(store, run, _ADDING_HISTORY, "step") for run in begun]),
-        _facts(store, sweeps, runs, plan, [run for run in begun if _status(run) == "finished"]),
+        _concat([_history(store, run, _ADDING_HISTORY, "step") for run in started]),
+        _facts(store, sweeps, runs, plan, [run for run in started if _status(run) == "finished"]),
     )
 
 
-def holds_adding(store: Store, sweep_id: str | None = None) -> bool:
-    """Whether a sweep, the newest unless `sweep_id` names another, is over the adding problem; of an
-    experiment without a sweep, whether its newest run is.
+def is_adding_problem(store: Store, sweep_id: str | None = None) -> bool:
+    """Return whether the newest sweep of an experiment, or `sweep_id`, is over the adding problem.
+
+    Without a sweep the newest run decides.
     """
     tracked = store.runs()
     sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
@@ -111,11 +112,13 @@ def _is_adding(run: Run) -> bool:
     return run.data.tags.get("data") == "adding"
 
 
-def _find(
+def _find_runs(
     store: Store, sweep_id: str | None, *, adding: bool
 ) -> tuple[list[Run], list[Run], dict[str, Any] | None, dict[str, Run | None]]:
-    """-> the runs; the sweeps to choose from, newest first; the plan of the first; and, by fingerprint,
-    the run that stands for it.
+    """Return (runs, sweeps, plan, chosen).
+
+    sweeps: candidates, newest first; plan: of the first sweep; chosen: fingerprint -> the run that
+    counts, None if it is missing.
     """
     store.deliver()
     tracked = [run for run in store.runs() if _is_adding(run) == adding]
@@ -124,7 +127,7 @@ def _find(
     sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
     if not runs and not sweeps:
         raise TrackingError(
-            f"nothing is tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
+            f"no runs are tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
             f"name={store.name} first"
         )
     plan = _load_plan(store, sweeps[0]) if sweeps else None
@@ -132,9 +135,9 @@ def _find(
 
 
 def find_sweep(store: Store, data_fingerprint: str) -> str | None:
-    """The newest sweep of an experiment of which a network was trained on these data."""
+    """Return the id of the newest sweep in which a network was trained on these data, or None."""
     trained = store.runs(f"tags.data_fingerprint = '{data_fingerprint}'")
-    # Every sweep over these data holds the same baseline, so that it tells none from another.
+    # All sweeps over these data share one baseline, which therefore identifies none of them.
     networks = [run for run in trained if run.data.tags.get("architecture") != BASELINE]
     fingerprints = {run.data.tags.get("fingerprint") for run in networks}
     for sweep in store.runs("tags.kind = 'sweep'"):
@@ -145,7 +148,7 @@ def find_sweep(store: Store, data_fingerprint: str) -> str | None:
 
 
 def _with_baseline(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, Run | None]:
-    """The runs with the newest finished baseline beside them, where it was trained only after them."""
+    """Add the newest finished baseline on the same data, which may have been trained later."""
 
     def is_baseline(run: Run | None) -> bool:
         return run is not None and run.data.tags.get("architecture") == BASELINE
@@ -165,7 +168,7 @@ def _with_baseline(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, 
 
 
 def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
-    """Fingerprint -> the run that stands for it, in the order of the plan."""
+    """Return, for each fingerprint in the order of the plan, the run that counts."""
     rank = {"finished": 0, "diverged": 1}
     by_fingerprint: dict[str, list[Run]] = {}
     for run in runs:
@@ -206,23 +209,23 @@ def _adding_row(run: Run) -> dict[str, Any]:
     return {column: run.data.metrics.get(name) for name, column in _ADDING_METRICS.items()}
 
 
-def _missing(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
+def _missing_row(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
     assert plan is not None
-    place = plan["fingerprints"].index(fingerprint)
+    index = plan["fingerprints"].index(fingerprint)
     return {
         "run_id": None,
         "status": "missing",
-        "failure": "it never began; its lines above say why",
+        "failure": "the run never started; see its output above",
         "fingerprint": fingerprint,
-        "architecture": plan["architectures"][place],
-        "seed": plan["seeds"][place],
-        **{name: values[place] for name, values in plan.get("tuned", {}).items()},
-        **({"length": plan["lengths"][place]} if plan.get("lengths") else {}),
+        "architecture": plan["architectures"][index],
+        "seed": plan["seeds"][index],
+        **{name: values[index] for name, values in plan.get("tuned", {}).items()},
+        **({"length": plan["lengths"][index]} if plan.get("lengths") else {}),
     }
 
 
 def _tables(store: Store, runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """The predictions of all runs, and for each probe the tables of those that have one."""
+    """Return the predictions of all runs, and the concatenated table of each probe."""
     predictions: list[pd.DataFrame] = []
     probes: dict[str, list[pd.DataFrame]] = {}
     for run in runs:
@@ -237,9 +240,12 @@ def _tables(store: Store, runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.D
 
 
 def _history(
-    store: Store, run: Run, names: Mapping[str, str] = _HISTORY, place: str = "epoch"
+    store: Store, run: Run, names: Mapping[str, str] = _HISTORY, step_name: str = "epoch"
 ) -> pd.DataFrame:
-    """The metrics of `names` by the step that they were logged at, which is called `place`."""
+    """Return the history of a run's metrics: a row per step, in the column `step_name`.
+
+    names: metric -> column.
+    """
     columns = {
         column: {
             metric.step: metric.value
@@ -247,12 +253,15 @@ def _history(
         }
         for name, column in names.items()
     }
-    table = pd.DataFrame(columns).rename_axis(place).sort_index().reset_index()
+    table = pd.DataFrame(columns).rename_axis(step_name).sort_index().reset_index()
     return table.assign(run_id=run.info.run_id)
 
 
-def _with_whole_epochs(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """The last epoch of a run with a budget of seconds was cut short: the mean of those before it."""
+def _with_whole_epoch_seconds(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Set `epoch_seconds` of runs with `max_seconds` to the mean over their complete epochs.
+
+    The time budget cuts their last epoch short.
+    """
     budgeted = runs.max_seconds.notna() if "max_seconds" in runs else pd.Series(False, runs.index)
     if history.empty or not budgeted.any():
         return runs
@@ -287,7 +296,7 @@ def _facts(
 
 
 def _length_edges(store: Store, runs: Sequence[Run]) -> list[int]:
-    """Where a run's own configuration cuts lengths: of the first that has one, none without."""
+    """Return the length edges of the first run that has a configuration; an empty list if none has."""
     for run in runs:
         path = store.fetch(run, "config.yaml")
         if path is not None:
@@ -296,7 +305,7 @@ def _length_edges(store: Store, runs: Sequence[Run]) -> list[int]:
 
 
 def _load_plan(store: Store, sweep: Run) -> dict[str, Any] | None:
-    """None of a sweep that was killed before it had written one down."""
+    """Return the plan of a sweep, or None if the sweep was killed before it wrote one."""
     path = store.fetch(sweep, "plan.json")
     return json.loads(path.read_text()) if path is not None else None
 

@@ -1,11 +1,11 @@
-"""Writes on their way to a tracking server: on disk first, and removed when the server has them.
+"""A queue of writes to a tracking server: kept on disk until the server has them.
 
-A thread delivers them in order, so that training never waits for a server. What a process leaves
-behind, the next one that opens the store delivers. A write may be delivered twice, when the answer to
-it was lost: MLflow stores one metric of the same value, step and time once, and whatever else is
-written here replaces its equal. For that the time of a write is that of its recording.
+A thread delivers the writes in order, so that training never waits for a server. Writes that a process
+leaves behind are delivered by the next one that opens the store. A write is delivered twice if the
+server's answer was lost. That is harmless: MLflow stores metrics of equal value, step and time once, and
+everything else written here overwrites itself. Metrics therefore carry the time of their recording.
 
-`outbox/<server>/<run id>/<number>/` is one write: `call.json`, and `files/` where it has any.
+`outbox/<server>/<run id>/<number>/` holds one write: `call.json`, and `files/` if it has any.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import TrackingError
-from pipeline.tracking.server import Server, ServerAway, Trouble, reason_of
+from pipeline.tracking.server import Server, ServerProblem, ServerUnavailable, reason_of
 
 log = logging.getLogger(__name__)
 
 _REFUSED = "refused"
-_TRIES = 5  # of a write that the database of the server fails at, while it answers otherwise
-_STOPPED_BY_HAND = 3.0  # seconds that who stops a run is kept waiting
+_MAX_TRIES = 5  # of a write that fails in the server's database while other calls succeed
+_INTERRUPT_WAIT_SECONDS = 3.0  # longest wait after a Ctrl-C
 
 
 class Writer(Protocol):
-    """The writing half of `MlflowClient`; an `Outbox` takes the same calls."""
+    """Declare the writing methods of `MlflowClient`, which `Outbox` has too."""
 
     def log_batch(
         self,
@@ -69,20 +69,21 @@ class Writer(Protocol):
 
 
 class Outbox:
-    """What one process writes to one server; and, by `deliver_left`, what others left behind.
+    """Queue the writes of this process to one server, and deliver them in a thread.
 
-    folder: of all servers; client: that delivers; server: knows whether there is one.
+    folder: holds the queues of all servers; client: delivers the writes; server: knows whether the
+    server answers.
     """
 
     def __init__(self, folder: Path, uri: str, client: MlflowClient, server: Server) -> None:
         self.folder = folder / _folder_name(uri)
         self.client = client
         self.server = server
-        self._numbers: dict[str, int] = {}  # run id -> of its last write
-        self._faults: Counter[Path] = Counter()
-        self._said = 0
+        self._numbers: dict[str, int] = {}  # run id -> number of its last write
+        self._database_errors: Counter[Path] = Counter()
+        self._pending_reported = 0
         self._thread: threading.Thread | None = None
-        self._changing = threading.Lock()
+        self._lock = threading.Lock()
         atexit.register(self.flush)
 
     def log_batch(
@@ -92,7 +93,7 @@ class Outbox:
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
     ) -> None:
-        self._put(
+        self._enqueue(
             run_id,
             "batch",
             metrics=[(each.key, each.value, each.timestamp, each.step) for each in metrics],
@@ -101,140 +102,151 @@ class Outbox:
         )
 
     def log_inputs(self, run_id: str, datasets: Sequence[DatasetInput] | None = None) -> None:
-        self._put(run_id, "inputs", datasets=[each.to_dictionary() for each in datasets or ()])
+        self._enqueue(run_id, "inputs", datasets=[each.to_dictionary() for each in datasets or ()])
 
     def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
-        self._put(run_id, "artifacts", [Path(local_path)], path=artifact_path)
+        self._enqueue(run_id, "artifacts", [Path(local_path)], path=artifact_path)
 
     def log_artifacts(self, run_id: str, local_dir: str, artifact_path: str | None = None) -> None:
-        self._put(run_id, "artifacts", sorted(Path(local_dir).iterdir()), path=artifact_path)
+        self._enqueue(run_id, "artifacts", sorted(Path(local_dir).iterdir()), path=artifact_path)
 
     def set_terminated(
         self, run_id: str, status: str | None = None, end_time: int | None = None
     ) -> None:
-        """Ends the run, and waits until all of it is delivered or patience is at its end."""
+        """End the run, and wait until all its writes are delivered or the time is up."""
         end_time = end_time or int(time.time() * 1000)
-        self._put(run_id, "end", status=status, end_time=end_time)
-        self.flush(min(_STOPPED_BY_HAND, self.server.waits) if status == "KILLED" else None)
+        self._enqueue(run_id, "end", status=status, end_time=end_time)
+        self.flush(
+            min(_INTERRUPT_WAIT_SECONDS, self.server.wait_seconds) if status == "KILLED" else None
+        )
 
     def flush(self, patience: float | None = None) -> None:
-        """Waits until what this process wrote is delivered, unless the server is away for too long;
-        then says in a line what waits. `patience`: seconds, of the server's unless given.
+        """Wait until the writes of this process are delivered; warn about those still pending.
+
+        patience: seconds to wait for an unavailable server; by default those of `server`.
         """
-        until = time.monotonic() + (self.server.waits if patience is None else patience)
+        until = time.monotonic() + (self.server.wait_seconds if patience is None else patience)
         while (thread := self._thread) is not None and thread.is_alive():
-            trouble = self.server.trouble
-            if trouble is Trouble.forbidden or (trouble and time.monotonic() >= until):
-                self._say_what_waits()
+            problem = self.server.problem
+            if problem is ServerProblem.unauthorized or (problem and time.monotonic() >= until):
+                self._warn_of_pending()
                 return
             thread.join(0.05)
 
-    def deliver_left(self) -> None:
-        """Delivers what this process wrote and what ended ones left, one process at a time.
+    def deliver_pending(self) -> None:
+        """Deliver the writes of this process and those that ended processes left behind.
 
         Raises:
-          TrackingError: the server is away for too long.
+          TrackingError: the server does not answer in time.
         """
         self.flush()
         delivered = 0
         for run_folder in sorted(self.folder.glob("*/")):
             if run_folder.name != _REFUSED:
-                with suppress(Timeout):  # another process is at it
-                    delivered += self._deliver_run(run_folder.name, self.server.insist, timeout=0)
+                with suppress(Timeout):  # another process is delivering them
+                    delivered += self._deliver_run(
+                        run_folder.name, self.server.call_with_retries, timeout=0
+                    )
         if delivered:
             log.warning(
-                "Delivered %d writes that waited for the tracking server %s",
+                "Delivered %d pending writes to the tracking server %s",
                 *(delivered, self.server.shown_uri),
             )
 
-    def _put(self, run_id: str, call: str, files: Sequence[Path] = (), **arguments: Any) -> None:
-        with self._changing:
+    def _enqueue(
+        self, run_id: str, call: str, files: Sequence[Path] = (), **arguments: Any
+    ) -> None:
+        with self._lock:
             run_folder = self.folder / run_id
-            beside = _make_folder_in(run_folder)
+            temporary = _make_folder_in(run_folder)
             for file in files:
                 copy = shutil.copytree if file.is_dir() else shutil.copyfile
-                (beside / "files").mkdir(exist_ok=True)
-                copy(file, beside / "files" / file.name)
-            (beside / "call.json").write_text(json.dumps({"call": call, "arguments": arguments}))
-            # Also of one that was delivered by a process killed before it had removed the files.
-            numbers = [int(item.name) for item in run_folder.glob("[0-9]*")]
+                (temporary / "files").mkdir(exist_ok=True)
+                copy(file, temporary / "files" / file.name)
+            (temporary / "call.json").write_text(json.dumps({"call": call, "arguments": arguments}))
+            # Includes delivered writes of a process that was killed before it removed their files.
+            numbers = [int(write.name) for write in run_folder.glob("[0-9]*")]
             number = max([self._numbers.get(run_id, 0), *numbers]) + 1
-            os.rename(beside, run_folder / f"{number:06d}")
+            os.rename(temporary, run_folder / f"{number:06d}")
             self._numbers[run_id] = number
             if self._thread is None or not self._thread.is_alive():
-                # Nothing is lost where it is cut off: what it has not delivered is on disk.
+                # A daemon may be killed at any time: undelivered writes are on disk.
                 self._thread = threading.Thread(target=self._deliver, name="outbox", daemon=True)
                 self._thread.start()
 
     def _deliver(self) -> None:
-        """Delivers what this process wrote, until all is delivered."""
+        """Deliver the writes of this process until none is left."""
         while (run_id := self._next_run()) is not None:
             try:
-                self._deliver_run(run_id, self.server.attempt)
-            except ServerAway as away:
-                self.server.say(away, "the run goes on, and what it writes waits on disk")
+                self._deliver_run(run_id, self.server.call_once)
+            except ServerUnavailable as error:
+                self.server.warn_once(error, "the run continues, and its writes are kept on disk")
                 time.sleep(self.server.pause)
 
     def _next_run(self) -> str | None:
-        with self._changing:  # either this sees what was put, or who put it sees no thread
-            waiting = (run_id for run_id in self._numbers if _items(self.folder / run_id))
-            run_id = next(waiting, None)
+        # Under the lock either this sees a new write, or the writer sees that there is no thread.
+        with self._lock:
+            pending = (run_id for run_id in self._numbers if _pending_writes(self.folder / run_id))
+            run_id = next(pending, None)
             if run_id is None:
                 self._thread = None
             return run_id
 
     def _deliver_run(
-        self, run_id: str, ask: Callable[[Callable[[], None]], None], timeout: float = -1
+        self, run_id: str, request: Callable[[Callable[[], None]], None], timeout: float = -1
     ) -> int:
-        """Delivers the writes of a run in order; how many. Each is kept until the server has it."""
+        """Deliver the writes of a run in order, and return their number.
+
+        request: makes a call to the server. A write is kept until the server has it.
+        """
         run_folder = self.folder / run_id
         delivered = 0
         with _locked(run_folder, timeout):
-            while items := _items(run_folder):
+            while writes := _pending_writes(run_folder):
                 try:
-                    ask(partial(self._send, run_id, items[0]))
+                    request(partial(self._send, run_id, writes[0]))
                 except TrackingError:
                     raise
                 except Exception as error:
-                    self._set_aside(run_id, items[0], error)
+                    self._set_aside(run_id, writes[0], error)
                 else:
-                    # From here on it is no item any more, whatever becomes of the files.
-                    (items[0] / "call.json").unlink()
-                    shutil.rmtree(items[0])
+                    # Without call.json it is no longer pending, even if the rest is not removed.
+                    (writes[0] / "call.json").unlink()
+                    shutil.rmtree(writes[0])
                     delivered += 1
         return delivered
 
-    def _send(self, run_id: str, item: Path) -> None:
-        written = json.loads((item / "call.json").read_text())
+    def _send(self, run_id: str, write: Path) -> None:
+        written = json.loads((write / "call.json").read_text())
         try:
-            _SEND[written["call"]](self.client, run_id, item / "files", **written["arguments"])
+            _SEND[written["call"]](self.client, run_id, write / "files", **written["arguments"])
         except MlflowException as error:
             if error.error_code == "BAD_REQUEST":
-                self.client.search_experiments(max_results=1)  # raises where it is not the write
-                self._faults[item] += 1
-                if self._faults[item] == _TRIES:
+                self.client.search_experiments(max_results=1)  # raises if the server is at fault
+                self._database_errors[write] += 1
+                if self._database_errors[write] == _MAX_TRIES:
                     raise ValueError(reason_of(error)) from error
             raise
 
-    def _set_aside(self, run_id: str, item: Path, error: Exception) -> None:
-        """Moves a write out of the way that the server will never take."""
-        kept = self.folder / _REFUSED / f"{run_id}-{item.name}-{time.time_ns()}"
+    def _set_aside(self, run_id: str, write: Path, error: Exception) -> None:
+        """Move a write that the server rejects out of the queue."""
+        kept = self.folder / _REFUSED / f"{run_id}-{write.name}-{time.time_ns()}"
         kept.parent.mkdir(exist_ok=True)
-        os.rename(item, kept)
+        os.rename(write, kept)
         log.warning(
-            "The tracking server %s refused a write of run %s (%s); it is kept in %s",
+            "The tracking server %s rejected a write of run %s (%s); it is kept in %s",
             *(self.server.shown_uri, run_id, reason_of(error), kept),
         )
 
-    def _say_what_waits(self) -> None:
-        waiting = sum(len(_items(self.folder / run_id)) for run_id in self._numbers)
-        if waiting != self._said:
+    def _warn_of_pending(self) -> None:
+        pending = sum(len(_pending_writes(self.folder / run_id)) for run_id in self._numbers)
+        if pending != self._pending_reported:
             log.warning(
-                "%d writes for the tracking server %s wait in %s; the next launch on this server, or "
-                "its report, delivers them",
-                *(waiting, self.server.shown_uri, self.folder),
+                "%d writes to the tracking server %s are pending in %s; the next launch or report on "
+                "this server delivers them",
+                *(pending, self.server.shown_uri, self.folder),
             )
-        self._said = waiting
+        self._pending_reported = pending
         self.server.give_up()
 
 
@@ -279,18 +291,18 @@ _SEND: dict[str, Callable[..., None]] = {
 }
 
 
-def _items(run_folder: Path) -> list[Path]:
-    """The whole writes of a run, the oldest first."""
+def _pending_writes(run_folder: Path) -> list[Path]:
+    """Return the complete writes of a run, oldest first."""
     try:
         return sorted(call.parent for call in run_folder.glob("[0-9]*/call.json"))
-    except FileNotFoundError:  # removed between two looks, by who delivered the last of them
+    except FileNotFoundError:  # removed meanwhile, by the process that delivered the last write
         return []
 
 
 def _make_folder_in(run_folder: Path) -> Path:
     while True:
-        # Who has just delivered all else that was in it removes the folder of a run, at any moment;
-        # `exist_ok` fails where that is between its finding the folder and its second look.
+        # The process that delivers the last write removes the run's folder at any moment, and
+        # `exist_ok` fails if that happens between its two checks.
         with suppress(FileExistsError):
             run_folder.mkdir(parents=True)
         with suppress(FileNotFoundError):
@@ -299,13 +311,13 @@ def _make_folder_in(run_folder: Path) -> Path:
 
 @contextmanager
 def _locked(run_folder: Path, timeout: float) -> Iterator[None]:
-    """Alone with the writes of a run; removes the folder when there are none left."""
+    """Hold the lock on the writes of a run, and remove its folder if none is left."""
     lock = run_folder.with_name(f"{run_folder.name}.lock")
     with FileLock(lock, timeout=timeout):
         yield
-        with suppress(OSError):  # something is in it still
+        with suppress(OSError):  # not empty
             run_folder.rmdir()
-        lock.unlink(missing_ok=True)  # filelock sees that, and takes the next one of this name
+        lock.unlink(missing_ok=True)  # filelock notices, and locks a new file of this name
 
 
 def _folder_name(uri: str) -> str:

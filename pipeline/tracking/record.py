@@ -1,7 +1,7 @@
-"""What is written into a run: metrics, tags, texts, tables, files, its data and its model.
+"""Write to one run: metrics, tags, texts, tables, files, its data set and its model.
 
-Metrics are named as the compare page groups them: `val/accuracy` by epoch, `best/*` for the epoch
-that was kept, `test/*` read once.
+MLflow's compare page groups metrics by prefix: `val/accuracy` is logged each epoch, `best/*` belongs to
+the best epoch, `test/*` is computed once.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from pipeline.data.reviews import Head
 from pipeline.tracking.store import Store
 
-_REFUSED_BY_MLFLOW = re.compile(r"[^\w\-. :/]")
+_INVALID_IN_NAME = re.compile(r"[^\w\-. :/]")
 _LONGEST_NAME = 250
 
 
 def metric_name(name: str) -> str:
-    """A name that MLflow takes; that of a label that it would not take stays known by a digest."""
-    safe = posixpath.normpath(_REFUSED_BY_MLFLOW.sub("_", name))
+    """Return a name that MLflow accepts; a digest keeps changed names distinct."""
+    safe = posixpath.normpath(_INVALID_IN_NAME.sub("_", name))
     if safe == name and len(name) <= _LONGEST_NAME:
         return name
     digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
@@ -38,11 +38,10 @@ def metric_name(name: str) -> str:
 
 
 class RunRecorder:
-    """Writes one run. Values that are not finite are left out: they break the page of the run.
+    """Write to one run. Values that are not finite are dropped: they break MLflow's page of the run.
 
-    A run that goes on after a cut tells again what it told before. `known`: the (metric, step) pairs
-    that it already holds, which are not written a second time. On a server nothing written here waits
-    for it, but for `end`; see `Outbox`.
+    A resumed run logs earlier metrics again. known: the (metric, step) pairs that it already has,
+    which are not written twice. With a server only `end` waits for delivery; see `Outbox`.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class RunRecorder:
             self.file(file, str(Path(path).parent))
 
     def table(self, table: pd.DataFrame, path: str) -> None:
-        """A table as Parquet, at an artifact path that ends in `.parquet`."""
+        """Write a table as Parquet to an artifact path that ends in `.parquet`."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(path).name
             table.to_parquet(file, index=False)
@@ -87,7 +86,10 @@ class RunRecorder:
         self.store.writer.log_artifact(self.run_id, str(file), folder.strip(".") or None)
 
     def data_set(self, name: str, digest: str, counts: dict[str, int], source: str) -> None:
-        """The data a run was made of, with the number of reviews in each split."""
+        """Write the data set of a run.
+
+        digest: the fingerprint of the data; counts: the number of examples in each split.
+        """
         data_set = Dataset(
             name=name,
             digest=digest[:8],
@@ -100,16 +102,16 @@ class RunRecorder:
         self.tags({"data_fingerprint": digest})
 
     def summary(self, text: str, sizes: dict[str, float]) -> None:
-        """What a model is made of, in words, and how large it is."""
+        """Write a model's layers as text, and its parameter counts as metrics."""
         self.text(text, "model_summary.txt")
         self.metrics(sizes)
 
     def heads(self, heads: tuple[Head, ...]) -> None:
-        """What is asked of every text, and the possible answers in their order."""
+        """Write the names of the heads and their classes, in the order of the model's outputs."""
         self.text(json.dumps([asdict(head) for head in heads], indent=1), "heads.json")
 
     def model(self, model: Any) -> None:
-        """The model as a `.keras` file in MLflow's Keras flavour, its requirements given."""
+        """Write the model as a `.keras` file in MLflow's Keras flavour, with its requirements."""
         import numpy as np
         from mlflow.keras import save_model
         from mlflow.models import ModelSignature
@@ -127,7 +129,10 @@ class RunRecorder:
             self.store.writer.log_artifacts(self.run_id, str(path), "model")
 
     def end(self, outcome: str, failure: str = "") -> None:
-        """`outcome`: finished, diverged, failed or stopped; `failure`: the reason, in a line."""
+        """End the run.
+
+        outcome: finished, diverged, failed or stopped; failure: the reason, in one line.
+        """
         self.tags({"outcome": outcome} | ({"failure": failure} if failure else {}))
         status = {"finished": "FINISHED", "stopped": "KILLED"}.get(outcome, "FAILED")
         self.has_ended = True

@@ -1,9 +1,9 @@
-"""The life of a run and of a sweep in the store: begun, cut off, gone on with, ended.
+"""Start, resume and end runs and sweeps in the store.
 
-A run is known by its fingerprint. The newest run of a fingerprint stands for it: when it came to its
-end, there is nothing to do; when it did not, the next launch goes on in that same run. Whoever works
-on a fingerprint holds its claim (`Store.claim`), which the system takes back from a process that dies:
-what is RUNNING without a claim was cut off, and `settle` says so.
+A run is identified by its fingerprint, of which the newest run counts. If that run is done, there is
+nothing to do; if not, the next launch resumes it. A process that works on a fingerprint holds its claim
+(`Store.claim`), which the system releases when the process dies. A run that is RUNNING without a claim
+was therefore interrupted, and `end_abandoned_runs` ends it.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from pipeline.tracking.store import Store, is_done
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The runs that a sweep is to hold, by fingerprint, and how accuracy by length is cut.
+    """Describe the runs of a sweep: one entry per run in each list.
 
-    tuned: each tuned setting with its value in every run. lengths: of the sequences of every run,
-    where the data is the adding problem.
+    data: the kind of the data; length_edges: boundaries of the groups for accuracy by length;
+    tuned: the values of each tuned setting; lengths: sequence lengths of the adding problem, else None.
     """
 
     data: str
@@ -67,20 +67,20 @@ class SweepPlan:
 
     @property
     def digest(self) -> str:
-        """What identifies a sweep: the runs it holds, in any order."""
+        """Return the fingerprint of the sweep, which does not depend on the order of its runs."""
         held = ",".join(sorted(self.fingerprints))
         return hashlib.blake2b(f"sweep {held}".encode(), digest_size=8).hexdigest()
 
 
 @contextmanager
 def track_run(store: Store, config: RunConfig, parent_run_id: str | None) -> Iterator[RunRecorder]:
-    """A run in the store, from its configuration on; it never stays RUNNING when the block ends.
+    """Start a run, or resume an interrupted one of this configuration, and end it after the block.
 
-    Goes on in the newest run of this configuration where that did not come to its end. The caller
-    holds the claim of its fingerprint.
+    The run is not RUNNING after the block, however that ends. The caller must hold the claim of its
+    fingerprint.
     """
-    newest = None if config.rerun else store.newest(fingerprint(config))
-    recorder = _begin(store, config, parent_run_id, None if is_done(newest) else newest)
+    newest = None if config.rerun else store.newest_run(fingerprint(config))
+    recorder = _start_run(store, config, parent_run_id, None if is_done(newest) else newest)
     try:
         yield recorder
     except KeyboardInterrupt:
@@ -95,7 +95,7 @@ def track_run(store: Store, config: RunConfig, parent_run_id: str | None) -> Ite
 
 @contextmanager
 def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
-    """The parent run of a sweep, with its plan; the same sweep launched again goes on in the same.
+    """Start the parent run of a sweep, or resume the one of an earlier launch of the same sweep.
 
     Raises:
       TrackingError: the same sweep is running in another process.
@@ -103,21 +103,22 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
     with store.claim(plan.digest, patience=0) as free:
         if not free:
             raise TrackingError(
-                f"this sweep of {store.name} is running in another process: wait for it, or stop it"
+                f"this sweep of {store.name} is already running in another process: wait for that "
+                "process or stop it"
             )
-        settle(store)
+        end_abandoned_runs(store)
         sweeps = [run for run in store.runs("tags.kind = 'sweep'") if store.is_ours(run)]
         same = [run for run in sweeps if run.data.tags.get("fingerprint") == plan.digest]
         tags = {"kind": "sweep", "data": plan.data, "fingerprint": plan.digest}
         name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
-        recorder = _open(store, name, tags, same[0] if same else None)
+        recorder = _open_run(store, name, tags, same[0] if same else None)
         recorder.text(json.dumps(asdict(plan), indent=1), "plan.json")
-        _take_over(store, plan, [run for run in sweeps if run not in same], recorder.run_id)
+        _adopt_runs(store, plan, [run for run in sweeps if run not in same], recorder.run_id)
         yield recorder
 
 
-def settle(store: Store, patience: float = 0) -> None:
-    """Ends each run that is RUNNING without a process that works on it.
+def end_abandoned_runs(store: Store, patience: float = 0) -> None:
+    """End each run that is RUNNING although no process works on it.
 
     patience: seconds to wait for processes that are about to end.
     """
@@ -126,27 +127,27 @@ def settle(store: Store, patience: float = 0) -> None:
         key = run.data.tags.get("fingerprint", run.info.run_id)
         with store.claim(key, patience=max(0.0, until - time.monotonic())) as free:
             if free and store.is_ours(run):
-                RunRecorder(store, run.info.run_id).end("stopped", "cut off")
+                RunRecorder(store, run.info.run_id).end("stopped", "interrupted")
 
 
 def ensure_failed(store: Store, config: RunConfig, parent_run_id: str | None, reason: str) -> None:
-    """Makes sure that the failure of a job stands in the store.
+    """Record the failure of a job in the store.
 
-    Ends the run that a process that died has left; a job that failed before its run began gets one.
+    Ends the run that a dead process left RUNNING, or creates one if the job failed before its start.
     """
     key = fingerprint(config)
     with store.claim(key, patience=0) as free:
-        if not free:  # another launch goes on with it already
+        if not free:  # another launch is resuming it
             return
-        newest = store.newest(key)
+        newest = store.newest_run(key)
         if newest is None or is_done(newest):
-            _begin(store, config, parent_run_id, None).end("failed", reason)
+            _start_run(store, config, parent_run_id, None).end("failed", reason)
         elif newest.data.tags.get("outcome") != "failed":
             RunRecorder(store, newest.info.run_id).end("failed", reason)
 
 
-def _begin(
-    store: Store, config: RunConfig, parent_run_id: str | None, cut_off: Run | None
+def _start_run(
+    store: Store, config: RunConfig, parent_run_id: str | None, interrupted: Run | None
 ) -> RunRecorder:
     tags = {
         "kind": "run",
@@ -156,28 +157,31 @@ def _begin(
     }
     if parent_run_id:
         tags["mlflow.parentRunId"] = parent_run_id
-    recorder = _open(store, config.title, tags, cut_off)
+    recorder = _open_run(store, config.title, tags, interrupted)
     recorder.params(_params(config))
     recorder.text(yaml.safe_dump(as_plain(config), sort_keys=False), "config.yaml")
     return recorder
 
 
-def _open(store: Store, name: str, tags: dict[str, str], cut_off: Run | None) -> RunRecorder:
-    """A new run, or the one that was cut off, RUNNING again and knowing what it holds."""
+def _open_run(
+    store: Store, name: str, tags: dict[str, str], interrupted: Run | None
+) -> RunRecorder:
+    """Return a recorder for a new run, or for the interrupted one, which is RUNNING again."""
     tags = tags | provenance() | {"place": store.place}
-    if cut_off is None:
+    if interrupted is None:
         return RunRecorder(store, store.create_run(tags, name).info.run_id)
-    run_id = cut_off.info.run_id
+    run_id = interrupted.info.run_id
     store.client.update_run(run_id, status="RUNNING")
-    for key in {"outcome", "failure"} & set(cut_off.data.tags):
+    for key in {"outcome", "failure"} & set(interrupted.data.tags):
         store.client.delete_tag(run_id, key)
-    recorder = RunRecorder(store, run_id, _known_metrics(store, cut_off))
-    recorder.tags(tags | {"continued": int(cut_off.data.tags.get("continued", 0)) + 1})
+    recorder = RunRecorder(store, run_id, _known_metrics(store, interrupted))
+    recorder.tags(tags | {"continued": int(interrupted.data.tags.get("continued", 0)) + 1})
     return recorder
 
 
 def _known_metrics(store: Store, run: Run) -> frozenset[tuple[str, int]]:
-    """What a run need not be told again; the means of a sweep change with every launch."""
+    """Return the (metric, step) pairs that a run already has."""
+    # The means of a sweep change with every launch and are written again.
     keys = [] if run.data.tags.get("kind") == "sweep" else run.data.metrics
     return frozenset(
         (key, metric.step)
@@ -186,8 +190,11 @@ def _known_metrics(store: Store, run: Run) -> frozenset[tuple[str, int]]:
     )
 
 
-def _take_over(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: str) -> None:
-    """Nests under a sweep the runs of those that it holds as a whole, such as that of its first seed."""
+def _adopt_runs(store: Store, plan: SweepPlan, sweeps: list[Run], parent_run_id: str) -> None:
+    """Move the runs of each sweep that `plan` fully contains under the new parent run.
+
+    For example, a sweep over three seeds adopts the runs of an earlier one over the first seed.
+    """
     wanted = set(plan.fingerprints)
     for sweep in sweeps:
         nested = store.runs(f"tags.`mlflow.parentRunId` = '{sweep.info.run_id}'")
@@ -202,20 +209,20 @@ def _params(config: RunConfig) -> dict[str, Any]:
         "seed": config.seed,
         "data": config.data.kind,
     }
-    if config.baseline:  # it has neither units nor epochs
+    if config.baseline:  # has neither units nor epochs
         return params
     params |= values_of(config)
     if not find_cell(config.architecture.cell).has_forget_bias:
-        del params["forget_bias"]  # there is none
+        del params["forget_bias"]  # without effect
     return {name: value for name, value in params.items() if value is not None}
 
 
 @cache
 def provenance() -> dict[str, str]:
-    """Which code, and which versions of what it stands on; tag -> value."""
+    """Return tags that name the commit of the code, the versions of its packages and the platform."""
 
     def git(*arguments: str) -> str:
-        if not IN_CLONE:  # an environment may lie in a repository that is somebody else's
+        if not IN_CLONE:  # the environment may be inside an unrelated repository
             return "unknown"
         command = ["git", "-C", str(CODE), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -223,7 +230,7 @@ def provenance() -> dict[str, str]:
 
     try:
         commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain")
-    except OSError:  # no git here
+    except OSError:  # git is not installed
         commit = changed = "unknown"
     packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "mlflow"))
     return {

@@ -1,7 +1,7 @@
-"""A tracking server that may be away: what a failure of it means, how long to wait, and what to say.
+"""Calls to a tracking server that may be unavailable: error classification, retries and warnings.
 
-MLflow's own retries are turned off (see the package): they wait in silence, hide what the server
-answered, and would hold up whoever writes.
+MLflow's own retries are turned off (see the package): they wait silently, hide the server's answer and
+would block the caller.
 """
 
 from __future__ import annotations
@@ -27,134 +27,137 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
-class Trouble(Enum):
-    away = "away"  # no answer, or one that tells of a fault that may pass
-    forbidden = "forbidden"  # the credentials; a person can mend that, and then it may work
-    refused = "refused"  # an answer, and asking again will not change it
+class ServerProblem(Enum):
+    """Name the reason why a call failed."""
+
+    unavailable = "unavailable"  # no answer, or a transient error
+    unauthorized = "unauthorized"  # the credentials; works once the user corrects them
+    rejected = "rejected"  # a final answer: retrying is useless
 
 
-class ServerAway(TrackingError):
-    """A call that may work later: the server is away, or does not take the credentials."""
+class ServerUnavailable(TrackingError):
+    """Report a call that may succeed later: no answer, or credentials that were not accepted."""
 
-    def __init__(self, message: str, trouble: Trouble) -> None:
+    def __init__(self, message: str, problem: ServerProblem) -> None:
         super().__init__(message)
-        self.trouble = trouble
+        self.problem = problem
 
 
-def trouble_of(error: BaseException) -> Trouble:
-    """What a failed call means for trying again. What nobody foresaw may pass, so it counts as away."""
+def classify_error(error: BaseException) -> ServerProblem:
+    """Return whether a failed call is worth retrying. Unknown errors count as transient."""
     status = 500
     if isinstance(error, MlflowException):
         status = error.get_http_status_code()
     elif isinstance(error, requests.RequestException):
         status = error.response.status_code if error.response is not None else status
     elif isinstance(error, LookupError | TypeError | ValueError | FileNotFoundError):
-        return Trouble.refused  # what was to be sent cannot be read
+        return ServerProblem.rejected  # the data to send cannot be read
     if status in (401, 403):
-        return Trouble.forbidden
+        return ServerProblem.unauthorized
     code = getattr(error, "error_code", "")
-    # A 404 that does not speak of a run or experiment is a proxy whose server is away; and a bad request
-    # is what MLflow calls most errors of its database.
-    passing = status >= 500 or status in (408, 429) or code == "BAD_REQUEST"
-    passing = passing or (status == 404 and code != "RESOURCE_DOES_NOT_EXIST")
-    return Trouble.away if passing else Trouble.refused
+    # A 404 that does not name a run or experiment comes from a proxy whose server is down, and MLflow
+    # reports most database errors as BAD_REQUEST.
+    transient = status >= 500 or status in (408, 429) or code == "BAD_REQUEST"
+    transient = transient or (status == 404 and code != "RESOURCE_DOES_NOT_EXIST")
+    return ServerProblem.unavailable if transient else ServerProblem.rejected
 
 
 class Server:
-    """Whether the server is there. Says so in a line when it goes, and in one when it is back.
+    """Track whether the server answers, and warn once when it goes away and once when it is back.
 
-    patience: seconds to wait for it, `pause`: between two tries. Who has waited in vain does not wait
-    again until it was back: `waits` is 0 then.
+    patience: seconds to wait for an answer; pause: seconds between two tries. After one timeout
+    nobody waits again until the server has answered: `wait_seconds` is then 0.
     """
 
     def __init__(self, shown_uri: str, patience: float, pause: float = 3.0) -> None:
         self.shown_uri = shown_uri
         self.patience = patience
         self.pause = pause
-        self.trouble: Trouble | None = None
-        self._said: Trouble | None = None
+        self.problem: ServerProblem | None = None
+        self._reported: ServerProblem | None = None
         self._gave_up = False
-        self._saying = threading.Lock()
+        self._reporting = threading.Lock()
 
     @property
-    def waits(self) -> float:
+    def wait_seconds(self) -> float:
+        """Return how long a call may wait for the server."""
         return 0.0 if self._gave_up else self.patience
 
     def give_up(self) -> None:
         self._gave_up = True
 
-    def attempt(self, call: Callable[[], Answer]) -> Answer:
-        """One call.
+    def call_once(self, call: Callable[[], Answer]) -> Answer:
+        """Return the result of `call`.
 
         Raises:
-          ServerAway: it may work later. Whatever else the call raises, it will not.
+          ServerUnavailable: the call may succeed later. Other errors of `call` are final.
         """
         try:
             answer = self._call(call)
         except Exception as error:
-            trouble = trouble_of(error)
-            if trouble is Trouble.refused:
-                self._note_answer()
+            problem = classify_error(error)
+            if problem is ServerProblem.rejected:
+                self._record_answer()
                 raise
-            self.trouble = trouble
-            raise ServerAway(self._message(error, trouble), trouble) from error
-        self._note_answer()
+            self.problem = problem
+            raise ServerUnavailable(self._message(error, problem), problem) from error
+        self._record_answer()
         return answer
 
-    def insist(self, call: Callable[[], Answer]) -> Answer:
-        """The same, again and again while the server is away and patience lasts.
+    def call_with_retries(self, call: Callable[[], Answer]) -> Answer:
+        """Return the result of `call`, retrying while the server is unavailable.
 
         Raises:
-          TrackingError: it lasted no longer, or the credentials are not taken.
+          TrackingError: `wait_seconds` have passed, or the credentials were not accepted.
         """
-        waits = self.waits
-        until = time.monotonic() + waits
+        wait_seconds = self.wait_seconds
+        until = time.monotonic() + wait_seconds
         while True:
             try:
-                return self.attempt(call)
-            except ServerAway as away:
-                if away.trouble is Trouble.forbidden or time.monotonic() >= until:
+                return self.call_once(call)
+            except ServerUnavailable as error:
+                if error.problem is ServerProblem.unauthorized or time.monotonic() >= until:
                     self.give_up()
-                    raise TrackingError(str(away)) from away.__cause__
-                self.say(away, f"waiting for it, {waits:.0f} seconds at most")
+                    raise TrackingError(str(error)) from error.__cause__
+                self.warn_once(error, f"retrying for up to {wait_seconds:.0f} seconds")
             time.sleep(self.pause)
 
-    def say(self, away: ServerAway, meanwhile: str) -> None:
-        """Says once that the server is away, and what happens meanwhile."""
-        with self._saying:
-            known, self._said = self._said, away.trouble
-        if known is not away.trouble:
-            line = str(away)
+    def warn_once(self, error: ServerUnavailable, meanwhile: str) -> None:
+        """Warn that the server is unavailable, and say what happens meanwhile."""
+        with self._reporting:
+            known, self._reported = self._reported, error.problem
+        if known is not error.problem:
+            line = str(error)
             log.warning("%s", f"{line[0].upper()}{line[1:]}; {meanwhile}")
 
     def _call(self, call: Callable[[], Answer]) -> Answer:
         try:
             return call()
         except Exception as error:
-            # A kept connection that the server has closed fails once; that is not being away.
-            if self.trouble is not None or trouble_of(error) is not Trouble.away:
+            # A kept-alive connection that the server has closed fails once: try again at once.
+            if self.problem is not None or classify_error(error) is not ServerProblem.unavailable:
                 raise
         return call()
 
-    def _note_answer(self) -> None:
-        self.trouble, self._gave_up = None, False
-        with self._saying:
-            known, self._said = self._said, None
+    def _record_answer(self) -> None:
+        self.problem, self._gave_up = None, False
+        with self._reporting:
+            known, self._reported = self._reported, None
         if known is not None:
             log.warning("The tracking server %s is back", self.shown_uri)
 
-    def _message(self, error: Exception, trouble: Trouble) -> str:
-        if trouble is Trouble.forbidden:
+    def _message(self, error: Exception, problem: ServerProblem) -> str:
+        if problem is ServerProblem.unauthorized:
             return (
-                f"the tracking server {self.shown_uri} does not take the credentials "
+                f"the tracking server {self.shown_uri} does not accept the credentials "
                 f"({reason_of(error)}): set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
                 "MLFLOW_TRACKING_TOKEN, in the environment"
             )
         return f"the tracking server {self.shown_uri} does not answer: {reason_of(error)}"
 
 
-class _WaitingClient:
-    """MLflow's client, whose every call waits for a server that is away."""
+class _RetryingClient:
+    """Wrap MLflow's client so that every call retries while the server is unavailable."""
 
     def __init__(self, client: MlflowClient, server: Server) -> None:
         self._client = client
@@ -165,21 +168,25 @@ class _WaitingClient:
         if not callable(method):
             return method
 
-        def insist(*args: Any, **kwargs: Any) -> Any:
-            return self._server.insist(functools.partial(method, *args, **kwargs))
+        def retry(*args: Any, **kwargs: Any) -> Any:
+            return self._server.call_with_retries(functools.partial(method, *args, **kwargs))
 
-        return insist
+        return retry
 
 
-def waiting_client(client: MlflowClient, server: Server) -> MlflowClient:
-    """The client, whose every call waits for a server that is away; it then raises `TrackingError`."""
-    return cast(MlflowClient, _WaitingClient(client, server))
+def retrying_client(client: MlflowClient, server: Server) -> MlflowClient:
+    """Return `client` with calls that retry while the server is unavailable.
+
+    Raises:
+      TrackingError: by each call, when the server does not answer in time.
+    """
+    return cast(MlflowClient, _RetryingClient(client, server))
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a call failed, in a line without credentials."""
+    """Return the reason why a call failed, in one line without credentials."""
     text = " ".join(str(error).split())
-    # Of a failed connection, what the system said of it and not the objects it went through.
+    # For a failed connection, the system's message without the stack of wrapper objects.
     system = re.search(r"\[Errno -?\d+\] ([^'\")]+)|(?:Read|Connect)TimeoutError", text)
     if system:
         text = system[1] or "no answer in time"
@@ -190,8 +197,9 @@ _SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 def without_credentials(text: str) -> str:
-    """`text` without a user and password in an address, nor a secret of the environment: a header
-    that cannot be sent is quoted in the error about it.
+    """Return `text` without credentials in addresses and without secrets from the environment.
+
+    The secrets matter because an error about an invalid header quotes the header.
     """
     for name in _SECRETS:
         secret = os.environ.get(name, "").strip()

@@ -1,8 +1,8 @@
-"""The tracking store: opened, kept usable over versions, and searched.
+"""Open the tracking store, upgrade it to the installed MLflow, and search it.
 
-The local store is one SQLite file and a folder of artifacts, both by absolute address, so that a
-leftover `mlruns` folder or an environment variable cannot lead MLflow elsewhere. All writing goes
-through `MlflowClient` with an explicit run id: MLflow's implicit active run is never used.
+The local store is one SQLite file and a folder of artifacts. Both are given as absolute addresses, so
+that neither a leftover `mlruns` folder nor an environment variable can redirect MLflow. All writes name
+the run id: MLflow's implicit active run is never used.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ from pipeline.config.schema import RunConfig
 from pipeline.errors import TrackingError
 from pipeline.files import replacing
 from pipeline.tracking.outbox import Outbox, Writer
-from pipeline.tracking.server import Server, reason_of, waiting_client, without_credentials
+from pipeline.tracking.server import Server, reason_of, retrying_client, without_credentials
 
 log = logging.getLogger(__name__)
 
 
 class Store:
-    """One experiment in an MLflow tracking store.
+    """Access one experiment in an MLflow tracking store.
 
-    Making one creates the store and the experiment where they are missing, one process at a time:
-    processes that find no store and create it together are a known failure of MLflow. On a server it
-    then delivers what earlier processes could not.
+    The constructor creates the store and the experiment if they are missing. It does so under a lock,
+    because MLflow fails if several processes create a store at once. With a server it also delivers the
+    pending writes of earlier processes.
 
     Attributes:
-      uri: the tracking address; client: of MLflow, which waits for a server that is away, at most
-      `wait_seconds`; writer: takes what is written into runs; experiment_id: of the experiment `name`.
+      uri: the tracking address; client: MLflow's client, which retries for at most `wait_seconds`
+      while a server is unavailable; writer: receives all writes to runs; experiment_id: the id of the
+      experiment `name`.
     """
 
     def __init__(self, uri: str | None, root: Path, name: str, wait_seconds: float = 60) -> None:
@@ -50,16 +51,16 @@ class Store:
         self.is_local = uri is None
         self.uri = uri or f"sqlite:///{root / 'mlflow.db'}"
         try:
-            with self._only_one():
+            with self._creation_lock():
                 if uri is None:
-                    _make_usable(root / "mlflow.db")
+                    _upgrade_or_set_aside(root / "mlflow.db")
                 client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
                 self.client: MlflowClient = client
                 self.writer: Writer = client
                 self._outbox: Outbox | None = None
                 if not self.is_local:
                     server = Server(self.shown_uri, wait_seconds)
-                    self.client = waiting_client(client, server)
+                    self.client = retrying_client(client, server)
                     self.writer = self._outbox = Outbox(root / "outbox", self.uri, client, server)
                 self.experiment_id = self._experiment_id()
         except (MlflowException, OSError) as error:
@@ -73,8 +74,8 @@ class Store:
         tracking = config.tracking
         return cls(tracking.uri, Path(config.root), config.name, tracking.wait_seconds)
 
-    def beside(self, name: str) -> Store | None:
-        """Another experiment of the same store; None where there is none, and none is made."""
+    def find_experiment(self, name: str) -> Store | None:
+        """Return another experiment of the same store, or None if it does not exist."""
         known = self.client.get_experiment_by_name(name)
         if known is None or known.lifecycle_stage != "active":
             return None
@@ -82,33 +83,34 @@ class Store:
 
     @property
     def shown_uri(self) -> str:
-        """The address without credentials, fit for logs and pages."""
+        """Return the address without credentials, for logs and pages."""
         return without_credentials(self.uri)
 
     def deliver(self) -> None:
-        """Makes sure that all that was written from here stands in the store, and may be read.
+        """Deliver all pending writes, so that they can be read from the store.
 
         Raises:
-          TrackingError: the server is away for too long.
+          TrackingError: the server does not answer in time.
         """
         if self._outbox is not None:
-            self._outbox.deliver_left()
+            self._outbox.deliver_pending()
 
     def create_run(self, tags: dict[str, str], name: str) -> Run:
-        """A new run of the experiment. Once, even where a server did what it then could not answer, and
-        was asked again.
+        """Create a run of the experiment.
+
+        A retry after a lost answer may create it twice; the duplicates are deleted.
         """
         if self.is_local:
             return self.client.create_run(self.experiment_id, tags=tags, run_name=name)
         mark = {"creation": uuid.uuid4().hex}
         self.client.create_run(self.experiment_id, tags=tags | mark, run_name=name)
-        run, *doubled = self.runs(f"tags.creation = '{mark['creation']}'")
-        for other in doubled:
-            self.client.delete_run(other.info.run_id)
+        run, *duplicates = self.runs(f"tags.creation = '{mark['creation']}'")
+        for duplicate in duplicates:
+            self.client.delete_run(duplicate.info.run_id)
         return run
 
     def runs(self, condition: str = "") -> list[Run]:
-        """The runs of the experiment that MLflow's filter admits, newest first."""
+        """Return the runs of the experiment that match MLflow's filter `condition`, newest first."""
         found: list[Run] = []
         token = None
         while True:
@@ -125,8 +127,8 @@ class Store:
                 return found
 
     def fetch(self, run: Run, name: str) -> Path | None:
-        """Where an artifact of a run, a file or a folder, lies on this machine; None: it has none."""
-        if self.is_local:  # and so are its files: for thirty runs MLflow takes seconds to say where
+        """Return the local path of an artifact, a file or folder, or None if the run lacks it."""
+        if self.is_local:  # read in place: MLflow needs seconds to resolve the paths of thirty runs
             path = Path(local_file_uri_to_path(run.info.artifact_uri)) / name
             return path if path.exists() else None
         entries = self.client.list_artifacts(run.info.run_id)
@@ -134,19 +136,18 @@ class Store:
             return None
         return Path(self.client.download_artifacts(run.info.run_id, name))
 
-    def newest(self, fingerprint: str) -> Run | None:
-        """The run that stands for a fingerprint: the newest that came to its end anywhere, or was begun
-        here."""
+    def newest_run(self, fingerprint: str) -> Run | None:
+        """Return the newest run of a fingerprint that is done or was started from this root."""
         runs = self.runs(f"tags.fingerprint = '{fingerprint}'")
         return next((run for run in runs if is_done(run) or self.is_ours(run)), None)
 
     def is_ours(self, run: Run) -> bool:
-        """Whether a run was begun by a process whose claims can be seen from here."""
+        """Return whether a run was started from this root, so that its claims are visible."""
         return self.is_local or run.data.tags.get("place") == self.place
 
     @cached_property
     def place(self) -> str:
-        """Names this root on a server that other machines write to as well."""
+        """Return a unique id of this root, which tells its runs from those of other machines."""
         file = self.root / ".cache" / "place"
         with FileLock(file.with_suffix(".lock")):
             if not file.exists():
@@ -156,10 +157,10 @@ class Store:
 
     @contextlib.contextmanager
     def claim(self, key: str, patience: float = -1) -> Iterator[bool]:
-        """Work on `key` is for one process at a time: yields whether this is the one.
+        """Hold the exclusive claim on `key` during the block; yield whether it was obtained.
 
-        patience: seconds to wait for the other; below 0, for as long as it takes. A process that dies
-        loses its claims at once.
+        patience: seconds to wait for another process; negative: without limit. The claims of a process
+        that dies are released at once.
         """
         folder = self.root / ".cache" / "claims"
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,10 +178,10 @@ class Store:
     def _experiment_id(self) -> str:
         known = self.client.get_experiment_by_name(self.name)
         if known is None:
-            # A server keeps artifacts where it is told to; the local store keeps them beside itself.
+            # A server has its own artifact location; the local store keeps artifacts next to itself.
             folder = self.root / "mlartifacts" / self.name
             location = folder.as_uri() if self.is_local else None
-            # The kind by which MLflow's pages open at the runs, and not at traces of language models.
+            # With this kind MLflow's pages open with the runs instead of language model traces.
             tags = {"mlflow.experimentKind": "custom_model_development"}
             try:
                 return self.client.create_experiment(self.name, location, tags)
@@ -191,11 +192,11 @@ class Store:
         if known.lifecycle_stage != "active":
             raise TrackingError(
                 f"the experiment {self.name!r} was deleted in MLflow: restore it there, or choose "
-                "another name=..."
+                "another name with name=..."
             )
         return known.experiment_id
 
-    def _only_one(self) -> contextlib.AbstractContextManager[object]:
+    def _creation_lock(self) -> contextlib.AbstractContextManager[object]:
         (self.root / ".cache").mkdir(parents=True, exist_ok=True)
         if not self.is_local:
             return contextlib.nullcontext()
@@ -203,18 +204,18 @@ class Store:
 
 
 def is_done(run: Run | None) -> bool:
-    """Whether a run holds its result: it finished, or is known to diverge."""
+    """Return whether a run has its result: it finished or diverged."""
     return run is not None and run.data.tags.get("outcome") in ("finished", "diverged")
 
 
-# What SQLite says when the file is sound and only cannot be used at the moment.
-_PASSING = ("locked", "unable to open", "readonly", "disk I/O", "is full")
+# SQLite's messages for an intact file that cannot be used at the moment.
+_TRANSIENT = ("locked", "unable to open", "readonly", "disk I/O", "is full")
 
 
-def _make_usable(database: Path) -> None:
-    """Brings a store of an older MLflow up to date; sets one aside that this MLflow cannot read.
+def _upgrade_or_set_aside(database: Path) -> None:
+    """Upgrade the store of an older MLflow; rename a store that this MLflow cannot read.
 
-    Either way the file as it was is kept beside it.
+    In both cases the original file is kept.
     """
     from mlflow.store.db import utils
 
@@ -230,16 +231,18 @@ def _make_usable(database: Path) -> None:
         kept = database.with_name(f"{database.name}.{stamp}.before-upgrade")
         shutil.copy2(database, kept)
         utils._upgrade_db(utils.create_sqlalchemy_engine(url))
-        log.info("Upgraded the store %s to this MLflow; as it was: %s", database.name, kept.name)
-    except OSError:  # a full disk, a missing permission: nothing is wrong with the store
+        log.info("Upgraded the store %s to this MLflow; backup: %s", database.name, kept.name)
+    except OSError:  # a full disk, a missing permission: the store itself is intact
         raise
     except Exception as error:  # whatever is wrong with the file, runs must be able to start
         reason = str(error).splitlines()[0][:200]
-        if any(word in reason for word in _PASSING):
-            raise TrackingError(f"the store {database} cannot be used now: {reason}") from error
+        if any(word in reason for word in _TRANSIENT):
+            raise TrackingError(
+                f"the store {database} cannot be used at the moment: {reason}; try again later"
+            ) from error
         kept = database.with_name(f"{database.name}.{stamp}.unreadable")
         database.rename(kept)
         log.warning(
-            "This MLflow cannot read the store %s (%s); it is kept as %s and a new one begins",
+            "This MLflow cannot read the store %s (%s); renamed it to %s and created a new store",
             *(database.name, reason, kept.name),
         )

@@ -1,4 +1,4 @@
-"""A finished run -> what is needed to ask its network more: configuration, vocabulary, weights."""
+"""Load a finished run for further use: its configuration, vocabulary and trained model."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from pipeline.tracking.store import Store
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run. `tags`: what is known of it, such as `data_fingerprint`; `val_accuracy`: of the
-    weights that were kept, None where it is not known.
+    """Hold a finished run, whose artifacts are loaded on demand.
+
+    tags: MLflow's tags, such as `data_fingerprint`; val_accuracy: of the best epoch, None if unknown.
     """
 
     store: Store
@@ -37,15 +38,16 @@ class TrainedRun:
         return Tokenizer.from_str(self._text("tokenizer.json"))
 
     def model(self) -> Any:
-        """The `keras.Model` with the weights that were kept. The layers it is made of must be known:
-        see `pipeline.models.architectures.layer_class`.
+        """Return the trained `keras.Model`.
+
+        Call `pipeline.models.architectures.layer_class` first: it registers the custom layers.
         """
         from mlflow.keras import load_model
 
         return load_model(self._fetch("model"))
 
     def heads(self) -> tuple[Head, ...] | None:
-        """What its network answers, or None where the run is older than the record of that."""
+        """Return the heads of its network, or None for an old run that did not record them."""
         names = {entry.path for entry in self.store.client.list_artifacts(self.run_id)}
         if "heads.json" not in names:
             return None
@@ -60,21 +62,27 @@ class TrainedRun:
 
 
 def _fetch(store: Store, run_id: str, name: str) -> str:
-    """Where a copy of an artifact lies on this machine."""
+    """Return the local path of an artifact.
+
+    Raises:
+      TrackingError: the run has no such artifact, or it cannot be read.
+    """
     try:
         return store.client.download_artifacts(run_id, name)
     except (MlflowException, OSError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise TrackingError(f"run {run_id} holds no {name} that can be read: {reason}") from error
+        raise TrackingError(
+            f"run {run_id}: its artifact {name} cannot be read: {reason}"
+        ) from error
 
 
 def finished_runs(store: Store, run_id: str | None = None) -> list[TrainedRun]:
-    """The runs of an experiment that finished, the oldest first, or the one that is named.
+    """Return the finished runs of an experiment, oldest first, or only the run `run_id`.
 
-    Of several runs of one fingerprint the newest counts.
+    Of several runs with one fingerprint the newest counts.
 
     Raises:
-      TrackingError: there is none, or the named run is not one of them.
+      TrackingError: there is no such run.
     """
     runs = store.runs("tags.kind = 'run' and tags.outcome = 'finished'")
     newest = {run.data.tags.get("fingerprint", run.info.run_id): run for run in reversed(runs)}
@@ -85,14 +93,14 @@ def finished_runs(store: Store, run_id: str | None = None) -> list[TrainedRun]:
             f"{which} is tracked under {store.name!r} in {store.shown_uri}: train one with "
             f"name={store.name} first"
         )
-    return [_open(store, run) for run in chosen]
+    return [_load(store, run) for run in chosen]
 
 
-def find_runs(store: Store, beginnings: Sequence[str]) -> list[TrainedRun]:
-    """Finished runs of any experiment, by their ids or by as much of each as tells it from the others.
+def find_runs(store: Store, id_prefixes: Sequence[str]) -> list[TrainedRun]:
+    """Return finished runs of any experiment by their ids or unique prefixes of them.
 
     Raises:
-      TrackingError: an id is that of no finished run, or of several.
+      TrackingError: a prefix matches no finished run, or several.
     """
     experiments = store.client.search_experiments()
     ids = [experiment.experiment_id for experiment in experiments]
@@ -101,19 +109,19 @@ def find_runs(store: Store, beginnings: Sequence[str]) -> list[TrainedRun]:
         run for one in ids for run in store.client.search_runs([one], condition, max_results=50_000)
     ]
     chosen = []
-    for beginning in beginnings:
-        found = [run for run in runs if run.info.run_id.startswith(beginning)]
+    for prefix in id_prefixes:
+        found = [run for run in runs if run.info.run_id.startswith(prefix)]
         if len(found) != 1:
-            what = "no finished run begins" if not found else f"{len(found)} finished runs begin"
+            what = "no finished run has" if not found else f"{len(found)} finished runs have"
             raise TrackingError(
-                f"{what} with {beginning!r} in {store.shown_uri}: give an id as the report or MLflow "
-                "shows it, or architecture=... and experiment=..."
+                f"{what} an id that starts with {prefix!r} in {store.shown_uri}: give an id as shown in "
+                "the report or MLflow, or architecture=... and experiment=..."
             )
-        chosen.append(_open(store, found[0]))
+        chosen.append(_load(store, found[0]))
     return chosen
 
 
-def _open(store: Store, run: Run) -> TrainedRun:
+def _load(store: Store, run: Run) -> TrainedRun:
     text = Path(_fetch(store, run.info.run_id, "config.yaml")).read_text(encoding="utf-8")
     try:
         config = from_plain(yaml.safe_load(text))

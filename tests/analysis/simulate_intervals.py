@@ -1,14 +1,14 @@
-"""Do the intervals and verdicts keep their word? Sweeps with a known truth, a thousand of them.
+"""Measure the coverage of the intervals and the error rate of the verdicts by simulation.
 
-    python -m tests.simulate_intervals [sweeps]
+    python -m tests.analysis.simulate_intervals [sweeps]
 
-Each sweep draws seeds and reviews anew: the log odds that a run is right on a review are those of
-its architecture, plus its seed's luck, plus the review's hardness, plus how that architecture takes
-that review. The truth is the expectation over seeds and reviews, so an interval must count both.
-Counted are how often 95 % intervals hold the truth (accuracy, difference, accuracy among long
-reviews, slope over length and its difference), and, where no architecture differs, in how many
-sweeps the corrected verdicts call at least one "better". Beside it stands what Satterthwaite's t
-alone and McNemar's test alone would have done. What it printed is in `simulate_intervals.txt`.
+Each of a thousand sweeps draws new seeds and reviews. The log odds that a run is right on a review are
+the sum of effects of the architecture, the seed, the review, and the architecture on that review. The
+truth is the expectation over seeds and reviews, so an interval must cover both. The simulation counts
+how often 95 % intervals contain the truth (accuracy, difference, accuracy on long reviews, slope over
+length and its difference) and, where no architecture differs, in how many sweeps the corrected verdicts
+call at least one "better". Satterthwaite's t alone and McNemar's test alone are shown for comparison.
+The output is in `simulate_intervals.txt`.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def judge_sweep(
 
 def _single_t(estimates: statistics.RunEstimates, terms: list) -> float:
     """The p value by Satterthwaite's degrees of freedom for all sources at once."""
-    parts = statistics._take_apart(estimates, terms)
+    parts = statistics._decompose(estimates, terms)
     total = parts.from_reviews + parts.from_seeds
     freedom = parts.freedom * (total / max(parts.from_seeds, 1e-30)) ** 2
     return float(2 * stats.t.sf(abs(parts.value) / np.sqrt(total), freedom))

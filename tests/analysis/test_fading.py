@@ -5,64 +5,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
+from factories.fading import make_gates, make_retention, make_runs
 
-from pipeline.analysis.fading import CURVE_COLUMNS, HALF_LIFE_COLUMNS, TIME_COLUMNS, fade
+from pipeline.analysis.fading import (
+    CURVE_COLUMNS,
+    HALF_LIFE_COLUMNS,
+    TIME_COLUMNS,
+    summarise_fading,
+)
 from pipeline.analysis.frames import rows_of
-
-DISTANCES = np.array([0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32])
-REVIEWS = [f"test-{number:03d}" for number in range(60)]
-
-
-def make_runs(**counts: int) -> pd.DataFrame:
-    """So many runs of each architecture."""
-    names = [name for name, count in counts.items() for _ in range(count)]
-    return pd.DataFrame(
-        {"run_id": [f"run{number}" for number in range(len(names))], "architecture": names}
-    )
-
-
-def make_retention(half_lives: dict[str, float], noise: float = 0.2) -> pd.DataFrame:
-    """Signals that halve after so many steps, run by run, each run and review on its own scale."""
-    rng = np.random.default_rng(0)
-    parts = []
-    for run_id, half_life in half_lives.items():
-        scale = rng.lognormal(0, 1) * rng.lognormal(0, noise, len(REVIEWS))
-        values = 0.5 ** (DISTANCES[:, None] / half_life) * scale
-        values *= rng.lognormal(0, noise, values.shape)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "run_id": run_id,
-                    "review_id": np.tile(REVIEWS, len(DISTANCES)),
-                    "kind": "state",
-                    "head": "",
-                    "layer": 1,
-                    "direction": "forward",
-                    "distance": np.repeat(DISTANCES, len(REVIEWS)),
-                    "value": values.ravel(),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
-def make_gates(constants: dict[str, list[float]], noise: float = 0.01) -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    rows = [
-        (run_id, review, 1, "forward", unit, -1 / constant * rng.lognormal(0, noise))
-        for run_id, units in constants.items()
-        for unit, constant in enumerate(units)
-        for review in REVIEWS
-    ]
-    columns = ["run_id", "review_id", "layer", "direction", "unit", "log_gate"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def test_half_lives_and_shares_are_those_that_were_made() -> None:
     table = make_retention({"run0": 4.0, "run1": 12.0})
-    fading = fade({"retention": table}, make_runs(lstm=1, gru=1), np.random.default_rng(0))
+    fading = summarise_fading(
+        {"retention": table}, make_runs(lstm=1, gru=1), np.random.default_rng(0)
+    )
     assert fading is not None
     assert list(fading.curves.columns) == list(CURVE_COLUMNS)
     assert list(fading.half_lives.columns) == list(HALF_LIFE_COLUMNS)
@@ -85,7 +44,7 @@ def test_runs_that_disagree_widen_the_interval() -> None:
     unlike = make_retention({"run0": 4.0, "run1": 6.0, "run2": 9.0})
     widths = []
     for table in (alike, unlike):
-        fading = fade({"retention": table}, runs, np.random.default_rng(0))
+        fading = summarise_fading({"retention": table}, runs, np.random.default_rng(0))
         assert fading is not None
         (row,) = rows_of(fading.half_lives)
         widths.append(row.high - row.low)
@@ -94,13 +53,13 @@ def test_runs_that_disagree_widen_the_interval() -> None:
 
 def test_what_never_halves_is_beyond_and_what_dies_at_once_is_zero_steps() -> None:
     table = make_retention({"run0": math.inf}, noise=0.01)
-    fading = fade({"retention": table}, make_runs(lstm=1), np.random.default_rng(0))
+    fading = summarise_fading({"retention": table}, make_runs(lstm=1), np.random.default_rng(0))
     assert fading is not None
     (row,) = rows_of(fading.half_lives)
     assert math.isinf(row.value)
     assert row.furthest == 32
     dead = table.assign(value=np.where(table.distance == 0, table.value, 0.0))
-    fading = fade({"retention": dead}, make_runs(lstm=1), np.random.default_rng(0))
+    fading = summarise_fading({"retention": dead}, make_runs(lstm=1), np.random.default_rng(0))
     assert fading is not None
     assert fading.half_lives.value[0] == pytest.approx(0.5)
     assert (fading.curves.share[1:] <= 1e-9).all()
@@ -109,7 +68,9 @@ def test_what_never_halves_is_beyond_and_what_dies_at_once_is_zero_steps() -> No
 
 def test_what_explodes_stays_finite() -> None:
     table = make_retention({"run0": -0.05})
-    fading = fade({"retention": table}, make_runs(simple_rnn=1), np.random.default_rng(0))
+    fading = summarise_fading(
+        {"retention": table}, make_runs(simple_rnn=1), np.random.default_rng(0)
+    )
     assert fading is not None
     assert fading.half_lives.rises[0]
     assert np.isfinite(fading.curves[["share", "low", "high"]].to_numpy()).all()
@@ -118,7 +79,7 @@ def test_what_explodes_stays_finite() -> None:
 def test_time_constants_are_quartiles_over_units_and_seeds() -> None:
     units = [1.0, 2.0, 5.0, 10.0, 40.0, 100.0, 300.0, 1000.0]
     table = make_gates({"run0": units, "run1": units})
-    fading = fade({"gates": table}, make_runs(gru=2), np.random.default_rng(0))
+    fading = summarise_fading({"gates": table}, make_runs(gru=2), np.random.default_rng(0))
     assert fading is not None
     assert list(fading.time_constants.columns) == list(TIME_COLUMNS)
     (row,) = rows_of(fading.time_constants)
@@ -129,7 +90,7 @@ def test_time_constants_are_quartiles_over_units_and_seeds() -> None:
 
 def test_units_that_forget_nothing_have_no_finite_constant() -> None:
     table = make_gates({"run0": [1.0, math.inf, math.inf]})
-    fading = fade({"gates": table}, make_runs(lstm=1), np.random.default_rng(0))
+    fading = summarise_fading({"gates": table}, make_runs(lstm=1), np.random.default_rng(0))
     assert fading is not None
     (row,) = rows_of(fading.time_constants)
     assert math.isinf(row.median)
@@ -139,13 +100,13 @@ def test_units_that_forget_nothing_have_no_finite_constant() -> None:
 def test_a_run_that_read_other_reviews_is_left_out_and_named() -> None:
     table = make_retention({"run0": 4.0, "run1": 4.0, "run2": 4.0})
     table.loc[table.run_id == "run2", "review_id"] += "x"
-    fading = fade({"retention": table}, make_runs(lstm=3), np.random.default_rng(0))
+    fading = summarise_fading({"retention": table}, make_runs(lstm=3), np.random.default_rng(0))
     assert fading is not None
     assert set(fading.curves.runs) == {2}
     assert "run2" in fading.notes[0]
 
 
 def test_no_tables_no_fading() -> None:
-    assert fade({}, make_runs(lstm=1), np.random.default_rng(0)) is None
+    assert summarise_fading({}, make_runs(lstm=1), np.random.default_rng(0)) is None
     others = {"retention": make_retention({"elsewhere": 4.0})}
-    assert fade(others, make_runs(lstm=1), np.random.default_rng(0)) is None
+    assert summarise_fading(others, make_runs(lstm=1), np.random.default_rng(0)) is None

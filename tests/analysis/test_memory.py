@@ -12,125 +12,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from factories.fading import make_runs
+from factories.memory import CONTEXTS, REVIEWS, make_distance, make_probed, make_probes
+from factories.pages import HOSTILE, Page, report
+from factories.tracked import make_tracked
 
-from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
-from pipeline.analysis.memory import Memory, remember
+from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.config.schema import BASELINE
-from pipeline.data.lexicon import LESSON
 from pipeline.report.figures import breakdowns, inside, lesson, memory
-from pipeline.report.formats import MISSING, shown_reach, shown_small, spread
+from pipeline.report.formats import MISSING, format_reach, format_small, join_values
 from pipeline.report.probe_tables import trend_tables
 from pipeline.report.prose import answer
-from pipeline.report.prose.memory import answer_reader, describe_fading
-from tests.analysis.test_comparison import make_tracked
-from tests.analysis.test_fading import make_gates, make_retention
-from tests.report.test_page import HOSTILE, Page, report
-
-REVIEWS = 200
-DISTANCES = [25, 50, 100, 200, 400, 800]
-LENGTHS = [10, 25, 50, 100, 200, 400]
-HALF_LIVES = {"lstm": np.inf, "gru": 150.0, "simple_rnn": 30.0, BASELINE: np.inf}
-CONTEXTS = {"lstm": 200, "gru": 100, "simple_rnn": 25, BASELINE: 400}
-
-
-def _rows(run_id: str, condition: str, distance: int | None, margin: np.ndarray) -> pd.DataFrame:
-    count = len(margin)
-    truth = np.where(np.arange(count) % 2, "pos", "neg")
-    other = np.where(np.arange(count) % 2, "neg", "pos")
-    return pd.DataFrame(
-        {
-            "run_id": run_id,
-            "review_id": [f"test/{number}" for number in range(count)],
-            "condition": condition,
-            "distance": pd.array([distance] * count, dtype="Int64"),
-            "agrees": margin > 0,
-            "correct": margin > 0,
-            "label": truth,
-            "predicted": np.where(margin > 0, truth, other),
-            "margin": margin,
-        }
-    )
-
-
-def make_distance(run_id: str, half_life: float, rng: np.random.Generator) -> pd.DataFrame:
-    """Margins of 2 on average that halve after so many words, whichever side these are on."""
-    own = 2 + rng.normal(0, 0.3, REVIEWS)
-    parts = [_rows(run_id, "plain", 0, own)]
-    for side in ("after", "before", "both"):
-        for distance in DISTANCES:
-            parts.append(_rows(run_id, side, distance, own * 0.5 ** (distance / half_life)))
-    coin = rng.permutation(np.where(np.arange(REVIEWS) % 2, 1.0, -1.0))
-    parts.append(_rows(run_id, "alone", 800, coin))
-    return pd.concat(parts, ignore_index=True)
-
-
-def make_context(run_id: str, context: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Right on nine in ten from `context` tokens on, on seven in ten below."""
-    order = rng.permutation(REVIEWS)
-
-    def margins(share: float) -> np.ndarray:
-        return np.where(order < share * REVIEWS, 1.0, -1.0)
-
-    parts = [_rows(run_id, "whole", None, margins(0.9))]
-    for end in ("tail", "head"):
-        parts += [
-            _rows(run_id, end, length, margins(0.9 if length >= context else 0.7))
-            for length in LENGTHS
-        ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def make_probes(runs: pd.DataFrame, seed: int = 0) -> dict[str, pd.DataFrame]:
-    rng = np.random.default_rng(seed)
-    names = list(zip(runs.run_id, runs.architecture, strict=True))
-    return {
-        "distance": pd.concat([make_distance(r, HALF_LIVES[n], rng) for r, n in names]),
-        "context": pd.concat([make_context(r, CONTEXTS[n], rng) for r, n in names]),
-    }
-
-
-def make_quiz(run_id: str, reach: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Both answers right on nine in ten of the texts with up to `reach` words after, then on a fifth."""
-    distance = np.arange(REVIEWS) * 4
-    right = rng.random(REVIEWS) < np.where(distance <= reach, 0.9, 0.2)
-    table = _rows(run_id, "test", 0, np.where(right, 1.0, -1.0)).assign(
-        distance=distance,
-        distractors=np.arange(REVIEWS) % 3,
-        contradicted=np.arange(REVIEWS) % 2 == 0,
-        sentiment_correct=right,
-        subject_correct=right | (rng.random(REVIEWS) < 0.3),
-    )
-    lesson = table.head(20).assign(
-        condition="lesson", review_id=[f"lesson-{number}" for number in range(20)], distractors=0
-    )
-    return pd.concat([table, lesson], ignore_index=True)
-
-
-def make_lesson(runs: pd.DataFrame) -> pd.DataFrame:
-    words = LESSON.replace(",", " ,").replace(".", " .").split()
-    shown = pd.DataFrame({"place": range(len(words)), "word": words, "unknown": False})
-    parts = []
-    for number, row in enumerate(rows_of(runs)):
-        chance = np.linspace(0.5, 0.1 + 0.01 * number, len(words))
-        parts.append(
-            shown.assign(
-                run_id=row.run_id, measure="answer", head="sentiment", name="positive", value=chance
-            )
-        )
-        if row.architecture != "simple_rnn":
-            gate = {"name": "forget gate", "layer": 1, "direction": "forward"}
-            parts.append(shown.assign(run_id=row.run_id, measure="gate", value=1 - chance, **gate))
-    return pd.concat(parts, ignore_index=True)
-
-
-def make_runs(**counts: int) -> pd.DataFrame:
-    names = [name for name, count in counts.items() for _ in range(count)]
-    return pd.DataFrame({"run_id": [f"run{n}" for n in range(len(names))], "architecture": names})
+from pipeline.report.prose.memory import answer_how_far_back, describe_fading
 
 
 def _remember(runs: pd.DataFrame, probes: dict[str, pd.DataFrame]) -> Memory:
-    found = remember(probes, runs, np.random.default_rng(0))
+    found = summarise_memory(probes, runs, np.random.default_rng(0))
     assert found is not None
     return found
 
@@ -175,7 +74,7 @@ def test_what_is_no_better_than_chance_has_nothing_to_lose() -> None:
         table["correct"] = table.margin > 0
     found = _remember(runs, probes)
     assert found.reaches.value.isna().all()
-    shown = [shown_reach(row) for row in rows_of(found.reaches)]
+    shown = [format_reach(row) for row in rows_of(found.reaches)]
     assert set(shown) == {"nothing to lose"}
 
 
@@ -205,36 +104,7 @@ def test_runs_that_were_asked_something_else_are_left_out_and_named() -> None:
 
 
 def test_no_probes_no_memory() -> None:
-    assert remember({}, make_runs(gru=1), np.random.default_rng(0)) is None
-
-
-def make_probed() -> TrackedRuns:
-    """A sweep with the baseline beside it, and every probe."""
-    tracked = make_tracked(seeds=3, reviews=400)
-    own = tracked.predictions[tracked.predictions.run_id == tracked.runs.run_id.iloc[0]]
-    right = np.random.default_rng(5).random(len(own)) < 0.8
-    flipped = np.where(own.label == "pos", "neg", "pos")
-    baseline_answers = own.assign(
-        run_id=BASELINE, correct=right, predicted=np.where(right, own.label, flipped)
-    )
-    row = tracked.runs.iloc[:1].assign(
-        run_id=BASELINE, architecture=BASELINE, seed=0, fingerprint=BASELINE
-    )
-    row["cell"] = pd.NA
-    runs = pd.concat([tracked.runs, row], ignore_index=True)
-    probes = make_probes(runs) | {"lesson": make_lesson(tracked.runs)}
-    rng = np.random.default_rng(7)
-    asked = zip(tracked.runs.run_id, tracked.runs.architecture, strict=True)
-    probes["quiz"] = pd.concat([make_quiz(run, CONTEXTS[name], rng) for run, name in asked])
-    gated = tracked.runs[tracked.runs.architecture != "simple_rnn"]
-    probes["gates"] = make_gates({run: [2.0, 5.0, 40.0] for run in gated.run_id})
-    fading = {"lstm": 20.0, "gru": 8.0, "simple_rnn": 2.0}
-    half_lives = dict(zip(tracked.runs.run_id, tracked.runs.architecture.map(fading), strict=True))
-    states = make_retention(half_lives)
-    answers = states.assign(kind="logit", head="sentiment")
-    probes["retention"] = pd.concat([states, answers], ignore_index=True)
-    predictions = pd.concat([tracked.predictions, baseline_answers], ignore_index=True)
-    return replace(tracked, runs=runs, predictions=predictions, probes=probes)
+    assert summarise_memory({}, make_runs(gru=1), np.random.default_rng(0)) is None
 
 
 @pytest.fixture(scope="module")
@@ -258,14 +128,14 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     _, comparison, page = probed
     assert comparison.memory is not None
     row = _reach(comparison.memory, "gru", "half_life_after")
-    assert f"{shown_reach(row)} for gru" in page.text
+    assert f"{format_reach(row)} for gru" in page.text
     alone = comparison.memory.curves.query("condition == 'alone'")
     assert alone.commonest.between(0.5, 0.6).all()  # answers that follow a coin
-    assert f"in this share of readings: {100 * alone.commonest.min():.1f}% of" in page.text
-    (reader,) = answer_reader(comparison)
-    assert reader.take == "Beyond 800 words: lstm"
-    assert shown_reach(row) in reader.because
-    assert BASELINE not in reader.take + reader.because
+    assert f"in this share of readings: {100 * alone.commonest.min():.1f}% for" in page.text
+    (reader,) = answer_how_far_back(comparison)
+    assert reader.conclusion == "Beyond 800 words: lstm"
+    assert format_reach(row) in reader.reason
+    assert BASELINE not in reader.conclusion + reader.reason
     reach = pd.read_csv(probed[0] / "reach.csv")
     assert len(reach) == len(comparison.memory.reaches)
 
@@ -293,7 +163,7 @@ def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
     assert "over simple_rnn goes from" in after.sentence
     titles = [title for title, _ in trend_tables(comparison)]
     assert "As the neutral words after double" in titles
-    assert "As the last tokens read double" in titles
+    assert "As the number of last tokens read doubles" in titles
 
 
 def test_a_slope_that_nothing_gives_is_missing_with_its_interval() -> None:
@@ -331,10 +201,10 @@ def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
     distance.loc[still, "margin"] = 2.0
     probed = replace(tracked, probes={**tracked.probes, "distance": distance})
     comparison = compare(probed, np.random.default_rng(0), replicates=100)
-    (reader,) = answer_reader(comparison)
-    assert "Every network" not in reader.take
-    assert "simple_rnn" not in reader.take
-    assert "No margin that could be lost is shown of simple_rnn" in reader.because
+    (reader,) = answer_how_far_back(comparison)
+    assert "every network" not in reader.conclusion
+    assert "simple_rnn" not in reader.conclusion
+    assert "No margin above zero is shown for simple_rnn" in reader.reason
 
 
 def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
@@ -343,8 +213,8 @@ def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
     _, comparison, _ = probed
     assert comparison.memory is not None
     reaches = comparison.memory.reaches.assign(value=[60.0] * len(comparison.memory.reaches))
-    ours = (reaches.measure == "half_life_both") & (reaches.question == "")
-    for high, said in ((90.0, "by the architecture"), (200.0, "whose is more cannot be told")):
+    ours = (reaches.measure == "half_life_both") & (reaches["head"] == "")
+    for high, said in ((90.0, "depending on the architecture"), (200.0, "in an uncertain order")):
         reaches.loc[ours, ["value", "low", "high"]] = [200.0, 150.0, 300.0]
         reaches.loc[ours & (reaches.architecture == "gru"), ["value", "low", "high"]] = [
             60,
@@ -352,8 +222,8 @@ def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
             high,
         ]
         changed = replace(comparison, memory=replace(comparison.memory, reaches=reaches))
-        (reader,) = answer_reader(changed)
-        assert reader.take == f"60 to 200 words, {said}"
+        (reader,) = answer_how_far_back(changed)
+        assert reader.conclusion == f"60 to 200 words, {said}"
 
 
 def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Comparison, Page]) -> None:
@@ -363,9 +233,9 @@ def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Compariso
         run = comparison.baseline.run.assign(train_seconds=seconds)
         leads = comparison.baseline.leads.assign(ci_low=lead)
         baseline = replace(comparison.baseline, run=run, leads=leads)
-        budget = answer.readers(replace(comparison, baseline=baseline))[-1]
-        assert budget.asks == "The smallest budget"
-        assert ("No network at all costs less" in budget.because) == said
+        budget = answer.short_answers(replace(comparison, baseline=baseline))[-1]
+        assert budget.topic == "The smallest budget"
+        assert ("is cheaper still" in budget.reason) == said
 
 
 def test_the_baseline_is_beside_the_networks_and_none_of_them(
@@ -390,7 +260,7 @@ def test_without_probes_and_baseline_the_page_says_what_is_missing(tmp_path: Pat
     comparison, page = report(make_tracked(seeds=2, reviews=200), tmp_path / "report")
     assert comparison.memory is comparison.fading is comparison.baseline is None
     assert "The order-free baseline is not tracked" in page.text
-    assert answer_reader(comparison) == []
+    assert answer_how_far_back(comparison) == []
     assert not (tmp_path / "report" / "reach.csv").exists()
 
 
@@ -409,10 +279,10 @@ def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Pa
 def test_what_is_no_number_is_no_end_of_an_order() -> None:
     texts = [(4.0, "4"), (math.nan, "none"), (9.0, "9"), (1.0, "1"), (math.inf, "beyond 9")]
     for turn in range(len(texts)):
-        said = spread([*texts[turn:], *texts[:turn]])
+        said = join_values([*texts[turn:], *texts[:turn]])
         assert said == "1 to beyond 9, the others in between; none"
-    assert spread([*[(math.nan, "none")] * 4, (1.0, "1")]) == "none, none, none, none and 1"
-    assert shown_small(math.nan) == MISSING
+    assert join_values([*[(math.nan, "none")] * 4, (1.0, "1")]) == "none, none, none, none and 1"
+    assert format_small(math.nan) == MISSING
 
 
 def test_a_signal_without_a_half_life_is_named_apart() -> None:

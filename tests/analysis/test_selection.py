@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from factories.tracked import make_tracked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import SETTINGS, select_runs
 from pipeline.report import write_report
 from pipeline.report.figures.accuracy import draw_curves
-from tests.analysis.test_comparison import make_tracked
 
 RATES = (3e-4, 1e-3, 3e-3)
 
@@ -73,7 +73,7 @@ def test_every_architecture_gets_its_own_value_and_keeps_its_plain_name() -> Non
     for said in ("validation, never on the test", "6 runs", "0.0003, 0.001, 0.003"):
         assert said in note
     assert "0.003 for gru" in note
-    assert "At an end of the grid, so that a wider one may serve better: gru." in note
+    assert "At an end of the grid, so a wider grid may give a better value: gru." in note
 
 
 def test_validation_chooses_where_the_test_would_choose_otherwise() -> None:
@@ -138,7 +138,7 @@ def test_an_architecture_all_of_whose_values_failed_is_listed(tmp_path: Path) ->
     tracked = make_tuned(lambda name, rate, seed: 0.8 + 10 * rate)
     comparison = judge(_lose(tracked, tracked.runs.architecture == "gru", "diverged"))
     assert chosen(comparison) == {"lstm": 3e-3}
-    assert "Nothing finished of gru." in comparison.notes[0]
+    assert "No run finished of gru." in comparison.notes[0]
     page = write_report(comparison, tracked, tmp_path / "report").read_text()
     assert "gru seed 1, learning_rate 0.0003" in page
 

@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
-from factories import ROOT, small_run
+from factories import PRESETS, ROOT, small_run
 from omegaconf import OmegaConf
 
 from pipeline.config import fingerprint as fingerprint_module
@@ -165,9 +166,9 @@ def test_the_name_of_the_baseline_is_reserved_and_it_needs_texts(tmp_path):
 
 
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")
-NINE = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
 
 
+@cache
 def _league(name: str, *overrides: str) -> tuple[list[RunConfig], dict[str, str]]:
     """Return the configuration of every architecture of a league, and what it sweeps over."""
     from hydra import compose, initialize_config_dir
@@ -187,7 +188,7 @@ def test_every_league_tunes_the_same_grid_and_differs_in_what_it_holds_equal(nam
     configs, params = _league(name)
     _, first = _league(LEAGUES[0])
     assert params == first
-    assert sorted(config.architecture.name for config in configs) == NINE
+    assert sorted(config.architecture.name for config in configs) == PRESETS
     assert {config.name for config in configs} == {name}
     assert all(config.tuned == ["learning_rate"] for config in configs)
     assert {config.data.kind for config in configs} == {"imdb"}

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import requests
@@ -23,13 +23,18 @@ from factories import ROOT, small_run
 pytest.importorskip("playwright", reason="Playwright is not installed (pip install '.[dev]')")
 
 from chromium import Visit, open_chromium, visit
+from factories.tracked import make_tracked
 from playwright.sync_api import Browser, expect
 
 from pipeline.analysis.comparison import TrackedRuns
 from pipeline.analysis.frames import rows_of
 from pipeline.sweeps.finish import end_sweep
 from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
-from tests.analysis.test_comparison import make_tracked
+
+
+def in_browser(test: Any) -> Any:
+    """Marks a test that needs Chromium, and MLflow's server for it to look at."""
+    return pytest.mark.browser(pytest.mark.server(test))
 
 
 class Sweep(NamedTuple):
@@ -134,6 +139,7 @@ def seen(sweep: Sweep, browser: Browser) -> Iterator[Visit]:
         assert not [url for url in outside if "report" in url]
 
 
+@in_browser
 def test_the_runs_are_nested_and_compared_by_their_metrics(sweep: Sweep, seen: Visit) -> None:
     page = seen.page
     page.goto(f"{sweep.address}/#/experiments/{sweep.experiment_id}/runs")
@@ -162,6 +168,7 @@ def test_the_runs_are_nested_and_compared_by_their_metrics(sweep: Sweep, seen: V
         expect(page.locator("body")).to_contain_text(name)
 
 
+@in_browser
 def test_the_parent_names_its_runs_and_carries_their_means(sweep: Sweep, seen: Visit) -> None:
     page = seen.page
     page.goto(f"{sweep.address}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}")
@@ -171,6 +178,7 @@ def test_the_parent_names_its_runs_and_carries_their_means(sweep: Sweep, seen: V
         expect(page.get_by_text(metric, exact=True)).to_be_visible()
 
 
+@in_browser
 def test_the_report_opens_inside_mlflow(sweep: Sweep, seen: Visit) -> None:
     page = seen.page
     page.goto(f"{sweep.address}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}/artifacts")
@@ -191,7 +199,7 @@ def test_a_port_that_cannot_be_had_is_refused_in_a_line(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for asked, status, said in ((port, 1, "is taken"), (99999, 2, "1 to 65535")):
+        for asked, status, said in ((port, 1, "is in use"), (99999, 2, "1 to 65535")):
             done = subprocess.run(
                 [sys.executable, "-m", "experiments.ui", "--port", str(asked), "--root", tmp_path],
                 cwd=ROOT,

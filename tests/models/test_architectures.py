@@ -9,22 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import yaml
-from factories import ROOT
+from factories import PRESETS, read_preset
 
-from pipeline.config.schema import ArchitectureConfig, ForgetBias, Readout
+from pipeline.config.schema import ForgetBias, Readout
 from pipeline.data.reviews import Head
 from pipeline.models.architectures import build_model, count_recurrent_parameters, forward_of
 
 HEADS = (Head("sentiment", ("negative", "positive")), Head("subject", ("film", "plot", "music")))
-PRESETS = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
 GATES = {"simple_rnn": 1, "gru": 3, "lstm": 4}
-
-
-def _preset(name: str, **changes: object) -> ArchitectureConfig:
-    values = yaml.safe_load((ROOT / "conf" / "architecture" / f"{name}.yaml").read_text())
-    values.pop("defaults")
-    return ArchitectureConfig(**(values | changes))
 
 
 def _ids(rows: int = 4, length: int = 7, vocab_size: int = 50) -> np.ndarray:
@@ -43,7 +35,7 @@ def test_the_presets_are_the_nine_of_the_comparison():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_shapes_and_parameters_are_those_of_the_literature(name):
-    config = _preset(name, units=6, embedding_dim=5)
+    config = read_preset(name, units=6, embedding_dim=5)
     model = build_model(config, 50, HEADS, 0)
     directions = 2 if config.bidirectional else 1
     width, expected = config.embedding_dim, 0
@@ -63,14 +55,14 @@ def test_shapes_and_parameters_are_those_of_the_literature(name):
 
 
 def test_a_bidirectional_lstm_of_64_units_has_128_features():
-    model = build_model(_preset("bi_lstm"), 50, HEADS, 0)
+    model = build_model(read_preset("bi_lstm"), 50, HEADS, 0)
     lines: list[str] = []
     model.summary(print_fn=lambda line, **_: lines.append(line))
     assert any("recurrent_1" in line and "128" in line for line in "\n".join(lines).splitlines())
 
 
 def test_there_is_nothing_but_embedding_recurrence_and_dense():
-    model = build_model(_preset("stacked_bi_lstm", dropout=0.5), 50, HEADS, 0)
+    model = build_model(read_preset("stacked_bi_lstm", dropout=0.5), 50, HEADS, 0)
     kinds = {type(layer).__name__ for layer in model.layers}
     assert kinds <= {"InputLayer", "Embedding", "NotEqual", "Dropout", "Bidirectional", "Dense"}
 
@@ -78,7 +70,7 @@ def test_there_is_nothing_but_embedding_recurrence_and_dense():
 @pytest.mark.parametrize("readout", Readout)
 @pytest.mark.parametrize("name", PRESETS)
 def test_more_padding_changes_no_logit(name, readout):
-    model = build_model(_preset(name, units=6, readout=readout), 50, HEADS, 0)
+    model = build_model(read_preset(name, units=6, readout=readout), 50, HEADS, 0)
     ids = _ids()
     ids[1, 3:] = ids[2, 1:] = 0
     forward = forward_of(model)
@@ -93,7 +85,7 @@ def test_more_padding_changes_no_logit(name, readout):
 
 @pytest.mark.parametrize("readout", Readout)
 def test_a_saved_model_opens_in_safe_mode_with_the_same_logits(tmp_path: Path, readout):
-    model = build_model(_preset("bi_gru", units=6, readout=readout), 50, HEADS, 0)
+    model = build_model(read_preset("bi_gru", units=6, readout=readout), 50, HEADS, 0)
     model.save(tmp_path / "model.keras")
     loaded: Any = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     for a, b in zip(
@@ -106,7 +98,7 @@ def test_a_saved_model_opens_in_safe_mode_with_the_same_logits(tmp_path: Path, r
 
 def test_the_seed_draws_the_weights():
     def weights(seed: int) -> list[np.ndarray]:
-        return build_model(_preset("gru", units=6), 50, HEADS, seed).get_weights()
+        return build_model(read_preset("gru", units=6), 50, HEADS, seed).get_weights()
 
     assert all(np.array_equal(a, b) for a, b in zip(weights(3), weights(3), strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(weights(3), weights(4), strict=True))
@@ -114,7 +106,7 @@ def test_the_seed_draws_the_weights():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_solved_units_give_a_model_of_that_many_weights(name):
-    config = _preset(name, embedding_dim=12)
+    config = read_preset(name, embedding_dim=12)
     config.units = config.recurrent_layers.solve_units(5000)
     model = build_model(config, 50, HEADS, 0)
     assert count_recurrent_parameters(model) == config.recurrent_layers.count_weights(config.units)
@@ -134,7 +126,7 @@ def _biases(model: Any, units: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(("kind", "expected"), [(ForgetBias.unit, 1), (ForgetBias.zero, 0)])
 def test_the_forget_bias_is_initialised_as_configured(kind, expected):
-    model = build_model(_preset("stacked_bi_lstm", units=6, forget_bias=kind), 50, HEADS, 0)
+    model = build_model(read_preset("stacked_bi_lstm", units=6, forget_bias=kind), 50, HEADS, 0)
     assert len(_biases(model, 6)) == 4
     for bias in _biases(model, 6):
         np.testing.assert_array_equal(bias[1], expected)
@@ -142,7 +134,7 @@ def test_the_forget_bias_is_initialised_as_configured(kind, expected):
 
 
 def _chrono(seed: int, units: int = 200) -> Any:
-    config = _preset(
+    config = read_preset(
         "stacked_bi_lstm", units=units, forget_bias=ForgetBias.chrono, chrono_steps=101
     )
     return build_model(config, 50, HEADS, seed)
@@ -170,7 +162,7 @@ def test_the_seed_draws_the_memories_and_nothing_but_biases_is_changed():
     )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-    plain = build_model(_preset("stacked_bi_lstm", units=6), 50, HEADS, 3)
+    plain = build_model(read_preset("stacked_bi_lstm", units=6), 50, HEADS, 3)
     for ours, theirs in zip(_chrono(3, 6).weights, plain.weights, strict=True):
         if not ours.path.endswith("/bias"):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=ours.path)

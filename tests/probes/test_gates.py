@@ -8,20 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from factories import PRESETS, read_preset
+from factories.networks import draw_ids, keep, make_model, make_subject
 
 from pipeline.analysis.fading import time_constants
 from pipeline.config.schema import ArchitectureConfig, ProbeConfig
 from pipeline.probes import Skipped
 from pipeline.probes.gates import log_gates, log_kept, measure_gates
 from pipeline.probes.trace import trace
-from tests.probes.test_retention import (
-    PRESETS,
-    draw_ids,
-    keep,
-    make_model,
-    make_subject,
-    read_preset,
-)
 
 GATED = ["lstm", "gru"]
 SETTINGS = ProbeConfig(retention_reviews=60, retention_tokens=30)

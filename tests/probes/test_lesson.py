@@ -6,13 +6,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from factories import PRESETS, read_preset
+from factories.networks import make_subject
 
 from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import ProbeConfig
 from pipeline.data.lexicon import LESSON
 from pipeline.probes import Skipped
 from pipeline.probes.lesson import measure_lesson
-from tests.probes.test_retention import PRESETS, make_subject, read_preset
 
 
 @pytest.mark.parametrize("name", PRESETS)

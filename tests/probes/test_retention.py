@@ -5,27 +5,17 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import yaml
-from factories import CELLS, ROOT
+from factories import CELLS, PRESETS, read_preset
+from factories.networks import HEADS, draw_ids, keep, make_model, make_subject, set_memory
 
-from pipeline.cells import find_cell
-from pipeline.config.schema import (
-    ArchitectureConfig,
-    ClausesConfig,
-    ProbeConfig,
-    Readout,
-    TokenizerConfig,
-)
-from pipeline.data.reviews import Head, load_reviews
-from pipeline.models.architectures import build_model, forward_of
-from pipeline.models.fused import fuse
-from pipeline.probes import Network, NetworkReader, Skipped, Subject
+from pipeline.config.schema import ArchitectureConfig, ProbeConfig, Readout
+from pipeline.models.architectures import forward_of
+from pipeline.probes import Skipped
 from pipeline.probes.retention import (
     Signal,
     log_spaced,
@@ -35,80 +25,6 @@ from pipeline.probes.retention import (
     state_retention,
 )
 from pipeline.probes.trace import trace, trace_embedded
-from pipeline.tokens.encoding import train_tokenizer
-
-HEADS = (Head("sentiment", ("neg", "pos")), Head("topic", ("a", "b", "c")))
-PRESETS = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
-
-
-def read_preset(name: str, **changes: object) -> ArchitectureConfig:
-    values = yaml.safe_load((ROOT / "conf" / "architecture" / f"{name}.yaml").read_text())
-    values.pop("defaults")
-    return ArchitectureConfig(**(values | changes))
-
-
-def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]:
-    """Return a small model with random weights: the zero biases of Keras would hide mistakes."""
-    config = ArchitectureConfig(name="tiny", **{"units": 5, "embedding_dim": 4, **settings})
-    model = build_model(config, 30, HEADS, seed)
-    rng = np.random.default_rng(seed)
-    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
-    return model, config
-
-
-def set_memory(layer: Any, kind: str, kept: float, rng: np.random.Generator) -> None:
-    """Set the weights of a layer so that each unit keeps the share `kept` of its state at each step.
-
-    The recurrent kernel of a SimpleRNN is a multiple of the identity; the gates of the others are set by
-    their biases. Input weights are small, so that no unit saturates.
-    """
-    units = layer.cell.units
-    kernel, recurrent, bias = (np.zeros(weight.shape) for weight in layer.get_weights())
-    if kind == "simple_rnn":
-        kernel, recurrent = rng.normal(0, 1e-4, kernel.shape), kept * np.eye(units)
-    else:
-        candidate = slice(2 * units, 3 * units)  # in both cells the third
-        kernel[:, candidate] = rng.normal(0, 1e-4, kernel[:, candidate].shape)
-        place = find_cell(kind).keep_gate
-        assert place is not None
-        gate = slice(place * units, (place + 1) * units)
-        np.atleast_2d(bias)[0, gate] = 60.0 if kept == 1 else math.log(kept / (1 - kept))
-    layer.set_weights([kernel, recurrent, bias])
-
-
-def keep(model: Any, config: ArchitectureConfig, kept: float) -> None:
-    """Make every unit of every layer and direction keep `kept` of its state at each step."""
-    rng = np.random.default_rng(1)
-    for number in range(1, config.num_layers + 1):
-        layer = model.get_layer(f"recurrent_{number}")
-        both = (layer.forward_layer, layer.backward_layer) if config.bidirectional else (layer,)
-        for one in both:
-            set_memory(one, config.cell, kept, rng)
-
-
-def draw_ids(rows: int = 6, length: int = 9) -> np.ndarray:
-    return np.random.default_rng(3).integers(1, 30, (rows, length)).astype(np.int32)
-
-
-def make_subject(config: ArchitectureConfig, kept: float | None = None, **data: Any) -> Subject:
-    """Return an untrained network with generated texts; `kept` sets its memory by hand."""
-    sizes: dict[str, Any] = {
-        "train_size": 100,
-        "validation_size": 100,
-        "test_size": 120,
-        "max_distance": 80,
-    }
-    data_config = ClausesConfig(**(sizes | data))
-    reviews = load_reviews(data_config)
-    tokenizer = train_tokenizer(reviews.train.texts, TokenizerConfig())
-    model = build_model(config, tokenizer.get_vocab_size(), reviews.heads, 0)
-    if kept is not None:
-        keep(model, config, kept)
-    forward = fuse(model, config)
-    reader = NetworkReader(forward, reviews.heads, tokenizer)
-    network = Network(model, forward, config)
-    return Subject(reader, tokenizer, data_config, reviews, Path(), network)
-
 
 EVERY_SHAPE = [
     {"cell": cell, "bidirectional": bidirectional, "num_layers": num_layers, "readout": readout}

@@ -20,6 +20,10 @@ pytest.importorskip("playwright", reason="Playwright is not installed (pip insta
 
 from axe_playwright_python.sync_playwright import Axe
 from chromium import Visit, open_chromium, visit
+from factories.adding import make_adding_runs
+from factories.memory import make_probed
+from factories.pages import HOSTILE
+from factories.tracked import ARCHITECTURES, make_tracked
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
@@ -28,13 +32,11 @@ from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.explanation import Explanation, GateReading, HeadReading, NetworkReading
 from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import ArchitectureConfig
-from pipeline.report import look, write_report, write_yardstick
+from pipeline.report import look, write_adding_report, write_report
 from pipeline.report.explained import write_explanation
-from pipeline.report.formats import shown_share
-from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
-from tests.analysis.test_memory import make_probed
-from tests.report.test_page import HOSTILE
-from tests.report.test_yardstick import make_runs
+from pipeline.report.formats import format_share
+
+pytestmark = pytest.mark.browser
 
 PAGES = ("report", "memory", "hostile", "adding", "explained")
 WITH_FIGURES = PAGES[:-1]
@@ -93,8 +95,8 @@ def made(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Made:
     probed = compare(make_probed(), np.random.default_rng(0), replicates=50)
     write_report(probed, make_probed(), folder / "memory")
     _write_hostile(folder / "hostile")
-    steps = make_runs()
-    write_yardstick(summarise(steps), steps, folder / "adding")
+    steps = make_adding_runs()
+    write_adding_report(summarise(steps), steps, folder / "adding")
     write_explanation(_explain(), folder / "explained" / "index.html")
     return Made(folder, comparison)
 
@@ -195,8 +197,8 @@ def test_hovering_a_mark_says_what_it_is(made: Made, report: Visit) -> None:
     means = [
         {
             "Architecture": row.architecture,
-            "Accuracy (95% interval)": f"{shown_share(row.accuracy)} "
-            f"({shown_share(row.ci_low)} to {shown_share(row.ci_high)})",
+            "Accuracy (95% interval)": f"{format_share(row.accuracy)} "
+            f"({format_share(row.ci_low)} to {format_share(row.ci_high)})",
         }
         for row in rows_of(made.comparison.summary)
     ]
@@ -204,7 +206,7 @@ def test_hovering_a_mark_says_what_it_is(made: Made, report: Visit) -> None:
         {
             "Architecture": row.architecture,
             "Seed": str(row.seed),
-            "Accuracy": shown_share(row.test_accuracy),
+            "Accuracy": format_share(row.test_accuracy),
         }
         for row in rows_of(made.comparison.runs)
     ]

@@ -3,62 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from factories.pages import HOSTILE, Page, report
+from factories.tracked import ARCHITECTURES, make_tracked
 
-from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import Tuning
 from pipeline.errors import ReportError
 from pipeline.report import look, write_report
 from pipeline.report.prose import answer
 from pipeline.report.sections import Content, build, figures_of
-from tests.analysis.test_comparison import ARCHITECTURES, make_tracked
-
-
-class Page(HTMLParser):
-    """What a browser would find: elements with their attributes, and the text of a few of them."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.headings: list[str] = []
-        self.scripts: list[str] = []
-        self._open: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop() != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        if "script" in self._open:
-            self.scripts.append(data)
-        elif "style" not in self._open:
-            self.text += data
-        if self._open and re.fullmatch("h[1-6]", self._open[-1]):
-            self.headings.append(f"{self._open[-1]} {data}")
-
-    def count(self, tag: str) -> int:
-        return sum(name == tag for name, _ in self.elements)
-
-
-def report(tracked: TrackedRuns, folder: Path) -> tuple[Comparison, Page]:
-    comparison = compare(tracked, np.random.default_rng(0), replicates=100)
-    path = write_report(comparison, tracked, folder)
-    return comparison, Page(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +94,6 @@ def test_numbers_in_the_answer_are_those_of_the_summary(
     assert f"{best.architecture} has both answers right on {100 * best.accuracy:.1f}%" in page.text
 
 
-HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">&\'</style>{{ 7 * 7 }}'
-
-
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     tracked = make_tracked(seeds=2, reviews=300)
     name = f"lstm {HOSTILE}"
@@ -169,7 +127,7 @@ def test_words_are_careful_with_few_seeds(seeds: int, tmp_path: Path) -> None:
     comparison, page = report(make_tracked(("lstm", "gru"), seeds, 400), tmp_path / "report")
     verdicts = set(comparison.pairwise.verdict)
     assert verdicts == {"not enough runs"}
-    assert ("one seed" if seeds == 1 else "2 seeds cannot tell") in page.text
+    assert ("one seed" if seeds == 1 else "2 seeds are too few to tell") in page.text
     assert "is better than gru" not in page.text
     assert "is better than lstm" not in page.text
 
@@ -180,9 +138,9 @@ def test_a_small_budget_does_not_buy_what_merely_could_not_be_judged() -> None:
         comparison.cost.architecture != "simple_rnn", 1.0
     )
     comparison = replace(comparison, cost=comparison.cost.assign(train_seconds=quickest))
-    budget = answer.readers(comparison)[-1]
-    assert budget.asks == "The smallest budget"
-    assert "simple_rnn" not in budget.take
+    budget = answer.short_answers(comparison)[-1]
+    assert budget.topic == "The smallest budget"
+    assert "simple_rnn" not in budget.conclusion
 
 
 def test_one_architecture_has_nobody_to_beat(tmp_path: Path) -> None:
@@ -199,7 +157,7 @@ def test_nothing_finished_gives_a_page_that_says_why(tmp_path: Path) -> None:
     )
     assert "nothing to compare yet" in page.text
     assert page.text.count("no memory left") >= 4
-    assert "Run again" not in page.text
+    assert "a later run" not in page.text
     assert page.count("figure") == 0
 
 
@@ -208,7 +166,7 @@ def test_a_few_texts_that_all_have_right_make_nobody_better() -> None:
     right = tracked.predictions.assign(correct=True)
     comparison = compare(replace(tracked, predictions=right), np.random.default_rng(0))
     assert set(comparison.pairwise.verdict) == {"not enough runs"}
-    assert "as much as any" in answer.headline(comparison)
+    assert "the joint highest" in answer.headline(comparison)
 
 
 def test_who_has_learnt_nothing_is_not_recommended() -> None:
@@ -217,7 +175,9 @@ def test_who_has_learnt_nothing_is_not_recommended() -> None:
     given = tracked.predictions.assign(correct=wrong)
     comparison = compare(replace(tracked, predictions=given), np.random.default_rng(0))
     assert "no network is shown to have learnt the task." in answer.headline(comparison)
-    assert "The smallest budget" not in [reader.asks for reader in answer.readers(comparison)]
+    assert "The smallest budget" not in [
+        reader.topic for reader in answer.short_answers(comparison)
+    ]
 
 
 def test_a_leader_with_a_single_seed_left_says_so() -> None:
@@ -289,7 +249,7 @@ def _fail(*_: object) -> str:
     raise OSError(28, "No space left on device")
 
 
-def test_published_results_stand_beside_imdb_only(
+def test_published_results_compare_to_baseline_imdb_only(
     tmp_path: Path, quickstart: tuple[Path, Comparison, Page]
 ) -> None:
     _, page = report(make_tracked(("lstm",), 1, 100), tmp_path / "report")
@@ -421,13 +381,13 @@ def test_a_standing_reads_both_sides_of_a_pair() -> None:
         [("a", "b", "worse"), ("b", "c", "tied"), ("d", "b", "not enough runs")],
         columns=["architecture_a", "architecture_b", "verdict"],
     )
-    found = answer.find_standing(accuracy, pairs)
+    found = answer.find_leader(accuracy, pairs)
     assert found.leader == "b"
     assert (found.worse, found.tied, found.unclear) == (("a",), ("c",), ("d",))
-    assert found.most == "the highest"
+    assert found.rank == "the highest"
     # The same share of right answers, met on another way through the decimals.
-    again = answer.find_standing(accuracy.assign(accuracy=[0.7, 0.9, 0.9 - 1e-16, 0.88]), pairs)
-    assert again.most == "as much as any"
+    again = answer.find_leader(accuracy.assign(accuracy=[0.7, 0.9, 0.9 - 1e-16, 0.88]), pairs)
+    assert again.rank == "the joint highest"
 
 
 def test_networks_that_are_equal_are_not_called_highest_and_lowest() -> None:
@@ -438,7 +398,7 @@ def test_networks_that_are_equal_are_not_called_highest_and_lowest() -> None:
     comparison = compare(
         replace(tracked, predictions=equal), np.random.default_rng(0), replicates=50
     )
-    short, long, *_ = answer.readers(comparison)
+    short, long, *_ = answer.short_answers(comparison)
     for reader in (short, long):
-        assert reader.take == "no difference"
-        assert reader.because.startswith("All score ")
+        assert reader.conclusion == "no difference"
+        assert reader.reason.startswith("All score ")

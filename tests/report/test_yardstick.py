@@ -11,71 +11,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from factories.adding import STEPS, make_adding_runs
+from factories.pages import HOSTILE, Page
 
 from pipeline.analysis.adding import AddingRuns, summarise
-from pipeline.analysis.comparison import SweepFacts
 from pipeline.analysis.frames import rows_of
 from pipeline.data.adding import SOLVED_BELOW
-from pipeline.report import describe_steps, write_yardstick
+from pipeline.report import describe_steps, write_adding_report
 from pipeline.report.prose.adding import headline
-from tests.report.test_page import HOSTILE, Page
-
-# Architecture, length, seed -> steps to solve it; None is not at all.
-STEPS: dict[tuple[str, int, int], int | None] = {
-    ("gru", 50, 0): 900,
-    ("gru", 50, 1): 1_100,
-    ("gru", 200, 0): 2_900,
-    ("gru", 200, 1): 2_500,
-    ("simple_rnn", 50, 0): 4_000,
-    ("simple_rnn", 50, 1): None,
-    ("simple_rnn", 200, 0): None,
-    ("simple_rnn", 200, 1): None,
-}
-
-
-def make_runs(
-    steps: dict[tuple[str, int, int], int | None] = STEPS, **changes: object
-) -> AddingRuns:
-    rows, histories = [], []
-    for place, ((architecture, length, seed), solved) in enumerate(steps.items()):
-        run_id = f"{place:032x}"
-        done = solved or 5_000
-        way = np.linspace(0.2, 0.0015 if solved else 0.16, 10)
-        at = np.linspace(100, done, 10).astype(int)
-        histories.append(pd.DataFrame({"run_id": run_id, "step": at, "val_mse": way}))
-        rows.append(
-            {
-                "run_id": run_id,
-                "architecture": architecture,
-                "length": length,
-                "seed": seed,
-                "status": "finished",
-                "failure": None,
-                "solved": float(solved is not None),
-                "steps_to_solve": solved,
-                "steps": done,
-                "max_steps": 5_000,
-                "best_mse": way.min(),
-                "test_mse": way.min(),
-                "cell": architecture,
-                "num_layers": 1,
-                "bidirectional": False,
-                "batch_size": 64,
-                "learning_rate": 1e-3,
-                "global_clipnorm": 1.0,
-                "started": pd.Timestamp("2026-01-01", tz="UTC"),
-                "git_dirty": False,
-                **changes,
-            }
-        )
-    facts = SweepFacts("parent", "2026-01-01 00:00 UTC", (100,), "mlflow.db")
-    runs = pd.DataFrame(rows).convert_dtypes()
-    return AddingRuns("adding", runs, pd.concat(histories, ignore_index=True), facts)
 
 
 def _changed(place: int, **changes: Any) -> AddingRuns:
     """The runs, one of them otherwise."""
-    tracked = make_runs()
+    tracked = make_adding_runs()
     runs = tracked.runs.astype(object)
     for column, value in changes.items():
         runs.loc[place, column] = value
@@ -88,7 +36,7 @@ def _row(summary: pd.DataFrame, architecture: str, length: int) -> Any:
 
 
 def test_steps_are_counted_over_the_seeds_that_solve_it():
-    summary = summarise(make_runs()).summary
+    summary = summarise(make_adding_runs()).summary
     gru = _row(summary, "gru", 200)
     assert (gru.planned, gru.ended, gru.solved) == (2, 2, 2)
     assert (gru.steps, gru.steps_low, gru.steps_high) == (2_700, 2_500, 2_900)
@@ -97,7 +45,7 @@ def test_steps_are_counted_over_the_seeds_that_solve_it():
 
 
 def test_the_table_says_not_solved_in_how_many_steps():
-    rows = describe_steps(summarise(make_runs()))
+    rows = describe_steps(summarise(make_adding_runs()))
     assert rows == [
         ("gru", "1,000 (900 to 1,100)", "2,700 (2,500 to 2,900)"),
         ("simple_rnn", "4,000, 1 of 2", "not in 5,000"),
@@ -106,7 +54,7 @@ def test_the_table_says_not_solved_in_how_many_steps():
 
 def test_a_diverged_run_counts_as_not_solved_and_is_called_so():
     one_seed = {key: None if key[0] == "simple_rnn" else 900 for key in STEPS if key[2] == 0}
-    tracked = make_runs(one_seed)
+    tracked = make_adding_runs(one_seed)
     runs = tracked.runs.assign(
         status=tracked.runs.status.where(tracked.runs.cell == "gru", "diverged")
     )
@@ -123,7 +71,7 @@ def test_a_run_that_did_not_come_to_its_end_counts_neither_way():
 
 
 def test_what_never_began_has_a_row():
-    tracked = make_runs({("gru", 50, 0): 900})
+    tracked = make_adding_runs({("gru", 50, 0): 900})
     missing = {"architecture": "lstm", "length": 50, "seed": 0, "status": "missing"}
     runs = pd.concat([tracked.runs, pd.DataFrame([missing])], ignore_index=True)
     yardstick = summarise(replace(tracked, runs=runs))
@@ -143,12 +91,12 @@ def test_two_sizes_of_a_cell_are_two_architectures_and_a_run_made_again_counts_o
 
 
 def test_the_headline_says_who_solves_what():
-    assert headline(summarise(make_runs())) == (
+    assert headline(summarise(make_adding_runs())) == (
         "In at most 5,000 steps, with every seed, gru solves every length (50 and 200); simple_rnn "
         "solves no length."
     )
     one = {key: steps for key, steps in STEPS.items() if key[2] == 0}
-    assert headline(summarise(make_runs(one))) == (
+    assert headline(summarise(make_adding_runs(one))) == (
         "In at most 5,000 steps gru solves every length (50 and 200); simple_rnn solves length 50."
     )
 
@@ -156,14 +104,14 @@ def test_the_headline_says_who_solves_what():
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Page]:
     folder = tmp_path_factory.mktemp("reports") / "adding"
-    tracked = make_runs()
-    path = write_yardstick(summarise(tracked), tracked, folder)
+    tracked = make_adding_runs()
+    path = write_adding_report(summarise(tracked), tracked, folder)
     return folder, Page(path.read_text(encoding="utf-8"))
 
 
 def test_the_page_says_the_answer_the_criterion_and_every_run(written):
     folder, page = written
-    assert headline(summarise(make_runs())) in page.text
+    assert headline(summarise(make_adding_runs())) in page.text
     assert "not in 5,000" in page.text
     assert f"{SOLVED_BELOW:.5f}" in page.text
     for place in range(len(STEPS)):
@@ -203,10 +151,10 @@ def test_a_figure_draws_what_was_not_solved_on_the_line_of_the_budget(written):
 
 
 def test_hostile_text_stays_text(tmp_path):
-    tracked = make_runs(failure=HOSTILE, versions=HOSTILE, device=HOSTILE)
+    tracked = make_adding_runs(failure=HOSTILE, versions=HOSTILE, device=HOSTILE)
     runs = tracked.runs.assign(architecture=tracked.runs.architecture + HOSTILE)
     tracked = replace(tracked, runs=runs)
-    path = write_yardstick(summarise(tracked), tracked, tmp_path / "adding")
+    path = write_adding_report(summarise(tracked), tracked, tmp_path / "adding")
     page = Page(path.read_text(encoding="utf-8"))
     assert page.count("img") == 0
     assert not any("alert(1)</script>" in script for script in page.scripts)
@@ -214,14 +162,14 @@ def test_hostile_text_stays_text(tmp_path):
 
 
 def test_a_sweep_of_which_nothing_is_solved_has_a_page_with_all_its_marks(tmp_path):
-    tracked = make_runs(dict.fromkeys(STEPS))
-    path = write_yardstick(summarise(tracked), tracked, tmp_path / "adding")
+    tracked = make_adding_runs(dict.fromkeys(STEPS))
+    path = write_adding_report(summarise(tracked), tracked, tmp_path / "adding")
     page = Page(path.read_text(encoding="utf-8"))
     assert "gru and simple_rnn solve no length" in page.text
     assert page.count("figure") == 3
 
 
 def test_a_sweep_without_a_result_still_has_a_page(tmp_path):
-    tracked = make_runs(status="failed", failure="no memory", steps_to_solve=None)
-    path = write_yardstick(summarise(tracked), tracked, tmp_path / "adding")
-    assert "No run has come to its end" in path.read_text()
+    tracked = make_adding_runs(status="failed", failure="no memory", steps_to_solve=None)
+    path = write_adding_report(summarise(tracked), tracked, tmp_path / "adding")
+    assert "No run has ended" in path.read_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import subprocess
+import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factories import ROOT, small_run
+from factories import PRESETS, read_preset, small_run
+from factories.pages import Page
+from factories.programs import run_program
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from scipy.special import expit, logit, softmax
 from tokenizers import Tokenizer
 
-from experiments.explain import Question, choose_runs, read_text
+from experiments.explain import ExplainRequest, choose_runs, read_text
 from pipeline.analysis.explanation import Explanation, HeadReading, NetworkReading
 from pipeline.config.schema import (
     BASELINE,
@@ -30,7 +32,7 @@ from pipeline.config.schema import (
     TokenizerKind,
 )
 from pipeline.data.reviews import Head
-from pipeline.errors import ConfigError, TrackingError
+from pipeline.errors import ConfigError, Failure, PipelineError, TrackingError
 from pipeline.models.architectures import build_model, forward_of
 from pipeline.models.fused import fuse
 from pipeline.probes import Network
@@ -39,9 +41,7 @@ from pipeline.probes.trace import trace
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
 from pipeline.tokens.encoding import encode_texts, train_tokenizer
-from pipeline.tracking import Store, find_runs
-from tests.probes.test_retention import PRESETS, read_preset
-from tests.report.test_page import Page
+from pipeline.tracking import Store, find_runs, track_run
 
 LESSON = "While watching the movie, I could only think of how terrible it was."
 CORPUS = [LESSON, "The sound wasn't bad; I watched it twice!", "How good it was, the plot."]
@@ -325,24 +325,24 @@ def test_lines_hold_every_word_once_and_fit(
         assert used <= width or len(line) == 1
 
 
-def question(**given: str) -> Question:
+def request(**given: str) -> ExplainRequest:
     fields = dict.fromkeys(("text", "file", "runs", "architectures", "seeds", "page"))
-    return Question(**(fields | given))  # pyright: ignore[reportArgumentType]
+    return ExplainRequest(**(fields | given))  # pyright: ignore[reportArgumentType]
 
 
 def test_a_text_is_taken_as_it_stands_and_cleaned_as_a_review(tmp_path: Path) -> None:
     hard = "a, \"b\" = {c}: [d] $e \\f 'g' #h ${i}"
-    assert read_text(question(text=hard)) == hard
-    assert read_text(question(text="one<br />two\n three &amp; four")) == "one two three & four"
+    assert read_text(request(text=hard)) == hard
+    assert read_text(request(text="one<br />two\n three &amp; four")) == "one two three & four"
     file = tmp_path / "review.txt"
     file.write_text("\ufeffIt was\nterrible.\n", encoding="utf-8")
-    assert read_text(question(file=str(file))) == "It was terrible."
+    assert read_text(request(file=str(file))) == "It was terrible."
 
 
 @pytest.mark.parametrize("file", [None, "-"])
 def test_standard_input_is_a_text(monkeypatch: pytest.MonkeyPatch, file: str | None) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("It was schön.".encode())))
-    assert read_text(replace(question(), file=file)) == "It was schön."
+    assert read_text(replace(request(), file=file)) == "It was schön."
 
 
 def test_a_text_that_is_none_is_refused_with_a_way_out(
@@ -351,50 +351,34 @@ def test_a_text_that_is_none_is_refused_with_a_way_out(
     (tmp_path / "empty.txt").write_text(" \n")
     (tmp_path / "latin.txt").write_bytes("schön".encode("latin-1"))
     for asked, message in (
-        (question(text="  "), "text is empty"),
-        (question(text="a", file="b"), "both given"),
-        (question(file=str(tmp_path / "none.txt")), r"none\.txt cannot be read: No such file"),
-        (question(file=str(tmp_path / "empty.txt")), r"empty\.txt is empty"),
-        (question(file=str(tmp_path / "latin.txt")), "byte 3: not UTF-8"),
+        (request(text="  "), "text is empty"),
+        (request(text="a", file="b"), "both text and file are given"),
+        (request(file=str(tmp_path / "none.txt")), r"none\.txt cannot be read: No such file"),
+        (request(file=str(tmp_path / "empty.txt")), r"empty\.txt is empty"),
+        (request(file=str(tmp_path / "latin.txt")), r"not UTF-8 \(at byte 3\)"),
     ):
         with pytest.raises(ConfigError, match=message):
             read_text(asked)
     monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
     with pytest.raises(ConfigError, match="no text; give"):
-        read_text(question())
-
-
-SMALL = (
-    "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "
-    "architecture.units=8 architecture.embedding_dim=8 train.epochs=1 name=small probe=none"
-).split()
-
-
-def _start(program: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"experiments.{program}", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("trained")
-    done = _start("compare", "-m", *SMALL, "architecture=lstm,bi_gru", "seed=1,3", f"root={root}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return root
+        read_text(request())
 
 
 def _config(root: Path, name: str = "small") -> RunConfig:
     return small_run(root, name=name)
 
 
-def test_the_program_explains_a_text_with_commas_and_quotes(trained: Path) -> None:
+def test_the_program_explains_a_text_with_commas_and_quotes(copied_sweep: Path) -> None:
     text = 'While watching the movie, I "could" only think: how terrible = it was, {film}.'
-    runs = [run.run_id for run in choose_runs(_config(trained), question())]
-    done = _start(
-        "explain", f"text={text}", f"run={','.join(one[:12] for one in runs)}", f"root={trained}"
+    runs = [run.run_id for run in choose_runs(_config(copied_sweep), request())]
+    done = run_program(
+        copied_sweep,
+        f"text={text}",
+        f"run={','.join(one[:12] for one in runs)}",
+        program="explain",
     )
     assert done.returncode == 0, done.stderr
-    page = trained / "reports" / "small" / "explain.html"
+    page = copied_sweep / "reports" / "small" / "explain.html"
     assert done.stdout.splitlines()[-1] == f"Page: {page}"
     assert "update gate ←" in done.stdout
     assert "subject: " in done.stdout
@@ -403,16 +387,24 @@ def test_the_program_explains_a_text_with_commas_and_quotes(trained: Path) -> No
     assert all(run in shown for run in runs)
 
 
-def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
-    config = _config(trained)
+def test_networks_are_chosen_by_architecture_and_seed(tmp_path: Path) -> None:
+    """All that the choice needs lies in the store: no network is trained for it."""
+    for name, seed in itertools.product(("lstm", "bi_gru"), (1, 3)):
+        tracked = small_run(tmp_path, seed=seed, architecture=read_preset(name, units=8))
+        with track_run(Store.of(tracked), tracked, None):
+            pass
+    config = _config(tmp_path)
 
     def chosen(**given: str) -> list[tuple[str, int]]:
-        runs = choose_runs(config, question(**given))
+        runs = choose_runs(config, request(**given))
         return [(run.config.architecture.name, run.config.seed) for run in runs]
 
     assert chosen() == [("bi_gru", 1), ("lstm", 1)]
     assert chosen(architectures="lstm", seeds="3,1") == [("lstm", 3), ("lstm", 1)]
-    heads = choose_runs(config, question())[0].heads()
+
+
+def test_a_trained_run_knows_what_it_answers(copied_sweep: Path) -> None:
+    heads = choose_runs(_config(copied_sweep), request())[0].heads()
     assert heads is not None
     assert [head.name for head in heads] == ["sentiment", "subject"]
 
@@ -420,30 +412,44 @@ def test_networks_are_chosen_by_architecture_and_seed(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["text=", "name=small"], 2, "Configuration: text is empty; give at least a word"),
-        (["text=a", "run=fff"], 1, "Failed: no finished run begins with 'fff' in "),
-        (["text=a", "run="], 2, "Configuration: run is ''; it may hold names"),
         (["text=a", "run=f", "seed=1"], 2, "Configuration: run names the networks; leave out"),
-        (["text=a", "name=small", "architecture=gru"], 1, "Failed: no finished run of 'gru' is"),
-        (["text=a", "name=small", "seed=9"], 1, "Failed: no finished run of bi_gru has seed '9'"),
         (["text=a", "name=other"], 1, "Failed: no finished run is tracked under 'other' in"),
         (["text=zyzzyva xylyl", "name=small"], 1, "Failed: no word of this text is in the vocab"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
 def test_what_cannot_be_explained_is_said_in_a_line(
-    trained: Path, arguments: list[str], status: int, said: str
+    copied_sweep: Path, arguments: list[str], status: int, said: str
 ) -> None:
-    done = _start("explain", *arguments, f"root={trained}")
+    done = run_program(copied_sweep, *arguments, program="explain")
     assert done.returncode == status
     assert done.stderr.startswith(said)
     assert len(done.stderr.strip().splitlines()) == 1
-    assert not (trained / "reports" / "other").exists()
+    assert not (copied_sweep / "reports" / "other").exists()
 
 
-def test_an_id_that_is_several_or_the_baseline_is_refused(trained: Path) -> None:
-    with pytest.raises(TrackingError, match="5 finished runs begin with ''"):
-        find_runs(Store(None, trained, "small"), [""])
-    (baseline,) = Store(None, trained, "small").runs(f"tags.architecture = '{BASELINE}'")
+@pytest.mark.parametrize(
+    ("asked", "error", "said"),
+    [
+        ({"runs": "fff"}, TrackingError, "no finished run begins with 'fff' in "),
+        ({"runs": ""}, ConfigError, "run is ''; it may hold names"),
+        ({"architectures": "gru"}, Failure, "no finished run of 'gru' is"),
+        ({"seeds": "9"}, Failure, "no finished run of bi_gru has seed '9'"),
+    ],
+    ids=str,
+)
+def test_networks_that_are_not_there_are_named_in_a_line(
+    copied_sweep: Path, asked: dict[str, str], error: type[PipelineError], said: str
+) -> None:
+    with pytest.raises(error) as refusal:
+        choose_runs(_config(copied_sweep), request(**asked))
+    assert str(refusal.value).startswith(said)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_id_that_is_several_or_the_baseline_is_refused(copied_sweep: Path) -> None:
+    with pytest.raises(TrackingError, match="3 finished runs begin with ''"):
+        find_runs(Store(None, copied_sweep, "small"), [""])
+    (baseline,) = Store(None, copied_sweep, "small").runs(f"tags.architecture = '{BASELINE}'")
     with pytest.raises(ConfigError, match="is the order-free baseline"):
-        choose_runs(_config(trained), question(runs=baseline.info.run_id))
+        choose_runs(_config(copied_sweep), request(runs=baseline.info.run_id))

@@ -12,6 +12,8 @@ import pytest
 from pipeline.tracking import Store
 from tests.sweeps.kill_sweep import Metrics, finish, forget, launch, recorded
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def uncut(tmp_path_factory) -> Metrics:

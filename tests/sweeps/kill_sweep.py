@@ -1,6 +1,6 @@
 """Kills a small sweep at random moments and launches it again: is anything lost, doubled or different?
 
-python tests/sweeps/kill_sweep.py [moments] [seed]
+PYTHONPATH=tests python -m tests.sweeps.kill_sweep [moments] [seed]
 
 For each moment a sweep begins on an empty store, dies by SIGKILL (in turn the whole process group, and
 its first process alone, whose jobs have to notice), and is launched again. Then the store must hold one
@@ -117,7 +117,7 @@ def main() -> None:
             kill_at(root, share * duration, group=group)
             said = finish(root)
             assert recorded(root) == expected, "other metrics than without the kill"
-            before, resumed = said.count("finished before"), said.count("Resuming after epoch")
+            before, resumed = said.count("already finished"), said.count("Resuming after epoch")
             print(
                 f"{number + 1:2}  killed {'all' if group else 'the first process'} at {share:.0%}: "
                 f"{before} done before, {resumed} resumed; then {len(expected)} FINISHED, "

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from factories import small_run
 
-from pipeline.runs.status import State, read_status
+from pipeline.runs.status import JobState, read_status
 from pipeline.sweeps import watch
 from pipeline.sweeps.cores import run_jobs
 from pipeline.sweeps.job import JobDescription, LauncherProcess
-from pipeline.sweeps.watch import Ending, record_ending
+from pipeline.sweeps.watch import JobResult, record_result
 from pipeline.tracking import Store
 
 
@@ -34,18 +34,18 @@ def programs(monkeypatch) -> dict[str, str]:
     return found
 
 
-def _jobs(root: Path, names: list[str], *, shows_lines: bool = True) -> list[JobDescription]:
+def _jobs(root: Path, names: list[str], *, echo_output: bool = True) -> list[JobDescription]:
     config, here = small_run(root), LauncherProcess.here()
-    jobs = [JobDescription(root / name, config, None, 1, here, shows_lines) for name in names]
+    jobs = [JobDescription(root / name, config, None, 1, here, echo_output) for name in names]
     for job in jobs:
         job.write()
     return jobs
 
 
-def _run(jobs: list[JobDescription], workers: int = 1) -> dict[str, Ending]:
-    endings: dict[str, Ending] = {}
-    run_jobs(jobs, workers, lambda job, ending: endings.update({job.folder.name: ending}))
-    return endings
+def _run(jobs: list[JobDescription], workers: int = 1) -> dict[str, JobResult]:
+    results: dict[str, JobResult] = {}
+    run_jobs(jobs, workers, lambda job, result: results.update({job.folder.name: result}))
+    return results
 
 
 def test_a_description_survives_being_written_and_read(tmp_path):
@@ -63,44 +63,46 @@ def test_every_way_to_end_is_told_apart_and_none_stops_the_others(tmp_path, prog
         "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     }
     assert _run(_jobs(tmp_path, list(programs)), workers=2) == {
-        "done": Ending(State.done),
-        "diverged": Ending(State.diverged),
-        "failed": Ending(State.failed, "the last line"),
-        "silent": Ending(State.failed, "it failed and wrote nothing"),
-        "strange": Ending(State.failed, "its process ended with status 77"),
-        "killed": Ending(State.failed, "its process was ended by SIGKILL, as when memory runs out"),
+        "done": JobResult(JobState.done),
+        "diverged": JobResult(JobState.diverged),
+        "failed": JobResult(JobState.failed, "the last line"),
+        "silent": JobResult(JobState.failed, "the job failed without output"),
+        "strange": JobResult(JobState.failed, "the job's process exited with status 77"),
+        "killed": JobResult(
+            JobState.failed, "the job's process was ended by SIGKILL, possibly out of memory"
+        ),
     }
     assert (tmp_path / "failed" / "output.log").read_text() == "first\nthe last line\n"
 
 
-@pytest.mark.parametrize("shows_lines", [True, False])
+@pytest.mark.parametrize("echo_output", [True, False])
 def test_lines_are_kept_and_repeated_behind_the_name_unless_a_table_is_shown(
-    tmp_path, programs, capsys, shows_lines
+    tmp_path, programs, capsys, echo_output
 ):
     programs["0"] = "print('a line')"
-    (job,) = _jobs(tmp_path, ["0"], shows_lines=shows_lines)
+    (job,) = _jobs(tmp_path, ["0"], echo_output=echo_output)
     _run([job])
-    assert capsys.readouterr().out == (f"{job.title}  a line\n" if shows_lines else "")
+    assert capsys.readouterr().out == (f"{job.title}  a line\n" if echo_output else "")
     assert job.output.read_text() == "a line\n"
 
 
 def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, programs, capsys):
     programs["0"] = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     jobs = _jobs(tmp_path, ["0"])
-    run_jobs(jobs, 1, record_ending)
+    run_jobs(jobs, 1, record_result)
     (run,) = Store.of(jobs[0].config).runs()
     assert run.info.status == "FAILED"
     assert "SIGKILL" in run.data.tags["failure"]
     status = read_status(tmp_path / "0")
     assert status is not None
-    assert (status.state, status.reason) == (State.failed, run.data.tags["failure"])
-    assert f"SIGKILL, as when memory runs out; see {jobs[0].output}" in capsys.readouterr().out
+    assert (status.state, status.reason) == (JobState.failed, run.data.tags["failure"])
+    assert f"SIGKILL, possibly out of memory; see {jobs[0].output}" in capsys.readouterr().out
 
 
 def test_a_process_that_cannot_be_started_is_a_failure_of_its_job_alone(tmp_path, programs):
     programs["1"] = ""  # and none for the first
-    endings = _run(_jobs(tmp_path, ["0", "1"]))
-    assert [endings[name].state for name in ("0", "1")] == [State.failed, State.done]
+    results = _run(_jobs(tmp_path, ["0", "1"]))
+    assert [results[name].state for name in ("0", "1")] == [JobState.failed, JobState.done]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -109,7 +111,7 @@ def test_what_stops_the_launch_ends_all_jobs_at_once_and_starts_no_other(tmp_pat
     programs |= {"0": "", "1": f"{touch}; time.sleep(600)", "3": touch}
     programs["2"] = programs["1"]
 
-    def stop(job: JobDescription, ending: Ending) -> None:
+    def stop(job: JobDescription, result: JobResult) -> None:
         while not (tmp_path / "1" / "began").exists():
             time.sleep(0.01)
         raise error
@@ -121,12 +123,12 @@ def test_what_stops_the_launch_ends_all_jobs_at_once_and_starts_no_other(tmp_pat
     assert not (tmp_path / "3" / "began").exists()
     status = read_status(tmp_path / "1")
     assert status is not None
-    assert status.state == State.running  # as it was when it was ended: it has not failed
+    assert status.state == JobState.running  # as it was when it was ended: it has not failed
 
 
 def test_a_job_hears_no_interrupt(tmp_path, programs):
     programs["0"] = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive')"
-    assert _run(_jobs(tmp_path, ["0"])) == {"0": Ending(State.done)}
+    assert _run(_jobs(tmp_path, ["0"])) == {"0": JobResult(JobState.done)}
     assert (tmp_path / "0" / "output.log").read_text() == "alive\n"
 
 

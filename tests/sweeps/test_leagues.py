@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from factories import ROOT
+from factories.programs import run_program
 
 from pipeline.tracking import Store
+
+pytestmark = pytest.mark.slow
 
 SMALL = (
     "data=clauses data.train_size=200 data.validation_size=100 data.test_size=120 "
@@ -19,23 +19,18 @@ SMALL = (
 ).split()
 
 
-def _run(root: Path, *arguments: str, program: str = "compare") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"experiments.{program}", *arguments, f"root={root}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     """Two leagues: in the first a rate of the grid diverges, in the second the seconds are few."""
     root = tmp_path_factory.mktemp("leagues")
     grid = "train.learning_rate=1e-3,1e-2,3e38"
     sizes = ["architecture.recurrent_parameters=1600", "train.epochs=2"]
-    first = _run(root, "experiment=equal_parameters", *SMALL, grid, *sizes)
+    first = run_program(root, "experiment=equal_parameters", *SMALL, grid, *sizes)
     assert first.returncode == 1, first.stderr
     assert first.stdout.count("Not finished: ") == 2
     assert "Not finished: lstm seed 0, learning_rate 3e+38: diverged" in first.stdout
     budget = ["train.learning_rate=1e-2", "train.max_seconds=0.5"]
-    second = _run(root, "experiment=equal_time", *SMALL, *budget)
+    second = run_program(root, "experiment=equal_time", *SMALL, *budget)
     assert second.returncode == 0, second.stderr
     return root
 
@@ -60,7 +55,7 @@ def test_the_learning_rate_is_chosen_on_validation_and_only_its_runs_are_compare
     assert pd.read_csv(folder / "pairwise.csv").shape[0] == 1
     assert (runs.status == "diverged").sum() == 2
     page = (folder / "index.html").read_text()
-    assert "each architecture was given 3 runs, over 0.001, 0.01, 3e+38" in page
+    assert "3 runs of each architecture, over 0.001, 0.01, 3e+38" in page
     (parent,) = Store(None, root, "equal_parameters").runs("tags.kind = 'sweep'")
     means = {key for key in parent.data.metrics if key.startswith("mean/")}
     assert means == {"mean/lstm", "mean/simple_rnn"}
@@ -89,7 +84,7 @@ def test_leagues_on_the_same_data_stand_side_by_side(root):
     assert "Leagues side by side" not in first.read_text()
     names = {entry.name for entry in Store(None, root, "equal_time").client.search_experiments()}
     assert "equal_units" not in names  # looked for, not made
-    done = _run(root, "experiment=equal_parameters", program="report")
+    done = run_program(root, "experiment=equal_parameters", program="report")
     assert done.returncode == 0, done.stderr
     assert "Leagues side by side" in first.read_text()
     markdown = (first.parent / "report.md").read_text()
@@ -97,8 +92,8 @@ def test_leagues_on_the_same_data_stand_side_by_side(root):
     assert f"- **equal_parameters: {weights}; learning_rate chosen on validation.**" in markdown
 
 
-def test_leagues_stand_beside_a_sweep_that_is_none(root):
-    done = _run(root, "-m", "name=plain", *SMALL, "architecture.units=8", "train.epochs=1")
+def test_leagues_compare_to_baseline_a_sweep_that_is_none(root):
+    done = run_program(root, "-m", "name=plain", *SMALL, "architecture.units=8", "train.epochs=1")
     assert done.returncode == 0, done.stderr
     markdown = (root / "reports" / "plain" / "report.md").read_text()
     assert "- **plain: 8 units; learning rate 0.001 for all, not tuned.**" in markdown

@@ -19,35 +19,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.runs.status import FILE, JobStatus, State, read_status, update_status
+from pipeline.runs.status import FILE, JobState, JobStatus, read_status, update_status
 from pipeline.sweeps import live_table
-from pipeline.sweeps.live_table import Job, LiveTable, draw_table, list_jobs, rows_shown, time_left
+from pipeline.sweeps.live_table import (
+    JobRow,
+    LiveTable,
+    draw_table,
+    list_jobs,
+    rows_shown,
+    time_left,
+)
 
 NOW = 10_000.0
 _PATIENCE = 1_800  # seconds: a hang fails, a busy machine does not
 WAITING = JobStatus()
 DONE = JobStatus(
-    State.done, 3, 4, 1.0, 0.75, 0.5, tokens_per_second=9e4, started=NOW - 500, ended=NOW - 400
+    JobState.done, 3, 4, 1.0, 0.75, 0.5, tokens_per_second=9e4, started=NOW - 500, ended=NOW - 400
 )
 
 
 def _running(share: float, seconds: float) -> JobStatus:
-    return JobStatus(State.running, 1, 1, share, started=NOW - seconds)
+    return JobStatus(JobState.running, 1, 1, share, started=NOW - seconds)
 
 
 def _failed(reason: str, ended: float = NOW) -> JobStatus:
-    return JobStatus(State.failed, reason=reason, started=NOW - 9, ended=ended)
+    return JobStatus(JobState.failed, reason=reason, started=NOW - 9, ended=ended)
 
 
 def _drawn(statuses: list[JobStatus], size: tuple[int, int] = (80, 24), name: str = "lstm") -> str:
-    jobs = [Job(name, name, seed, Path()) for seed in range(len(statuses))]
+    jobs = [JobRow(name, name, seed, Path()) for seed in range(len(statuses))]
     console = Console(file=io.StringIO(), record=True, width=size[0], height=size[1])
     console.print(draw_table(jobs, statuses, "architecture", 2, NOW, size))
     return console.export_text()
 
 
 def test_a_row_says_how_its_job_stands():
-    running = JobStatus(State.running, 2, 4, 0.5, 0.625, started=NOW - 75)
+    running = JobStatus(JobState.running, 2, 4, 0.5, 0.625, started=NOW - 75)
     header, first, second, third, footer = _drawn([DONE, running, WAITING]).splitlines()
     assert header.split() == "architecture seed state epoch val test time".split()
     assert first.split() == "lstm 0 done 3/4 0.7500 0.5000 0:01:40".split()
@@ -60,10 +67,10 @@ def test_a_row_says_how_its_job_stands():
 
 def test_a_bar_grows_with_the_share_of_all_epochs():
     console = Console(width=80, force_terminal=True, color_system="standard")
-    jobs = [Job("lstm", "lstm", 0, Path())]
+    jobs = [JobRow("lstm", "lstm", 0, Path())]
 
     def filled(epoch: int, share: float) -> int:
-        running = JobStatus(State.running, epoch, 4, share, started=NOW)
+        running = JobStatus(JobState.running, epoch, 4, share, started=NOW)
         drawn = console.render(draw_table(jobs, [running], "architecture", 1, NOW, (80, 24)))
         complete = console.get_style("bar.complete")
         return sum(len(segment.text) for segment in drawn if segment.style == complete)
@@ -96,7 +103,7 @@ def test_the_table_never_grows_past_the_terminal(statuses, height, width):
     rows = rows_shown(statuses, height)
     assert rows == sorted(set(rows))
     assert len(rows) + (len(rows) < len(statuses)) <= max(1, height)
-    urgent = [row for row, status in enumerate(statuses) if status.state == State.running]
+    urgent = [row for row, status in enumerate(statuses) if status.state == JobState.running]
     assert set(urgent) <= set(rows) or set(rows) <= set(urgent)
     lines = _drawn(statuses, (width, height + 9)).splitlines()
     assert len(lines) <= height + 8
@@ -124,7 +131,7 @@ def test_time_left_goes_by_the_pace_of_epochs_and_then_by_what_was_done_alike():
 
 
 def test_the_pace_of_a_job_that_was_cut_off_is_that_of_the_epochs_since():
-    goes_on = JobStatus(State.running, 9, 10, 0.5, resumed=8, started=NOW - 60)
+    goes_on = JobStatus(JobState.running, 9, 10, 0.5, resumed=8, started=NOW - 60)
     assert goes_on.progress == pytest.approx(0.85)
     assert time_left(["lstm"], [goes_on], 1, NOW) == pytest.approx(60 * 3)
 
@@ -149,9 +156,9 @@ def test_a_job_is_named_by_the_settings_in_which_its_architecture_varies(tmp_pat
 
 def test_a_file_holds_what_was_told_last_and_keeps_what_was_told_before(tmp_path):
     assert read_status(tmp_path / "0") is None
-    update_status(tmp_path / "0", state=State.running, epochs=3, started=1.0)
+    update_status(tmp_path / "0", state=JobState.running, epochs=3, started=1.0)
     update_status(tmp_path / "0", epoch=1, share=0.5)
-    assert read_status(tmp_path / "0") == JobStatus(State.running, 1, 3, 0.5, started=1.0)
+    assert read_status(tmp_path / "0") == JobStatus(JobState.running, 1, 3, 0.5, started=1.0)
     assert [file.name for file in (tmp_path / "0").iterdir()] == [FILE]
 
 
@@ -159,8 +166,8 @@ def test_a_file_holds_what_was_told_last_and_keeps_what_was_told_before(tmp_path
     "text", ["", "{", '{"state": "runn', "[]", '{"state": "lost"}', '{"a": 1}']
 )
 def test_a_file_that_cannot_be_read_leaves_the_row_as_it_was(tmp_path, text):
-    table = LiveTable([Job("lstm", "lstm", 0, tmp_path)], "architecture", 1)
-    update_status(tmp_path, state=State.running, epoch=2, epochs=3)
+    table = LiveTable([JobRow("lstm", "lstm", 0, tmp_path)], "architecture", 1)
+    update_status(tmp_path, state=JobState.running, epoch=2, epochs=3)
     table.draw()
     (tmp_path / FILE).write_text(text)
     table.draw()
@@ -223,6 +230,7 @@ class _Terminal:
         return shown and termios.tcgetattr(self.ours) == self.before
 
 
+@pytest.mark.slow
 def test_a_sweep_on_a_terminal_shows_its_table_and_then_its_last_lines(tmp_path):
     rates = "train.learning_rate=1e-3,3e38"
     terminal = _Terminal("-m", *SMALL, "architecture=lstm", rates, f"root={tmp_path}")
@@ -238,6 +246,7 @@ def test_a_sweep_on_a_terminal_shows_its_table_and_then_its_last_lines(tmp_path)
     assert "Epoch 2/2" in log.read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_ended_leaves_the_terminal_sane(tmp_path):
     endless = "train.epochs=100000 train.patience=100000 device.workers=1".split()
     terminal = _Terminal("-m", *SMALL, *endless, "architecture=lstm,gru", f"root={tmp_path}")

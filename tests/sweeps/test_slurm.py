@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from factories import ROOT
@@ -27,11 +28,16 @@ SMALL = (
 ).split()
 SWEEP = ["-m", *SMALL, "architecture=lstm,gru"]
 LONG = "train.epochs=300 train.patience=300".split()  # longer than Slurm takes to kill a job
-real_slurm = pytest.mark.skipif(
-    "RUN_SLURM" not in os.environ,
-    reason="starts a Slurm of its own: apt-get install slurm-wlm munge, then "
-    "RUN_SLURM=1 make test ARGS=tests/sweeps/test_slurm.py",
-)
+
+
+def real_slurm(test: Any) -> Any:
+    """Marks a test that starts a Slurm of its own, which it does where it is asked to alone."""
+    reason = (
+        "starts a Slurm of its own: apt-get install slurm-wlm munge, then "
+        "RUN_SLURM=1 make test-all ARGS=tests/sweeps/test_slurm.py"
+    )
+    asked = "RUN_SLURM" in os.environ
+    return pytest.mark.slurm(pytest.mark.skipif(not asked, reason=reason)(test))
 
 
 def _launch(root: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -74,7 +80,7 @@ def test_a_run_uses_no_more_cores_than_slurm_gave_it(monkeypatch):
 def test_only_in_a_job_of_slurm_is_a_process_deaf_to_warnings(monkeypatch, executor, status):
     monkeypatch.setenv("SUBMITIT_EXECUTOR", executor)
     code = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
-    with watch.signals_held():
+    with watch.signals_blocked():
         process = subprocess.Popen([sys.executable, "-c", code])
     assert process.wait() == status
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -102,13 +108,13 @@ def test_waiting_repeats_lines_and_goes_on_past_jobs_that_die(tmp_path, monkeypa
             requeued.paths.result_pickle.touch()
         return answer
 
-    monkeypatch.setattr(slurm, "_ask_for_states", ask)
-    monkeypatch.setattr(slurm, "_LOOK_SECONDS", 0)
-    monkeypatch.setattr(slurm, "_ASK_SECONDS", 0)
+    monkeypatch.setattr(slurm, "_query_states", ask)
+    monkeypatch.setattr(slurm, "_POLL_SECONDS", 0)
+    monkeypatch.setattr(slurm, "_SQUEUE_SECONDS", 0)
     deaths = dict(slurm.wait(jobs))  # pyright: ignore[reportArgumentType]
     assert sorted(deaths) == [1, 2]
-    assert deaths[1].startswith("its job failed")
-    assert deaths[2].startswith(f"Slurm ended job {killed.job_id}: gone")
+    assert deaths[1].startswith("the job failed")
+    assert deaths[2].startswith(f"Slurm ended job {killed.job_id}: gone from the queue")
     assert capsys.readouterr().out == "Epoch 1\n"
 
 
@@ -180,13 +186,11 @@ def test_jobs_that_are_killed_and_put_into_the_queue_again_go_on_in_the_same_run
     store = Store(None, tmp_path, "small")
     before = {run.info.run_id for run in _networks(tmp_path)}
     requeued, preempted = sorted(_queue(cluster))
-    _slurm(cluster, "sbaseline", "requeue", requeued)  # as an administrator does
+    _slurm(cluster, "scontrol", "requeue", requeued)  # as an administrator does
     _slurm(cluster, "scancel", "--signal=USR2", preempted)  # as Slurm warns of preemption
     _until(lambda: list(_queue(cluster).values()) == ["PENDING", "PENDING"], process)
     for job in (requeued, preempted):
-        _slurm(
-            cluster, "sbaseline", "update", f"JobId={job}", "StartTime=now"
-        )  # not in two minutes
+        _slurm(cluster, "scontrol", "update", f"JobId={job}", "StartTime=now")  # not in two minutes
     said, complaint = process.communicate()
     print(said)
     assert process.returncode == 0, said + complaint

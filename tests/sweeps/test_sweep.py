@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pandas as pd
 import pytest
-from factories import ROOT, SMALL
+from factories import SMALL
+from factories.programs import run_program
 
 from pipeline.config.schema import BASELINE
 from pipeline.tracking import Store
-
-
-def _run(root: Path, *arguments: str, program: str = "compare") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"experiments.{program}", *arguments, f"root={root}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A sweep of which half of the runs diverge and the others, and the baseline, finish."""
-    root = tmp_path_factory.mktemp("swept")
-    rates = "train.learning_rate=1e-3,3e38"
-    probes = "probe.kinds=[quiz,gates]"
-    return root, _run(root, "-m", *SMALL, "architecture=lstm,bi_gru", rates, probes)
 
 
 def test_a_sweep_goes_on_past_a_run_that_diverges_and_says_so_at_its_end(swept):
@@ -119,35 +102,32 @@ def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
     assert "diverged" in (folder / "index.html").read_text()
 
 
-def test_a_second_launch_runs_nothing_that_is_done_and_says_so(swept):
-    root, _ = swept
-    again = _run(root, *SMALL, "architecture=lstm")
+def test_a_second_launch_runs_nothing_that_is_done_and_says_so(copied_sweep):
+    again = run_program(copied_sweep, *SMALL, "architecture=lstm")
     assert again.returncode == 0
-    assert "finished before" in again.stdout
+    assert "already finished" in again.stdout
     assert "Epoch" not in again.stdout
 
 
-def test_the_report_is_made_again_without_training(swept):
-    root, _ = swept
-    page = root / "reports" / "small" / "index.html"
+def test_the_report_is_made_again_without_training(copied_sweep):
+    page = copied_sweep / "reports" / "small" / "index.html"
     page.unlink()
-    done = _run(root, "name=small", program="report")
+    done = run_program(copied_sweep, "name=small", program="report")
     assert done.returncode == 0, done.stderr
     assert page.exists()
 
 
-def test_a_second_sweep_takes_the_baseline_of_the_first(swept):
-    root, _ = swept
-    again = _run(root, "-m", *SMALL, "architecture=lstm")
+def test_a_second_sweep_takes_the_baseline_of_the_first(copied_sweep):
+    again = run_program(copied_sweep, "-m", *SMALL, "architecture=lstm")
     assert again.returncode == 0, again.stderr
     assert "without their order" not in again.stdout
-    (_,) = Store(None, root, "small").runs(f"tags.architecture = '{BASELINE}'")
+    (_,) = Store(None, copied_sweep, "small").runs(f"tags.architecture = '{BASELINE}'")
 
 
 def test_a_report_of_nothing_says_what_to_do(tmp_path):
-    done = _run(tmp_path, "name=nothing", program="report")
+    done = run_program(tmp_path, "name=nothing", program="report")
     assert done.returncode == 1
-    assert done.stderr.startswith("Failed: nothing is tracked under 'nothing'")
+    assert done.stderr.startswith("Failed: no runs are tracked under 'nothing'")
     assert len(done.stderr.strip().splitlines()) == 1
 
 
@@ -156,7 +136,7 @@ def test_a_persons_own_table_goes_all_the_way(tmp_path):
         f'"a {word} evening, number {n}",{word}' for n in range(60) for word in ("fine", "dull")
     ]
     (tmp_path / "my.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
-    done = _run(
+    done = run_program(
         tmp_path,
         "data=csv",
         f"data.path={tmp_path / 'my.csv'}",
@@ -170,7 +150,7 @@ def test_a_persons_own_table_goes_all_the_way(tmp_path):
 
 def test_data_that_cannot_be_used_ends_with_one_line_and_status_1(tmp_path):
     (tmp_path / "my.csv").write_text("words,label\na,b\n")
-    done = _run(tmp_path, "data=csv", f"data.path={tmp_path / 'my.csv'}", "name=mine")
+    done = run_program(tmp_path, "data=csv", f"data.path={tmp_path / 'my.csv'}", "name=mine")
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("Failed: ")
     assert "no column 'text'" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def test_a_batch_is_right_padded_with_its_own_rows_and_labels():
             assert batch.tokens == np.count_nonzero(batch.token_ids)
 
 
+@pytest.mark.slow
 def test_less_than_a_tenth_is_padding_on_the_real_reviews(tfds_dir, tmp_path):
     reviews = load_reviews(ImdbConfig(data_dir=str(tfds_dir)))
     lengths = encode_splits(reviews, TokenizerConfig(), tmp_path).train.lengths

@@ -21,10 +21,10 @@ from pipeline.errors import TrackingError
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.server import (
     Server,
-    Trouble,
+    ServerProblem,
+    classify_error,
     reason_of,
-    trouble_of,
-    waiting_client,
+    retrying_client,
     without_credentials,
 )
 
@@ -151,7 +151,7 @@ def test_whatever_fails_and_dies_every_write_arrives_once_and_in_order(kinds, fa
 def _launch_until_delivered(folder: Path, fake: FakeServer) -> None:
     while True:
         try:
-            return _outbox(folder, fake).deliver_left()
+            return _outbox(folder, fake).deliver_pending()
         except SystemExit:
             continue
 
@@ -213,7 +213,7 @@ def test_the_folder_of_a_run_may_go_at_any_moment_for_who_reads_it(tmp_path, mon
         return list_folder(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    outbox.deliver_left()
+    outbox.deliver_pending()
     assert not run_folder.exists()
 
 
@@ -245,10 +245,12 @@ def test_the_end_of_a_run_gives_up_and_says_what_waits_and_the_next_launch_deliv
     _write(outbox, 1, "metric", tmp_path)
     outbox.set_terminated("run", "FINISHED", 77)
     said = [record.getMessage() for record in caplog.records]
-    assert [line for line in said if "does not answer: Connection refused; the run goes on" in line]
-    assert [line for line in said if line.startswith("2 writes for the tracking server")]
+    assert [
+        line for line in said if "does not answer: Connection refused; the run continues" in line
+    ]
+    assert [line for line in said if line.startswith("2 writes to the tracking server")]
     _die(outbox, fake)
-    _outbox(tmp_path, fake).deliver_left()
+    _outbox(tmp_path, fake).deliver_pending()
     assert fake.end == ("FINISHED", 77)
     assert len(fake.metrics) == 1
 
@@ -263,11 +265,11 @@ def test_going_and_coming_back_is_said_once_each(caplog):
             raise AWAY
 
     for _ in range(3):
-        server.insist(call)
+        server.call_with_retries(call)
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        f"The tracking server {URI} does not answer: Connection refused; waiting for it, 20 seconds "
-        "at most",
+        f"The tracking server {URI} does not answer: Connection refused; retrying for up "
+        "to 20 seconds",
         f"The tracking server {URI} is back",
     ]
 
@@ -282,7 +284,7 @@ def test_a_connection_that_was_closed_while_idle_is_not_worth_a_word(caplog):
             raise error
         return "answer"
 
-    assert server.attempt(call) == "answer"
+    assert server.call_once(call) == "answer"
     assert caplog.records == []
 
 
@@ -293,10 +295,10 @@ def test_who_has_waited_in_vain_does_not_wait_again_until_the_server_was_back():
         raise AWAY
 
     with pytest.raises(TrackingError, match="does not answer: Connection refused"):
-        server.insist(away)
-    assert server.waits == 0
-    server.attempt(lambda: None)
-    assert server.waits == 0.01
+        server.call_with_retries(away)
+    assert server.wait_seconds == 0
+    server.call_once(lambda: None)
+    assert server.wait_seconds == 0.01
 
 
 def test_a_write_that_is_refused_is_named_kept_and_holds_up_nothing(tmp_path, caplog):
@@ -311,9 +313,9 @@ def test_a_write_that_is_refused_is_named_kept_and_holds_up_nothing(tmp_path, ca
     assert [metric[3] for metric in fake.metrics] == [2]
     (kept,) = tmp_path.glob("*/refused/run-*/call.json")
     assert "val/accuracy" in kept.read_text()
-    assert "refused a write of run run" in caplog.text
+    assert "rejected a write of run run" in caplog.text
     assert str(kept.parent) in caplog.text
-    _outbox(tmp_path, fake).deliver_left()
+    _outbox(tmp_path, fake).deliver_pending()
     assert kept.exists()
 
 
@@ -334,7 +336,9 @@ def test_a_write_at_which_the_database_fails_each_time_holds_up_nothing(tmp_path
     outbox.flush()
     assert [metric[3] for metric in fake.metrics] == [2]
     assert fake.tries > 3
-    assert "refused a write of run run (BAD_REQUEST: (psycopg.errors.DataError) NUL)" in caplog.text
+    assert (
+        "rejected a write of run run (BAD_REQUEST: (psycopg.errors.DataError) NUL)" in caplog.text
+    )
 
 
 @dying
@@ -348,9 +352,9 @@ def test_a_write_that_cannot_be_read_is_set_aside(tmp_path, caplog):
     first = min(tmp_path.glob("*/run/*/call.json"))
     first.write_text('{"call": "ba')
     _die(outbox, fake)
-    _outbox(tmp_path, fake).deliver_left()
+    _outbox(tmp_path, fake).deliver_pending()
     assert [metric[3] for metric in fake.metrics] == [2]
-    assert "refused" in caplog.text
+    assert "rejected" in caplog.text
 
 
 def test_the_files_of_a_write_that_was_delivered_are_in_nobodys_way(tmp_path):
@@ -373,11 +377,11 @@ def test_credentials_that_are_not_taken_keep_what_is_written_and_wait_for_nobody
     _write(outbox, 1, "metric", tmp_path)
     outbox.flush()
     assert "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in caplog.text
-    with pytest.raises(TrackingError, match="does not take the credentials"):
-        waiting_client(fake, outbox.server).set_terminated("run", "FINISHED", 1)  # type: ignore[arg-type]
-    outbox.server.trouble = None
+    with pytest.raises(TrackingError, match="does not accept the credentials"):
+        retrying_client(fake, outbox.server).set_terminated("run", "FINISHED", 1)  # type: ignore[arg-type]
+    outbox.server.problem = None
     _die(outbox, fake)
-    _outbox(tmp_path, fake).deliver_left()
+    _outbox(tmp_path, fake).deliver_pending()
     assert len(fake.metrics) == 1
 
 
@@ -394,7 +398,7 @@ def test_what_a_living_process_is_delivering_is_left_to_it(tmp_path):
     outbox = _outbox(tmp_path, slow)
     _write(outbox, 1, "metric", tmp_path)
     assert entered.wait(60)
-    _outbox(tmp_path, other).deliver_left()
+    _outbox(tmp_path, other).deliver_pending()
     assert other.done == []
     goes_on.set()
     outbox.flush()
@@ -408,27 +412,27 @@ def _response(status: int) -> requests.HTTPError:
 
 
 @pytest.mark.parametrize(
-    ("error", "trouble"),
+    ("error", "problem"),
     [
-        (AWAY, Trouble.away),
-        (requests.ConnectionError("reset"), Trouble.away),
-        (_response(503), Trouble.away),
-        (_response(429), Trouble.away),
-        (_response(404), Trouble.away),  # of a proxy
-        (_response(413), Trouble.refused),
-        (_response(401), Trouble.forbidden),
-        (NO_ENTRY, Trouble.forbidden),
-        (RestException({"error_code": "PERMISSION_DENIED"}), Trouble.forbidden),
-        (RestException({"error_code": "ENDPOINT_NOT_FOUND"}), Trouble.away),
-        (RestException({"error_code": "RESOURCE_DOES_NOT_EXIST"}), Trouble.refused),
-        (DELETED, Trouble.refused),
-        (DATABASE, Trouble.away),
-        (FileNotFoundError("gone"), Trouble.refused),
-        (RuntimeError("what is this?"), Trouble.away),
+        (AWAY, ServerProblem.unavailable),
+        (requests.ConnectionError("reset"), ServerProblem.unavailable),
+        (_response(503), ServerProblem.unavailable),
+        (_response(429), ServerProblem.unavailable),
+        (_response(404), ServerProblem.unavailable),  # of a proxy
+        (_response(413), ServerProblem.rejected),
+        (_response(401), ServerProblem.unauthorized),
+        (NO_ENTRY, ServerProblem.unauthorized),
+        (RestException({"error_code": "PERMISSION_DENIED"}), ServerProblem.unauthorized),
+        (RestException({"error_code": "ENDPOINT_NOT_FOUND"}), ServerProblem.unavailable),
+        (RestException({"error_code": "RESOURCE_DOES_NOT_EXIST"}), ServerProblem.rejected),
+        (DELETED, ServerProblem.rejected),
+        (DATABASE, ServerProblem.unavailable),
+        (FileNotFoundError("gone"), ServerProblem.rejected),
+        (RuntimeError("what is this?"), ServerProblem.unavailable),
     ],
 )
-def test_what_a_failure_means(error, trouble):
-    assert trouble_of(error) is trouble
+def test_what_a_failure_means(error, problem):
+    assert classify_error(error) is problem
 
 
 def test_no_message_holds_a_secret(monkeypatch):

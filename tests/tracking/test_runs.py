@@ -24,9 +24,9 @@ from pipeline.tracking import (
     RunRecorder,
     Store,
     SweepPlan,
+    end_abandoned_runs,
     ensure_failed,
     is_done,
-    settle,
     track_run,
     track_sweep,
 )
@@ -171,12 +171,12 @@ def test_what_a_dead_process_left_running_is_ended_with_its_reason(store, tmp_pa
 
 def test_a_result_is_found_by_its_fingerprint(store, tmp_path):
     config = small_run(tmp_path)
-    assert store.newest(fingerprint(config)) is None
+    assert store.newest_run(fingerprint(config)) is None
     with pytest.raises(ValueError, match="oops"), track_run(store, config, None):
         raise ValueError("oops")
-    assert not is_done(store.newest(fingerprint(config)))
+    assert not is_done(store.newest_run(fingerprint(config)))
     run_id = _finish(store, config, 0.5)
-    found = store.newest(fingerprint(config))
+    found = store.newest_run(fingerprint(config))
     assert found is not None
     assert is_done(found)
     assert found.info.run_id == run_id
@@ -209,7 +209,7 @@ def test_rerun_begins_anew_and_what_it_leaves_decides(store, tmp_path):
     with pytest.raises(ValueError, match="oops"), track_run(store, config, None) as recorder:
         raise ValueError("oops")
     assert recorder.run_id != first
-    newest = store.newest(fingerprint(config))
+    newest = store.newest_run(fingerprint(config))
     assert newest is not None
     assert newest.info.run_id == recorder.run_id
 
@@ -224,10 +224,10 @@ def test_what_is_running_without_a_process_is_ended_and_what_has_one_is_left(sto
     ]
     with store.claim(fingerprint(configs[0])) as ours:
         assert ours
-        settle(store)
+        end_abandoned_runs(store)
     found = [store.client.get_run(run.info.run_id) for run in runs]
     assert [run.info.status for run in found] == ["RUNNING", "KILLED"]
-    assert found[1].data.tags["failure"] == "cut off"
+    assert found[1].data.tags["failure"] == "interrupted"
 
 
 def test_on_a_server_only_runs_begun_here_are_ended_and_gone_on_with(store, tmp_path, monkeypatch):
@@ -235,8 +235,8 @@ def test_on_a_server_only_runs_begun_here_are_ended_and_gone_on_with(store, tmp_
     tags = {"kind": "run", "fingerprint": fingerprint(config), "place": "another machine"}
     store.client.create_run(store.experiment_id, tags=tags)
     monkeypatch.setattr(store, "is_local", False)
-    settle(store)
-    assert store.newest(fingerprint(config)) is None
+    end_abandoned_runs(store)
+    assert store.newest_run(fingerprint(config)) is None
     run_id = _finish(store, config, 0.5)
     statuses = {run.info.run_id: run.info.status for run in store.runs()}
     assert sorted(statuses.values()) == ["FINISHED", "RUNNING"]
@@ -375,13 +375,13 @@ def test_a_sweep_that_was_killed_before_its_plan_stood_hides_no_run(store, tmp_p
 
 
 def test_an_experiment_beside_is_looked_for_and_not_made(store, tmp_path):
-    assert store.beside("equal_units") is None
+    assert store.find_experiment("equal_units") is None
     Store(None, tmp_path, "equal_units")
-    beside = store.beside("equal_units")
+    beside = store.find_experiment("equal_units")
     assert beside is not None
     assert (beside.uri, beside.name) == (store.uri, "equal_units")
     beside.client.delete_experiment(beside.experiment_id)
-    assert store.beside("equal_units") is None
+    assert store.find_experiment("equal_units") is None
 
 
 def test_an_epoch_that_the_budget_cut_short_does_not_count_for_the_time_of_one(store, tmp_path):
@@ -426,7 +426,7 @@ def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, t
 
 
 def test_an_experiment_without_runs_says_what_to_do(store):
-    with pytest.raises(TrackingError, match="nothing is tracked under 'small'"):
+    with pytest.raises(TrackingError, match="no runs are tracked under 'small'"):
         load_runs(store)
 
 
@@ -448,7 +448,7 @@ def test_a_store_that_is_only_busy_is_left_where_it_is(store, tmp_path, monkeypa
         raise sqlite3.OperationalError("database is locked")
 
     monkeypatch.setattr(sqlite3, "connect", busy)
-    with pytest.raises(TrackingError, match="cannot be used now: database is locked"):
+    with pytest.raises(TrackingError, match="cannot be used at the moment: database is locked"):
         Store(None, tmp_path, "small")
     assert list(tmp_path.glob("mlflow.db*")) == [tmp_path / "mlflow.db"]
 
@@ -493,6 +493,7 @@ def _write(folder: Path, seed: int, start) -> None:
             RunRecorder(store, recorder.run_id).metrics({"val/accuracy": 0.5}, step)
 
 
+@pytest.mark.slow
 def test_workers_that_start_at_once_on_no_store_lose_nothing(tmp_path):
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(3)

@@ -25,6 +25,8 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (pip install '.[
 
 from tracking_server import PASSWORD, MlflowServer, Postgres, find_postgres
 
+pytestmark = pytest.mark.server
+
 SMALL = (
     "tracking=server data.train_size=200 data.validation_size=100 data.test_size=120 "
     "data.max_distance=10 architecture.units=8 architecture.embedding_dim=8 probe=none"
@@ -159,9 +161,9 @@ def test_what_could_not_be_delivered_is_delivered_by_the_next_launch(server, pos
     server.kill()
     said += process.communicate()[0]
     assert process.returncode == 0, said
-    assert "the next launch on this server" in said.strip().splitlines()[-1]
+    assert "the next launch or report on this server" in said.strip().splitlines()[-1]
     waiting = list((tmp_path / "outbox").glob("*/*/*/call.json"))
-    assert f"{len(waiting)} writes for the tracking server {server.uri} wait in" in said
+    assert f"{len(waiting)} writes to the tracking server {server.uri} are pending in" in said
 
     with pytest.raises(TrackingError, match=f"{server.uri} does not answer"):
         Store(server.uri, tmp_path, "abandoned", wait_seconds=0)
@@ -171,8 +173,8 @@ def test_what_could_not_be_delivered_is_delivered_by_the_next_launch(server, pos
     again = _start(tmp_path, *settings)
     said = again.communicate()[0]
     assert again.returncode == 0, said
-    assert f"Delivered {len(waiting)} writes" in said
-    assert "finished before" in said
+    assert f"Delivered {len(waiting)} pending writes" in said
+    assert "already finished" in said
     assert _epochs(postgres, "abandoned") == [(epoch, 1) for epoch in range(1, 7)]
     assert list((tmp_path / "outbox").glob("*/*")) == []
 
@@ -208,7 +210,7 @@ def test_a_wrong_password_ends_with_one_line_that_names_the_variables(
     assert process.returncode == 1
     (line,) = said.strip().splitlines()
     assert line.startswith(
-        f"Failed: the tracking server {server.uri} does not take the credentials"
+        f"Failed: the tracking server {server.uri} does not accept the credentials"
     )
     assert "MLFLOW_TRACKING_PASSWORD" in line
     assert "secret" not in line

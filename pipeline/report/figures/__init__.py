@@ -1,1 +1,1 @@
-"""The figures of the page, a file a theme; `drawing` is what they share."""
+"""Draw the figures of the page, one module per theme; `drawing` holds what they share."""

@@ -1,4 +1,4 @@
-"""Comparison -> the figures of accuracy, cost and learning."""
+"""Draw the figures of accuracy, cost and learning."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.report import look
 from pipeline.report.figures.drawing import (
-    LIT,
+    IS_FOLLOWED,
     SHARES,
     Figure,
     Style,
+    append_baseline,
     as_data,
     baseline_scores,
-    beside_baseline,
+    format_differences,
     hover_of,
     interval_chart,
     looks_of,
     share_axis,
-    shown_difference,
     with_interval,
 )
-from pipeline.report.formats import shown_points, shown_share
+from pipeline.report.formats import format_points, format_share
 from pipeline.report.prose import answer, sweep
 from pipeline.report.tables import cost_by_run_table, curves_table, pair_table, summary_table
 
 
 def draw_accuracy(comparison: Comparison) -> list[Figure]:
-    """The accuracies over all reviews, and the verdicts on every two architectures."""
+    """Draw the accuracies over all reviews, and the verdicts on every pair of architectures."""
     if comparison.summary.empty:
         return []
     verdicts = [] if comparison.pairwise.empty else [_verdicts(comparison)]
@@ -36,7 +36,7 @@ def draw_accuracy(comparison: Comparison) -> list[Figure]:
 
 
 def draw_cost(comparison: Comparison) -> list[Figure]:
-    """Accuracy against each cost that is known and that the sweep did not hold equal."""
+    """Draw accuracy against each cost that is known and that the sweep did not hold equal."""
     if comparison.summary.empty:
         return []
     equal = answer.held_equal(comparison)
@@ -52,7 +52,7 @@ def draw_cost(comparison: Comparison) -> list[Figure]:
 
 
 def draw_curves(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
-    """The epochs of the runs whose settings were chosen."""
+    """Draw the epochs of the runs whose settings were chosen."""
     if comparison.summary.empty or history.empty:
         return []
     runs = comparison.runs[comparison.runs.chosen][["run_id", "architecture", "seed"]]
@@ -61,9 +61,9 @@ def draw_curves(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
 
 def _accuracy(comparison: Comparison, style: Style) -> Figure:
     means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
-    means = with_interval(beside_baseline(means, baseline_scores(comparison, "all")))
+    means = with_interval(append_baseline(means, baseline_scores(comparison, "all")))
     runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
-    runs = runs.assign(shown=runs.test_accuracy.map(shown_share)).astype({"test_accuracy": float})
+    runs = runs.assign(shown=runs.test_accuracy.map(format_share)).astype({"test_accuracy": float})
     order = alt.Y("architecture:N", sort=style.names, title=None)
     hover = hover_of(("architecture", "Architecture"), ("shown", "Accuracy (95% interval)"))
     interval, mean = interval_chart(
@@ -76,7 +76,7 @@ def _accuracy(comparison: Comparison, style: Style) -> Figure:
             x="test_accuracy:Q",
             y=order,
             color=alt.value(look.INK),
-            opacity=style.lit(0.75),
+            opacity=style.opacity(0.75),
             tooltip=hover_of(
                 ("architecture", "Architecture"), ("seed", "Seed"), ("shown", "Accuracy")
             ),
@@ -94,7 +94,7 @@ def _accuracy(comparison: Comparison, style: Style) -> Figure:
 
 
 def _verdicts(comparison: Comparison) -> Figure:
-    """A square for each ordered pair: the row against the column."""
+    """Draw a square for each ordered pair: the row against the column."""
     names = list(comparison.summary.architecture)
     pairs = comparison.pairwise
     swapped = pairs.assign(
@@ -108,8 +108,8 @@ def _verdicts(comparison: Comparison) -> Figure:
     both = pd.concat([pairs, swapped], ignore_index=True).rename(
         columns={"architecture_a": "architecture", "architecture_b": "against"}
     )
-    both["shown"] = shown_difference(both)
-    both["points"] = both.difference.map(shown_points)
+    both["shown"] = format_differences(both)
+    both["points"] = both.difference.map(format_points)
     kinds = {
         "better": look.BETTER,
         "tied": look.TIED,
@@ -126,7 +126,7 @@ def _verdicts(comparison: Comparison) -> Figure:
             axis=alt.Axis(labelAngle=-40, labelOverlap=False),
         ),
         y=alt.Y("architecture:N", sort=names, title=None),
-        opacity=alt.when(LIT).then(alt.value(1)).otherwise(alt.value(0.25)),
+        opacity=alt.when(IS_FOLLOWED).then(alt.value(1)).otherwise(alt.value(0.25)),
         tooltip=hover_of(
             ("architecture", "Architecture"),
             ("against", "Against"),
@@ -142,7 +142,7 @@ def _verdicts(comparison: Comparison) -> Figure:
         )
     )
     dark_text = alt.FieldOneOfPredicate("verdict", ["not enough runs", "tied"])
-    # On a telephone the squares are too narrow for numbers; the table has them.
+    # On a phone the squares are too narrow for numbers; the table has them.
     size = alt.expr(f"width < {34 * len(names)} ? 0 : 11")
     number = base.mark_text(fontSize=size).encode(
         text="points:N",
@@ -151,7 +151,7 @@ def _verdicts(comparison: Comparison) -> Figure:
     return Figure(
         name="pairwise",
         own_legend=True,
-        title="Every two architectures against each other",
+        title="Every pair of architectures",
         sentence=sweep.describe_pairs(comparison),
         alternative="A matrix: is the architecture of the row better than that of the column?",
         table=pair_table(pairs),
@@ -163,7 +163,7 @@ def _verdicts(comparison: Comparison) -> Figure:
 def _against_cost(
     comparison: Comparison, style: Style, column: str, name: str, unit: str
 ) -> Figure:
-    """Accuracy against a cost, with the line of those that nothing cheaper beats."""
+    """Draw accuracy against a cost, with a line through those that nothing cheaper beats."""
     means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
     means = with_interval(means.merge(comparison.cost[["architecture", column]]))
     means["cost"] = means[column].map(lambda value: f"{value:,.0f}")
@@ -204,7 +204,7 @@ def _against_cost(
 
 def _curves(history: pd.DataFrame, style: Style) -> Figure:
     history = history.sort_values(["architecture", "seed", "epoch"])
-    shown = history.assign(shown=history.val_accuracy.map(shown_share))
+    shown = history.assign(shown=history.val_accuracy.map(format_share))
     columns = ["run_id", "architecture", "seed", "epoch", "val_accuracy", "shown"]
     base = alt.Chart(as_data(shown[columns])).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(title="Epoch", tickMinStep=1, grid=False, format="d")),
@@ -215,7 +215,7 @@ def _curves(history: pd.DataFrame, style: Style) -> Figure:
         ),
         color=style.colour,
         detail="run_id:N",
-        opacity=style.lit(0.9),
+        opacity=style.opacity(0.9),
     )
     line = base.mark_line(strokeWidth=1.8).encode(strokeDash=style.dash)
     point = base.mark_point(filled=True, size=36).encode(

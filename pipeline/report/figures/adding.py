@@ -1,11 +1,11 @@
-"""Yardstick -> the figures of the adding problem: the steps by length, and the errors on the way."""
+"""Draw the figures of the adding problem: steps by length, and errors during training."""
 
 from __future__ import annotations
 
 import altair as alt
 import pandas as pd
 
-from pipeline.analysis.adding import Yardstick
+from pipeline.analysis.adding import AddingResults
 from pipeline.data.adding import SOLVED_BELOW, VARIANCE
 from pipeline.report import look
 from pipeline.report.adding_tables import errors_table, steps_by_run_table
@@ -17,47 +17,44 @@ from pipeline.report.figures.drawing import (
     draw_rule,
     hover_of,
 )
-from pipeline.report.formats import shown_count, shown_error
+from pipeline.report.formats import format_count, format_error
 from pipeline.report.prose.adding import describe_length
 
 
-def draw_steps(yardstick: Yardstick, history: pd.DataFrame) -> list[Figure]:
-    """The steps by length, and for each length the way there."""
-    if not (yardstick.summary.ended > 0).any():
+def draw_steps(results: AddingResults, history: pd.DataFrame) -> list[Figure]:
+    """Draw the steps by length and, for each length, the error during training."""
+    if not (results.summary.ended > 0).any():
         return []
-    style = Style(look.assign_looks(yardstick.architectures))
-    figures = [_by_length(yardstick, style)]
+    style = Style(look.assign_looks(results.architectures))
+    figures = [_by_length(results, style)]
     if not history.empty:
-        runs = yardstick.runs[["run_id", "architecture", "length", "seed"]]
-        told = history.merge(runs, on="run_id").dropna(subset=["val_mse"])
+        runs = results.runs[["run_id", "architecture", "length", "seed"]]
+        named = history.merge(runs, on="run_id").dropna(subset=["val_mse"])
         figures += [
-            _curves(told[told.length == length], length, yardstick, style)
-            for length in yardstick.lengths
-            if (told.length == length).any()
+            _curves(named[named.length == length], length, results, style)
+            for length in results.lengths
+            if (named.length == length).any()
         ]
     return figures
 
 
-def _by_length(yardstick: Yardstick, style: Style) -> Figure:
-    """A mark for each run; those that did not solve it stand hollow on the line of the budget.
-
-    Lengths stand side by side, and the architectures of a length beside each other.
-    """
-    places = {length: place for place, length in enumerate(yardstick.lengths)}
+def _by_length(results: AddingResults, style: Style) -> Figure:
+    """Draw a mark for each run, hollow and at the step budget if it did not solve the problem."""
+    places = {length: place for place, length in enumerate(results.lengths)}
 
     def placed(frame: pd.DataFrame) -> pd.DataFrame:
-        x = frame.length.map(places).astype(float) + style.beside(frame.architecture, 0.4)
+        x = frame.length.map(places).astype(float) + style.offsets(frame.architecture, 0.4)
         return frame[["architecture", "length"]].assign(x=x)
 
-    ended = yardstick.runs[yardstick.runs.status.isin(["finished", "diverged"])]
+    ended = results.runs[results.runs.status.isin(["finished", "diverged"])]
     budget = float(ended.max_steps.max())
     marks = placed(ended).assign(
         seed=ended.seed,
         is_solved=ended.steps_to_solve.notna().astype(bool),
         steps=ended.steps_to_solve.fillna(ended.max_steps).astype(float),
-        shown=ended.steps_to_solve.map(shown_count, na_action="ignore").fillna("not solved"),
+        shown=ended.steps_to_solve.map(format_count, na_action="ignore").fillna("not solved"),
     )
-    solved = yardstick.summary[yardstick.summary.solved > 0]
+    solved = results.summary[results.summary.solved > 0]
     medians = placed(solved).assign(steps=solved.steps)
     x = axis_of_groups([str(length) for length in places], "Length of the sequence")
     y = alt.Y(
@@ -68,14 +65,14 @@ def _by_length(yardstick: Yardstick, style: Style) -> Figure:
     line = (
         alt.Chart(as_data(medians))
         .mark_line(strokeWidth=2)
-        .encode(x=x, y=y, color=style.colour, strokeDash=style.dash, opacity=style.lit(0.7))
+        .encode(x=x, y=y, color=style.colour, strokeDash=style.dash, opacity=style.opacity(0.7))
     )
     base = alt.Chart(as_data(marks)).encode(
         x=x,
         y=y,
         color=style.colour,
         shape=style.shape,
-        opacity=style.lit(),
+        opacity=style.opacity(),
         tooltip=hover_of(
             ("architecture", "Architecture"),
             ("length", "Length"),
@@ -87,8 +84,8 @@ def _by_length(yardstick: Yardstick, style: Style) -> Figure:
     hollow = base.transform_filter("!datum.is_solved").mark_point(size=90, opacity=1)
     return Figure(
         name="steps_to_solve",
-        title="Steps to solve it, by length",
-        sentence="A mark is a run; a hollow one had used its steps up without having solved it.",
+        title="Steps to solve the problem, by length",
+        sentence="Each mark is a run, hollow if all its steps did not solve the problem.",
         alternative="Steps of training until the adding problem is solved, by length.",
         table=steps_by_run_table(ended),
         chart=alt.LayerChart(
@@ -98,8 +95,8 @@ def _by_length(yardstick: Yardstick, style: Style) -> Figure:
     )
 
 
-def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: Style) -> Figure:
-    shown = history.assign(shown=history.val_mse.map(shown_error))
+def _curves(history: pd.DataFrame, length: int, results: AddingResults, style: Style) -> Figure:
+    shown = history.assign(shown=history.val_mse.map(format_error))
     columns = ["run_id", "architecture", "seed", "step", "val_mse", "shown"]
     top = max(float(history.val_mse.max()), VARIANCE) * 1.6
     low = min(float(history.val_mse.min()), SOLVED_BELOW) / 1.3
@@ -122,7 +119,7 @@ def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: Sty
             color=style.colour,
             strokeDash=style.dash,
             detail="run_id:N",
-            opacity=style.lit(0.9),
+            opacity=style.opacity(0.9),
             tooltip=hover_of(
                 ("architecture", "Architecture"),
                 ("seed", "Seed"),
@@ -137,10 +134,10 @@ def _curves(history: pd.DataFrame, length: int, yardstick: Yardstick, style: Sty
     ]
     return Figure(
         name=f"error_length_{length}",
-        title=f"The way there, at length {length:,}",
-        sentence=describe_length(length, yardstick),
+        title=f"Error during training, at length {length:,}",
+        sentence=describe_length(length, results),
         alternative=f"Mean squared error over held-out sequences of length {length}, by step.",
-        table=errors_table(length, yardstick),
+        table=errors_table(length, results),
         chart=alt.LayerChart(layer=[*rules, line]),
         height=240,
     )

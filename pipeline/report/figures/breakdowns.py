@@ -1,4 +1,4 @@
-"""Comparison -> accuracy within groups of texts, and above the baseline."""
+"""Draw accuracy within groups of texts, and leads over the baseline."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ from pipeline.analysis.pairwise import Breakdown
 from pipeline.report.figures.drawing import (
     Figure,
     Style,
+    append_baseline,
     axis_of_groups,
     baseline_scores,
-    beside_baseline,
     draw_lines,
     draw_rule,
+    format_differences,
     hover_of,
     interval_chart,
     looks_of,
     share_axis,
-    shown_difference,
     with_interval,
 )
-from pipeline.report.formats import shown_interval, shown_points, shown_range, shown_range_short
+from pipeline.report.formats import (
+    format_interval,
+    format_points,
+    format_range,
+    format_range_short,
+)
 from pipeline.report.probe_tables import leads_table, quiz_table
 from pipeline.report.prose import sweep
 from pipeline.report.prose.baseline import describe_leads
@@ -36,15 +41,15 @@ from pipeline.report.tables import breakdown_table
 
 
 def draw_breakdowns(comparison: Comparison) -> list[Figure]:
-    """Accuracy by distance, one figure for each head, and by length."""
+    """Draw accuracy by distance, one figure for each head, and by length."""
     if comparison.summary.empty:
         return []
     style = Style(looks_of(comparison))
     figures = []
     if comparison.by_distance is not None:
         figures += [
-            _by_distance(comparison, comparison.by_distance, style, question)
-            for question in comparison.questions
+            _by_distance(comparison, comparison.by_distance, style, head)
+            for head in comparison.heads
         ]
     if comparison.by_length is not None:
         figures.append(_by_length(comparison, comparison.by_length, style))
@@ -52,72 +57,68 @@ def draw_breakdowns(comparison: Comparison) -> list[Figure]:
 
 
 def _by_length(comparison: Comparison, breakdown: Breakdown, style: Style) -> Figure:
-    """Groups of unlike width stand side by side; the architectures of a group beside each other."""
-    question = comparison.questions[0]
-    means = breakdown.accuracy[breakdown.accuracy.question == question]
-    means = beside_baseline(means, baseline_scores(comparison, "length"))
-    runs = breakdown.by_run[breakdown.by_run.question == question]
+    """Draw groups of different widths side by side, with the architectures of a group together."""
+    head = comparison.heads[0]
+    means = breakdown.accuracy[breakdown.accuracy["head"] == head]
+    means = append_baseline(means, baseline_scores(comparison, "length"))
+    runs = breakdown.by_run[breakdown.by_run["head"] == head]
     groups = means.drop_duplicates("low").sort_values("low")
-    labels = [shown_range_short(row.low, row.high) for row in rows_of(groups)]
+    labels = [format_range_short(row.low, row.high) for row in rows_of(groups)]
     places = {low: place for place, low in enumerate(groups.low)}
     named = dict(zip(groups.low, labels, strict=True))
 
     def placed(frame: pd.DataFrame) -> pd.DataFrame:
-        x = frame.low.map(places).astype(float) + style.beside(frame.architecture, 0.5)
+        x = frame.low.map(places).astype(float) + style.offsets(frame.architecture, 0.5)
         return frame.assign(x=x, place=frame.low.map(named))
 
     x = axis_of_groups(labels, "Length of the review (words)")
     return Figure(
         name="by_length",
         title="Accuracy by the length of the review",
-        sentence=sweep.describe_breakdown(breakdown, question, "words", gaps=True),
+        sentence=sweep.describe_breakdown(breakdown, head, "words", gaps=True),
         alternative="Test accuracy of each architecture for short to long reviews.",
-        table=breakdown_table(breakdown, "words", question),
+        table=breakdown_table(breakdown, "length in words", head),
         chart=draw_lines(with_interval(placed(means)), placed(runs), style, x, "Words"),
         height=320,
     )
 
 
-def _by_distance(
-    comparison: Comparison, breakdown: Breakdown, style: Style, question: str
-) -> Figure:
-    """The memory itself: how far back may the words stand that decide the answer?"""
-    main = question == comparison.questions[0]
-    several = len(comparison.questions) > 1
-    means = breakdown.accuracy[breakdown.accuracy.question == question]
-    means = beside_baseline(means, baseline_scores(comparison, "distance", question))
-    runs = breakdown.by_run[breakdown.by_run.question == question]
+def _by_distance(comparison: Comparison, breakdown: Breakdown, style: Style, head: str) -> Figure:
+    """Draw accuracy by the distance between the evidence and the end of reading."""
+    main = head == comparison.heads[0]
+    several = len(comparison.heads) > 1
+    means = breakdown.accuracy[breakdown.accuracy["head"] == head]
+    means = append_baseline(means, baseline_scores(comparison, "distance", head))
+    runs = breakdown.by_run[breakdown.by_run["head"] == head]
 
     def placed(frame: pd.DataFrame) -> pd.DataFrame:
-        place = [shown_range(row.low, row.high) for row in rows_of(frame)]
+        place = [format_range(row.low, row.high) for row in rows_of(frame)]
         return frame.assign(x=(frame.low + frame.high).astype(float) / 2, place=place)
 
     x = alt.X(
         "x:Q",
         scale=alt.Scale(nice=True, zero=True),
-        axis=alt.Axis(
-            title="Words between the deciding words and the end", grid=False, tickCount=8
-        ),
+        axis=alt.Axis(title="Words between the evidence and the end", grid=False, tickCount=8),
     )
-    lines = draw_lines(with_interval(placed(means)), placed(runs), style, x, "Words in between")
-    chance = comparison.chance[comparison.questions.index(question)]
+    lines = draw_lines(with_interval(placed(means)), placed(runs), style, x, "Distance in words")
+    chance = comparison.chance[comparison.heads.index(head)]
     if means.accuracy.min() < chance + 0.25:
         lines = alt.LayerChart(layer=[draw_rule(chance, "commonest answer"), lines])
-    what = f"the {question} right" if several and not main else "the answer right"
-    what = f"{question} answers right" if several and main else what
+    what = f"the {head} right" if several and not main else "the answer right"
+    what = f"{head} answers right" if several and main else what
     return Figure(
-        name="by_distance" if main else f"by_distance_{question}",
-        title="How far back the networks remember" if main else f"The {question} alone",
-        sentence=sweep.describe_breakdown(breakdown, question, "words in between", gaps=main),
-        alternative=f"Share of texts with {what}, by how far back the deciding words stand.",
-        table=breakdown_table(breakdown, "words in between", question),
+        name="by_distance" if main else f"by_distance_{head}",
+        title="How far back the networks remember" if main else f"The {head} alone",
+        sentence=sweep.describe_breakdown(breakdown, head, "words of distance", gaps=main),
+        alternative=f"Share of texts with {what}, by the distance of the evidence from the end.",
+        table=breakdown_table(breakdown, "distance in words", head),
         chart=lines,
         height=340 if main else 220,
     )
 
 
 def draw_quiz(comparison: Comparison) -> list[Figure]:
-    """Every kind of text side by side; none where the quiz was not asked."""
+    """Draw the accuracy on every kind of text of the quiz, if it was run."""
     memory = comparison.memory
     if memory is None or memory.quiz.empty or comparison.summary.empty:
         return []
@@ -125,7 +126,7 @@ def draw_quiz(comparison: Comparison) -> list[Figure]:
 
 
 def _draw_quiz(memory: Memory, style: Style) -> Figure:
-    quiz = memory.quiz[memory.quiz.question == "both"]
+    quiz = memory.quiz[memory.quiz["head"] == "both"]
     widest = quiz.groupby("texts", sort=False).high.transform("max")
     whole = quiz[(quiz.low == 0) & (quiz.high == widest)].drop_duplicates(["architecture", "texts"])
     order = list(dict.fromkeys(whole.texts))
@@ -150,7 +151,7 @@ def _draw_quiz(memory: Memory, style: Style) -> Figure:
 
 
 def draw_leads(comparison: Comparison) -> list[Figure]:
-    """What the networks have over the baseline, by length or, where it is known, by distance."""
+    """Draw the networks' leads over the baseline, by distance if that is known, else by length."""
     baseline = comparison.baseline
     if baseline is None or comparison.summary.empty:
         return []
@@ -159,22 +160,23 @@ def draw_leads(comparison: Comparison) -> list[Figure]:
 
 def _draw_leads(comparison: Comparison, baseline: Baseline, style: Style) -> Figure:
     along = "distance" if comparison.by_distance is not None else "length"
-    asked = baseline.leads[baseline.leads.question == comparison.questions[0]]
-    leads = asked[asked.along == along].sort_values("low")
+    of_first_head = baseline.leads[baseline.leads["head"] == comparison.heads[0]]
+    overall = of_first_head[of_first_head.along == "all"]
+    leads = of_first_head[of_first_head.along == along].sort_values("low")
     if leads.empty:
-        along, leads = "all", asked[asked.along == "all"]
+        along, leads = "all", overall
     places = [
-        "all" if along == "all" else shown_range_short(row.low, row.high) for row in rows_of(leads)
+        "all" if along == "all" else format_range_short(row.low, row.high) for row in rows_of(leads)
     ]
     leads = leads.assign(
         place=places,
-        shown=shown_difference(leads),
-        lead=leads.difference.map(shown_points),
-        lead_interval=[shown_interval(r.ci_low, r.ci_high, points=True) for r in rows_of(leads)],
+        shown=format_differences(leads),
+        lead=leads.difference.map(format_points),
+        lead_interval=[format_interval(r.ci_low, r.ci_high, points=True) for r in rows_of(leads)],
     )
     ends = ["difference", "ci_low", "ci_high"]
     leads[ends] = 100 * leads[ends].clip(-1, 1)
-    unit = {"distance": "Words in between", "length": "Words of the review", "all": None}[along]
+    unit = {"distance": "Distance in words", "length": "Length in words", "all": None}[along]
     order = list(dict.fromkeys(places))
     axis = alt.Axis(labelAngle=0, grid=False, title=unit)
     hover = hover_of(
@@ -196,8 +198,8 @@ def _draw_leads(comparison: Comparison, baseline: Baseline, style: Style) -> Fig
     return Figure(
         name="above_baseline",
         title="What order is worth: the networks against a baseline that sees none",
-        sentence=describe_leads(baseline, asked[asked.along == "all"]),
-        alternative="Accuracy of each network less that of the order-free baseline, by text.",
+        sentence=describe_leads(baseline, overall),
+        alternative="Accuracy of each network minus that of the order-free baseline, by text.",
         table=leads_table(leads, unit or "texts"),
         chart=alt.LayerChart(layer=[rule, *marks]),
         height=280,
@@ -207,7 +209,7 @@ def _draw_leads(comparison: Comparison, baseline: Baseline, style: Style) -> Fig
 def _side_by_side(
     column: str, order: Sequence[str], axis: alt.Axis, style: Style
 ) -> dict[str, alt.X | alt.XOffset]:
-    """Groups along x in an order, the architectures of each beside one another."""
+    """Encode groups along x in an order, with the architectures of each side by side."""
     return {
         "x": alt.X(f"{column}:N", sort=list(order), axis=axis),
         "xOffset": alt.XOffset("architecture:N", sort=style.names),

@@ -1,8 +1,8 @@
-"""What every figure is made of, so that an architecture looks the same in each.
+"""Define the parts that figures share, so that an architecture looks the same in each.
 
-A figure is the same for the page and for paper: `Figure.for_page` fills its column and leaves the
-legend to the page, which has one for all figures; `Figure.for_paper` has its own width and legend.
-Every chart knows the signal `followed`: the one architecture to show, or "" for all.
+A figure is drawn once for the page and for paper. `Figure.for_page` fills its column and has no legend,
+as the page has one for all figures; `Figure.for_paper` has its own width and legend. Every chart
+listens to the signal `followed`: the one architecture to highlight, or "" for all.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.report import look
-from pipeline.report.formats import shown_interval, shown_points, shown_share
+from pipeline.report.formats import format_interval, format_points, format_share
 from pipeline.report.look import Look
 from pipeline.report.tables import Table
 
 FOLLOWED = "followed"
-LIT = f"{FOLLOWED} === '' || datum.architecture === {FOLLOWED}"
+IS_FOLLOWED = f"{FOLLOWED} === '' || datum.architecture === {FOLLOWED}"
 _PAPER_WIDTH = 620
 SHARES = alt.Scale(zero=False, nice=True)
 LOG = alt.Scale(type="log")
@@ -31,9 +31,10 @@ LOG = alt.Scale(type="log")
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its file and its place in the page; chart: without width, legend and theme.
+    """A figure with its title, sentence, alternative text and table.
 
-    `own_legend`: its colours are not those of the architectures, so the page must explain them.
+    name: of its file and its element on the page. chart: without width, legend and theme.
+    own_legend: the colours are not those of the architectures, so the page needs the legend.
     """
 
     name: str
@@ -59,12 +60,12 @@ class Figure:
 
     @functools.cached_property
     def _drawn(self) -> dict[str, Any]:
-        """The chart for the page and for paper; Altair takes its time."""
-        return self.chart.properties(height=self.height).to_dict(validate=False)  # tests do
+        """Return the chart for page and paper, computed once because Altair is slow."""
+        return self.chart.properties(height=self.height).to_dict(validate=False)  # tests validate
 
 
 def looks_of(comparison: Comparison) -> list[Look]:
-    """The look of every architecture, and of the baseline as the last where there is one."""
+    """Return the look of every architecture and, last, of the baseline if there is one."""
     if comparison.summary.empty:
         return []
     looks = look.assign_looks(comparison.summary)
@@ -73,25 +74,25 @@ def looks_of(comparison: Comparison) -> list[Look]:
 
 
 def baseline_scores(
-    comparison: Comparison, along: str, question: str | None = None
+    comparison: Comparison, along: str, head: str | None = None
 ) -> pd.DataFrame | None:
-    """The order-free baseline's rows, as those of an architecture."""
+    """Return the baseline's scores as rows of an architecture; without `head`, of the first head."""
     baseline = comparison.baseline
     if baseline is None:
         return None
-    asked = question or comparison.questions[0]
-    rows = baseline.scores[(baseline.scores.along == along) & (baseline.scores.question == asked)]
+    chosen = head or comparison.heads[0]
+    rows = baseline.scores[(baseline.scores.along == along) & (baseline.scores["head"] == chosen)]
     return rows.assign(architecture=baseline.name)
 
 
-def beside_baseline(means: pd.DataFrame, baseline: pd.DataFrame | None) -> pd.DataFrame:
+def append_baseline(means: pd.DataFrame, baseline: pd.DataFrame | None) -> pd.DataFrame:
     if baseline is None:
         return means
     return pd.concat([means, baseline.reindex(columns=means.columns)], ignore_index=True)
 
 
 class Style:
-    """The encodings that every figure shares, so that an architecture looks the same in each."""
+    """The encodings of architectures that all figures share."""
 
     def __init__(self, looks: Sequence[Look]) -> None:
         names = [one.architecture for one in looks]
@@ -112,23 +113,20 @@ class Style:
             title=None,
         )
 
-    def beside(self, names: pd.Series, width: float) -> pd.Series:
-        """How far each architecture stands from the middle of a group of such a width."""
+    def offsets(self, names: pd.Series, width: float) -> pd.Series:
+        """Return the offset of each architecture from the middle of a group of this width."""
         count = max(len(self.names) - 1, 1)
         return names.map({n: width * (i / count - 0.5) for i, n in enumerate(self.names)}).astype(
             float
         )
 
-    def lit(self, opacity: float = 1.0) -> Any:
-        """`opacity`, less for what is not followed."""
-        return alt.when(LIT).then(alt.value(opacity)).otherwise(alt.value(0.08))
+    def opacity(self, opacity: float = 1.0) -> Any:
+        """Encode `opacity`, lowered for architectures that are not followed."""
+        return alt.when(IS_FOLLOWED).then(alt.value(opacity)).otherwise(alt.value(0.08))
 
 
 def as_data(frame: pd.DataFrame) -> alt.InlineData:
-    """Rows as they are read by a chart; what is missing is null.
-
-    As data of this kind a chart holds them once, whatever number of its layers reads them.
-    """
+    """Return rows as inline data, missing values as null; layers that share it store it once."""
     rows: Any = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return alt.InlineData(values=rows)
 
@@ -144,19 +142,20 @@ def hover_of(*pairs: tuple[str, str]) -> list[alt.Tooltip]:
 def with_interval(
     frame: pd.DataFrame, value: str = "accuracy", low: str = "ci_low", high: str = "ci_high"
 ) -> pd.DataFrame:
-    """The frame with `shown`: each share with its interval as text."""
+    """Add `shown`: each share with its interval, as text."""
     shares = zip(frame[value], frame[low], frame[high], strict=True)
     return frame.assign(
         shown=[
-            f"{shown_share(share)} ({shown_share(a)} to {shown_share(b)})" for share, a, b in shares
+            f"{format_share(share)} ({format_share(a)} to {format_share(b)})"
+            for share, a, b in shares
         ]
     )
 
 
-def shown_difference(frame: pd.DataFrame) -> list[str]:
-    """The difference of each row in points, with its interval, as text."""
+def format_differences(frame: pd.DataFrame) -> list[str]:
+    """Format the difference of each row in points, with its interval."""
     return [
-        f"{shown_points(row.difference)} ({shown_interval(row.ci_low, row.ci_high, points=True)})"
+        f"{format_points(row.difference)} ({format_interval(row.ci_low, row.ci_high, points=True)})"
         for row in rows_of(frame)
     ]
 
@@ -177,21 +176,22 @@ def interval_chart(
     size: int = 60,
     outlined: bool = False,
 ) -> list[alt.Chart]:
-    """A mark for each row of the frame, over its interval.
+    """Draw a mark for each row of the frame, over its interval.
 
     Args:
-      frame: with `architecture` and what `place`, `hover` and the three columns name.
-      place: the encodings of where a row stands: x, or y for intervals that lie; an offset.
-      axis: of the values.
+      frame: has `architecture` and the columns that `place`, `hover`, `value`, `low` and `high` name.
+      place: the encodings of position: x, or y for horizontal intervals, and perhaps an offset.
+      axis: the axis of the values.
       value, low, high: columns.
-      scale: of the values.
-      joined: by a line, for each architecture one.
-      rule: how the interval is drawn; size: of the mark; outlined: whether the mark stands out from a
-        rule as thick as itself.
+      scale: the scale of the values.
+      joined: whether a line joins the marks of each architecture.
+      rule: properties of the interval's line.
+      size: of the mark.
+      outlined: whether the mark has an outline, to stand out from a thick interval.
     """
     channel, encoding = ("x", alt.X) if "y" in place else ("y", alt.Y)
     base = alt.Chart(as_data(frame)).encode(
-        **place, color=style.colour, opacity=style.lit(), tooltip=hover
+        **place, color=style.colour, opacity=style.opacity(), tooltip=hover
     )
     along: dict[str, Any] = {channel: encoding(f"{value}:Q", scale=scale, axis=axis)}
     ends: dict[str, Any] = {channel: encoding(f"{low}:Q", scale=scale), f"{channel}2": f"{high}:Q"}
@@ -209,7 +209,7 @@ def interval_chart(
 def draw_lines(
     frame: pd.DataFrame, runs: pd.DataFrame, style: Style, x: alt.X, place: str
 ) -> alt.LayerChart:
-    """Means with intervals along x, joined; every run faint behind them."""
+    """Draw joined means with intervals along x, and every run faintly behind them."""
     hover = hover_of(
         ("architecture", "Architecture"),
         ("place", place),
@@ -223,7 +223,7 @@ def draw_lines(
             x=x,
             y=alt.Y("accuracy:Q", scale=SHARES, axis=share_axis()),
             color=style.colour,
-            opacity=style.lit(0.45),
+            opacity=style.opacity(0.45),
         )
     )
     means = interval_chart(frame, style, {"x": x}, share_axis(), hover, joined=True, size=70)
@@ -231,7 +231,7 @@ def draw_lines(
 
 
 def axis_of_groups(labels: Sequence[str], title: str) -> alt.X:
-    """Groups of unlike width side by side, at 0, 1 and so on of `x`, each under its label."""
+    """Place groups of different widths side by side at 0, 1, ... of `x`, each under its label."""
     named = " : ".join(f"datum.value === {i} ? '{label}'" for i, label in enumerate(labels))
     return alt.X(
         "x:Q",
@@ -243,7 +243,7 @@ def axis_of_groups(labels: Sequence[str], title: str) -> alt.X:
 
 
 def draw_rule(value: float, text: str, field: str = "value") -> alt.LayerChart:
-    """A dotted line at a value of y, with what it stands for; `field` is what others call y."""
+    """Draw a labelled dotted line at a value of y; `field` is the name of y in the other layers."""
     base = alt.Chart(as_data(pd.DataFrame({field: [value], "text": [text]}))).encode(y=f"{field}:Q")
     rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4])
     label = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)

@@ -1,4 +1,4 @@
-"""Fading -> its figures: what is left of a signal inside the networks, and their gates."""
+"""Draw what is left of a signal inside the networks, and the time constants of their gates."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ from pipeline.report.figures.drawing import (
     interval_chart,
     looks_of,
 )
-from pipeline.report.formats import listed, shown_small
+from pipeline.report.formats import format_small, join_names
 from pipeline.report.probe_tables import (
     ARROWS,
     constants_table,
+    format_time_constant,
     retention_table,
-    shown_time_constant,
 )
 from pipeline.report.prose.memory import describe_fading
 
-_FRESH_LSTM = -1 / math.log(1 / (1 + math.exp(-1)))  # steps, of a gate at the sigmoid of 1
-_LEAST = 1e-6  # what is less than a millionth is drawn there
+_FRESH_LSTM = -1 / math.log(1 / (1 + math.exp(-1)))  # steps, for a gate at sigmoid(1)
+_FLOOR = 1e-6  # smaller shares are drawn here
 _SIGNALS = (
     (
         "logit",
-        "What a word still does to the answer, by how far back it stands",
+        "Influence of a word on the answer, by its distance from the end",
         "The derivative of the answer with respect to a word, relative to the last word read.",
     ),
     (
         "state",
-        "What is left of a state after so many steps",
+        "What is left of a state after a number of steps",
         "The derivative of the last state with respect to an earlier one, in a random direction.",
     ),
 )
 
 
 def draw_inside(comparison: Comparison) -> list[Figure]:
-    """The figures that the retention and the gates of these runs give."""
+    """Draw the retention of signals and the time constants, as far as they were measured."""
     fading = comparison.fading
     if fading is None or comparison.summary.empty:
         return []
     style = Style(looks_of(comparison))
     figures: list[Figure] = []
-    for kind, title, said in _SIGNALS:
+    for kind, title, sentence in _SIGNALS:
         curves = _outermost(fading.curves[fading.curves.kind == kind])
         if len(curves):
             halves = _outermost(fading.half_lives[fading.half_lives.kind == kind])
-            figures.append(_draw_retention(kind, title, said, curves, halves, style))
+            figures.append(_draw_retention(kind, title, sentence, curves, halves, style))
     finite = fading.time_constants[np.isfinite(fading.time_constants["median"].astype(float))]
     if len(finite):
         figures.append(_draw_constants(fading, finite, style))
@@ -65,7 +65,7 @@ def draw_inside(comparison: Comparison) -> list[Figure]:
 
 
 def _outermost(rows: pd.DataFrame) -> pd.DataFrame:
-    """Those of the first head and of each architecture's last layer, as it reads forwards."""
+    """Select the first head, and the forward direction of each architecture's last layer."""
     if rows.empty:
         return rows
     last = rows.groupby("architecture").layer.transform("max")
@@ -74,18 +74,18 @@ def _outermost(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_retention(
-    kind: str, title: str, said: str, curves: pd.DataFrame, halves: pd.DataFrame, style: Style
+    kind: str, title: str, sentence: str, curves: pd.DataFrame, halves: pd.DataFrame, style: Style
 ) -> Figure:
     shown = [
-        f"{shown_small(row.share)} ({shown_small(row.low)} to {shown_small(row.high)})"
+        f"{format_small(row.share)} ({format_small(row.low)} to {format_small(row.high)})"
         for row in rows_of(curves)
     ]
-    ends = {name: curves[name].clip(_LEAST, 1e3) for name in ("share", "low", "high")}
+    ends = {name: curves[name].clip(_FLOOR, 1e3) for name in ("share", "low", "high")}
     frame = curves.assign(shown=shown, **ends).sort_values("distance")
     y = alt.Y(
         "share:Q",
-        scale=alt.Scale(type="log", domainMin=_LEAST),
-        axis=alt.Axis(title="Share that is left", format="~g", tickCount=6),
+        scale=alt.Scale(type="log", domainMin=_FLOOR),
+        axis=alt.Axis(title="Share left", format="~g", tickCount=6),
     )
     base = alt.Chart(as_data(frame)).encode(
         x=alt.X(
@@ -109,19 +109,19 @@ def _draw_retention(
     layers = [
         half.mark_rule(color=look.MUTED, strokeDash=[2, 4]).encode(y="share:Q"),
         base.mark_area().encode(
-            y=alt.Y("low:Q", scale=alt.Scale(type="log")), y2="high:Q", opacity=style.lit(0.12)
+            y=alt.Y("low:Q", scale=alt.Scale(type="log")), y2="high:Q", opacity=style.opacity(0.12)
         ),
-        base.mark_line(strokeWidth=2).encode(y=y, strokeDash=style.dash, opacity=style.lit()),
+        base.mark_line(strokeWidth=2).encode(y=y, strokeDash=style.dash, opacity=style.opacity()),
         base.mark_point(filled=True, size=28).encode(
-            y=y, shape=style.shape, opacity=style.lit(0.9)
+            y=y, shape=style.shape, opacity=style.opacity(0.9)
         ),
     ]
     return Figure(
         name=f"retention_{kind}",
         title=title,
         sentence=(
-            f"{said} {describe_fading(halves)} Of several layers the last, read forwards; the others "
-            "are in the table."
+            f"{sentence} {describe_fading(halves)} The forward direction of the last layer is shown; "
+            "the others are in the table."
         ),
         alternative="Share of a signal that is left by distance, on a log axis, by architecture.",
         table=retention_table(curves),
@@ -137,7 +137,7 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
         for row, several in zip(rows_of(finite), places, strict=True)
     ]
     shown = [
-        "{}; {} to {}".format(*map(shown_time_constant, (row.median, row.lower, row.upper)))
+        "{}; {} to {}".format(*map(format_time_constant, (row.median, row.lower, row.upper)))
         for row in rows_of(finite)
     ]
     top = finite["median"].max() * 100
@@ -166,15 +166,15 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
     endless = list(
         dict.fromkeys(constants.architecture[np.isinf(constants["median"].astype(float))])
     )
-    beside = f" The median unit of {listed(endless)} forgets nothing." if endless else ""
+    beside = f" The median unit of {join_names(endless)} forgets nothing." if endless else ""
     return Figure(
         name="time_constants",
-        title="How long the units remember by their gates alone",
+        title="How long units remember through their gates alone",
         sentence=(
-            "A bar spans the middle half of the units, a mark their median: "
+            "A bar spans the middle half of the units, and a mark is their median: "
             f"{frame['median'].min():.3g} to {frame['median'].max():.3g} steps.{beside} Keras "
-            "starts the forget gate of an LSTM with a bias of 1, which alone gives "
-            f"{_FRESH_LSTM:.3g}. What returns through the recurrent weights is not in it."
+            "initialises the forget gate of an LSTM with a bias of 1, which alone gives "
+            f"{_FRESH_LSTM:.3g} steps. What returns through the recurrent weights is not included."
         ),
         alternative="Quartiles of the time constants of the units of each gated layer.",
         table=constants_table(fading.time_constants),

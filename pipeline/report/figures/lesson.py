@@ -1,4 +1,4 @@
-"""Fading -> the figures of the lesson's sentence: the answer and the gates, word by word."""
+"""Draw how the networks read the lesson's sentence: the answer and the gates, word by word."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ from pipeline.report.figures.drawing import (
     looks_of,
     share_axis,
 )
-from pipeline.report.formats import shown_number, shown_share, spread
+from pipeline.report.formats import format_number, format_share, join_values
 from pipeline.report.probe_tables import ARROWS, lesson_table
 
 
 def draw_lesson(comparison: Comparison) -> list[Figure]:
-    """A figure for the answer of each head with two classes, and one for the gates; none where the
-    sentence was not read.
-    """
+    """Draw a figure for each head with two classes and one for the gates, if the sentence was read."""
     fading = comparison.fading
     if fading is None or comparison.summary.empty:
         return []
@@ -75,20 +73,22 @@ def _draw_answers(figure: str, answers: pd.DataFrame, style: Style) -> Figure:
         ),
     )
     last = answers[answers.place == answers.place.max()]
-    said = [
-        (row.value, f"{shown_share(row.value)} for {row.architecture}") for row in rows_of(last)
+    ends = [
+        (row.value, f"{format_share(row.value)} for {row.architecture}") for row in rows_of(last)
     ]
     return Figure(
         name=figure,
         title=f"The lesson's sentence, read word by word: {head}",
-        sentence=f"“{LESSON}” In the end, the probability of {name} is {spread(said)}.",
+        sentence=f"“{LESSON}” After the last word, the probability of {name} is {join_values(ends)}.",
         alternative=f"Probability of {name} after each word of the lesson's sentence.",
         table=lesson_table(answers),
         chart=alt.LayerChart(
             layer=[
-                base.mark_line(strokeWidth=2).encode(strokeDash=style.dash, opacity=style.lit(0.9)),
+                base.mark_line(strokeWidth=2).encode(
+                    strokeDash=style.dash, opacity=style.opacity(0.9)
+                ),
                 base.mark_point(filled=True, size=40).encode(
-                    shape=style.shape, opacity=style.lit()
+                    shape=style.shape, opacity=style.opacity()
                 ),
             ]
         ),
@@ -116,7 +116,7 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
     base = alt.Chart(as_data(frame)).encode(
         x=_word_axis(gates),
         y=alt.Y("label:N", sort=list(dict.fromkeys(label)), title=None),
-        opacity=style.lit(),
+        opacity=style.opacity(),
         tooltip=hover_of(
             ("architecture", "Architecture"),
             ("label", "Layer and direction"),
@@ -130,9 +130,9 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
         own_legend=True,
         title="The gates over the lesson's sentence",
         sentence=(
-            f"Which share of its state a layer keeps at each word: {keep_gates_in_words()}, averaged "
-            "over units and seeds. By layer and direction, most is kept most often "
-            f"at {most} and least at {least}."
+            f"The share of its state that a layer keeps at each word: {keep_gates_in_words()}, averaged "
+            "over units and seeds. Over layers and directions, the word with the largest share is most "
+            f"often {most}, that with the smallest {least}."
         ),
         alternative="A row for each gated layer and a column for each word of the lesson's sentence.",
         table=lesson_table(gates),
@@ -152,4 +152,6 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
 
 
 def _with_ends(row: Any) -> str:
-    return f"{shown_number(row.value)} ({shown_number(row.lowest)} to {shown_number(row.highest)})"
+    return (
+        f"{format_number(row.value)} ({format_number(row.lowest)} to {format_number(row.highest)})"
+    )

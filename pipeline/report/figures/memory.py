@@ -1,4 +1,4 @@
-"""Memory -> the figures of neutral words put in, and of reviews read in part."""
+"""Draw the figures of reviews with neutral words added, and of reviews read in part."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pipeline.report.figures.drawing import (
     looks_of,
     share_axis,
 )
-from pipeline.report.formats import shown_interval, shown_reach, shown_share
+from pipeline.report.formats import format_interval, format_reach, format_share
 from pipeline.report.probe_tables import curve_table
 from pipeline.report.prose.memory import ENDS, SIDES, describe_context, describe_distance
 
 
 def draw_memory(comparison: Comparison) -> list[Figure]:
-    """The figures of moved and of cut words."""
+    """Draw the figures of the distance and the context probe."""
     memory = comparison.memory
     if memory is None or comparison.summary.empty:
         return []
@@ -43,15 +43,16 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
     frame = curves[curves.condition.isin(["plain", side])].sort_values("distance")
     known = frame[frame.relative.notna()]
     reaches = memory.reaches[
-        (memory.reaches.measure == f"half_life_{side}") & (memory.reaches.question == "")
+        (memory.reaches.measure == f"half_life_{side}") & (memory.reaches["head"] == "")
     ]
+    where = "on each side" if side == "both" else side
     x = alt.X(
         "distance:Q",
         scale=alt.Scale(type="symlog", constant=25),
         axis=alt.Axis(
             values=sorted(int(d) for d in frame.distance.unique()),
             grid=False,
-            title=f"Neutral words {'on each side' if side == 'both' else side}",
+            title=f"Neutral words {where}",
         ),
     )
     half = draw_rule(0.5, "half")
@@ -60,7 +61,7 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
         name=f"distance_{side}",
         title=f"Short reviews with neutral words {SIDES[side]}",
         sentence=describe_distance(memory, frame, reaches, side),
-        alternative=f"The margin of each architecture, with more and more neutral words {side}.",
+        alternative=f"The margin of each architecture, with more and more neutral words {where}.",
         table=curve_table(frame, "neutral words"),
         chart=alt.LayerChart(layer=[half, *lines, *_half_lives(reaches, style, x)]),
         height=300,
@@ -68,14 +69,14 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
 
 
 def _half_lives(reaches: pd.DataFrame, style: Style, x: alt.X) -> list[alt.Chart]:
-    """A cross where a mean margin has halved."""
+    """Draw a cross where a mean margin has halved."""
     found = reaches[reaches.value.map(math.isfinite)]
     if found.empty:
         return []
     frame = found[["architecture"]].assign(
         distance=found.value.astype(float),
         relative=0.5,
-        shown=[shown_reach(r) for r in rows_of(found)],
+        shown=[format_reach(r) for r in rows_of(found)],
     )
     return [
         alt.Chart(as_data(frame))
@@ -84,7 +85,7 @@ def _half_lives(reaches: pd.DataFrame, style: Style, x: alt.X) -> list[alt.Chart
             x=x,
             y="relative:Q",
             color=style.colour,
-            opacity=style.lit(),
+            opacity=style.opacity(),
             tooltip=hover_of(
                 ("architecture", "Architecture"), ("shown", "Half-life (95% interval)")
             ),
@@ -105,7 +106,7 @@ def _draw_context(memory: Memory, style: Style, end: str) -> Figure:
             values=[*lengths, whole],
             labelExpr=f"datum.value === {whole} ? 'all' : datum.label",
             grid=False,
-            title=f"{ENDS[end].capitalize()} tokens of the review that are read",
+            title=f"{ENDS[end].capitalize()} tokens of the review read",
         ),
     )
     reaches = memory.reaches[memory.reaches.measure == f"effective_{end}"]
@@ -121,10 +122,10 @@ def _draw_context(memory: Memory, style: Style, end: str) -> Figure:
 
 
 def _curve(frame: pd.DataFrame, style: Style, x: alt.X, score: str, title: str) -> list[alt.Chart]:
-    """Means joined along x, with intervals."""
+    """Draw means joined along x, with intervals."""
     low, high = ("ci_low", "ci_high") if score == "accuracy" else (f"{score}_low", f"{score}_high")
     shown = [
-        f"{shown_share(getattr(row, score))} ({shown_interval(getattr(row, low), getattr(row, high))})"
+        f"{format_share(getattr(row, score))} ({format_interval(getattr(row, low), getattr(row, high))})"
         for row in rows_of(frame)
     ]
     hover = hover_of(

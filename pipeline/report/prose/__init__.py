@@ -1,1 +1,1 @@
-"""What the numbers say, in sentences."""
+"""State in words what the numbers say."""

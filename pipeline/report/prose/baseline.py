@@ -1,4 +1,4 @@
-"""The sentences about the order-free baseline: what order is worth on these texts."""
+"""Write the text about the order-free baseline: what order is worth on these texts."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ import pandas as pd
 from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
-from pipeline.report.formats import all_or_each, listed, shown_interval, shown_share
+from pipeline.report.formats import all_or_each, format_interval, format_share, join_names
 
 
 def describe_leads(baseline: Baseline, overall: pd.DataFrame) -> str:
     own = baseline.scores[baseline.scores.along == "all"].iloc[0]
-    said = (
-        f"{baseline.name} is a logistic regression over words and pairs of words, which remembers all "
-        f"of them and no order beyond: it is right on {shown_share(own.accuracy)} "
-        f"({shown_interval(own.ci_low, own.ci_high)})."
+    text = (
+        f"{baseline.name} is a logistic regression over words and pairs of neighbouring words. It sees "
+        f"the whole text and no other order, and is right on {format_share(own.accuracy)} "
+        f"({format_interval(own.ci_low, own.ci_high)})."
     )
     above = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
     below = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
     if above:
-        said += f" Shown to be better over all texts: {all_or_each(above, len(overall))}."
+        text += f" Shown to be better over all texts: {all_or_each(above, len(overall))}."
     if below:
-        said += f" Shown to be worse: {all_or_each(below, len(overall))}."
+        text += f" Shown to be worse: {all_or_each(below, len(overall))}."
     if above or below:
-        return f"{said} Each by its own 95% interval."
-    return f"{said} Over all texts no network is shown to differ from it."
+        return f"{text} Each is judged by its own 95% interval."
+    return f"{text} Over all texts, no network is shown to differ from it."
 
 
 def headline_of_baseline(comparison: Comparison) -> str:
-    """How the networks stand to what sees no order, in a sentence for the top of the page."""
+    """Compare the networks with the baseline in one sentence for the top of the page."""
     baseline = comparison.baseline
     if baseline is None or comparison.summary.empty:
         return ""
-    asked = baseline.leads[baseline.leads.question == comparison.questions[0]]
-    overall = asked[asked.along == "all"]
+    leads = baseline.leads[baseline.leads["head"] == comparison.heads[0]]
+    overall = leads[leads.along == "all"]
     own = next(rows_of(baseline.scores[baseline.scores.along == "all"]))
-    said = f"The order-free baseline, {baseline.name}, is right on {shown_share(own.accuracy)}"
+    text = f"The order-free baseline, {baseline.name}, is right on {format_share(own.accuracy)}"
     ahead = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
     behind = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
     if len(behind) == len(overall):
         return (
-            f"{said}: no network here does as well, and of order it knows only neighbouring words."
+            f"{text}: no network here does as well, although it knows only the order of neighbours."
         )
     if len(ahead) == len(overall):
-        return f"{said}, less than every network."
-    parts = [f"{listed(ahead)} {_verb(ahead)} shown to be better"] if ahead else []
-    parts += [f"{listed(behind)} {_verb(behind)} worse"] if behind else []
-    return f"{said}; {'; '.join(parts) or 'no network is shown to differ from it'}."
+        return f"{text}, less than every network."
+    parts = [f"{join_names(ahead)} {_verb(ahead)} shown to be better"] if ahead else []
+    parts += [f"{join_names(behind)} {_verb(behind)} worse"] if behind else []
+    return f"{text}; {'; '.join(parts) or 'no network is shown to differ from it'}."
 
 
 def _verb(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The sentences about the probes: how far back the networks remember."""
+"""Write the text about the probes: how far back the networks remember."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from pipeline.analysis.memory import Memory
 from pipeline.config.schema import BASELINE
 from pipeline.report.formats import (
     all_or_each,
-    listed,
-    shown_half_life,
-    shown_reach,
-    shown_share,
-    spread,
+    format_half_life,
+    format_reach,
+    format_share,
+    join_names,
+    join_values,
 )
-from pipeline.report.prose.answer import Reader
+from pipeline.report.prose.answer import ShortAnswer
 from pipeline.report.prose.sweep import describe_gaps
 
 SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
 ENDS = {"tail": "last", "head": "first"}
 
 
-def answer_reader(comparison: Comparison) -> list[Reader]:
-    """For the reader who asks how far back: the half-lives of the margin, where they were measured.
+def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
+    """Answer how far back the networks remember, by half-lives with neutral words on both sides.
 
-    With words on both sides, for a network that also reads from the end reaches the text last, as if
-    nothing stood behind it, where there are words behind it alone.
+    Words after the text alone would not test a backward layer, which reads the text last. The result
+    is empty where no half-life was measured.
     """
     if comparison.memory is None:
         return []
     reaches = comparison.memory.reaches
-    rows = reaches[(reaches.measure == "half_life_both") & (reaches.question == "")]
+    rows = reaches[(reaches.measure == "half_life_both") & (reaches["head"] == "")]
     rows = rows[rows.architecture.isin(comparison.summary.architecture)]
     grouped = _by_answer(rows)
     kept = [*grouped["beyond"], *grouped["rises"]]
@@ -45,68 +45,71 @@ def answer_reader(comparison: Comparison) -> list[Reader]:
         return []
     furthest = f"{rows.furthest.iloc[0]:.0f}"
     if len(kept) == len(comparison.summary) > 1:
-        take = f"Every network, beyond {furthest} words"
+        conclusion = f"Beyond {furthest} words: every network"
     elif kept:
-        take = f"Beyond {furthest} words: {listed(kept)}"
+        conclusion = f"Beyond {furthest} words: {join_names(kept)}"
     elif len(numbers) == 1:
-        take = f"{shown_reach(numbers[0])} words"
+        conclusion = f"{format_reach(numbers[0])} words"
     else:
-        take = f"{numbers[-1].value:.0f} to {numbers[0].value:.0f} words, "
+        conclusion = f"{numbers[-1].value:.0f} to {numbers[0].value:.0f} words, "
         apart = numbers[-1].high < numbers[0].low
-        take += "by the architecture" if apart else "whose is more cannot be told"
-    ends = [(row.value, f"{shown_reach(row)} words for {row.architecture}") for row in numbers]
-    said = [spread(ends)] if ends else []
-    said += [f"more than {furthest} words for {listed(kept)}"] if kept else []
-    because = (
+        conclusion += "depending on the architecture" if apart else "in an uncertain order"
+    ends = [(row.value, f"{format_reach(row)} words for {row.architecture}") for row in numbers]
+    parts = [join_values(ends)] if ends else []
+    parts += [f"more than {furthest} words for {join_names(kept)}"] if kept else []
+    reason = (
         "With as many neutral words before a short text as after it, half of the margin is left after "
-        f"{listed(said)}."
+        f"{'; '.join(parts)}."
     )
     if grouped["nothing"]:
-        because += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
-    return [Reader("How far back?", take, because)]
+        reason += f" No margin above zero is shown for {join_names(grouped['nothing'])}."
+    return [ShortAnswer("How far back?", conclusion, reason)]
 
 
 def describe_distance(memory: Memory, frame: pd.DataFrame, reaches: pd.DataFrame, side: str) -> str:
     furthest = int(frame.distance.max())
     reviews = int(frame.reviews.iloc[0])
-    said = (
-        f"{reviews:,} short texts that the order-free baseline has right and is surest of, read whole "
-        f"with up to {furthest} neutral words {SIDES[side]}: nothing of the evidence is lost, it is "
-        "only moved. A cross is the half-life."
+    text = (
+        f"{reviews:,} short texts that the order-free baseline classifies correctly and most "
+        f"confidently, read whole with up to {furthest} neutral words {SIDES[side]}. No evidence is "
+        "lost; it is only moved. A cross marks the half-life."
     )
     grouped = _by_answer(reaches)
     parts = _spread_of(grouped["number"])
     if grouped["beyond"]:
         parts.append(f"beyond {furthest} for {all_or_each(grouped['beyond'], len(reaches))}")
-    said += f" In words: {'; '.join(parts)}." if parts else ""
+    text += f" Half-lives in words: {'; '.join(parts)}." if parts else ""
     if grouped["rises"]:
-        said += f" The margin of {listed(grouped['rises'])} rises."
+        text += f" The margin of {join_names(grouped['rises'])} rises."
     if grouped["nothing"]:
-        said += f" No margin that could be lost is shown of {listed(grouped['nothing'])}."
+        text += f" No margin above zero is shown for {join_names(grouped['nothing'])}."
     trends = memory.trends.get(side)
     gaps = describe_gaps(trends, "neutral words") if trends else ""
     if BASELINE in set(frame.architecture):
-        said += (
-            f" {BASELINE} forgets nothing by construction: texts and neutral words are its choice."
+        text += (
+            f" {BASELINE} forgets nothing by construction: the texts and the neutral words were "
+            "chosen with it."
         )
-    said += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
-    return f"{said} {_describe_filler(memory)}".strip()
+    text += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
+    return f"{text} {_describe_filler(memory)}".strip()
 
 
 def describe_fading(halves: pd.DataFrame) -> str:
-    """After how many steps half of a signal inside the networks is left."""
+    """Say after how many steps half of a signal inside the networks is left."""
     grouped = _by_answer(halves)
     unordered = {*grouped["rises"], *grouped["nothing"]}
     texts = [
-        (row.value, f"{shown_half_life(row)} for {row.architecture}")
+        (row.value, f"{format_half_life(row)} for {row.architecture}")
         for row in rows_of(halves[~halves.architecture.isin(unordered)])
     ]
-    said = f"Half of it (dotted) is left after this many steps: {spread(texts)}." if texts else ""
+    text = (
+        f"Half of it (dotted) is left after this many steps: {join_values(texts)}." if texts else ""
+    )
     if grouped["rises"]:
-        said += f" It grows with the steps in {listed(grouped['rises'])}."
+        text += f" It grows with the steps in {join_names(grouped['rises'])}."
     if grouped["nothing"]:
-        said += f" None that could fade is shown in {listed(grouped['nothing'])}."
-    return said.strip()
+        text += f" None that could fade is shown in {join_names(grouped['nothing'])}."
+    return text.strip()
 
 
 def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
@@ -124,46 +127,46 @@ def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def _spread_of(reaches: list[Any]) -> list[str]:
-    texts = [(row.value, f"{shown_reach(row)} for {row.architecture}") for row in reaches]
-    return [spread(texts)] if texts else []
+    texts = [(row.value, f"{format_reach(row)} for {row.architecture}") for row in reaches]
+    return [join_values(texts)] if texts else []
 
 
 def _describe_filler(memory: Memory) -> str:
-    """How neutral the neutral words are: alone, a network should answer now this, now that."""
+    """Say how neutral the neutral words are: read alone, they should get every answer equally often."""
     alone = memory.curves[memory.curves.condition == "alone"]
     if alone.empty:
         return ""
     alone = alone[alone.distance == alone.distance.max()].sort_values("commonest")
-    ends = [f"{shown_share(row.commonest)} of {row.architecture}" for row in rows_of(alone)]
-    said = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
+    ends = [f"{format_share(row.commonest)} for {row.architecture}" for row in rows_of(alone)]
+    text = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
     return (
-        f"Read alone, {int(alone.distance.iloc[0])} neutral words get one and the same answer in this "
-        f"share of readings: {said}. Such a lean shifts the accuracies further out; the mean margin, "
-        "over texts of every answer, it leaves where it is."
+        f"Read alone, {int(alone.distance.iloc[0])} neutral words get the same answer in this share of "
+        f"readings: {text}. Such a bias shifts the accuracies at long distances, but not the mean "
+        "margin, which is taken over texts of every class."
     )
 
 
 def describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> str:
-    said = (
-        f"{int(frame.reviews.iloc[0]):,} long reviews. Cutting takes evidence away as well as distance, "
-        "which the neutral words further up keep apart."
+    text = (
+        f"{int(frame.reviews.iloc[0]):,} long reviews. Cutting removes evidence as well as distance; "
+        "the figures with neutral words separate the two."
     )
     grouped = _by_answer(reaches)
     parts = _spread_of(grouped["number"])
     if grouped["beyond"]:
         parts.append(f"the whole text for {all_or_each(grouped['beyond'], len(reaches))}")
     if parts:
-        said += f" Within a point of the full accuracy from this many on: {'; '.join(parts)}."
+        text += f" Tokens needed to stay within a point of the full accuracy: {'; '.join(parts)}."
     if grouped["nothing"]:
-        said += f" Not shown to be better than chance: {listed(grouped['nothing'])}."
-    return said
+        text += f" Not shown to be better than chance: {join_names(grouped['nothing'])}."
+    return text
 
 
 def describe_quiz(memory: Memory) -> str:
     reaches = memory.reaches[memory.reaches.measure == "under_75"]
-    passed = [(row.value, f"{row.architecture} {shown_reach(row)}") for row in rows_of(reaches)]
+    passed = [(row.value, f"{row.architecture} {format_reach(row)}") for row in rows_of(reaches)]
     return (
-        f"By kind of text, over all distances. Both are right on {PASSING:.0%} of the texts up to "
-        f"this many words in between: {spread(passed)}. The lesson "
-        "is its sentence with neutral words after it."
+        f"Accuracy by kind of text, over all distances. Both answers are right on {PASSING:.0%} of the "
+        f"texts up to this distance in words: {join_values(passed)}. “lesson” is the lesson's "
+        "sentence followed by neutral words."
     )

@@ -8,13 +8,13 @@
   const views = new Map();
   let followed = "";
 
-  // Every colour of a figure has its like on the other page; paper is always light.
+  // Every colour has a counterpart on the dark page; paper is always light.
   const themed = (spec, isDark) =>
     isDark
       ? JSON.parse(JSON.stringify(spec).replace(/#[0-9a-f]{6}\b/g, (colour) => onDark[colour] || colour))
       : spec;
 
-  // On a telephone a title is wider than its axis; it goes on in further lines.
+  // On a phone a title may be wider than its axis, so it is broken into lines.
   const fitted = (spec, width) => {
     const most = Math.floor(width / 9);
     const lines = (title) => title.split(" ").reduce((all, word) => {
@@ -27,7 +27,7 @@
     });
   };
 
-  // What was there before the script is drawn for paper: it is kept, to be printed.
+  // The static SVG is drawn for paper: keep it for printing.
   const keepForPaper = (place) => {
     const paper = document.createElement("div");
     paper.className = "paper";
@@ -52,7 +52,7 @@
         renderer: "svg", actions: false, tooltip: { theme: isDark ? "dark" : "light" },
       });
       place.setAttribute("aria-label", label);
-      // The label above says what the figure is, and the table below it says the rest.
+      // Screen readers get the label and the table instead.
       place.querySelector("svg")?.setAttribute("aria-hidden", "true");
       view.signal("followed", followed);
       view.addEventListener("click", (_, item) => {

@@ -1,8 +1,10 @@
-"""What several tests make: a small run, and where the project stands."""
+"""What several tests make; here a small run, the presets, and where the project stands."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import yaml
 
 from pipeline.cells import cells
 from pipeline.config.schema import (
@@ -16,7 +18,7 @@ from pipeline.config.schema import (
     TrainConfig,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CELLS = [cell.name for cell in cells()]
 
 
@@ -25,6 +27,13 @@ SMALL = (
     "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "
     "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 name=small probe=none"
 ).split()
+PRESETS = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
+
+
+def read_preset(name: str, **changes: object) -> ArchitectureConfig:
+    values = yaml.safe_load((ROOT / "conf" / "architecture" / f"{name}.yaml").read_text())
+    values.pop("defaults")
+    return ArchitectureConfig(**(values | changes))
 
 
 def small_run(folder: Path, **changes: object) -> RunConfig:

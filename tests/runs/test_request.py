@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from factories import small_run
 
-from pipeline.runs.question import Question, choose_runs
+from pipeline.runs.request import ExplainRequest, choose_runs
 from pipeline.tracking import Store, track_run
 
-ASKED = Question(text="a", file=None, runs=None, architectures=None, seeds=None, page=None)
+ASKED = ExplainRequest(text="a", file=None, runs=None, architectures=None, seeds=None, page=None)
 
 
 def _track(root, rate: float, seed: int, accuracy: float) -> None:

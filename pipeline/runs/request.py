@@ -1,4 +1,4 @@
-"""What is asked about one text: the text, and the networks that are to read it."""
+"""Read the text and select the networks for `experiments.explain`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pipeline.tracking import Store, TrainedRun, find_runs, finished_runs
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked on the command line, as it stands there; None: not said."""
+class ExplainRequest:
+    """Hold the arguments of `experiments.explain` as given on the command line; None: not given."""
 
     text: str | None
     file: str | None
@@ -27,25 +27,25 @@ class Question:
     page: str | None
 
 
-def read_text(question: Question) -> str:
-    """The text, cleaned as every review is.
+def read_text(request: ExplainRequest) -> str:
+    """Return the text to explain, cleaned like a review.
 
     Raises:
-      ConfigError: there is none, or two, or it cannot be read.
+      ConfigError: no text is given, or two are, or it cannot be read.
     """
-    if question.text is not None and question.file is not None:
-        raise ConfigError("text and file are both given; give one of them")
-    if question.text is not None:
-        text, where = _decode(os.fsencode(question.text), "text"), "text"
-    elif question.file not in (None, "-"):
-        text, where = _read_file(Path(question.file)), f"file {question.file}"
-    elif question.file is None and sys.stdin.isatty():
+    if request.text is not None and request.file is not None:
+        raise ConfigError("both text and file are given; give only one")
+    if request.text is not None:
+        text, where = _decode(os.fsencode(request.text), "text"), "text"
+    elif request.file not in (None, "-"):
+        text, where = _read_file(Path(request.file)), f"file {request.file}"
+    elif request.file is None and sys.stdin.isatty():
         raise ConfigError('no text; give text="...", file=review.txt, or text on standard input')
     else:
         text, where = _decode(sys.stdin.buffer.read(), "standard input"), "standard input"
     cleaned = clean_text(text)
     if not cleaned:
-        raise ConfigError(f"{where} is empty; give at least a word")
+        raise ConfigError(f"{where} is empty; give at least one word")
     return cleaned
 
 
@@ -60,54 +60,64 @@ def _decode(content: bytes, where: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{where}, byte {error.start}: not UTF-8; save it as UTF-8") from None
+        raise ConfigError(
+            f"{where} is not UTF-8 (at byte {error.start}); save it as UTF-8"
+        ) from None
 
 
-def choose_runs(config: RunConfig, question: Question) -> list[TrainedRun]:
-    """The runs asked for, in that order; of a tuned architecture those of the value chosen for it.
+def choose_runs(config: RunConfig, request: ExplainRequest) -> list[TrainedRun]:
+    """Return the requested runs, in the order of the request.
+
+    Of a tuned architecture only runs of its chosen value are considered.
 
     Raises:
-      ConfigError: what is asked contradicts itself. TrackingError, Failure: there is no such run.
+      ConfigError: the arguments contradict each other.
+      TrackingError, Failure: there is no such run.
     """
     store = Store.of(config)
-    if question.runs is not None:
-        if question.architectures or question.seeds:
-            raise ConfigError("run names the networks; leave out architecture and seed")
-        runs = find_runs(store, _listed("run", question.runs))
+    if request.runs is not None:
+        if request.architectures or request.seeds:
+            raise ConfigError("run selects the networks already; leave out architecture and seed")
+        runs = find_runs(store, _split_names("run", request.runs))
         for run in runs:
             if run.config.baseline:
                 raise ConfigError(
-                    f"run {run.run_id} is the order-free baseline, which reads no order"
+                    f"run {run.run_id} is the baseline; explain needs a recurrent network"
                 )
         return runs
     newest_first = [run for run in finished_runs(store)[::-1] if not run.config.baseline]
     known = sorted({run.config.architecture.name for run in newest_first})
     names = (
-        known if question.architectures is None else _listed("architecture", question.architectures)
+        known
+        if request.architectures is None
+        else _split_names("architecture", request.architectures)
     )
     chosen = []
     for name in names:
         same = [run for run in newest_first if run.config.architecture.name == name]
         if not same:
             raise Failure(
-                f"no finished run of {name!r} is tracked under {store.name!r}; it has {', '.join(known)}"
+                f"no finished run of {name!r} is tracked under {store.name!r}; "
+                f"finished: {', '.join(known)}"
             )
         same = keep_chosen_value(same)
         by_seed = {str(run.config.seed): run for run in reversed(same)}  # the newest counts
         smallest = min(by_seed, key=int)
-        for seed in [smallest] if question.seeds is None else _listed("seed", question.seeds):
+        for seed in [smallest] if request.seeds is None else _split_names("seed", request.seeds):
             if seed not in by_seed:
-                there = ", ".join(sorted(by_seed, key=int))
-                raise Failure(f"no finished run of {name} has seed {seed!r}; there is {there}")
+                seeds = ", ".join(sorted(by_seed, key=int))
+                raise Failure(
+                    f"no finished run of {name} has seed {seed!r}; finished seeds: {seeds}"
+                )
             chosen.append(by_seed[seed])
     return chosen
 
 
 def keep_chosen_value(runs: list[TrainedRun]) -> list[TrainedRun]:
-    """Return those runs of one architecture that have the value chosen for it on validation.
+    """Return the runs of one architecture that have the tuned value chosen on validation.
 
-    As in the report of a tuned sweep it is the value with the best mean validation accuracy, after all
-    values at which more seeds finished, and of equals the smaller one. Runs that tune nothing stay.
+    As in the report of a tuned sweep, the value with the most finished seeds is chosen, then the best
+    mean validation accuracy, then the smaller value. Untuned runs are all returned.
     """
     by_value: dict[tuple[float, ...], list[TrainedRun]] = {}
     for run in runs:
@@ -122,8 +132,8 @@ def keep_chosen_value(runs: list[TrainedRun]) -> list[TrainedRun]:
     return by_value[min(by_value, key=rank)]
 
 
-def _listed(key: str, value: str) -> list[str]:
+def _split_names(key: str, value: str) -> list[str]:
     words = [word.strip() for word in value.split(",")]
     if not all(words):
-        raise ConfigError(f"{key} is {value!r}; it may hold names with commas between them")
+        raise ConfigError(f"{key} is {value!r}; it takes names separated by commas")
     return list(dict.fromkeys(words))
