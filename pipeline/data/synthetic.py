@@ -57,7 +57,7 @@ class GeneratedTexts:
     texts: n texts; sentiments: <int32>[n], an index into SENTIMENTS; subjects: <int32>[n], an index
     into SUBJECTS; traits: a row for each text, with `distance` (words after the evidence),
     `distractors` (sentences that name another subject), `contradicted` (bool), `evidence` (the
-    deciding sentence as it stands in the text, two sentences now and then) and `deciding_words` (the
+    deciding sentence as in the text, two sentences now and then) and `deciding_words` (the
     noun of the subject and the word of the narrator's own sentiment).
     """
 

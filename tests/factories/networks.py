@@ -1,4 +1,4 @@
-"""Small networks: of every preset, with weights drawn anew, and with a memory that is set by hand."""
+"""Build small networks: of every preset, with random weights, and with a memory set by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GATE_THAT_KEEPS = {"lstm": 1, "gru": 0}  # its place among a cell's gates
 
 
 def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]:
-    """A small model with every weight drawn anew: fresh biases are zero and would hide mistakes."""
+    """Return a small model with random weights: the zero biases of Keras would hide mistakes."""
     config = ArchitectureConfig(name="tiny", **{"units": 5, "embedding_dim": 4, **settings})
     model = build_model(config, 30, HEADS, seed)
     rng = np.random.default_rng(seed)
@@ -29,10 +29,10 @@ def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]
 
 
 def set_memory(layer: Any, kind: str, kept: float, rng: np.random.Generator) -> None:
-    """Gives a layer the weights with which each unit keeps the share `kept` of its state at each step.
+    """Set the weights of a layer so that each unit keeps the share `kept` of its state at each step.
 
-    A SimpleRNN hands its state on as it is; the gates of the others are held by their biases. Inputs
-    come in small, so that no unit saturates.
+    The recurrent kernel of a SimpleRNN is a multiple of the identity; the gates of the others are set by
+    their biases. Input weights are small, so that no unit saturates.
     """
     units = layer.cell.units
     kernel, recurrent, bias = (np.zeros(weight.shape) for weight in layer.get_weights())
@@ -47,7 +47,7 @@ def set_memory(layer: Any, kind: str, kept: float, rng: np.random.Generator) -> 
 
 
 def keep(model: Any, config: ArchitectureConfig, kept: float) -> None:
-    """Every unit of every layer and direction keeps `kept` of its state at each step."""
+    """Make every unit of every layer and direction keep `kept` of its state at each step."""
     rng = np.random.default_rng(1)
     for number in range(1, config.num_layers + 1):
         layer = model.get_layer(f"recurrent_{number}")
@@ -61,7 +61,7 @@ def draw_ids(rows: int = 6, length: int = 9) -> np.ndarray:
 
 
 def make_subject(config: ArchitectureConfig, kept: float | None = None, **data: Any) -> Subject:
-    """A fresh network, its memory set by hand where `kept` is given, and generated texts."""
+    """Return an untrained network with generated texts; `kept` sets its memory by hand."""
     sizes: dict[str, Any] = {
         "train_size": 100,
         "validation_size": 100,
