@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.analysis.comparison import SweepFacts
 from pipeline.analysis.selection import name_by_settings
-from pipeline.config.schema import AddingConfig
+from pipeline.config.data import AddingConfig
 from pipeline.config.settings import settings_of
 
 _COLUMNS = tuple(one.column for one in settings_of(AddingConfig) if one.names_a_variant)

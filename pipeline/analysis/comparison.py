@@ -21,8 +21,9 @@ from pipeline.analysis.groups import Group, rising_groups
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
 from pipeline.analysis.selection import Tuning, select_runs
+from pipeline.config.data import DataConfig
 from pipeline.config.programs import as_started
-from pipeline.config.schema import BASELINE, DataConfig
+from pipeline.config.schema import BASELINE
 from pipeline.config.settings import settings_of
 from pipeline.errors import ReportError
 

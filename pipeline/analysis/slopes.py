@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.analysis import statistics
+from pipeline.analysis.logistic import fit_by_doubling
 
 TREND_COLUMNS = tuple(
     "slope slope_low slope_high p_value p_holm at_short at_short_low at_short_high"
@@ -57,7 +58,7 @@ def find_trends(
     # A distance may be 0, which has no logarithm.
     offset = 0 if rising.min() >= 1 else 1
     short, long = (float(end) for end in np.percentile(rising, [10, 90]))
-    fits = statistics.fit_by_doubling(correct, np.log2(rising + offset), reviews)
+    fits = fit_by_doubling(correct, np.log2(rising + offset), reviews)
     start, end = float(np.log2(short + offset)), float(np.log2(long + offset))
     places = {
         "slope": fits.slope(),

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.compose import available_cores
-from pipeline.config.schema import Device, DeviceConfig, ImdbConfig, TokenizerConfig
+from pipeline.config.data import ImdbConfig
+from pipeline.config.schema import Device, DeviceConfig, TokenizerConfig
 from pipeline.tokens.encoding import EncodedSplit, encode_texts, train_tokenizer, truncate_split
 
 MOST_REVIEWS = 25_000

@@ -22,8 +22,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.compose import expected_value, known_keys, register_schemas
+from pipeline.config.data import DATA
 from pipeline.config.programs import as_started
-from pipeline.config.schema import CONF, DATA
+from pipeline.config.schema import CONF
 from pipeline.errors import ConfigError, PipelineError
 
 # Closed before the last lines are printed, however the program ends: restores the terminal, for one.

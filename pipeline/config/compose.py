@@ -21,12 +21,11 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.cells import cells
 from pipeline.config import parameter_counts
+from pipeline.config.data import DATA, AddingConfig
 from pipeline.config.schema import (
     BASELINE,
     CONF,
-    DATA,
     SECTIONS,
-    AddingConfig,
     ArchitectureConfig,
     Device,
     ForgetBias,

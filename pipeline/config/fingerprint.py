@@ -17,7 +17,8 @@ from typing import Any
 
 from pipeline.cells import SHOWN, Cell
 from pipeline.config.compose import as_plain, as_used
-from pipeline.config.schema import AddingConfig, ProbeConfig, RunConfig
+from pipeline.config.data import AddingConfig
+from pipeline.config.schema import ProbeConfig, RunConfig
 
 _SOURCES = Path(__file__).resolve().parents[1]
 

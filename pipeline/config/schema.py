@@ -10,20 +10,18 @@ the enums are lower case, because OmegaConf reads them by name: `architecture.ce
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-from collections.abc import Callable
-from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from omegaconf import MISSING
 
 from pipeline import cells
 from pipeline.config import parameter_counts
+from pipeline.config.data import AddingConfig, DataConfig
+from pipeline.config.fields import NO_DEFAULT, checked, count, fraction, increasing, positive
 
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds `pipeline` and `conf`
 CONF = CODE / "conf"
@@ -79,185 +77,15 @@ class Device(Enum):
     gpu = "gpu"
 
 
-def _field(default: Any, check: Callable[[Any], bool], expected: str, **metadata: Any) -> Any:
-    """Return a field that accepts what `check` accepts; `expected` describes that for messages.
-
-    metadata: further facts about the setting (see `pipeline.config.settings`).
-    """
-    metadata = {"check": check, "expected": expected, **metadata}
-    if default is NO_DEFAULT:
-        default = MISSING
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def _count(default: int, low: int = 1, **metadata: Any) -> Any:
-    return _field(
-        default, lambda value: value >= low, f"a whole number of at least {low}", **metadata
-    )
-
-
-def _fraction(default: float, *, with_zero: bool, **metadata: Any) -> Any:
-    if with_zero:
-        expected = "a number of at least 0 and below 1"
-        return _field(default, lambda value: 0 <= value < 1, expected, **metadata)
-    return _field(default, lambda value: 0 < value < 1, "a number between 0 and 1", **metadata)
-
-
-def _positive(default: float, **metadata: Any) -> Any:
-    return _field(
-        default,
-        lambda value: value > 0 and math.isfinite(value),
-        "a positive finite number",
-        **metadata,
-    )
-
-
-def _increasing(default: list[int], *, may_be_empty: bool = True, **metadata: Any) -> Any:
-    return _field(
-        default,
-        lambda edges: (
-            (may_be_empty or len(edges) > 0)
-            and all(edge >= 1 for edge in edges)
-            and all(a < b for a, b in itertools.pairwise(edges))
-        ),
-        "whole numbers of at least 1 in increasing order, such as [100,200,400]",
-        **metadata,
-    )
-
-
 def _is_distinct(kinds: list[ProbeKind]) -> bool:
     return len(set(kinds)) == len(kinds)
-
-
-def _is_file(path: str) -> bool:
-    return Path(path).is_file()
-
-
-@dataclass
-class DataConfig:
-    """Configure the data.
-
-    `seed` draws the splits and the generated texts. It is separate from the seed of a run, so that the
-    runs of a sweep share their data. `length_edges`: the edges between the length groups of the report,
-    in words of the whole text.
-    """
-
-    kind: str = MISSING
-    seed: int = _count(0, 0)
-    validation_fraction: float = _fraction(0.1, with_zero=False)
-    length_edges: list[int] = _increasing([100, 200, 400, 800], of_report=True)
-
-    @property
-    def source(self) -> str:
-        """Return where the data come from, as text for a page."""
-        raise NotImplementedError
-
-    @property
-    def features(self) -> int | None:
-        """Return how many numbers a step has, or None for texts."""
-        return None
-
-    @property
-    def unused(self) -> tuple[str, ...]:
-        """Return the dotted keys, of sections or settings, that have no effect on these data."""
-        return ()
-
-
-@dataclass
-class ImdbConfig(DataConfig):
-    """Configure IMDB. `data_dir`: passed to TFDS; null means `TFDS_DATA_DIR` or the default of TFDS."""
-
-    kind: str = "imdb"
-    data_dir: str | None = field(default=None, metadata={"of_machine": True})
-
-    @property
-    def source(self) -> str:
-        return "tfds:imdb_reviews/plain_text"
-
-
-@dataclass
-class CsvConfig(DataConfig):
-    """Configure a user's own table. Without `test_path`, `test_fraction` of `path` is test."""
-
-    kind: str = "csv"
-    path: str = _field(NO_DEFAULT, _is_file, "the path of a CSV or Parquet file", by_content=True)
-    test_path: str | None = _field(
-        None,
-        lambda value: value is None or _is_file(value),
-        "null or the path of a CSV or Parquet file",
-        by_content=True,
-    )
-    test_fraction: float = _fraction(0.2, with_zero=False)
-    text_column: str = "text"
-    label_column: str = "label"
-
-    @property
-    def source(self) -> str:
-        return Path(self.path).name
-
-
-@dataclass
-class ClausesConfig(DataConfig):
-    """Configure the generated corpus. Distances are in words between the evidence and the end.
-
-    `train_distance_exponent`: above 1, short distances are more frequent than long ones in the training
-    split; at 1 they are uniform, as they always are in the other two splits.
-    """
-
-    kind: str = "clauses"
-    train_size: int = _count(12_000, 100)
-    validation_size: int = _count(1_200, 100)
-    test_size: int = _count(3_000, 100)
-    max_distance: int = _count(200, 0)
-    train_distance_exponent: float = _positive(3.0)
-    distractor_fraction: float = _fraction(0.5, with_zero=True)
-    contradicted_fraction: float = _fraction(0.25, with_zero=True)
-    length_edges: list[int] = _increasing([50, 100, 150, 200], of_report=True)
-
-    @property
-    def source(self) -> str:
-        return f"generated with seed {self.seed}"
-
-
-@dataclass
-class AddingConfig(DataConfig):
-    """Configure the adding problem: sequences of numbers instead of texts (see `pipeline.data.adding`).
-
-    `length`: steps of a sequence. The seed of the run draws new sequences for every training step;
-    `seed` draws the held-out ones. Training ends when a validation, every `steps_per_validation` steps,
-    finds the problem solved, or after `max_steps`.
-    """
-
-    kind: str = "adding"
-    length: int = _count(50, 2, column="length", compared_along=True)
-    max_steps: int = _count(5_000, column="max_steps")
-    steps_per_validation: int = _count(100)
-    validation_size: int = _count(1_000, 100)
-    test_size: int = _count(5_000, 100)
-
-    @property
-    def source(self) -> str:
-        return f"generated with seed {self.seed}"
-
-    @property
-    def features(self) -> int:
-        return 2  # a value and a mark
-
-    @property
-    def unused(self) -> tuple[str, ...]:
-        """Return the settings of texts, epochs and tuning, which the adding problem does not have."""
-        data = ("data.validation_fraction", "data.length_edges")
-        train = ("train.epochs", "train.patience", "train.max_seconds", "tuned")
-        return (*data, "tokenizer", "architecture.embedding_dim", *train)
 
 
 @dataclass
 class TokenizerConfig:
     kind: TokenizerKind = field(default=TokenizerKind.word, metadata={"column": "tokenizer"})
-    vocab_size: int = _count(20_000, 3)
-    max_length: int = _count(400)
+    vocab_size: int = count(20_000, 3)
+    max_length: int = count(400)
     keep: Keep = Keep.tail
 
 
@@ -272,23 +100,23 @@ class ArchitectureConfig:
     """
 
     name: str = MISSING
-    cell: str = _field(
+    cell: str = checked(
         NO_DEFAULT, cells.is_cell, f"one of {', '.join(one.name for one in cells.cells())}"
     )
-    units: int = _count(64)
-    recurrent_parameters: int | None = _field(
+    units: int = count(64)
+    recurrent_parameters: int | None = checked(
         None,
         lambda value: value is None or value >= 1,
         "null or a whole number of at least 1",
         resolved_into="units",
     )
-    num_layers: int = _count(1)
+    num_layers: int = count(1)
     bidirectional: bool = False
-    embedding_dim: int = _count(64)
-    dropout: float = _fraction(0.0, with_zero=True, tunable=True)
+    embedding_dim: int = count(64)
+    dropout: float = fraction(0.0, with_zero=True, tunable=True)
     readout: Readout = Readout.last
     forget_bias: ForgetBias = ForgetBias.unit
-    chrono_steps: int | None = _field(
+    chrono_steps: int | None = checked(
         None, lambda value: value is None or value >= 2, "null or a whole number of at least 2"
     )
 
@@ -308,12 +136,12 @@ class TrainConfig:
     of training, without validation, even within an epoch. The weights of the best epoch are kept.
     """
 
-    epochs: int = _count(10)
-    batch_size: int = _count(64, tunable=True)
-    learning_rate: float = _positive(1e-3, tunable=True)
-    global_clipnorm: float = _positive(1.0, tunable=True)
-    patience: int = _count(2)
-    max_seconds: float | None = _field(
+    epochs: int = count(10)
+    batch_size: int = count(64, tunable=True)
+    learning_rate: float = positive(1e-3, tunable=True)
+    global_clipnorm: float = positive(1.0, tunable=True)
+    patience: int = count(2)
+    max_seconds: float | None = checked(
         None,
         lambda value: value is None or (value > 0 and math.isfinite(value)),
         "null or a positive finite number",
@@ -331,20 +159,20 @@ class ProbeConfig:
     Probing does not change a network, so that other probes need no new training.
     """
 
-    kinds: list[ProbeKind] = _field(
+    kinds: list[ProbeKind] = checked(
         list(ProbeKind),
         _is_distinct,
         "a list of distinct kinds of probes, such as [context,distance]",
     )
-    seed: int = _count(0, 0)
-    context_reviews: int = _count(2_000, 2)
-    context_min_words: int = _count(200)
-    context_lengths: list[int] = _increasing([10, 25, 50, 100, 200, 400], may_be_empty=False)
-    distance_reviews: int = _count(300, 2)
-    distance_max_words: int = _count(80)
-    distances: list[int] = _increasing([25, 50, 100, 200, 400, 800], may_be_empty=False)
-    retention_reviews: int = _count(100, 2)
-    retention_tokens: int = _count(400, 2)
+    seed: int = count(0, 0)
+    context_reviews: int = count(2_000, 2)
+    context_min_words: int = count(200)
+    context_lengths: list[int] = increasing([10, 25, 50, 100, 200, 400], may_be_empty=False)
+    distance_reviews: int = count(300, 2)
+    distance_max_words: int = count(80)
+    distances: list[int] = increasing([25, 50, 100, 200, 400, 800], may_be_empty=False)
+    retention_reviews: int = count(100, 2)
+    retention_tokens: int = count(400, 2)
 
 
 @dataclass
@@ -355,8 +183,8 @@ class DeviceConfig:
     """
 
     kind: Device = Device.auto
-    workers: int = _count(1)
-    threads: int | None = _field(
+    workers: int = count(1)
+    threads: int | None = checked(
         None, lambda value: value is None or value >= 1, "null or at least 1"
     )
 
@@ -369,12 +197,12 @@ class TrackingConfig:
     `wait_seconds`: how long the start and the end of a run wait for an unreachable server.
     """
 
-    uri: str | None = _field(
+    uri: str | None = checked(
         None,
         lambda value: value is None or re.match(r"https?://\w", value) is not None,
         "null or the address of an MLflow server, such as http://127.0.0.1:5000",
     )
-    wait_seconds: int = _count(60, 0)
+    wait_seconds: int = count(60, 0)
 
 
 # The section of each setting that may be tuned: how a network is trained. A setting that changes the
@@ -405,13 +233,13 @@ class RunConfig:
     probe: ProbeConfig = field(default_factory=ProbeConfig)
     device: DeviceConfig = MISSING
     tracking: TrackingConfig = MISSING
-    name: str = _field(
+    name: str = checked(
         "adhoc",
         lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", value) is not None,
         "at most 80 letters, digits, '_', '-' or '.', because it names a folder",
     )
-    seed: int = _field(0, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
-    tuned: list[str] = _field(
+    seed: int = checked(0, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
+    tuned: list[str] = checked(
         [],
         lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
         f"a list of distinct names out of {', '.join(TUNABLE)}",
@@ -435,7 +263,6 @@ class RunConfig:
         return ", ".join([f"{self.architecture.name} seed {self.seed}", *values])
 
 
-DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig, "adding": AddingConfig}
 SECTIONS = {
     "tokenizer": TokenizerConfig,
     "architecture": ArchitectureConfig,

@@ -19,15 +19,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-from pipeline.config.schema import (
-    DATA,
-    AddingConfig,
-    ArchitectureConfig,
-    DataConfig,
-    RunConfig,
-    TokenizerConfig,
-    TrainConfig,
-)
+from pipeline.config.data import DATA, AddingConfig, DataConfig
+from pipeline.config.schema import ArchitectureConfig, RunConfig, TokenizerConfig, TrainConfig
 
 # The name of a variant has them in this order.
 _SECTIONS = {

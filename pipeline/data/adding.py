@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config.schema import AddingConfig
+from pipeline.config.data import AddingConfig
 
 # The variance of the sum of two uniform draws from [0, 1), each of variance 1/12: the mean squared error
 # of always predicting the mean, 1.

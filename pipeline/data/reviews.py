@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.config.schema import ClausesConfig, CsvConfig, DataConfig, ImdbConfig
+from pipeline.config.data import ClausesConfig, CsvConfig, DataConfig, ImdbConfig
 from pipeline.data import lexicon, synthetic
 from pipeline.data.cleaning import clean_text
 from pipeline.data.table import read_cells

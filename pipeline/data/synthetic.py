@@ -29,7 +29,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from pipeline.config.schema import ClausesConfig
+from pipeline.config.data import ClausesConfig
 from pipeline.data.lexicon import (
     CONTRADICTED_FRAMES,
     DISTRACTOR_FRAMES,

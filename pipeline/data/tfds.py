@@ -16,8 +16,8 @@ import requests
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from pipeline.config.data import ImdbConfig
 from pipeline.config.fingerprint import code_fingerprint
-from pipeline.config.schema import ImdbConfig
 from pipeline.data.cleaning import clean_text
 from pipeline.errors import DataError
 from pipeline.files import cached

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
-from pipeline.config.schema import ArchitectureConfig, DataConfig, ProbeConfig
+from pipeline.config.data import DataConfig
+from pipeline.config.schema import ArchitectureConfig, ProbeConfig
 from pipeline.data.reviews import Head, ReviewSplits, predicted_classes
 from pipeline.tokens.encoding import EncodedSplit, encode_texts
 from pipeline.training.classify import read_logits

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.curves import PASSING, describe_reach, distance_under
-from pipeline.config.schema import ClausesConfig, ProbeConfig
+from pipeline.config.data import ClausesConfig
+from pipeline.config.schema import ProbeConfig
 from pipeline.data import lexicon, synthetic
 from pipeline.probes.frame import (
     Answers,

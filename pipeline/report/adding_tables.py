@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.analysis.adding import AddingResults
 from pipeline.analysis.frames import rows_of
 from pipeline.report.formats import MISSING, format_count, format_error, format_steps
+from pipeline.report.run_tables import run_column
 from pipeline.report.tables import (
     ARCHITECTURE,
     SEED,
@@ -14,7 +15,6 @@ from pipeline.report.tables import (
     Column,
     Table,
     make_table,
-    run_column,
 )
 
 LENGTH = Column("length", "length", format_count)

@@ -13,7 +13,7 @@ from typing import Literal
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison, SweepFacts, TrackedRuns
-from pipeline.report import probe_tables, tables
+from pipeline.report import probe_tables, run_tables, tables
 from pipeline.report.figures import accuracy, breakdowns, inside, lesson, memory
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.formats import MISSING
@@ -140,14 +140,14 @@ def _costs(content: Content) -> Iterator[Block]:
 def _published(content: Content) -> Iterator[Block]:
     """Show published results, which exist for IMDB only."""
     if set(content.comparison.runs.data.dropna()) == {"imdb"}:
-        table = tables.published_table(pd.read_csv(_PUBLISHED), content.comparison)
+        table = run_tables.published_table(pd.read_csv(_PUBLISHED), content.comparison)
         yield Block("text", sweep.READING_PUBLISHED)
         yield Block("folded", "This sweep and published results", table)
 
 
 def _runs(content: Content) -> Iterator[Block]:
     comparison, run_url = content.comparison, content.tracked.sweep.run_url
-    unfinished = tables.unfinished_table(comparison, run_url)
+    unfinished = run_tables.unfinished_table(comparison, run_url)
     if unfinished.rows:
         yield from _table(unfinished)
     else:
@@ -155,7 +155,7 @@ def _runs(content: Content) -> Iterator[Block]:
     if comparison.tuning:
         table = tables.tuning_table(comparison.tuning)
         yield Block("folded", "All values tried", table)
-    table = tables.runs_table(comparison, run_url)
+    table = run_tables.runs_table(comparison, run_url)
     yield Block("folded", f"All {len(table.rows)} runs", table)
 
 

@@ -32,7 +32,6 @@ from pipeline.report.formats import (
     format_setting,
     format_share,
     format_text,
-    pluralise,
     unless_missing,
 )
 
@@ -109,11 +108,11 @@ _STARRED_TRAINING = Column(
 )
 
 
-def _tuned(comparison: Comparison) -> tuple[str, ...]:
+def tuned_settings(comparison: Comparison) -> tuple[str, ...]:
     return comparison.tuning.settings if comparison.tuning else ()
 
 
-def _setting_columns(settings: Iterable[str]) -> list[Column]:
+def setting_columns(settings: Iterable[str]) -> list[Column]:
     return [Column(name, name, format_setting) for name in settings]
 
 
@@ -121,7 +120,7 @@ def summary_table(comparison: Comparison) -> Table:
     """Show the accuracy of every architecture, and of each of its runs."""
     runs = comparison.runs[comparison.runs.compared]
     frame = comparison.summary
-    settings = _tuned(comparison)
+    settings = tuned_settings(comparison)
     by_name = runs.drop_duplicates("architecture").set_index("architecture")
     seeds = runs.groupby("architecture").test_accuracy.agg(format_seeds)
     further = {name: frame.architecture.map(by_name[name]) for name in settings}
@@ -133,7 +132,7 @@ def summary_table(comparison: Comparison) -> Table:
         Column("each seed", "each", words=True),
         *(Column(f"{h} alone", f"accuracy_{h}", format_share) for h in comparison.heads[1:]),
         Column("validation", "val_accuracy", format_share),
-        *_setting_columns(settings),
+        *setting_columns(settings),
         Column("runs", lambda row: f"{row.runs} of {row.planned}"),
     ]
     frame = frame.assign(each=frame.architecture.map(seeds), **further)
@@ -144,7 +143,7 @@ def tuning_table(tuning: Tuning) -> Table:
     """Show every value tried, its validation accuracy, and which was chosen."""
     columns = [
         ARCHITECTURE,
-        *_setting_columns(tuning.settings),
+        *setting_columns(tuning.settings),
         Column("validation", "val_accuracy", format_share),
         Column("runs", "runs", format_count),
         Column("finished", "finished", format_count),
@@ -259,129 +258,3 @@ def trend_table(trends: Trends, unit: str) -> Table:
         ),
     ]
     return make_table("Slopes in log odds, and the accuracies they imply", columns, frame)
-
-
-def runs_table(comparison: Comparison, run_url: str | None) -> Table:
-    """Show every planned run, and where to find it."""
-    columns = [
-        ARCHITECTURE,
-        *_setting_columns(_tuned(comparison)),
-        SEED,
-        Column("status", _status, words=True),
-        Column("test accuracy", "test_accuracy", format_share),
-        Column("validation", "val_accuracy", format_share),
-        Column("best epoch", "best_epoch"),
-        TRAINING,
-        Column("device", "device", words=True),
-        Column("threads", "threads"),
-        Column("at a time", "concurrent_runs"),
-        Column("commit", _commit, _as_entry, words=True),
-        run_column(run_url),
-    ]
-    return make_table("Every run", columns, comparison.runs)
-
-
-def _status(row: Any) -> str:
-    reason = "" if pd.isna(row.failure) else f": {row.failure}"
-    return f"{format_text(row.status)}{reason}"
-
-
-def _commit(row: Any) -> Entry:
-    if pd.isna(row.git_commit):
-        return Entry(MISSING)
-    dirty = not pd.isna(row.git_dirty) and bool(row.git_dirty)
-    return Entry(f"{str(row.git_commit)[:8]}{' + changes' if dirty else ''}", str(row.git_commit))
-
-
-def _as_entry(entry: Entry) -> Entry:
-    return entry
-
-
-def run_column(run_url: str | None) -> Column:
-    """Make the column of run ids, which are links where the tracking server has pages for them."""
-    known = run_url is not None and run_url.startswith(("http://", "https://"))
-
-    def shown(run_id: Any) -> Entry:
-        if pd.isna(run_id):
-            return Entry(MISSING)
-        return Entry(str(run_id)[:8], str(run_id), f"{run_url}{run_id}" if known else "")
-
-    return Column("run", "run_id", shown, words=True)
-
-
-def unfinished_table(comparison: Comparison, run_url: str | None) -> Table:
-    """Show the runs that are missing; finished runs of values that were not chosen do not count."""
-    runs = comparison.runs
-    columns = [
-        ARCHITECTURE,
-        *_setting_columns(_tuned(comparison)),
-        SEED,
-        Column(
-            "status",
-            lambda row: "finished, not compared" if row.status == "finished" else row.status,
-            words=True,
-        ),
-        Column("reason", "failure", words=True),
-        run_column(run_url),
-    ]
-    frame = runs[~runs.compared & (runs.chosen | (runs.status != "finished"))]
-    return make_table("Runs that are not in the numbers", columns, frame)
-
-
-def published_table(published: pd.DataFrame, comparison: Comparison) -> Table:
-    """Show published results under ours, with the training data of each."""
-    runs = comparison.runs[comparison.runs.compared].drop_duplicates("architecture")
-    own = comparison.summary[["architecture", "accuracy", "runs"]].merge(
-        runs[["architecture", "units", "max_length"]], on="architecture"
-    )
-    ours = [
-        {
-            "source": "this sweep",
-            "model": f"{row.architecture}, {row.units} units, length {row.max_length}",
-            "training_data": "train, without validation",
-            "shown": format_share(row.accuracy),
-            "note": f"mean of {pluralise(row.runs, 'run')}",
-            "verified": "measured here",
-        }
-        for row in rows_of(own)
-    ]
-    theirs = published.assign(shown=[f"{share:.1f}%" for share in published.test_accuracy])
-    theirs = theirs.astype({"year": "Int64"})
-    columns = [
-        Column("source", "source", words=True),
-        Column("year", "year"),
-        Column("model", "model", words=True),
-        Column("trained on", "training_data", words=True),
-        Column("test accuracy", "shown"),
-        Column("note", "note", words=True),
-        Column("verified", "verified", words=True),
-    ]
-    caption = "This sweep and published results on the IMDB test split"
-    return make_table(caption, columns, pd.concat([pd.DataFrame(ours), theirs], ignore_index=True))
-
-
-def curves_table(history: pd.DataFrame) -> Table:
-    columns = [
-        ARCHITECTURE,
-        SEED,
-        Column("epoch", "epoch"),
-        Column("training accuracy", "train_accuracy", format_share),
-        Column("training loss", "train_loss", format_number),
-        Column("validation accuracy", "val_accuracy", format_share),
-        Column("validation loss", "val_loss", format_number),
-        Column("seconds", "seconds", format_seconds),
-    ]
-    return make_table("Every epoch of every run", columns, history)
-
-
-def cost_by_run_table(comparison: Comparison) -> Table:
-    columns = [
-        ARCHITECTURE,
-        SEED,
-        Column("parameters", "parameters", format_count),
-        TRAINING,
-        Column("tokens per second", "tokens_per_second", format_count),
-        Column("peak memory (MB)", "peak_memory_mb", format_count),
-        Column("test accuracy", "test_accuracy", format_share),
-    ]
-    return make_table("What each run cost", columns, comparison.runs[comparison.runs.compared])

@@ -11,7 +11,8 @@ import pandas as pd
 
 from pipeline.analysis.frames import rows_of
 from pipeline.config.compose import without_effect
-from pipeline.config.schema import AddingConfig, RunConfig
+from pipeline.config.data import AddingConfig
+from pipeline.config.schema import RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
 from pipeline.models.architectures import build_regressor, forward_for, summarise_model
 from pipeline.runs.device import peak_memory_mb

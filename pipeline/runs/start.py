@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pipeline.analysis.explanation import Explanation
 from pipeline.config.compose import baseline_of
+from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import fingerprint, probe_fingerprint
-from pipeline.config.schema import AddingConfig, RunConfig
+from pipeline.config.schema import RunConfig
 from pipeline.errors import Failure
 from pipeline.runs.device import prepare_device
 from pipeline.tracking import Store, TrainedRun, finished_runs, is_done, track_run

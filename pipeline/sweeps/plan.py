@@ -16,8 +16,9 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config.compose import build
+from pipeline.config.data import AddingConfig
 from pipeline.config.programs import describe_install
-from pipeline.config.schema import AddingConfig, RunConfig
+from pipeline.config.schema import RunConfig
 from pipeline.errors import ConfigError
 
 # Settings that all jobs of a sweep share, because one report compares them.

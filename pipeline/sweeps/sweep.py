@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pipeline.config.command_line import at_end
 from pipeline.config.compose import available_cores, baseline_of
-from pipeline.config.schema import AddingConfig, RunConfig
+from pipeline.config.data import AddingConfig
+from pipeline.config.schema import RunConfig
 from pipeline.errors import ConfigError
 from pipeline.runs.start import describe_done, find_done
 from pipeline.runs.status import JobState, update_status

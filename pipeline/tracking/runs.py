@@ -25,8 +25,9 @@ from mlflow.entities import Run
 
 from pipeline.cells import find_cell
 from pipeline.config.compose import as_plain
+from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.schema import CODE, IN_CLONE, AddingConfig, RunConfig
+from pipeline.config.schema import CODE, IN_CLONE, RunConfig
 from pipeline.config.settings import values_of
 from pipeline.errors import TrackingError
 from pipeline.tracking.record import RunRecorder

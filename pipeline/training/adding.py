@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config.schema import AddingConfig, TrainConfig
+from pipeline.config.data import AddingConfig
+from pipeline.config.schema import TrainConfig
 from pipeline.data.adding import FEATURES, SOLVED_BELOW, Sequences, draw_batch
 from pipeline.training.loop import Forward, Period, TrainingBatch, TrainResult, compile_forward
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from pipeline.analysis import statistics
+from pipeline.analysis.logistic import fit_by_doubling
 
 REPLICATES = 300
 
@@ -138,7 +139,7 @@ def judge_sweep(
             statistics.accuracy_interval(long, rows, int(groups[1].sum())),
             truth.accuracy_long[place],
         )
-    fits = statistics.fit_by_doubling(sweep.correct, sweep.doublings) if slopes else None
+    fits = fit_by_doubling(sweep.correct, sweep.doublings) if slopes else None
     if fits is not None:
         for place, rows in enumerate(sweep.members):
             note("slope", statistics.contrast(fits.slope(), [(1, rows)]), truth.slope[place])

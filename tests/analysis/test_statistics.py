@@ -16,6 +16,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from pipeline.analysis import statistics
+from pipeline.analysis.logistic import fit_by_doubling
 from tests.analysis.simulate_intervals import World, simulate
 
 ROWS = [np.arange(0, 3), np.arange(3, 6)]
@@ -216,7 +217,7 @@ class TestSlopes:
         """`correct ~ run x doublings` in one model, clustered by review."""
         correct, doublings = draw(3, 500)
         runs, reviews = correct.shape
-        found = statistics.fit_by_doubling(correct, doublings)
+        found = fit_by_doubling(correct, doublings)
         run = pd.get_dummies(np.repeat(np.arange(runs), reviews)).to_numpy(float)
         design = np.hstack([run, run * np.tile(doublings, runs)[:, None]])
         model = sm.GLM(correct.ravel().astype(float), design, family=sm.families.Binomial())
@@ -234,17 +235,17 @@ class TestSlopes:
         reviews = np.repeat(np.arange(100), 3)
         right = np.repeat(correct[:, ::3], 3, axis=1) ^ (np.random.default_rng(0).random(300) < 0.1)
         doublings = np.tile([0.0, 1.0, 2.0], 100)
-        found = statistics.fit_by_doubling(right, doublings, reviews)
+        found = fit_by_doubling(right, doublings, reviews)
         model = sm.GLM(right[0].astype(float), sm.add_constant(doublings), sm.families.Binomial())
         fit = model.fit(cov_type="cluster", cov_kwds={"groups": reviews, "use_correction": False})
         np.testing.assert_allclose(fit.cov_params(), found.covariance, atol=1e-6)
-        alone = statistics.fit_by_doubling(right, doublings)
+        alone = fit_by_doubling(right, doublings)
         in_the_middle = found.accuracy_at(1.0).covariance, alone.accuracy_at(1.0).covariance
         assert in_the_middle[0] > 1.5 * in_the_middle[1]
 
     def test_places_along_the_slope(self) -> None:
         correct, doublings = draw(6, 4000)
-        found = statistics.fit_by_doubling(correct, doublings)
+        found = fit_by_doubling(correct, doublings)
         near = np.abs(doublings - 1) < 0.15
         np.testing.assert_allclose(
             found.accuracy_at(1.0).values, correct[:, near].mean(axis=1), atol=0.05
@@ -256,12 +257,12 @@ class TestSlopes:
 
     def test_the_delta_method_is_that_of_resampling(self) -> None:
         correct, doublings = draw(2, 1500)
-        found = statistics.fit_by_doubling(correct, doublings).change(-1.0, 1.0)
+        found = fit_by_doubling(correct, doublings).change(-1.0, 1.0)
         rng = np.random.default_rng(0)
         drawn = []
         for _ in range(150):
             chosen = rng.integers(0, 1500, 1500)
-            again = statistics.fit_by_doubling(correct[:, chosen], doublings[chosen])
+            again = fit_by_doubling(correct[:, chosen], doublings[chosen])
             drawn.append(again.change(-1.0, 1.0).values)
         np.testing.assert_allclose(
             np.sqrt(np.diag(found.covariance)), np.std(drawn, axis=0), rtol=0.25
@@ -271,17 +272,17 @@ class TestSlopes:
         correct, doublings = draw(3, 300)
         correct[0] = True
         correct[1] = doublings > 0
-        found = statistics.fit_by_doubling(correct, doublings)
+        found = fit_by_doubling(correct, doublings)
         assert np.isnan(found.slopes[:2]).all()
         assert np.isfinite(found.slopes[2])
-        alike = statistics.fit_by_doubling(correct, np.zeros(300))
+        alike = fit_by_doubling(correct, np.zeros(300))
         assert np.isnan(alike.slopes).all()
 
     def test_a_run_that_is_right_everywhere_leaves_the_others_known(self) -> None:
         correct, doublings = draw(4, 300)
-        alone = statistics.fit_by_doubling(correct[1:], doublings)
+        alone = fit_by_doubling(correct[1:], doublings)
         correct[0] = True
-        beside = statistics.fit_by_doubling(correct, doublings)
+        beside = fit_by_doubling(correct, doublings)
         for one, other in (
             (alone.accuracy_at(1.0), beside.accuracy_at(1.0)),
             (alone.change(-1.0, 1.0), beside.change(-1.0, 1.0)),

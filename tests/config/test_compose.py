@@ -26,11 +26,10 @@ from pipeline.config.compose import (
     register_schemas,
     without_effect,
 )
+from pipeline.config.data import AddingConfig, CsvConfig
 from pipeline.config.fingerprint import code_fingerprint, fingerprint, probe_fingerprint
 from pipeline.config.schema import (
     BASELINE,
-    AddingConfig,
-    CsvConfig,
     Device,
     ForgetBias,
     Keep,

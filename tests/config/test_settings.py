@@ -13,8 +13,9 @@ from factories import CELLS, small_run
 
 from pipeline.analysis.selection import SETTINGS, name_by_settings
 from pipeline.config.compose import check
+from pipeline.config.data import DATA
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.schema import DATA, TUNABLE, RunConfig
+from pipeline.config.schema import TUNABLE, RunConfig
 from pipeline.config.settings import settings_by_kind, settings_of, values_of
 from pipeline.errors import ConfigError
 

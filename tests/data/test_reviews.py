@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config.schema import ClausesConfig, CsvConfig, ImdbConfig
+from pipeline.config.data import ClausesConfig, CsvConfig, ImdbConfig
 from pipeline.data import tfds as imdb
 from pipeline.data.cleaning import clean_text
 from pipeline.data.reviews import Reviews, drop_leaks, load_reviews

@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.config.schema import ClausesConfig
+from pipeline.config.data import ClausesConfig
 from pipeline.data.lexicon import SENTIMENT_WORDS, SENTIMENTS, SUBJECT_NOUNS, SUBJECTS
 from pipeline.data.synthetic import GeneratedTexts, generate_texts
 

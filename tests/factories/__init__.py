@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from pipeline.cells import cells
+from pipeline.config.data import ClausesConfig
 from pipeline.config.schema import (
     ArchitectureConfig,
-    ClausesConfig,
     DeviceConfig,
     ProbeConfig,
     RunConfig,

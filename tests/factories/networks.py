@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config.schema import ArchitectureConfig, ClausesConfig, TokenizerConfig
+from pipeline.config.data import ClausesConfig
+from pipeline.config.schema import ArchitectureConfig, TokenizerConfig
 from pipeline.data.reviews import Head, load_reviews
 from pipeline.models.architectures import build_model
 from pipeline.models.fused import fuse

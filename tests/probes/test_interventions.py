@@ -13,14 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.analysis.frames import rows_of
-from pipeline.config.schema import (
-    ClausesConfig,
-    CsvConfig,
-    ProbeConfig,
-    ProbeKind,
-    TokenizerConfig,
-    TokenizerKind,
-)
+from pipeline.config.data import ClausesConfig, CsvConfig
+from pipeline.config.schema import ProbeConfig, ProbeKind, TokenizerConfig, TokenizerKind
 from pipeline.data import lexicon, synthetic
 from pipeline.data.reviews import Head, Reviews, ReviewSplits, load_reviews
 from pipeline.models.bigram_baseline import fit_baseline

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import ImdbConfig, TokenizerConfig
+from pipeline.config.data import ImdbConfig
+from pipeline.config.schema import TokenizerConfig
 from pipeline.data.reviews import load_reviews
 from pipeline.tokens.batches import ordered_batches, padded_share, shuffle_rows, shuffled_batches
 from pipeline.tokens.encoding import EncodedSplit, encode_splits

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import ClausesConfig, Keep, TokenizerConfig, TokenizerKind
+from pipeline.config.data import ClausesConfig
+from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
 from pipeline.data.reviews import ReviewSplits, load_reviews
 from pipeline.tokens.encoding import (
     EncodedSplit,

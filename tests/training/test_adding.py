@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.schema import AddingConfig, ArchitectureConfig, TrainConfig
+from pipeline.config.schema import ArchitectureConfig, TrainConfig
 from pipeline.data.adding import (
     FEATURES,
     SOLVED_BELOW,

@@ -24,7 +24,8 @@ from pipeline.report.figures.drawing import (
 )
 from pipeline.report.formats import format_points, format_share
 from pipeline.report.prose import answer, sweep
-from pipeline.report.tables import cost_by_run_table, curves_table, pair_table, summary_table
+from pipeline.report.run_tables import cost_by_run_table, curves_table
+from pipeline.report.tables import pair_table, summary_table
 
 
 def draw_accuracy(comparison: Comparison) -> list[Figure]:
