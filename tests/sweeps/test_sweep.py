@@ -131,6 +131,7 @@ def test_a_report_of_nothing_says_what_to_do(tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_persons_own_table_goes_all_the_way(tmp_path):
     rows = [
         f'"a {word} evening, number {n}",{word}' for n in range(60) for word in ("fine", "dull")
