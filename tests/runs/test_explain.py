@@ -412,7 +412,11 @@ def test_a_trained_run_knows_what_it_answers(copied_sweep: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["text=a", "run=f", "seed=1"], 2, "Configuration: run names the networks; leave out"),
+        (
+            ["text=a", "run=f", "seed=1"],
+            2,
+            "Configuration: run selects the networks already; leave out",
+        ),
         (["text=a", "name=other"], 1, "Failed: no finished run is tracked under 'other' in"),
         (["text=zyzzyva xylyl", "name=small"], 1, "Failed: no word of this text is in the vocab"),
     ],
@@ -431,8 +435,8 @@ def test_what_cannot_be_explained_is_said_in_a_line(
 @pytest.mark.parametrize(
     ("asked", "error", "said"),
     [
-        ({"runs": "fff"}, TrackingError, "no finished run begins with 'fff' in "),
-        ({"runs": ""}, ConfigError, "run is ''; it may hold names"),
+        ({"runs": "fff"}, TrackingError, "no finished run has an id that starts with 'fff' in "),
+        ({"runs": ""}, ConfigError, "run is ''; it takes names"),
         ({"architectures": "gru"}, Failure, "no finished run of 'gru' is"),
         ({"seeds": "9"}, Failure, "no finished run of bi_gru has seed '9'"),
     ],
@@ -448,7 +452,7 @@ def test_networks_that_are_not_there_are_named_in_a_line(
 
 
 def test_an_id_that_is_several_or_the_baseline_is_refused(copied_sweep: Path) -> None:
-    with pytest.raises(TrackingError, match="3 finished runs begin with ''"):
+    with pytest.raises(TrackingError, match="3 finished runs have an id that starts with ''"):
         find_runs(Store(None, copied_sweep, "small"), [""])
     (baseline,) = Store(None, copied_sweep, "small").runs(f"tags.architecture = '{BASELINE}'")
     with pytest.raises(ConfigError, match="is the order-free baseline"):
