@@ -455,5 +455,5 @@ def test_an_id_that_is_several_or_the_baseline_is_refused(copied_sweep: Path) ->
     with pytest.raises(TrackingError, match="3 finished runs have an id that starts with ''"):
         find_runs(Store(None, copied_sweep, "small"), [""])
     (baseline,) = Store(None, copied_sweep, "small").runs(f"tags.architecture = '{BASELINE}'")
-    with pytest.raises(ConfigError, match="is the order-free baseline"):
+    with pytest.raises(ConfigError, match="is the baseline"):
         choose_runs(_config(copied_sweep), request(runs=baseline.info.run_id))
