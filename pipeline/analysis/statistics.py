@@ -19,6 +19,7 @@ its half-life.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -127,8 +128,7 @@ class _Parts:
             return 0.0
         reaches = np.array([self.reach(tail)])
         if self.from_seeds > 0:
-            steps = (np.arange(_DRAWS) + 0.5) / _DRAWS
-            drawn = np.meshgrid(*(v * special.chdtri(f, steps) / f for v, f in self.of_seeds))
+            drawn = _draw_variances(self.of_seeds)
             freedom = _welch_freedom(drawn, [f for _, f in self.of_seeds])
             reaches = _join(tail, self.from_reviews, sum(drawn), freedom)
 
@@ -137,6 +137,15 @@ class _Parts:
 
         most = float(np.max(reaches)) + 10 * deviation
         return optimize.brentq(lambda value: power(value) - POWER, 0.0, most)  # pyright: ignore[reportReturnType]
+
+    def with_seeds(self, seeds: int) -> _Parts:
+        """Return the same contrast as if every architecture had so many seeds."""
+        of_seeds = tuple((v * (f + 1) / seeds, seeds - 1) for v, f in self.of_seeds)
+        total = sum(v for v, _ in of_seeds)
+        if total == 0:
+            return self
+        freedom = _welch_freedom([v for v, _ in of_seeds], [f for _, f in of_seeds])
+        return replace(self, from_seeds=total, freedom=freedom, of_seeds=of_seeds)
 
     def p_value(self) -> float:
         """Return the two-sided p value: twice the tail at which the interval just touches zero."""
@@ -179,8 +188,49 @@ class Interval:
         """The smallest true value that 80 % of such sweeps would distinguish from zero."""
         if self._parts is None or not self.seeds_counted:
             return float("nan")
-        tail = (1 - CONFIDENCE) / 2 / max(self._comparisons, 1)
-        return self._parts.detectable(tail)
+        return self._parts.detectable(_tail(self._comparisons))
+
+    def beyond(self, value: float) -> float:
+        """Return the one-sided p value that the truth is at most `value`."""
+        return self._one_sided(self.value - value)
+
+    def below(self, value: float) -> float:
+        """Return the one-sided p value that the truth is at least `value`."""
+        return self._one_sided(value - self.value)
+
+    def _one_sided(self, distance: float) -> float:
+        assert self._parts is not None
+        half = replace(self._parts, value=distance).p_value() / 2
+        return half if distance > 0 else 1 - half
+
+    def seeds_to_detect(self, value: float, comparisons: int, most: int) -> int | None:
+        """Return the fewest seeds of each architecture by which 80 % of sweeps would detect `value`.
+
+        None if not even `most` seeds would, as when the reviews are too few.
+        """
+        assert self._parts is not None
+        parts, tail = self._parts, _tail(comparisons)
+        counts = range(2, most + 1)
+        enough = bisect_left(counts, -value, key=lambda n: -parts.with_seeds(n).detectable(tail))
+        return counts[enough] if enough < len(counts) else None
+
+
+def _tail(comparisons: int) -> float:
+    """Return the one-sided tail of the first step of Holm's correction."""
+    return (1 - CONFIDENCE) / 2 / max(comparisons, 1)
+
+
+def _draw_variances(of_seeds: Sequence[tuple[float, int]]) -> list[Any]:
+    """Return equally likely draws of the variance of each architecture's seeds.
+
+    Of two architectures all combinations of quantiles are taken; of more, which would be too many,
+    random ones, the same each time.
+    """
+    if len(of_seeds) <= 2:
+        steps = (np.arange(_DRAWS) + 0.5) / _DRAWS
+        return list(np.meshgrid(*(v * special.chdtri(f, steps) / f for v, f in of_seeds)))
+    rng = np.random.default_rng(0)
+    return [v * rng.chisquare(f, _DRAWS**2) / f for v, f in of_seeds]
 
 
 def _decompose(estimates: RunEstimates, terms: Sequence[tuple[float, Rows]]) -> _Parts:
