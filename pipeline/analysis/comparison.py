@@ -14,8 +14,16 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from pipeline.analysis import statistics
 from pipeline.analysis.answers import AlignedAnswers, align_answers, distance_groups, name_run
 from pipeline.analysis.baseline import Baseline
+from pipeline.analysis.contrasts import (
+    Contrast,
+    Contrasts,
+    Quantity,
+    answer_contrasts,
+    members_of,
+)
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group, rising_groups
 from pipeline.analysis.memory import Memory, summarise_memory
@@ -32,6 +40,7 @@ def _columns(names: str) -> tuple[str, ...]:
     return tuple(names.split())
 
 
+MARGIN = 0.01  # the smallest difference of accuracies that matters, where nothing else is set
 COSTS = _columns(
     "parameters recurrent_parameters train_seconds epoch_seconds tokens_per_second peak_memory_mb"
 )
@@ -56,6 +65,8 @@ class SweepFacts:
     tuned: the settings whose best values are chosen on validation.
     run_url: the address to which a run id is appended, or None if the tracking UI is unknown.
     provenance: (name, value) pairs that the page shows as they are.
+    contrasts: declared before the sweep, over the column `variant` of its runs; None if none were, as in
+      version 0.1. margin: the smallest difference that matters, as a share.
     """
 
     parent_run_id: str | None
@@ -65,6 +76,8 @@ class SweepFacts:
     tuned: tuple[str, ...] = ()
     run_url: str | None = None
     provenance: tuple[tuple[str, str], ...] = ()
+    contrasts: tuple[Contrast, ...] | None = None
+    margin: float = MARGIN
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,7 @@ class Comparison:
     baseline: the order-free baseline, which is not among the runs and architectures above.
     memory: the results of the probes for these architectures and the baseline.
     fading: how signals fade inside the architectures.
+    contrasts: what the sweep asks and the answers, None without results.
     """
 
     experiment: str
@@ -122,6 +136,7 @@ class Comparison:
     baseline: Baseline | None = None
     memory: Memory | None = None
     fading: Fading | None = None
+    contrasts: Contrasts | None = None
 
 
 # The matrices are small: on a busy machine BLAS would wait for its threads longer than they compute.
@@ -169,6 +184,14 @@ def compare(
     baseline = _compare_baseline(evaluator, answers, tracked_baseline, lengths)
     memory = summarise_memory(tracked.probes, _probed_runs(chosen, baseline), rng.spawn(1)[0])
     fading = summarise_fading(tracked.probes, chosen, rng.spawn(1)[0])
+    by_length = evaluator.break_down(answers.traits.length, lengths, (main,))
+    by_distance = _by_distance(evaluator, answers)
+    quantities = [
+        *evaluator.accuracies(lengths, tracked.sweep.margin),
+        *_changes(by_length, by_distance, memory, tracked.sweep.margin),
+        *_cost_quantities(chosen),
+    ]
+    contrasts = answer_contrasts(chosen, quantities, tracked.sweep.contrasts, tracked.sweep.margin)
     return Comparison(
         experiment=tracked.experiment,
         heads=answers.heads,
@@ -178,8 +201,8 @@ def compare(
         runs=runs,
         tuning=tuning,
         summary=evaluator.summary(runs[runs.chosen], pairwise),
-        by_length=evaluator.break_down(answers.traits.length, lengths, (main,)),
-        by_distance=_by_distance(evaluator, answers),
+        by_length=by_length,
+        by_distance=by_distance,
         pairwise=pairwise,
         cost=_cost(chosen),
         notes=(
@@ -191,7 +214,43 @@ def compare(
         baseline=baseline,
         memory=memory,
         fading=fading,
+        contrasts=contrasts,
     )
+
+
+def _changes(
+    by_length: Breakdown | None,
+    by_distance: Breakdown | None,
+    memory: Memory | None,
+    margin: float,
+) -> list[Quantity]:
+    """Return how the accuracy of every run changes with length, distance and neutral words."""
+    found = {
+        "change_with_length": by_length.trends if by_length else None,
+        "change_with_distance": by_distance.trends if by_distance else None,
+        "change_with_neutral_words": memory.trends.get("both") if memory else None,
+    }
+    return [
+        Quantity(name, trends.change_by_run, trends.members, margin)
+        for name, trends in found.items()
+        if trends is not None
+    ]
+
+
+def _cost_quantities(chosen: pd.DataFrame) -> list[Quantity]:
+    rows = members_of(chosen)
+    none = np.zeros((len(chosen), len(chosen)))
+    return [
+        Quantity(
+            f"log_{name}",
+            statistics.RunEstimates(
+                np.log(pd.to_numeric(chosen[name]).astype(float).to_numpy()), none
+            ),
+            rows,
+        )
+        for name in ("train_seconds", "parameters")
+        if chosen[name].notna().all()
+    ]
 
 
 def _separate_baseline(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:

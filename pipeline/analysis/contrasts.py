@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -127,7 +127,7 @@ def _factors(variants: pd.DataFrame) -> list[_Factor]:
 
         found.append(_Factor("gated_vs_simple", "gated cells", "simple cells", "cell", is_gated))
     for a, b in combinations(sorted(gated, key=lambda name: -len(find_cell(name).gates)), 2):
-        titles = find_cell(a).title, find_cell(b).title
+        titles = f"{find_cell(a).title}s", f"{find_cell(b).title}s"
         found.append(_Factor(f"{a}_vs_{b}", *titles, "cell", {a: 1, b: 0}.get))
     found.append(
         _Factor(
@@ -178,8 +178,8 @@ def _solved(variants: pd.DataFrame) -> bool:
 
 def _comparable(variants: pd.DataFrame, column: str) -> pd.Series:
     """Return the values of a setting; where a cell lacks it, the value it starts from."""
-    values = variants[column]
-    return values.fillna("unit") if column == "forget_bias" else values
+    values = variants[column].astype(object)
+    return values.where(values.notna(), "unit") if column == "forget_bias" else values
 
 
 def _match(variants: pd.DataFrame, factor: _Factor) -> Contrast | None:
@@ -187,7 +187,9 @@ def _match(variants: pd.DataFrame, factor: _Factor) -> Contrast | None:
     keys = [name for name in SETTINGS if name in variants and name != factor.column]
     if _solved(variants):
         keys = [name for name in keys if name not in ("units", "recurrent_parameters")]
-    columns = {name: _comparable(variants, name).astype(object) for name in keys}
+    columns = {name: _comparable(variants, name) for name in keys}
+    # A setting that some variants lack, such as the steps of chrono, counts by its values alone.
+    keys = [name for name in keys if columns[name].dropna().nunique() > 1]
     strata: dict[Hashable, tuple[list[str], list[str]]] = {}
     sides = _comparable(variants, factor.column)
     for place, (name, value) in enumerate(zip(variants.architecture, sides, strict=True)):
@@ -227,7 +229,7 @@ class Quantity:
     reviews: int | None = None
 
 
-def test_contrasts(
+def decide_contrasts(
     contrasts: Sequence[Contrast],
     quantities: Sequence[Quantity],
     minutes: Mapping[str, float],
@@ -330,6 +332,59 @@ def _plan(
     return float(seeds), sum(count * minutes.get(name, math.nan) for name, count in missing.items())
 
 
-def name_variants(runs: pd.DataFrame, tuned: Sequence[str]) -> pd.Series:
-    """Return the name of each run's variant, as the comparison of the whole sweep will have it."""
-    return name_by_settings(runs, [name for name in SETTINGS if name not in tuned])
+@dataclass(frozen=True)
+class Contrasts:
+    """What a sweep asks, and the answers.
+
+    asked: the contrasts. table: `CONTRAST_COLUMNS`. margin: the smallest difference that matters.
+    declared: whether they were tracked before the sweep began.
+    """
+
+    asked: tuple[Contrast, ...]
+    table: pd.DataFrame
+    margin: float
+    declared: bool
+
+
+def answer_contrasts(
+    chosen: pd.DataFrame,
+    quantities: Sequence[Quantity],
+    declared: tuple[Contrast, ...] | None,
+    margin: float,
+) -> Contrasts:
+    """Answer the declared contrasts or, where none were declared, those that follow from the runs.
+
+    Args:
+      chosen: the runs that are compared, with the columns of `SETTINGS`, their architectures made unique
+        to their settings and, with declared contrasts, `variant`.
+      quantities: their rows are by architecture.
+    """
+    if declared is None:
+        asked, names = derive_contrasts(chosen, {}), {}
+    else:
+        asked = declared
+        first = chosen.drop_duplicates("variant")
+        names = dict(zip(first.variant, first.architecture, strict=True))
+    # Contrasts are over the names of the plan; runs are by the names of the comparison.
+    by_variant = [
+        replace(one, rows={v: one.rows[a] for v, a in names.items() if a in one.rows})
+        if names
+        else one
+        for one in quantities
+    ]
+    seconds = pd.to_numeric(chosen.train_seconds) / pd.to_numeric(chosen.concurrent_runs).fillna(1)
+    key = chosen.architecture if declared is None else chosen.variant
+    minutes = {str(name): float(value) / 60 for name, value in seconds.groupby(key).mean().items()}
+    table = decide_contrasts(asked, by_variant, minutes, declared is not None)
+    return Contrasts(asked, table, margin, declared is not None)
+
+
+def members_of(runs: pd.DataFrame) -> dict[str, statistics.Rows]:
+    """Return the rows of each architecture's runs."""
+    groups = runs.reset_index(drop=True).groupby("architecture", sort=False).indices
+    return {str(name): np.asarray(rows) for name, rows in groups.items()}
+
+
+def name_variants(runs: pd.DataFrame) -> pd.Series:
+    """Return the name of each run's variant; columns of tuned settings are left out of `runs`."""
+    return name_by_settings(runs, SETTINGS)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.analysis import statistics
 from pipeline.analysis.answers import AlignedAnswers
 from pipeline.analysis.baseline import Baseline, compare_to_baseline
+from pipeline.analysis.contrasts import Quantity
 from pipeline.analysis.groups import Group
 from pipeline.analysis.slopes import Trends, find_trends, with_holm
 
@@ -107,6 +108,20 @@ class Evaluator:
             level = max(tiers.values(), default=0) + 1
             tiers |= dict.fromkeys([name for name in rest if name not in beaten] or rest, level)
         return [tiers[name] if len(rows) > 1 else None for name, rows in self._members.items()]
+
+    def accuracies(self, lengths: list[Group], margin: float) -> list[Quantity]:
+        """Return the accuracy of every run over all reviews and, of several lengths, the longest."""
+        reviews = len(self._answers.traits)
+        main = self._answers.heads[0]
+        found = [Quantity("accuracy", self.overall[main], self._members, margin, reviews)]
+        if len(lengths) > 1:
+            long = lengths[-1].members
+            (estimates,) = statistics.resample_reviews(
+                self._answers.correct[main], long[None], self._rng.spawn(1)[0], self._replicates
+            )
+            size = int(long.sum())
+            found.append(Quantity("accuracy_long_texts", estimates, self._members, margin, size))
+        return found
 
     def _accuracies(self, estimates: statistics.RunEstimates, reviews: int) -> pd.DataFrame:
         found = {

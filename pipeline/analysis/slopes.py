@@ -32,12 +32,16 @@ class Trends:
     gaps: architecture_a, architecture_b and `TREND_COLUMNS` of a minus b; the p values are those of
       the difference of slopes, corrected for all pairs.
     short, long: the 10th and the 90th percentile of the values.
+    change_by_run: of every run, the change of its fitted accuracy from `short` to `long`.
+    members: the rows of each architecture's runs.
     """
 
     slopes: pd.DataFrame
     gaps: pd.DataFrame
     short: float
     long: float
+    change_by_run: statistics.RunEstimates
+    members: Mapping[str, statistics.Rows]
 
 
 def find_trends(
@@ -80,6 +84,8 @@ def find_trends(
         gaps=with_holm(pd.DataFrame(gaps, columns=["architecture_a", "architecture_b", *columns])),
         short=short,
         long=long,
+        change_by_run=places["change"],
+        members=members,
     )
 
 

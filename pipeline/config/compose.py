@@ -92,7 +92,8 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
             )
         if not OmegaConf.is_missing(tree, name) and isinstance(tree[name], DictConfig):
             section = OmegaConf.get_type(tree, name)
-            assert section is not None
+            if section is None or not dataclasses.is_dataclass(section):
+                continue  # free keys, such as the names of contrasts
             _refuse_unknown(section, tree[name], f"{prefix}{name}.")
 
 

@@ -222,8 +222,11 @@ class RunConfig:
     `name` is the experiment: its runs are compared with each other, and its report is written to
     `reports/<name>`. `tuned`: settings that a sweep varies only to choose, on validation, the best value
     for each architecture; only runs with the chosen values are compared. `root` is the folder of the
-    store, the reports and the caches. With `baseline` the run is the baseline instead of a network: the
-    architecture, its training and the seed have no effect, and texts are read whole.
+    store, the reports and the caches. `margin`: the smallest difference of accuracies that matters, in
+    points. `contrasts`: what a sweep asks beside what follows from its settings: for each name a weight
+    of every architecture that is compared, summing to zero. With `baseline` the run is the baseline
+    instead of a network: the architecture, its training and the seed have no effect, and texts are read
+    whole.
     """
 
     data: DataConfig = MISSING
@@ -244,6 +247,8 @@ class RunConfig:
         lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
         f"a list of distinct names out of {', '.join(TUNABLE)}",
     )
+    margin: float = positive(1.0)
+    contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
     baseline: bool = False
     rerun: bool = False
     root: str = str(ROOT)

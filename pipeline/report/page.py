@@ -27,8 +27,9 @@ from pipeline.report.figures.drawing import Figure, looks_of
 from pipeline.report.folder import staging_folder
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.baseline import headline_of_baseline
+from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
 from pipeline.report.prose.memory import answer_how_far_back
-from pipeline.report.sections import Content, PageSection, build, figures_of
+from pipeline.report.sections import LEAD, Content, PageSection, build, figures_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -58,11 +59,13 @@ def write_report(
     """
     _check_leagues(comparison, leagues)
     sections = build(Content(comparison, tracked, leagues))
+    lead = [section for section in sections if section.id == LEAD]
     with staging_folder(folder) as built:
         csv_files = write_tables(CSV_FILES, comparison, built)
         content = {
             "title": f"{comparison.experiment}: recurrent networks compared",
             **_gather(comparison, tracked, leagues),
+            "lead": lead[0].blocks if lead else (),
             "csv_files": csv_files,
         }
         write_page(content, sections, looks_of(comparison), built)
@@ -84,8 +87,19 @@ def _gather(
     """Gather what is shown above the sections."""
     return {
         "facts": sweep.describe_sweep(comparison, tracked.sweep.started),
-        "headline": f"{answer.headline(comparison)} {headline_of_baseline(comparison)}".strip(),
-        "short_answers": [*answer.short_answers(comparison), *answer_how_far_back(comparison)],
+        "headline": " ".join(
+            part
+            for part in (
+                headline_of_contrasts(comparison) or answer.headline(comparison),
+                headline_of_baseline(comparison),
+            )
+            if part
+        ),
+        "short_answers": [
+            *answers_of_contrasts(comparison),
+            *answer.short_answers(comparison),
+            *answer_how_far_back(comparison),
+        ],
         "cautions": [
             *answer.where_tuning_matters(comparison, leagues),
             *sweep.cautions(comparison),
@@ -139,6 +153,7 @@ def _breakdown_rows(along: str) -> Callable[[Breakdown], pd.DataFrame]:
 # People build on these tables. Numbers are not rounded; None means that the sweep has no such table.
 CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
     "runs.csv": lambda c: c.runs,
+    "contrasts.csv": lambda c: c.contrasts and c.contrasts.table,
     "pairwise.csv": lambda c: c.pairwise,
     "tuning.csv": lambda c: c.tuning and c.tuning.grid,
     "baseline.csv": lambda c: c.baseline and c.baseline.leads,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison, SweepFacts, TrackedRuns
 from pipeline.report import probe_tables, run_tables, tables
-from pipeline.report.figures import accuracy, breakdowns, inside, lesson, memory
+from pipeline.report.figures import accuracy, breakdowns, contrasts, inside, lesson, memory
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.formats import MISSING
 from pipeline.report.prose import answer, sweep
@@ -190,7 +190,9 @@ def _provenance(content: Content) -> Sequence[Block]:
     return provenance_section(content.comparison.runs, content.tracked.sweep).blocks
 
 
+LEAD = "questions"  # its figure stands above the short answers, in the first screenful
 SECTIONS = (
+    Section(LEAD, "What was asked", lambda content: contrasts.draw_contrasts(content.comparison)),
     Section(
         "memory",
         "Memory",

@@ -46,7 +46,7 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
     else:
         settings = tracked.sweep.tuned
         comparison, page = make_report(tracked, store)
-        parent.metrics(aggregate_accuracies(comparison.runs))
+        parent.metrics(aggregate_accuracies(comparison.runs) | aggregate_contrasts(comparison))
     parent.file(page, "report")  # so that the report can be read on a server too
     pages = as_started("make ui") if store.is_local else store.shown_uri
     print(f"\nReport: {page}\nCompare the runs in MLflow: {pages}")
@@ -141,6 +141,22 @@ def aggregate_accuracies(runs: pd.DataFrame) -> dict[str, float]:
         metrics[f"best/{name}"] = accuracies.max()
         if len(accuracies) > 1:
             metrics[f"spread/{name}"] = accuracies.std(ddof=1)
+    return metrics
+
+
+def aggregate_contrasts(comparison: Comparison) -> dict[str, float]:
+    """Return what the sweep asked as metrics: each difference of accuracies and its half-width.
+
+    MLflow's page then compares the answers of several sweeps.
+    """
+    if comparison.contrasts is None:
+        return {}
+    table = comparison.contrasts.table
+    metrics = {}
+    for row in rows_of(table[table.quantity == "accuracy"]):
+        name = re.sub(r"[^\w./ -]", "", row.contrast)
+        metrics[f"contrast/{name}"] = row.estimate
+        metrics[f"contrast/{name}/half_width"] = (row.ci_high - row.ci_low) / 2
     return metrics
 
 

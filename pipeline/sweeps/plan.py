@@ -22,7 +22,7 @@ from pipeline.config.schema import RunConfig
 from pipeline.errors import ConfigError
 
 # Settings that all jobs of a sweep share, because one report compares them.
-_SHARED = ("name", "root", "tracking", "device", "data", "probe", "tuned")
+_SHARED = ("name", "root", "tracking", "device", "data", "probe", "tuned", "margin", "contrasts")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def make_plan(config: DictConfig) -> Plan:
         PlannedJob(build(compose("config", overrides=overrides)), overrides)
         for overrides in expand_overrides(_parse_overrides(config))
     ]
-    _check_shared_settings([job.config for job in jobs])
+    configs = [job.config for job in jobs]
+    _check_shared_settings(configs)
+    _check_contrasts(configs)
     launcher = config.hydra.launcher
     _check_launcher(launcher)
     on_cluster = uses_slurm(launcher)
@@ -114,6 +116,20 @@ def _check_shared_settings(configs: list[RunConfig]) -> None:
             raise ConfigError(
                 f"{key} has several values; all runs of a sweep share one: launch a sweep for each"
             )
+
+
+def _check_contrasts(configs: list[RunConfig]) -> None:
+    known = list(dict.fromkeys(config.architecture.name for config in configs))
+    for name, weights in configs[0].contrasts.items():
+        for architecture in weights:
+            if architecture not in known:
+                raise ConfigError(
+                    f"contrasts.{name} names {architecture}, which is not in this sweep; it may name "
+                    f"{', '.join(known)}"
+                )
+        if not any(weights.values()) or abs(sum(weights.values())) > 1e-9:
+            shown = ", ".join(f"{one} {weight:g}" for one, weight in weights.items())
+            raise ConfigError(f"contrasts.{name} is {shown}; its weights must sum to zero")
 
 
 def _shared_value(config: RunConfig, key: str) -> Any:

@@ -16,7 +16,8 @@ import yaml
 from mlflow.entities import Run
 
 from pipeline.analysis.adding import AddingRuns
-from pipeline.analysis.comparison import SweepFacts, TrackedRuns
+from pipeline.analysis.comparison import MARGIN, SweepFacts, TrackedRuns
+from pipeline.analysis.contrasts import from_json
 from pipeline.config.schema import BASELINE
 from pipeline.config.settings import settings_by_kind
 from pipeline.errors import TrackingError
@@ -70,6 +71,10 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     ]
     history = _concat([_history(store, run) for run in chosen.values() if run])
     facts = _facts(store, sweeps, runs, plan, finished)
+    variants: dict[str, str] = {}
+    if plan is not None and _declares(plan):
+        variants = dict(zip(plan["fingerprints"], plan["variants"], strict=True))
+    rows = [row | {"variant": variants.get(str(row["fingerprint"]))} for row in rows]
     predictions, probes = _tables(store, finished)
     return TrackedRuns(
         store.name,
@@ -292,7 +297,14 @@ def _facts(
         tuple(plan.get("tuned", ())) if plan else (),
         url,
         (("Platform", shown.get("platform", "unknown")),),
+        from_json(plan["contrasts"]) if plan and _declares(plan) else None,
+        plan["margin"] if plan and _declares(plan) else MARGIN,
     )
+
+
+def _declares(plan: dict[str, Any] | None) -> bool:
+    """Return whether the plan says what the sweep asks; those of version 0.1 do not."""
+    return plan is not None and "contrasts" in plan
 
 
 def _length_edges(store: Store, runs: Sequence[Run]) -> list[int]:

@@ -20,9 +20,12 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 from mlflow.entities import Run
 
+from pipeline.analysis.contrasts import Contrast, as_json, derive_contrasts, name_variants
 from pipeline.cells import find_cell
 from pipeline.config.compose import as_plain
 from pipeline.config.data import AddingConfig
@@ -39,7 +42,9 @@ class SweepPlan:
     """Describe the runs of a sweep: one entry per run in each list.
 
     data: the kind of the data; length_edges: boundaries of the groups for accuracy by length;
-    tuned: the values of each tuned setting; lengths: sequence lengths of the adding problem, else None.
+    tuned: the values of each tuned setting; lengths: sequence lengths of the adding problem, else None;
+    variants: the name of each run's variant, in which `contrasts` are declared; margin: the smallest
+    difference that matters, as a share.
     """
 
     data: str
@@ -49,9 +54,13 @@ class SweepPlan:
     length_edges: list[int]
     tuned: dict[str, list[float]]
     lengths: list[int] | None
+    variants: list[str]
+    contrasts: list[dict[str, Any]]
+    margin: float
 
     @classmethod
     def of(cls, configs: list[RunConfig]) -> SweepPlan:
+        variants, contrasts = _declare_contrasts(configs)
         lengths = [c.data.length for c in configs if isinstance(c.data, AddingConfig)]
         return cls(
             configs[0].data.kind,
@@ -64,6 +73,9 @@ class SweepPlan:
                 for name in configs[0].tuned
             },
             lengths or None,
+            variants,
+            as_json(contrasts),
+            configs[0].margin / 100,
         )
 
     @property
@@ -71,6 +83,20 @@ class SweepPlan:
         """Return the fingerprint of the sweep, which does not depend on the order of its runs."""
         held = ",".join(sorted(self.fingerprints))
         return hashlib.blake2b(f"sweep {held}".encode(), digest_size=8).hexdigest()
+
+
+def _declare_contrasts(configs: list[RunConfig]) -> tuple[list[str], tuple[Contrast, ...]]:
+    """Return the variant of each run, and what the sweep asks of them before it has any result."""
+    if isinstance(configs[0].data, AddingConfig):
+        return [config.architecture.name for config in configs], ()
+    tuned = configs[0].tuned
+    settings = pd.DataFrame([_params(config) for config in configs]).drop(
+        columns=tuned, errors="ignore"
+    )
+    networks = ~np.array([config.baseline for config in configs])
+    settings.loc[networks, "architecture"] = name_variants(settings[networks])
+    contrasts = derive_contrasts(settings[networks], configs[0].contrasts)
+    return settings.architecture.tolist(), contrasts
 
 
 @contextmanager

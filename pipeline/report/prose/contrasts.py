@@ -1,0 +1,215 @@
+"""Write the answers to what a sweep asks: each contrast with its size, how sure it is, and its cost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.contrasts import NO, OPEN, YES, Contrast, Contrasts
+from pipeline.analysis.frames import rows_of
+from pipeline.config.programs import as_started
+from pipeline.config.schema import CONF
+from pipeline.report.formats import format_count, format_interval, format_points, join_names
+from pipeline.report.prose.answer import ShortAnswer
+
+# What a change of the lead is over, by the quantity that says so.
+_GROWTH = {
+    "change_with_length": "from short to long texts",
+    "change_with_distance": "from near to far evidence",
+    "change_with_neutral_words": "as neutral words are put around the evidence",
+}
+_GATES = "gated_vs_simple"
+_FEW_SEEDS = 12  # as many can be written out in a command
+QUANTITIES = {
+    "accuracy": "accuracy",
+    "accuracy_long_texts": "accuracy on the longest texts",
+    "change_with_length": "change with length",
+    "change_with_distance": "change with distance",
+    "change_with_neutral_words": "change with neutral words",
+    "log_train_seconds": "training time",
+    "log_parameters": "parameters",
+}
+
+
+def headline_of_contrasts(comparison: Comparison) -> str:
+    """Answer the first question of the sweep in a few sentences; nothing if it asks none."""
+    found = comparison.contrasts
+    asked = _first(found)
+    if found is None or asked is None:
+        return ""
+    rows = _rows(found, asked)
+    row = rows["accuracy"]
+    interval = format_interval(row.ci_low, row.ci_high, points=True)
+    margin = f"{100 * found.margin:g} point{'' if found.margin == 0.01 else 's'}"
+    if row.verdict == YES:
+        size = _points(abs(row.estimate))
+        better, other = (
+            (asked.first, asked.second) if row.estimate > 0 else (asked.second, asked.first)
+        )
+        if asked.name == _GATES and row.estimate > 0:
+            text = f"Gates are worth {size} of accuracy on these texts"
+        else:
+            text = f"{_capital(better)} score {size} higher than {other}"
+        text += f" (95% interval {interval})."
+    elif row.verdict == NO:
+        text = (
+            f"{_capital(asked.first)} and {asked.second} differ by less than {margin} of accuracy "
+            f"(95% interval {interval})."
+        )
+    else:
+        text = f"{_open(asked, row, interval)} {_plan(comparison, row)}"
+    growth = _describe_growth(rows, margin)
+    return " ".join(part for part in (text, _describe_costs(asked, rows), growth) if part)
+
+
+def answers_of_contrasts(comparison: Comparison) -> list[ShortAnswer]:
+    """Answer every question of the sweep but the first, which the headline answers."""
+    found = comparison.contrasts
+    first = _first(found)
+    if found is None or first is None:
+        return []
+    answers = []
+    for asked in found.asked:
+        rows = _rows(found, asked)
+        if asked == first or "accuracy" not in rows:
+            continue
+        row = rows["accuracy"]
+        interval = format_interval(row.ci_low, row.ci_high, points=True)
+        better, other = (
+            (asked.first, asked.second) if row.estimate > 0 else (asked.second, asked.first)
+        )
+        if row.verdict == YES:
+            conclusion = _capital(better)
+            reason = f"{_points(abs(row.estimate))} higher than {other} (95% interval {interval})."
+        elif row.verdict == NO:
+            conclusion = "No difference that matters"
+            reason = f"{format_points(row.estimate)} points (95% interval {interval})."
+        else:
+            conclusion = "Not decided"
+            reason = f"{format_points(row.estimate)} points (95% interval {interval}). "
+            reason += _plan(comparison, row)
+        costs = _describe_costs(asked, rows)
+        topic = f"{_capital(asked.first)} or {asked.second}?"
+        answers.append(ShortAnswer(topic, conclusion, f"{reason} {costs}".strip()))
+    return answers
+
+
+def describe_contrasts(comparison: Comparison) -> str:
+    """Say what the figure of contrasts shows, and how they were chosen."""
+    found = comparison.contrasts
+    assert found is not None
+    names = [f"{one.first} against {one.second}" for one in found.asked]
+    chosen = (
+        "These questions were tracked before the first run"
+        if found.declared
+        else "These questions follow from what was varied, but were not tracked before the sweep"
+    )
+    return (
+        f"Each dot is a difference of accuracies in points, averaged over architectures that are the "
+        f"same in all else; the line is its 95% interval. Between the dotted lines it is too small to "
+        f"matter. {chosen}: {'; '.join(names)}."
+    )
+
+
+def _first(found: Contrasts | None) -> Contrast | None:
+    if found is None:
+        return None
+    known = set(found.table.contrast[found.table.quantity == "accuracy"])
+    return next((one for one in found.asked if one.name in known), None)
+
+
+def _rows(found: Contrasts, asked: Contrast) -> dict[str, Any]:
+    table = found.table[found.table.contrast == asked.name]
+    return {str(row.quantity): row for row in rows_of(table)}
+
+
+def _open(asked: Contrast, row: Any, interval: str) -> str:
+    lead = asked.first if row.estimate > 0 else asked.second
+    behind = asked.second if row.estimate > 0 else asked.first
+    return (
+        f"{_capital(lead)} score {_points(abs(row.estimate))} higher than {behind} in this sweep, but "
+        f"that is not decided (95% interval {interval})."
+    )
+
+
+def _plan(comparison: Comparison, row: Any) -> str:
+    """Say how many seeds would decide it, how long they take and what to type."""
+    if math.isnan(row.p_value):
+        return f"One seed decides nothing about an architecture; train more: {_command(comparison, 3)}."
+    if pd.isna(row.seeds_to_decide):
+        return "More seeds would not decide it: the test texts are too few."
+    seeds = int(row.seeds_to_decide)
+    minutes = max(1, math.ceil(row.minutes_to_decide)) if row.minutes_to_decide else 0
+    if seeds <= comparison.summary.runs.min():
+        return "Four in five sweeps of this size would find a difference that matters."
+    return (
+        f"{seeds} seeds of each would decide it with 80% chance, about {format_count(minutes)} more "
+        f"minute{'' if minutes == 1 else 's'}: {_command(comparison, seeds)}."
+    )
+
+
+def _command(comparison: Comparison, seeds: int) -> str:
+    given = ",".join(str(number) for number in range(seeds))
+    if seeds > _FEW_SEEDS:
+        given = f"$(seq -s, 0 {seeds - 1})"
+    name = comparison.experiment
+    if (CONF / "experiment" / f"{name}.yaml").exists():
+        return as_started(f"python -m experiments.compare experiment={name} seed={given}")
+    return f"the same command with seed={given}"
+
+
+def _describe_costs(asked: Contrast, rows: dict[str, Any]) -> str:
+    row = rows.get("log_train_seconds")
+    if row is None:
+        return ""
+    ratio = math.exp(row.estimate)
+    if 0.95 < ratio < 1.05:
+        return "Both train in the same time."
+    slower, ratio = (asked.first, ratio) if ratio > 1 else (asked.second, 1 / ratio)
+    return f"Training takes {ratio:.1f} times as long with {slower}."
+
+
+def _describe_growth(rows: dict[str, Any], margin: str) -> str:
+    """Say whether the lead grows, by what the sweep measures best: distance, neutral words, length."""
+    order = ("change_with_distance", "change_with_neutral_words", "change_with_length")
+    name = next((one for one in order if one in rows), None)
+    if name is None:
+        return ""
+    row = rows[name]
+    interval = format_interval(row.ci_low, row.ci_high, points=True)
+    if row.verdict == YES:
+        verb = "grows" if row.estimate > 0 else "shrinks"
+        return f"The lead {verb} by {_points(abs(row.estimate))} {_GROWTH[name]} ({interval})."
+    if row.verdict == NO:
+        return f"The lead changes by less than {margin} {_GROWTH[name]} ({interval})."
+    return f"Whether the lead changes {_GROWTH[name]} is not decided ({interval})."
+
+
+def list_open(comparison: Comparison) -> list[str]:
+    """Return the names of the contrasts whose accuracy is not decided."""
+    found = comparison.contrasts
+    if found is None:
+        return []
+    table = found.table[(found.table.quantity == "accuracy") & (found.table.verdict == OPEN)]
+    return table.contrast.tolist()
+
+
+def describe_groups(asked: Contrast) -> str:
+    """Say which architectures a contrast compares, pair by pair."""
+    if asked.weights:
+        return ", ".join(f"{weight:+.2g} {name}" for name, weight in asked.weights)
+    return "; ".join(
+        f"{join_names(list(first))} against {join_names(list(second))}"
+        for first, second in asked.strata
+    )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f} points"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,258 @@
+"""What a sweep asks follows from what it varies, and its answers hold in simulated sweeps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from factories.tracked import ARCHITECTURES, make_tracked
+from scipy import stats
+
+from pipeline.analysis import statistics
+from pipeline.analysis.comparison import compare
+from pipeline.analysis.contrasts import (
+    CONTRAST_COLUMNS,
+    NO,
+    OPEN,
+    YES,
+    Contrast,
+    Quantity,
+    as_json,
+    decide_contrasts,
+    derive_contrasts,
+    from_json,
+    name_variants,
+)
+from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
+
+
+def variants(**columns: Any) -> pd.DataFrame:
+    """A variant for each architecture of the presets, or for those whose columns are given."""
+    names = columns.pop("names", list(ARCHITECTURES))
+    rows = [
+        {
+            "architecture": name,
+            "cell": ARCHITECTURES[name][0],
+            "num_layers": ARCHITECTURES[name][1],
+            "bidirectional": ARCHITECTURES[name][2],
+            "units": 64,
+        }
+        for name in names
+    ]
+    return pd.DataFrame(rows).assign(**columns)
+
+
+def strata(contrasts: tuple[Contrast, ...]) -> dict[str, set[tuple]]:
+    return {one.name: {tuple(map(frozenset, pair)) for pair in one.strata} for one in contrasts}
+
+
+def sides(*pairs: tuple[str, str]) -> set[tuple]:
+    return {(frozenset(first.split()), frozenset(second.split())) for first, second in pairs}
+
+
+def test_nine_architectures_ask_four_questions_over_matched_ones() -> None:
+    asked = strata(derive_contrasts(variants(), {}))
+    assert asked == {
+        "gated_vs_simple": sides(
+            ("lstm gru", "simple_rnn"),
+            ("bi_lstm bi_gru", "bi_simple_rnn"),
+            ("stacked_lstm", "stacked_simple_rnn"),
+        ),
+        "lstm_vs_gru": sides(("lstm", "gru"), ("bi_lstm", "bi_gru")),
+        "two_directions_vs_one": sides(
+            ("bi_simple_rnn", "simple_rnn"),
+            ("bi_lstm", "lstm"),
+            ("bi_gru", "gru"),
+            ("stacked_bi_lstm", "stacked_lstm"),
+        ),
+        "stacked_vs_one_layer": sides(
+            ("stacked_simple_rnn", "simple_rnn"),
+            ("stacked_lstm", "lstm"),
+            ("stacked_bi_lstm", "bi_lstm"),
+        ),
+    }
+
+
+def test_a_swept_setting_is_asked_about_within_each_architecture() -> None:
+    runs = pd.concat(
+        [variants(names=["lstm", "gru"], readout=one) for one in ("last", "mean", "max")],
+        ignore_index=True,
+    )
+    runs["architecture"] = name_variants(runs)
+    asked = strata(derive_contrasts(runs, {}))
+    assert asked["readout_mean_vs_last"] == sides() | {
+        (frozenset([f"{name}, readout mean"]), frozenset([f"{name}, readout last"]))
+        for name in ("lstm", "gru")
+    }
+    assert set(asked) == {"lstm_vs_gru", "readout_mean_vs_last", "readout_max_vs_last"}
+    assert len(asked["lstm_vs_gru"]) == 3
+
+
+def test_a_forget_bias_other_than_keras_s_is_not_held_against_another_cell() -> None:
+    lstms = pd.concat([variants(names=["lstm"], forget_bias=one) for one in ("unit", "chrono")])
+    runs = pd.concat([lstms, variants(names=["simple_rnn"], forget_bias=None)], ignore_index=True)
+    runs["architecture"] = name_variants(runs)
+    asked = strata(derive_contrasts(runs, {}))
+    assert asked["gated_vs_simple"] == {
+        (frozenset(["lstm, forget_bias unit"]), frozenset(["simple_rnn"]))
+    }
+    assert "forget_bias_chrono_vs_unit" in asked
+
+
+def test_units_that_follow_from_a_number_of_weights_are_the_same_in_all_else() -> None:
+    runs = variants(recurrent_parameters=33_000)
+    runs["units"] = range(30, 30 + len(runs))
+    assert set(strata(derive_contrasts(runs, {}))) == {
+        "gated_vs_simple",
+        "lstm_vs_gru",
+        "two_directions_vs_one",
+        "stacked_vs_one_layer",
+    }
+
+
+def test_nothing_is_asked_where_nothing_is_matched() -> None:
+    assert derive_contrasts(variants(names=["bi_lstm", "simple_rnn"]), {}) == ()
+    assert derive_contrasts(variants(names=["lstm"]), {}) == ()
+
+
+def test_declared_contrasts_are_read_as_they_were_written() -> None:
+    asked = derive_contrasts(variants(), {"mine": {"lstm": 2.0, "gru": 2.0, "simple_rnn": -4.0}})
+    assert asked[-1].weights == (("lstm", 0.5), ("gru", 0.5), ("simple_rnn", -1.0))
+    assert from_json(json.loads(json.dumps(as_json(asked)))) == asked
+
+
+def rows_of_two(*names: str) -> dict[str, np.ndarray]:
+    return {name: np.array([2 * place, 2 * place + 1]) for place, name in enumerate(names)}
+
+
+def test_a_sweep_with_holes_stays_balanced() -> None:
+    asked = {
+        one.name: one for one in derive_contrasts(variants(), {"mine": {"lstm": 1, "gru": -1}})
+    }
+    names = [name for name in ARCHITECTURES if name not in ("gru", "stacked_simple_rnn")]
+    terms = asked["gated_vs_simple"].terms(rows_of_two(*names))
+    weights = {int(rows[0]) // 2: weight for weight, rows in terms}
+    found = {names[place]: weight for place, weight in weights.items()}
+    assert found == {
+        "lstm": 0.5,
+        "simple_rnn": -0.5,
+        "bi_lstm": 0.25,
+        "bi_gru": 0.25,
+        "bi_simple_rnn": -0.5,
+    }
+    assert asked["mine"].terms(rows_of_two(*names)) == []
+    assert asked["lstm_vs_gru"].terms(rows_of_two("lstm", "bi_gru")) == []
+
+
+def quantity(values: np.ndarray, margin: float | None = 0.01) -> Quantity:
+    """Runs of equal numbers for two variants, with nothing uncertain about the reviews."""
+    half = len(values) // 2
+    rows = {"a": np.arange(half), "b": np.arange(half, len(values))}
+    none = np.zeros((len(values), len(values)))
+    return Quantity("accuracy", statistics.RunEstimates(values, none), rows, margin)
+
+
+A_OR_B = (Contrast("a_vs_b", "a", "b", ((("a",), ("b",)),)),)
+
+
+def test_where_reviews_add_nothing_the_p_value_is_welch_s() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0.87, 0.004, 4), rng.normal(0.86, 0.012, 4)
+    table = decide_contrasts(A_OR_B, [quantity(np.concatenate([a, b]))], {}, True)
+    assert list(table) == list(CONTRAST_COLUMNS)
+    expected = stats.ttest_ind(a, b, equal_var=False)
+    assert table.p_value[0] == pytest.approx(expected.pvalue, rel=1e-6)
+    ends = expected.confidence_interval()
+    assert table.ci_low[0] == pytest.approx(ends.low)
+    assert table.ci_high[0] == pytest.approx(ends.high)
+
+
+@pytest.mark.parametrize(
+    ("gap", "sd", "verdict"),
+    [
+        (0.02, 0.002, YES),
+        (-0.02, 0.002, YES),
+        (0.001, 0.002, NO),
+        (0.001, 0.02, OPEN),
+        (0.005, 0.0001, NO),
+    ],
+)
+def test_a_verdict_is_a_difference_no_difference_or_not_decided(gap, sd, verdict) -> None:
+    wave = sd * np.array([-1.0, 1.0, -1.0, 1.0, 0.0])
+    table = decide_contrasts(
+        A_OR_B, [quantity(np.concatenate([0.86 + gap + wave, 0.86 + wave]))], {}, True
+    )
+    assert table.verdict[0] == verdict
+    assert np.isnan(table.seeds_to_decide[0]) == (verdict != OPEN)
+
+
+def test_equivalence_is_two_one_sided_tests() -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(0.87, 0.004, 6), rng.normal(0.869, 0.004, 6)
+    gap = statistics.contrast(
+        quantity(np.concatenate([a, b])).estimates, [(1, range(6)), (-1, range(6, 12))]
+    )
+    lower = stats.ttest_ind(a + 0.01, b, equal_var=False, alternative="greater").pvalue
+    upper = stats.ttest_ind(a - 0.01, b, equal_var=False, alternative="less").pvalue
+    assert gap.beyond(-0.01) == pytest.approx(lower, rel=1e-6)
+    assert gap.below(0.01) == pytest.approx(upper, rel=1e-6)
+
+
+def test_the_planned_seeds_find_a_difference_of_the_margin_in_four_of_five_sweeps() -> None:
+    rng = np.random.default_rng(1)
+    wave = 0.006 * np.array([-1.0, 0.0, 1.0])  # a standard deviation of 0.006
+    table = decide_contrasts(
+        A_OR_B, [quantity(np.concatenate([wave, wave]))], {"a": 2.0, "b": 3.0}, True
+    )
+    seeds = int(table.seeds_to_decide[0])
+    assert table.minutes_to_decide[0] == (seeds - 3) * 5.0
+    found = []
+    for _ in range(2_000):
+        a, b = rng.normal(0.01, 0.006, seeds), rng.normal(0, 0.006, seeds)
+        found.append(stats.ttest_ind(a, b, equal_var=False).pvalue < 0.05)
+    assert 0.75 < np.mean(found) < 0.9
+
+
+def test_one_seed_decides_nothing() -> None:
+    table = decide_contrasts(A_OR_B, [quantity(np.array([0.9, 0.8]))], {}, True)
+    assert table.verdict[0] == OPEN
+    assert np.isnan([table.p_value[0], table.seeds_to_decide[0]]).all()
+
+
+def test_the_headline_answers_the_first_question_and_the_others_have_their_own() -> None:
+    comparison = compare(
+        make_tracked(tuple(ARCHITECTURES)), np.random.default_rng(0), replicates=100
+    )
+    assert comparison.contrasts is not None
+    assert not comparison.contrasts.declared
+    text = headline_of_contrasts(comparison)
+    assert text.startswith("Gates are worth 16.")
+    assert "The lead grows by" in text
+    topics = [one.topic for one in answers_of_contrasts(comparison)]
+    assert topics == [
+        "LSTMs or GRUs?",
+        "Two directions or one direction?",
+        "Stacked layers or one layer?",
+    ]
+
+
+def test_what_was_declared_is_answered_by_the_names_of_the_plan() -> None:
+    tracked = make_tracked()
+    asked = derive_contrasts(tracked.runs, {"mine": {"lstm": 1, "simple_rnn": -1}})
+    runs = tracked.runs.assign(variant=tracked.runs.architecture)
+    sweep = replace(tracked.sweep, contrasts=asked, margin=0.005)
+    comparison = compare(
+        replace(tracked, runs=runs, sweep=sweep), np.random.default_rng(0), replicates=100
+    )
+    assert comparison.contrasts is not None
+    assert comparison.contrasts.declared
+    assert comparison.contrasts.table.declared.all()
+    assert comparison.contrasts.margin == 0.005
+    table = comparison.contrasts.table.set_index(["contrast", "quantity"])
+    accuracy = comparison.summary.set_index("architecture").accuracy
+    expected = accuracy["lstm"] - accuracy["simple_rnn"]
+    assert table.estimate["mine", "accuracy"] == pytest.approx(expected)
