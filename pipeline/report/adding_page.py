@@ -34,6 +34,7 @@ def write_adding_report(results: AddingResults, tracked: AddingRuns, folder: Pat
             "title": f"{results.experiment}: the adding problem",
             "facts": f"{len(results.runs)} runs. Started {tracked.sweep.started}.",
             "headline": adding.headline(results),
+            "lead": (),
             "short_answers": [],
             "cautions": adding.cautions(results),
             "csv_files": write_tables(CSV_FILES, results, built),

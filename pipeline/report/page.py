@@ -96,8 +96,8 @@ def _gather(
             if part
         ),
         "short_answers": [
-            *answers_of_contrasts(comparison),
-            *answer.short_answers(comparison),
+            *(answers_of_contrasts(comparison) or answer.answers_by_length(comparison)),
+            *answer.answer_cheapest(comparison),
             *answer_how_far_back(comparison),
         ],
         "cautions": [

@@ -233,7 +233,7 @@ def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Compariso
         run = comparison.baseline.run.assign(train_seconds=seconds)
         leads = comparison.baseline.leads.assign(ci_low=lead)
         baseline = replace(comparison.baseline, run=run, leads=leads)
-        budget = answer.short_answers(replace(comparison, baseline=baseline))[-1]
+        (budget,) = answer.answer_cheapest(replace(comparison, baseline=baseline))
         assert budget.topic == "The smallest budget"
         assert ("is cheaper still" in budget.reason) == said
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,11 @@ def test_numbers_in_the_answer_are_those_of_the_summary(
 ) -> None:
     _, comparison, page = quickstart
     best = comparison.summary.iloc[0]
-    assert f"{best.architecture} has both answers right on {100 * best.accuracy:.1f}%" in page.text
+    assert f"{best.architecture} scores highest: {100 * best.accuracy:.1f}%." in page.text
+    assert comparison.contrasts is not None
+    asked = comparison.contrasts.table.set_index(["contrast", "quantity"])
+    gates: Any = asked.loc[("gated_vs_simple", "accuracy")]
+    assert f"Gates are worth {100 * gates.estimate:.1f} points of accuracy" in page.text
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
@@ -138,7 +143,7 @@ def test_a_small_budget_does_not_buy_what_merely_could_not_be_judged() -> None:
         comparison.cost.architecture != "simple_rnn", 1.0
     )
     comparison = replace(comparison, cost=comparison.cost.assign(train_seconds=quickest))
-    budget = answer.short_answers(comparison)[-1]
+    (budget,) = answer.answer_cheapest(comparison)
     assert budget.topic == "The smallest budget"
     assert "simple_rnn" not in budget.conclusion
 
@@ -176,7 +181,7 @@ def test_who_has_learnt_nothing_is_not_recommended() -> None:
     comparison = compare(replace(tracked, predictions=given), np.random.default_rng(0))
     assert "no network is shown to have learnt the task." in answer.headline(comparison)
     assert "The smallest budget" not in [
-        reader.topic for reader in answer.short_answers(comparison)
+        reader.topic for reader in answer.answer_cheapest(comparison)
     ]
 
 
@@ -398,7 +403,7 @@ def test_networks_that_are_equal_are_not_called_highest_and_lowest() -> None:
     comparison = compare(
         replace(tracked, predictions=equal), np.random.default_rng(0), replicates=50
     )
-    short, long, *_ = answer.short_answers(comparison)
+    short, long = answer.answers_by_length(comparison)
     for reader in (short, long):
         assert reader.conclusion == "no difference"
         assert reader.reason.startswith("All score ")

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
-from pipeline.analysis.contrasts import NO, YES, Contrasts
+from pipeline.analysis.contrasts import NO, OPEN, YES, Contrasts
 from pipeline.analysis.frames import rows_of
 from pipeline.report import look
 from pipeline.report.contrast_tables import contrast_table
@@ -29,9 +29,7 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
     )
     colour = alt.Color(
         "verdict:N",
-        scale=alt.Scale(
-            domain=[YES, NO, "not decided"], range=[look.BETTER, look.MUTED, look.WORSE]
-        ),
+        scale=alt.Scale(domain=[YES, NO, OPEN], range=[look.BETTER, look.MUTED, look.TIED]),
         legend=alt.Legend(title=None, orient="bottom"),
     )
     base = alt.Chart(as_data(frame)).encode(
@@ -39,14 +37,14 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
         color=colour,
         tooltip=hover_of(("question", "Question"), ("shown", "Points"), ("verdict", "Difference?")),
     )
-    title = "difference of accuracy in points: below zero the second leads, above zero the first"
+    title = "points of accuracy by which the first leads (left of zero: the second)"
     ends = alt.Chart(as_data(pd.DataFrame({"place": [-100 * found.margin, 100 * found.margin]})))
     zero = alt.Chart(as_data(pd.DataFrame({"place": [0.0]})))
     return [
         Figure(
             name="contrasts",
             own_legend=True,
-            title="What this sweep asked",
+            title="How large each difference is",
             sentence=describe_contrasts(comparison),
             alternative="Every question's difference of accuracies with its interval, zero and margin.",
             table=contrast_table(comparison),

@@ -102,7 +102,7 @@ def headline(comparison: Comparison) -> str:
         f"{found.leader} {right} on {format_share(found.accuracy)} of the test texts "
         f"(95% interval {format_interval(found.low, found.high)})"
     )
-    if _none_has_learnt(comparison):
+    if none_has_learnt(comparison):
         return (
             f"{text}, {found.rank}. Always giving the commonest answer would be right on "
             f"{format_share(comparison.chance[0])}: no network is shown to have learnt the task."
@@ -119,7 +119,7 @@ def headline(comparison: Comparison) -> str:
     return f"{text}. {_against(found, comparison)}".strip()
 
 
-def _none_has_learnt(comparison: Comparison) -> bool:
+def none_has_learnt(comparison: Comparison) -> bool:
     """Return whether always giving the commonest answer may be as good as any network."""
     return bool((comparison.summary.ci_low <= comparison.chance[0]).all())
 
@@ -149,8 +149,8 @@ def _name_groups(names: Sequence[str], comparison: Comparison, last: str = "and"
     return join_names([*groups, *rest], last)
 
 
-def short_answers(comparison: Comparison) -> list[ShortAnswer]:
-    """Write the answers for the shortest texts, the longest texts and the smallest budget."""
+def answers_by_length(comparison: Comparison) -> list[ShortAnswer]:
+    """Say which architecture leads on the shortest and on the longest texts."""
     if len(comparison.summary) < 2:
         return []
     answers = []
@@ -160,8 +160,7 @@ def short_answers(comparison: Comparison) -> list[ShortAnswer]:
         ends = breakdown.pairwise.low.min(), breakdown.pairwise.low.max()
         for low, texts in zip(ends, ("Short texts", "Long texts"), strict=True):
             answers.append(_answer_for_group(comparison, breakdown, int(low), texts, unit))
-    cheapest = _cheapest(comparison)
-    return [*answers, *([cheapest] if cheapest else [])]
+    return answers
 
 
 def _answer_for_group(
@@ -201,14 +200,16 @@ def _conclude(found: LeaderVerdicts, comparison: Comparison) -> str:
     return f"Any except {_name_groups(found.worse, comparison)}"
 
 
-def _cheapest(comparison: Comparison) -> ShortAnswer | None:
+def answer_cheapest(comparison: Comparison) -> list[ShortAnswer]:
     """Find the shortest training time among those that may be the best and score about as high."""
+    if len(comparison.summary) < 2:
+        return []
     cost = comparison.cost.set_index("architecture")
     if cost.train_seconds.isna().any() or "train_seconds" in held_equal(comparison):
-        return None
+        return []
     found = find_leader(comparison.summary, comparison.pairwise)
-    if _none_has_learnt(comparison):
-        return None
+    if none_has_learnt(comparison):
+        return []
     accuracies = comparison.summary.set_index("architecture").accuracy
     close = accuracies[accuracies >= found.accuracy - comparison.tie_margin].index
     seconds = cost.train_seconds.loc[[name for name in found.candidates if name in close]]
@@ -230,7 +231,7 @@ def _cheapest(comparison: Comparison) -> ShortAnswer | None:
     if not cost.alone.all():
         reason += " Other work may have run at the same time, so the times are approximate."
     conclusion = name if _several_seeds(comparison) else f"{name}, judging by one seed"
-    return ShortAnswer("The smallest budget", conclusion, reason)
+    return [ShortAnswer("The smallest budget", conclusion, reason)]
 
 
 def _describe_cheaper_baseline(comparison: Comparison, seconds: float) -> str:

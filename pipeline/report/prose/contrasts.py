@@ -12,8 +12,14 @@ from pipeline.analysis.contrasts import NO, OPEN, YES, Contrast, Contrasts
 from pipeline.analysis.frames import rows_of
 from pipeline.config.programs import as_started
 from pipeline.config.schema import CONF
-from pipeline.report.formats import format_count, format_interval, format_points, join_names
-from pipeline.report.prose.answer import ShortAnswer
+from pipeline.report.formats import (
+    format_count,
+    format_interval,
+    format_points,
+    format_share,
+    join_names,
+)
+from pipeline.report.prose.answer import ShortAnswer, none_has_learnt
 
 # What a change of the lead is over, by the quantity that says so.
 _GROWTH = {
@@ -38,7 +44,7 @@ def headline_of_contrasts(comparison: Comparison) -> str:
     """Answer the first question of the sweep in a few sentences; nothing if it asks none."""
     found = comparison.contrasts
     asked = _first(found)
-    if found is None or asked is None:
+    if found is None or asked is None or none_has_learnt(comparison):
         return ""
     rows = _rows(found, asked)
     row = rows["accuracy"]
@@ -61,15 +67,17 @@ def headline_of_contrasts(comparison: Comparison) -> str:
         )
     else:
         text = f"{_open(asked, row, interval)} {_plan(comparison, row)}"
-    growth = _describe_growth(rows, margin)
-    return " ".join(part for part in (text, _describe_costs(asked, rows), growth) if part)
+    best = next(rows_of(comparison.summary.sort_values("accuracy", ascending=False)))
+    leader = f"{best.architecture} scores highest: {format_share(best.accuracy)}."
+    parts = (text, _describe_costs(asked, rows), _describe_growth(rows, margin), leader)
+    return " ".join(part for part in parts if part)
 
 
 def answers_of_contrasts(comparison: Comparison) -> list[ShortAnswer]:
     """Answer every question of the sweep but the first, which the headline answers."""
     found = comparison.contrasts
     first = _first(found)
-    if found is None or first is None:
+    if found is None or first is None or none_has_learnt(comparison):
         return []
     answers = []
     for asked in found.asked:
@@ -101,16 +109,14 @@ def describe_contrasts(comparison: Comparison) -> str:
     """Say what the figure of contrasts shows, and how they were chosen."""
     found = comparison.contrasts
     assert found is not None
-    names = [f"{one.first} against {one.second}" for one in found.asked]
-    chosen = (
-        "These questions were tracked before the first run"
+    declared = (
+        "The questions were declared before the first run."
         if found.declared
-        else "These questions follow from what was varied, but were not tracked before the sweep"
+        else "The questions follow from what was varied; they were not declared before the sweep."
     )
     return (
-        f"Each dot is a difference of accuracies in points, averaged over architectures that are the "
-        f"same in all else; the line is its 95% interval. Between the dotted lines it is too small to "
-        f"matter. {chosen}: {'; '.join(names)}."
+        "A dot is a difference of mean accuracies, over architectures that are alike in all else; its "
+        f"line is the 95% interval. Between the dotted lines it is too small to matter. {declared}"
     )
 
 
@@ -138,7 +144,12 @@ def _open(asked: Contrast, row: Any, interval: str) -> str:
 def _plan(comparison: Comparison, row: Any) -> str:
     """Say how many seeds would decide it, how long they take and what to type."""
     if math.isnan(row.p_value):
-        return f"One seed decides nothing about an architecture; train more: {_command(comparison, 3)}."
+        which = (
+            "One seed"
+            if comparison.summary.runs.max() == 1
+            else "An architecture with one seed left"
+        )
+        return f"{which} decides nothing; train more: {_command(comparison, 3)}."
     if pd.isna(row.seeds_to_decide):
         return "More seeds would not decide it: the test texts are too few."
     seeds = int(row.seeds_to_decide)

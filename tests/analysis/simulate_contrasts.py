@@ -1,0 +1,183 @@
+"""Measure by simulation how often the contrasts of a sweep are covered, right and decided.
+
+    PYTHONPATH=.:tests python -m tests.analysis.simulate_contrasts [sweeps]
+
+Each simulated sweep draws the seeds and reviews of the nine presets anew, in log odds as in
+`simulate_intervals`, and asks the contrasts that follow from them. The truth is the expectation over
+seeds and reviews. Counted are: 95 % intervals that contain the truth; sweeps in which some contrast
+without a difference is called one (a false yes, after Holm); sweeps in which some contrast with a
+difference of at least the margin is called none (a false no); and decided contrasts whose true
+difference is two points (power). The output is in `simulate_contrasts.txt`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from factories.tracked import ARCHITECTURES
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from pipeline.analysis import statistics
+from pipeline.analysis.contrasts import NO, YES, Quantity, decide_contrasts, derive_contrasts
+from pipeline.analysis.logistic import fit_by_doubling
+
+NAMES = list(ARCHITECTURES)
+SIMPLE = [name for name in NAMES if "simple" in name]
+MARGIN = 0.01
+REPLICATES = 300
+VARIANTS = pd.DataFrame(
+    [
+        dict(zip(("architecture", "cell", "num_layers", "bidirectional"), (n, *a[:3]), strict=True))
+        for n, a in ARCHITECTURES.items()
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SweepWorld:
+    """A population of sweeps; standard deviations are in log odds.
+
+    deficit: by how many points simple cells are worse. seeds: of every architecture; holes: of some
+    others. wide: architectures whose seeds spread three times as much. growth: the log odds that a
+    doubling of the length costs simple cells.
+    """
+
+    name: str
+    deficit: float = 0.0
+    seeds: int = 3
+    reviews: int = 6_000
+    seed_sd: float = 0.06
+    holes: Mapping[str, int] = field(default_factory=dict)
+    wide: tuple[str, ...] = ()
+    growth: float = 0.0
+
+
+WORLDS = (
+    SweepWorld("no difference, three seeds"),
+    SweepWorld("no difference, two seeds", seeds=2),
+    SweepWorld("no difference, ten seeds", seeds=10),
+    SweepWorld("no difference, two of nine thrice as wide", wide=("lstm", "bi_simple_rnn")),
+    SweepWorld("no difference, holes", holes={"gru": 0, "stacked_simple_rnn": 0, "bi_lstm": 2}),
+    SweepWorld("exactly the margin, three seeds", deficit=0.01),
+    SweepWorld("exactly the margin, two wide", deficit=0.01, wide=("lstm", "bi_simple_rnn")),
+    SweepWorld("two points, three seeds", deficit=0.02),
+    SweepWorld("two points, two wide", deficit=0.02, wide=("lstm", "bi_simple_rnn")),
+    SweepWorld("two points, holes", deficit=0.02, holes={"gru": 0, "stacked_simple_rnn": 0}),
+    SweepWorld("two points, growing with length", deficit=0.02, growth=-0.15),
+)
+_ABILITY, _REVIEW_SD, _OWN_SD = 2.6, 1.5, 0.5
+
+
+class Truth:
+    """Expected accuracies of an ability, as a mean over reviews, seeds and lengths."""
+
+    def __init__(self, rng: np.random.Generator, points: int = 400_000) -> None:
+        self.doublings = rng.normal(0, 0.9, points)
+        self.noise = rng.normal(0, 1, points)
+
+    def accuracy(self, ability: float, growth: float, seed_sd: float) -> float:
+        spread = np.sqrt(_REVIEW_SD**2 + _OWN_SD**2 + seed_sd**2)
+        odds = ability + growth * self.doublings + spread * self.noise
+        return float(special.expit(odds).mean())
+
+    def solve(self, accuracy: float, growth: float, seed_sd: float) -> float:
+        """Return the ability that has this accuracy."""
+        gap = lambda ability: self.accuracy(ability, growth, seed_sd) - accuracy  # noqa: E731
+        return float(optimize.brentq(gap, 0.0, 6.0))  # pyright: ignore[reportArgumentType]
+
+
+def draw_sweep(
+    world: SweepWorld, abilities: Mapping[str, float], rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.intp]], NDArray[np.float64]]:
+    """Return <bool>[runs, reviews], the rows of each architecture, and the doublings of length."""
+    doublings = rng.normal(0, 0.9, world.reviews)
+    hardness = rng.normal(0, _REVIEW_SD, world.reviews)
+    parts, rows, start = [], {}, 0
+    for name in NAMES:
+        seeds = world.holes.get(name, world.seeds)
+        growth = world.growth if name in SIMPLE else 0.0
+        own = rng.normal(0, _OWN_SD, world.reviews)
+        luck = rng.normal(0, _seed_sd(world, name), (seeds, 1))
+        odds = abilities[name] + growth * doublings + hardness + own + luck
+        parts.append(rng.random((seeds, world.reviews)) < special.expit(odds))
+        if seeds:
+            rows[name] = np.arange(start, start + seeds)
+        start += seeds
+    return np.concatenate(parts), rows, doublings
+
+
+def _seed_sd(world: SweepWorld, name: str) -> float:
+    return world.seed_sd * (3 if name in world.wide else 1)
+
+
+def simulate(world: SweepWorld, sweeps: int, rng: np.random.Generator) -> dict[str, float]:
+    """Return the shares that the module names."""
+    truth = Truth(rng)
+    base = truth.accuracy(_ABILITY, 0.0, world.seed_sd)
+    abilities, expected = {}, {}
+    for name in NAMES:
+        simple = name in SIMPLE
+        expected[name] = base - (world.deficit if simple else 0.0)
+        growth = world.growth if simple else 0.0
+        abilities[name] = truth.solve(expected[name], growth, _seed_sd(world, name))
+    asked = derive_contrasts(VARIANTS, {})
+    covered, false_yes, false_no, decided, grown = [], [], [], [], []
+    everything = np.ones((1, world.reviews), dtype=bool)
+    for _ in range(sweeps):
+        correct, rows, doublings = draw_sweep(world, abilities, rng)
+        (overall,) = statistics.resample_reviews(correct, everything, rng, REPLICATES)
+        quantities = [Quantity("accuracy", overall, rows, MARGIN, world.reviews)]
+        if world.growth:
+            change = fit_by_doubling(correct, doublings).change(-1.0, 1.0)
+            quantities.append(Quantity("change_with_length", change, rows, MARGIN))
+        table = decide_contrasts(asked, quantities, {}, True)
+        accuracy = table[table.quantity == "accuracy"].set_index("contrast")
+        true = {
+            one.name: sum(
+                weight * _mean(expected, rows, members) for weight, members in one.terms(rows)
+            )
+            for one in asked
+            if one.name in accuracy.index
+        }
+        for name, value in true.items():
+            covered.append(accuracy.ci_low[name] <= value <= accuracy.ci_high[name])
+            if abs(value) > 0.015:
+                decided.append(accuracy.verdict[name] == YES)
+        same = [name for name, value in true.items() if abs(value) < 1e-9]
+        apart = [name for name, value in true.items() if abs(value) >= MARGIN - 1e-9]
+        false_yes.append(any(accuracy.verdict[name] == YES for name in same))
+        false_no.append(any(accuracy.verdict[name] == NO for name in apart))
+        if world.growth:
+            row = table[
+                (table.quantity == "change_with_length") & (table.contrast == asked[0].name)
+            ]
+            grown.append(bool((row.verdict == YES).iloc[0] and row.estimate.iloc[0] > 0))
+    shares = {"covered": covered, "false yes": false_yes, "false no": false_no}
+    shares |= {"power": decided} if decided else {}
+    shares |= {"growth found": grown} if grown else {}
+    return {name: float(np.mean(held)) for name, held in shares.items()}
+
+
+def _mean(
+    expected: Mapping[str, float], rows: Mapping[str, NDArray[np.intp]], members: object
+) -> float:
+    return next(expected[name] for name, held in rows.items() if held is members)
+
+
+def main() -> None:
+    sweeps = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    rng = np.random.default_rng(20261126)
+    print(f"{sweeps} sweeps of nine architectures in each world; shares in percent, margin 1 point")
+    for world in WORLDS:
+        shares = simulate(world, sweeps, rng)
+        shown = "  ".join(f"{name} {100 * share:5.1f}" for name, share in shares.items())
+        print(f"{world.name:45} {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
