@@ -45,6 +45,7 @@ def _program(project: Path, name: str, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_new_cell_is_trained_probed_explained_and_reported(project: Path) -> None:
     small = [word for word in SMALL if not word.startswith("probe")]
     weights = "architecture.recurrent_parameters=144"  # 2 U (F + 1) with 8 features: 8 units
