@@ -12,7 +12,10 @@ from omegaconf import DictConfig
 
 
 class PlanSweeper(Sweeper):
-    """Launch the jobs of the plan, which was composed and checked when the sweep started."""
+    """Launch the jobs of the plan, which was composed and checked when the sweep started.
+
+    With `precision`, further seeds follow until the contrasts of the sweep are known as precisely.
+    """
 
     def __init__(self, **params: Any) -> None:
         self.launcher: Launcher | None = None
@@ -24,8 +27,12 @@ class PlanSweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def sweep(self, arguments: list[str]) -> Any:
+    def sweep(self, arguments: list[str]) -> None:
         from pipeline.sweeps.callback import current_sweep
 
         assert self.launcher is not None
-        return self.launcher.launch(current_sweep().plan.overrides, initial_job_idx=0)
+        sweep, launched = current_sweep(), 0
+        while launched < len(sweep.plan.jobs):
+            self.launcher.launch(sweep.plan.overrides[launched:], initial_job_idx=launched)
+            launched = len(sweep.plan.jobs)
+            sweep.add_seeds()

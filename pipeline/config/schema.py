@@ -224,7 +224,9 @@ class RunConfig:
     for each architecture; only runs with the chosen values are compared. `root` is the folder of the
     store, the reports and the caches. `margin`: the smallest difference of accuracies that matters, in
     points. `contrasts`: what a sweep asks beside what follows from its settings: for each name a weight
-    of every architecture that is compared, summing to zero. With `baseline` the run is the baseline
+    of every architecture that is compared, summing to zero. `precision`: a sweep adds seeds, at most
+    `max_seeds` of each architecture, until the interval of every contrast of accuracies is no wider than
+    so many points to each side. With `baseline` the run is the baseline
     instead of a network: the architecture, its training and the seed have no effect, and texts are read
     whole.
     """
@@ -249,6 +251,12 @@ class RunConfig:
     )
     margin: float = positive(1.0)
     contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
+    precision: float | None = checked(
+        None,
+        lambda value: value is None or (value > 0 and math.isfinite(value)),
+        "null or a positive finite number",
+    )
+    max_seeds: int = count(10, 2)
     baseline: bool = False
     rerun: bool = False
     root: str = str(ROOT)

@@ -77,9 +77,10 @@ class LiveTable:
 
     def draw(self) -> RenderableType:
         """Return the table, drawn from the current files of the jobs."""
+        new = [JobStatus()] * (len(self.jobs) - len(self.statuses))  # of seeds that were added
         self.statuses = [
             known if known.is_over else read_status(job.folder) or known
-            for job, known in zip(self.jobs, self.statuses, strict=True)
+            for job, known in zip(self.jobs, [*self.statuses, *new], strict=True)
         ]
         width, height = self.console.size
         return draw_table(

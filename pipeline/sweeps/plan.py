@@ -22,7 +22,9 @@ from pipeline.config.schema import RunConfig
 from pipeline.errors import ConfigError
 
 # Settings that all jobs of a sweep share, because one report compares them.
-_SHARED = ("name", "root", "tracking", "device", "data", "probe", "tuned", "margin", "contrasts")
+_SHARED = tuple(
+    "name root tracking device data probe tuned margin contrasts precision max_seeds".split()
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,19 @@ class Plan:
     @property
     def overrides(self) -> list[list[str]]:
         return [job.overrides for job in self.jobs]
+
+    def with_another_seed(self) -> Plan:
+        """Return the plan with a further seed of every architecture, tuned values included."""
+        seed = max(config.seed for config in self.configs) + 1
+        first = [job for job in self.jobs if job.config.seed == self.jobs[0].config.seed]
+        added = [
+            PlannedJob(
+                replace(job.config, seed=seed),
+                [*(one for one in job.overrides if not one.startswith("seed=")), f"seed={seed}"],
+            )
+            for job in first
+        ]
+        return replace(self, jobs=[*self.jobs, *added])
 
 
 def make_plan(config: DictConfig) -> Plan:

@@ -40,6 +40,7 @@ class Sweep:
             track_sweep(self.store, SweepPlan.of([*plan.configs, *self.baselines]))
         )
         self.shows_table = can_show_table()
+        self.table: LiveTable | None = None
 
     def begin(self) -> None:
         """Announce the sweep, train the baseline, and show the live table on a terminal."""
@@ -57,7 +58,7 @@ class Sweep:
         self._train_baseline()
         if self.shows_table:
             rows, title = list_jobs(plan.configs, plan.folder)
-            at_end.enter_context(LiveTable(rows, title, plan.parallel_jobs))
+            self.table = at_end.enter_context(LiveTable(rows, title, plan.parallel_jobs))
 
     def _train_baseline(self) -> None:
         """Train the baseline before the networks.
@@ -88,6 +89,36 @@ class Sweep:
             for number, job in enumerate(planned, first)
         ]
         return self._drop_done(jobs)
+
+    def add_seeds(self) -> None:
+        """Add a seed of every architecture to the plan while the contrasts are not precise enough.
+
+        The rule looks at the widths of the intervals alone, never at the differences: looking at these
+        would make chance differences more likely to be found.
+        """
+        precision, seeds = self.first.precision, len({config.seed for config in self.plan.configs})
+        if precision is None:
+            return
+        # Imported only now: it takes seconds, and memory that the jobs can use.
+        from pipeline.sweeps.precision import widest_contrast
+
+        name, width = widest_contrast(self.store, self.parent.run_id)
+        if width <= precision:
+            log.warning("Precise enough: %s is known to ± %.2f points", name, width)
+            return
+        if seeds >= self.first.max_seeds:
+            log.warning(
+                "Not as precise as asked: %s is known to ± %.2f points with %d seeds, the most that "
+                "max_seeds allows",
+                *(name, width, seeds),
+            )
+            return
+        log.warning("%s is known to ± %.2f points: adding seed %d", name, width, seeds + 1)
+        self.plan = self.plan.with_another_seed()
+        held = SweepPlan.of([*self.plan.configs, *self.baselines])
+        self.parent.text(held.as_json(), "plan.json")
+        if self.table is not None:
+            self.table.jobs, self.table.title = list_jobs(self.plan.configs, self.plan.folder)
 
     def _describe(self, config: RunConfig, folder: Path, concurrent_runs: int) -> JobDescription:
         here, echo_output = LauncherProcess.here(), not self.shows_table

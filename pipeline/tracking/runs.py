@@ -78,6 +78,9 @@ class SweepPlan:
             configs[0].margin / 100,
         )
 
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), indent=1)
+
     @property
     def digest(self) -> str:
         """Return the fingerprint of the sweep, which does not depend on the order of its runs."""
@@ -139,7 +142,7 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
         tags = {"kind": "sweep", "data": plan.data, "fingerprint": plan.digest}
         name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
         recorder = _open_run(store, name, tags, same[0] if same else None)
-        recorder.text(json.dumps(asdict(plan), indent=1), "plan.json")
+        recorder.text(plan.as_json(), "plan.json")
         _adopt_runs(store, plan, [run for run in sweeps if run not in same], recorder.run_id)
         yield recorder
 

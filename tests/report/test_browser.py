@@ -151,6 +151,10 @@ def _charts(seen: Visit) -> list[Any]:
     return seen.page.query_selector_all(".chart")
 
 
+# The figure of what was asked shows groups of architectures, none of which can be followed.
+OF_ARCHITECTURES = ".chart:not(#chart-contrasts)"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", WITH_FIGURES)
 def test_every_figure_is_drawn_with_its_marks(
@@ -222,7 +226,7 @@ def test_every_figure_answers_to_the_pointer(made: Made, browser: Browser, name:
     with opened(made, browser, name) as seen:
         buttons = seen.page.query_selector_all(".legend button")
         names = {one.get_attribute("value") for one in buttons}
-        for chart in _charts(seen):
+        for chart in seen.page.query_selector_all(OF_ARCHITECTURES):
             place = chart.evaluate(PLACES)[0]
             said = _hover(seen, place)
             assert said["Architecture"] in names
@@ -233,10 +237,22 @@ def test_every_figure_answers_to_the_pointer(made: Made, browser: Browser, name:
             assert names == {f"lstm {HOSTILE}", "gru_" * 30}
 
 
+def test_hovering_a_question_says_its_answer(made: Made, report: Visit) -> None:
+    contrasts = made.comparison.contrasts
+    assert contrasts is not None
+    (first,) = [row for row in rows_of(contrasts.table) if row.quantity == "accuracy"][:1]
+    said = report.page.eval_on_selector(
+        "#chart-contrasts [aria-roledescription='point mark'], #chart-contrasts .mark-symbol path",
+        "mark => mark.getAttribute('aria-label')",
+    )
+    assert "Question: gated cells" in said
+    assert f"Difference?: {first.verdict}" in said
+
+
 def _opacities(seen: Visit) -> dict[str, list[tuple[str, float]]]:
     """For each figure, the architecture and the opacity of each mark that has one."""
     found = {}
-    for chart in _charts(seen):
+    for chart in seen.page.query_selector_all(OF_ARCHITECTURES):
         marks = [(NAMED.search(one["label"]), one["opacity"]) for one in chart.evaluate(MARKS)]
         found[chart.get_attribute("id")] = [(name[1], opacity) for name, opacity in marks if name]
     return found
@@ -245,10 +261,10 @@ def _opacities(seen: Visit) -> dict[str, list[tuple[str, float]]]:
 def _wait_for_dimmed(seen: Visit, *, dimmed: bool) -> None:
     """Until the figures, which are drawn anew one after the other, have (no) faint marks in each."""
     seen.page.wait_for_function(
-        """dimmed => [...document.querySelectorAll(".chart")].every(chart =>
+        """([dimmed, charts]) => [...document.querySelectorAll(charts)].every(chart =>
           [...chart.querySelectorAll("[role=graphics-symbol]")].some(
             mark => Number(getComputedStyle(mark).opacity) < 0.3) === dimmed)""",
-        arg=dimmed,
+        arg=[dimmed, OF_ARCHITECTURES],
     )
 
 

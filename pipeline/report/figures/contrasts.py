@@ -21,23 +21,21 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
     if found is None or not (found.table.quantity == "accuracy").any():
         return []
     frame = _frame(found)
-    order = alt.Y(
-        "question:N",
-        sort=None,
-        title=None,
-        axis=alt.Axis(labelLimit=260, ticks=False, domain=False),
+    labels = alt.Axis(  # on two lines, so that a phone has room for the intervals
+        labelExpr="split(datum.label, ' – ')", labelLimit=160, ticks=False, domain=False
     )
+    order = alt.Y("question:N", sort=None, title=None, axis=labels)
     colour = alt.Color(
         "verdict:N",
         scale=alt.Scale(domain=[YES, NO, OPEN], range=[look.BETTER, look.MUTED, look.TIED]),
-        legend=alt.Legend(title=None, orient="bottom"),
+        legend=alt.Legend(title=None, orient="bottom", columns=1),
     )
     base = alt.Chart(as_data(frame)).encode(
         y=order,
         color=colour,
         tooltip=hover_of(("question", "Question"), ("shown", "Points"), ("verdict", "Difference?")),
     )
-    title = "points of accuracy by which the first leads (left of zero: the second)"
+    axis = alt.Axis(title="points by which the upper name leads")
     ends = alt.Chart(as_data(pd.DataFrame({"place": [-100 * found.margin, 100 * found.margin]})))
     zero = alt.Chart(as_data(pd.DataFrame({"place": [0.0]})))
     return [
@@ -50,15 +48,19 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
             table=contrast_table(comparison),
             chart=alt.LayerChart(
                 layer=[
-                    zero.mark_rule(color=look.INK).encode(x="place:Q"),
-                    ends.mark_rule(color=look.MUTED, strokeDash=look.DOTTED).encode(x="place:Q"),
-                    base.mark_rule(strokeWidth=2.5).encode(
-                        x=alt.X("low:Q", title=title, scale=alt.Scale(nice=True)), x2="high:Q"
+                    zero.mark_rule(color=look.INK).encode(x=alt.X("place:Q", axis=axis)),
+                    ends.mark_rule(color=look.MUTED, strokeDash=look.DOTTED).encode(
+                        x=alt.X("place:Q", axis=axis)
                     ),
-                    base.mark_point(filled=True, size=110, opacity=1).encode(x="points:Q"),
+                    base.mark_rule(strokeWidth=2.5).encode(
+                        x=alt.X("low:Q", axis=axis, scale=alt.Scale(nice=True)), x2="high:Q"
+                    ),
+                    base.mark_point(filled=True, size=110, opacity=1).encode(
+                        x=alt.X("points:Q", axis=axis)
+                    ),
                 ]
             ),
-            height=38 * len(frame) + 20,
+            height=44 * len(frame) + 20,
         )
     ]
 

@@ -1,0 +1,102 @@
+"""A sweep declares what it asks before it starts, and adds seeds until it knows it precisely."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from factories import SMALL, small_run
+from factories.programs import run_program
+
+from pipeline.config.schema import RunConfig
+from pipeline.errors import ConfigError
+from pipeline.sweeps.plan import Plan, PlannedJob, _check_contrasts
+from pipeline.tracking import Store, SweepPlan
+
+
+def make_plan(folder: Path, **changes: object) -> Plan:
+    jobs = [
+        PlannedJob(small_run(folder, seed=seed, **_cell(cell), **changes), [f"seed={seed}"])
+        for cell in ("lstm", "gru")
+        for seed in (0, 3)
+    ]
+    return Plan(jobs, folder, 1, on_cluster=False)
+
+
+def _cell(name: str) -> dict[str, str]:
+    return {"architecture__name": name, "architecture__cell": name}
+
+
+def test_another_seed_is_that_of_every_architecture(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path).with_another_seed()
+    added = plan.jobs[4:]
+    assert [(job.config.architecture.name, job.config.seed) for job in added] == [
+        ("lstm", 4),
+        ("gru", 4),
+    ]
+    assert all(job.overrides == ["seed=4"] for job in added)
+
+
+def test_a_plan_declares_the_same_whatever_its_seeds(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path)
+    declared = SweepPlan.of(plan.configs)
+    assert [one["name"] for one in declared.contrasts] == ["lstm_vs_gru"]
+    assert declared.variants == ["lstm", "lstm", "gru", "gru"]
+    assert declared.margin == 0.01
+    assert SweepPlan.of(plan.with_another_seed().configs).contrasts == declared.contrasts
+
+
+def test_variants_are_named_by_what_is_varied_and_tuned_values_are_not(tmp_path: Path) -> None:
+    configs = [
+        small_run(
+            tmp_path, train__learning_rate=rate, architecture__units=units, tuned=["learning_rate"]
+        )
+        for rate in (1e-3, 3e-3)
+        for units in (8, 16)
+    ]
+    declared = SweepPlan.of(configs)
+    assert declared.variants == ["lstm, units 8", "lstm, units 16"] * 2
+    assert [one["name"] for one in declared.contrasts] == ["units_16_vs_8"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (
+            {"lstm": 1, "bi_lstm": -1},
+            "names bi_lstm, which is not in this sweep; it may name lstm, gru",
+        ),
+        ({"lstm": 1, "gru": 1}, "is lstm 1, gru 1; its weights must sum to zero"),
+        ({}, "its weights must sum to zero"),
+    ],
+)
+def test_a_contrast_that_cannot_be_asked_is_refused(tmp_path: Path, weights, said) -> None:
+    configs: list[RunConfig] = make_plan(tmp_path, contrasts={"mine": weights}).configs
+    with pytest.raises(ConfigError, match=r"contrasts\.mine") as error:
+        _check_contrasts(configs)
+    assert said in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_sweep_adds_seeds_until_it_is_precise_or_has_the_most(tmp_path: Path) -> None:
+    words = ["-m", *SMALL, "architecture=lstm,simple_rnn", "seed=0,1", "train.epochs=1"]
+    asked = "+contrasts.mine={lstm: 1, simple_rnn: -1}"
+    done = run_program(tmp_path, *words, asked, "precision=0.001", "max_seeds=3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    store = Store(None, tmp_path, "small")
+    (parent,) = store.runs("tags.kind = 'sweep'")
+    path = store.fetch(parent, "plan.json")
+    assert path is not None
+    plan = json.loads(path.read_text())
+    assert plan["seeds"] == [0, 1, 0, 1, 2, 2, 0]  # the baseline is the last
+    assert [one["name"] for one in plan["contrasts"]] == ["gated_vs_simple", "mine"]
+    table = pd.read_csv(tmp_path / "reports" / "small" / "contrasts.csv")
+    assert table.declared.all()
+    accuracy = table[table.quantity == "accuracy"].set_index("contrast")
+    assert accuracy.estimate["mine"] == pytest.approx(accuracy.estimate["gated_vs_simple"])
+    assert parent.data.metrics["contrast/mine"] == pytest.approx(accuracy.estimate["mine"])
+    again = run_program(tmp_path, *words, asked, "precision=100")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(store.runs("tags.kind = 'run'")) == 7
