@@ -14,6 +14,8 @@ from pipeline.report.figures.drawing import Figure, as_data, hover_of
 from pipeline.report.formats import format_interval, format_points
 from pipeline.report.prose.contrasts import describe_contrasts
 
+_SHOWN = {YES: "a difference", NO: "no difference that matters", OPEN: "not decided"}
+
 
 def draw_contrasts(comparison: Comparison) -> list[Figure]:
     """Draw the differences of accuracies that the sweep asks about; nothing if it asks none."""
@@ -27,13 +29,13 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
     order = alt.Y("question:N", sort=None, title=None, axis=labels)
     colour = alt.Color(
         "verdict:N",
-        scale=alt.Scale(domain=[YES, NO, OPEN], range=[look.BETTER, look.MUTED, look.TIED]),
+        scale=alt.Scale(domain=list(_SHOWN.values()), range=[look.BETTER, look.MUTED, look.TIED]),
         legend=alt.Legend(title=None, orient="bottom", columns=1),
     )
     base = alt.Chart(as_data(frame)).encode(
         y=order,
         color=colour,
-        tooltip=hover_of(("question", "Question"), ("shown", "Points"), ("verdict", "Difference?")),
+        tooltip=hover_of(("question", "Question"), ("shown", "Points"), ("verdict", "Verdict")),
     )
     axis = alt.Axis(title="points by which the upper name leads")
     ends = alt.Chart(as_data(pd.DataFrame({"place": [-100 * found.margin, 100 * found.margin]})))
@@ -75,7 +77,7 @@ def _frame(found: Contrasts) -> pd.DataFrame:
                 "points": 100 * row.estimate,
                 "low": 100 * row.ci_low,
                 "high": 100 * row.ci_high,
-                "verdict": row.verdict,
+                "verdict": _SHOWN[row.verdict],
                 "shown": f"{format_points(row.estimate)} "
                 f"({format_interval(row.ci_low, row.ci_high, points=True)})",
             }
