@@ -1,20 +1,21 @@
 """Measure by simulation how often the contrasts of a sweep are covered, right and decided.
 
-    PYTHONPATH=.:tests python -m tests.analysis.simulate_contrasts [sweeps]
+    PYTHONPATH=.:tests python -m tests.analysis.simulate_contrasts [sweeps [world ...]]
 
 Each simulated sweep draws the seeds and reviews of the nine presets anew, in log odds as in
 `simulate_intervals`, and asks the contrasts that follow from them. The truth is the expectation over
 seeds and reviews. Counted are: 95 % intervals that contain the truth; sweeps in which some contrast
 without a difference is called one (a false yes, after Holm); sweeps in which some contrast with a
 difference of at least the margin is called none (a false no); and decided contrasts whose true
-difference is two points (power). The output is in `simulate_contrasts.txt`.
+difference is two points (power). The last worlds add seeds as `precision` does, until every interval
+is narrow enough, and count the same. The output is in `simulate_contrasts.txt`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,14 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from pipeline.analysis import statistics
-from pipeline.analysis.contrasts import NO, YES, Quantity, decide_contrasts, derive_contrasts
+from pipeline.analysis.contrasts import (
+    NO,
+    YES,
+    Contrast,
+    Quantity,
+    decide_contrasts,
+    derive_contrasts,
+)
 from pipeline.analysis.logistic import fit_by_doubling
 
 NAMES = list(ARCHITECTURES)
@@ -43,7 +51,8 @@ class SweepWorld:
     """A population of sweeps; standard deviations are in log odds.
 
     deficit: by how many points simple cells are worse. seeds: of every architecture; holes: of some
-    others. wide: architectures whose seeds spread three times as much. growth: the log odds that a
+    others. precision: the half-width, as a share, at which no more seeds are added, of at most ten.
+    wide: architectures whose seeds spread three times as much. growth: the log odds that a
     doubling of the length costs simple cells.
     """
 
@@ -52,6 +61,7 @@ class SweepWorld:
     seeds: int = 3
     reviews: int = 6_000
     seed_sd: float = 0.06
+    precision: float | None = None
     holes: Mapping[str, int] = field(default_factory=dict)
     wide: tuple[str, ...] = ()
     growth: float = 0.0
@@ -69,7 +79,11 @@ WORLDS = (
     SweepWorld("two points, two wide", deficit=0.02, wide=("lstm", "bi_simple_rnn")),
     SweepWorld("two points, holes", deficit=0.02, holes={"gru": 0, "stacked_simple_rnn": 0}),
     SweepWorld("two points, growing with length", deficit=0.02, growth=-0.15),
+    SweepWorld("no difference, until known to 0.7 points", precision=0.007),
+    SweepWorld("exactly the margin, until known to 0.7 points", deficit=0.01, precision=0.007),
+    SweepWorld("two points, until known to 0.7 points", deficit=0.02, precision=0.007),
 )
+_MAX_SEEDS = 10
 _ABILITY, _REVIEW_SD, _OWN_SD = 2.6, 1.5, 0.5
 
 
@@ -126,11 +140,15 @@ def simulate(world: SweepWorld, sweeps: int, rng: np.random.Generator) -> dict[s
         growth = world.growth if simple else 0.0
         abilities[name] = truth.solve(expected[name], growth, _seed_sd(world, name))
     asked = derive_contrasts(VARIANTS, {})
-    covered, false_yes, false_no, decided, grown = [], [], [], [], []
+    covered, false_yes, false_no, decided, grown, seeds = [], [], [], [], [], []
     everything = np.ones((1, world.reviews), dtype=bool)
     for _ in range(sweeps):
-        correct, rows, doublings = draw_sweep(world, abilities, rng)
+        drawn = replace(world, seeds=_MAX_SEEDS) if world.precision else world
+        correct, rows, doublings = draw_sweep(drawn, abilities, rng)
         (overall,) = statistics.resample_reviews(correct, everything, rng, REPLICATES)
+        if world.precision:
+            rows = _add_seeds(world, asked, overall, rows)
+            seeds.append(len(next(iter(rows.values()))))
         quantities = [Quantity("accuracy", overall, rows, MARGIN, world.reviews)]
         if world.growth:
             change = fit_by_doubling(correct, doublings).change(-1.0, 1.0)
@@ -160,7 +178,28 @@ def simulate(world: SweepWorld, sweeps: int, rng: np.random.Generator) -> dict[s
     shares = {"covered": covered, "false yes": false_yes, "false no": false_no}
     shares |= {"power": decided} if decided else {}
     shares |= {"growth found": grown} if grown else {}
+    shares |= {"of ten seeds used": np.array(seeds) / _MAX_SEEDS} if seeds else {}
     return {name: float(np.mean(held)) for name, held in shares.items()}
+
+
+def _add_seeds(
+    world: SweepWorld,
+    asked: Sequence[Contrast],
+    overall: statistics.RunEstimates,
+    rows: Mapping[str, NDArray[np.intp]],
+) -> dict[str, NDArray[np.intp]]:
+    """Return the rows of so many seeds as make every contrast precise enough, three at least."""
+    assert world.precision is not None
+    held = dict(rows)
+    for seeds in range(world.seeds, _MAX_SEEDS + 1):
+        held = {name: members[:seeds] for name, members in rows.items()}
+        found = [
+            statistics.contrast(overall, one.terms(held), len(asked), world.reviews)
+            for one in asked
+        ]
+        if max((gap.high - gap.low) / 2 for gap in found) <= world.precision:
+            break
+    return held
 
 
 def _mean(
@@ -173,7 +212,8 @@ def main() -> None:
     sweeps = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     rng = np.random.default_rng(20261126)
     print(f"{sweeps} sweeps of nine architectures in each world; shares in percent, margin 1 point")
-    for world in WORLDS:
+    names = sys.argv[2:]
+    for world in (one for one in WORLDS if not names or any(name in one.name for name in names)):
         shares = simulate(world, sweeps, rng)
         shown = "  ".join(f"{name} {100 * share:5.1f}" for name, share in shares.items())
         print(f"{world.name:45} {shown}", flush=True)

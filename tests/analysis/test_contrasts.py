@@ -28,6 +28,7 @@ from pipeline.analysis.contrasts import (
     name_variants,
 )
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
+from tests.analysis.simulate_contrasts import WORLDS, simulate
 
 
 def variants(**columns: Any) -> pd.DataFrame:
@@ -241,6 +242,23 @@ def test_the_headline_answers_the_first_question_and_the_others_have_their_own()
     ]
 
 
+def test_an_interval_is_that_of_the_side_that_leads() -> None:
+    comparison = compare(
+        make_tracked(("lstm", "gru"), reviews=6_000), np.random.default_rng(0), replicates=100
+    )
+    contrasts = comparison.contrasts
+    assert contrasts is not None
+    swapped = contrasts.table.assign(
+        estimate=-contrasts.table.estimate.abs(), ci_low=-0.011, ci_high=-0.002, verdict=YES
+    )
+    one_more = Contrast("other", "c", "d", ((("lstm",), ("gru",)),))
+    table = pd.concat([swapped, swapped.assign(contrast="other")], ignore_index=True)
+    asked = replace(contrasts, asked=(*contrasts.asked, one_more), table=table)
+    (card,) = answers_of_contrasts(replace(comparison, contrasts=asked))
+    assert card.conclusion == "D"
+    assert "higher than c (95% interval +0.2 to +1.1)." in card.reason
+
+
 def test_what_was_declared_is_answered_by_the_names_of_the_plan() -> None:
     tracked = make_tracked()
     asked = derive_contrasts(tracked.runs, {"mine": {"lstm": 1, "simple_rnn": -1}})
@@ -257,3 +275,15 @@ def test_what_was_declared_is_answered_by_the_names_of_the_plan() -> None:
     accuracy = comparison.summary.set_index("architecture").accuracy
     expected = accuracy["lstm"] - accuracy["simple_rnn"]
     assert table.estimate["mine", "accuracy"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["two points, three seeds", "two points, until known to 0.7 points"]
+)
+def test_simulated_sweeps_are_covered_and_decided(name: str) -> None:
+    """A few of the sweeps of `simulate_contrasts.txt`, which has a thousand of each world."""
+    (world,) = (one for one in WORLDS if one.name == name)
+    shares = simulate(world, 25, np.random.default_rng(0))
+    assert shares["covered"] > 0.88
+    assert shares["power"] > 0.85
+    assert shares["false no"] == 0

@@ -15,7 +15,6 @@ from pipeline.config.schema import CONF
 from pipeline.report.formats import (
     format_count,
     format_interval,
-    format_points,
     format_share,
     join_names,
 )
@@ -48,7 +47,7 @@ def headline_of_contrasts(comparison: Comparison) -> str:
         return ""
     rows = _rows(found, asked)
     row = rows["accuracy"]
-    interval = format_interval(row.ci_low, row.ci_high, points=True)
+    interval = _interval_of_lead(row)
     margin = f"{100 * found.margin:g} point{'' if found.margin == 0.01 else 's'}"
     if row.verdict == YES:
         size = _points(abs(row.estimate))
@@ -85,19 +84,19 @@ def answers_of_contrasts(comparison: Comparison) -> list[ShortAnswer]:
         if asked == first or "accuracy" not in rows:
             continue
         row = rows["accuracy"]
-        interval = format_interval(row.ci_low, row.ci_high, points=True)
+        interval, size = _interval_of_lead(row), _points(abs(row.estimate))
         better, other = (
             (asked.first, asked.second) if row.estimate > 0 else (asked.second, asked.first)
         )
         if row.verdict == YES:
             conclusion = _capital(better)
-            reason = f"{_points(abs(row.estimate))} higher than {other} (95% interval {interval})."
+            reason = f"{size} higher than {other} (95% interval {interval})."
         elif row.verdict == NO:
             conclusion = "No difference that matters"
-            reason = f"{format_points(row.estimate)} points (95% interval {interval})."
+            reason = f"{_capital(better)} lead by {size} (95% interval {interval})."
         else:
             conclusion = "Not decided"
-            reason = f"{format_points(row.estimate)} points (95% interval {interval}). "
+            reason = f"{_capital(better)} lead by {size} (95% interval {interval}). "
             reason += _plan(comparison, row)
         costs = _describe_costs(asked, rows)
         topic = f"{_capital(asked.first)} or {asked.second}?"
@@ -216,6 +215,12 @@ def describe_groups(asked: Contrast) -> str:
         f"{join_names(list(first))} against {join_names(list(second))}"
         for first, second in asked.strata
     )
+
+
+def _interval_of_lead(row: Any) -> str:
+    """Format the interval of the difference, in favour of the side that leads."""
+    low, high = (row.ci_low, row.ci_high) if row.estimate >= 0 else (-row.ci_high, -row.ci_low)
+    return format_interval(low, high, points=True)
 
 
 def _points(share: float) -> str:
