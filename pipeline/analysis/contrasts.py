@@ -19,8 +19,10 @@ import pandas as pd
 
 from pipeline.analysis import statistics
 from pipeline.analysis.frames import rows_of
-from pipeline.analysis.selection import SETTINGS, name_by_settings
+from pipeline.analysis.selection import OPTIONAL, SETTINGS, name_by_settings
 from pipeline.cells import find_cell, is_cell
+from pipeline.config.parameter_counts import TOLERANCE
+from pipeline.errors import ConfigError
 
 CONTRAST_COLUMNS = tuple(
     "contrast quantity estimate ci_low ci_high p_value p_holm verdict seeds_to_decide"
@@ -29,6 +31,7 @@ CONTRAST_COLUMNS = tuple(
 SIGNIFICANCE = 0.05
 YES, NO, OPEN = "yes", "no difference that matters", "not decided"
 _MOST_SEEDS = 200  # a plan beyond it is none
+_COLUMNS = (*SETTINGS, "recurrent_parameters")
 
 Stratum = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -108,12 +111,33 @@ def derive_contrasts(
     """Derive what a sweep asks from what its runs vary.
 
     Args:
-      runs: architecture, already made unique to its settings, and the columns of `SETTINGS`.
+      runs: architecture, already made unique to its settings, the columns of `SETTINGS` and, where
+        units follow from it, `recurrent_parameters`; `base`: the architecture's own name, if another.
       own: a person's contrasts: for each name the weights of architectures, which sum to zero.
+
+    Raises:
+      ConfigError: a person's contrast has the name of one that follows from the sweep.
     """
     variants = runs.drop_duplicates("architecture").reset_index(drop=True)
+    if "cell" not in variants:  # no network
+        return ()
+    variants = _without_dependent(variants)
     found = [contrast for one in _factors(variants) if (contrast := _match(variants, one))]
-    return (*found, *(_weigh(name, weights) for name, weights in own.items()))
+    for name in own:
+        if name in {one.name for one in found}:
+            raise ConfigError(f"contrasts.{name} has the name of what is asked anyway; rename it")
+    return (*found, *(_weigh(name, weights, variants) for name, weights in own.items()))
+
+
+def _without_dependent(variants: pd.DataFrame) -> pd.DataFrame:
+    """Drop settings that follow from others: units from weights, the steps of chrono from the length."""
+    dropped = []
+    if "recurrent_parameters" in variants and variants.recurrent_parameters.notna().any():
+        dropped.append("units")
+    if {"chrono_steps", "max_length"} <= set(variants):
+        known = variants[variants.chrono_steps.notna()]
+        dropped += ["chrono_steps"] * bool((known.chrono_steps == known.max_length).all())
+    return variants.drop(columns=dropped, errors="ignore")
 
 
 def _factors(variants: pd.DataFrame) -> list[_Factor]:
@@ -147,7 +171,7 @@ def _factors(variants: pd.DataFrame) -> list[_Factor]:
             lambda n: int(n > 1),
         )
     )
-    for column in SETTINGS:
+    for column in _COLUMNS:
         if column in variants and column not in ("cell", "bidirectional", "num_layers"):
             found += _factors_of_setting(variants, column)
     return found
@@ -156,7 +180,7 @@ def _factors(variants: pd.DataFrame) -> list[_Factor]:
 def _factors_of_setting(variants: pd.DataFrame, column: str) -> list[_Factor]:
     """Compare each value of a setting with the first that the sweep names."""
     values = _comparable(variants, column).dropna().unique()
-    if len(values) < 2 or (column == "units" and _solved(variants)):
+    if len(values) < 2:
         return []
     base = values[0]
     return [
@@ -171,22 +195,22 @@ def _factors_of_setting(variants: pd.DataFrame, column: str) -> list[_Factor]:
     ]
 
 
-def _solved(variants: pd.DataFrame) -> bool:
-    """Return whether units follow from a number of weights, so that they are not varied themselves."""
-    return "recurrent_parameters" in variants and bool(variants.recurrent_parameters.notna().any())
-
-
 def _comparable(variants: pd.DataFrame, column: str) -> pd.Series:
-    """Return the values of a setting; where a cell lacks it, the value it starts from."""
+    """Return the values of a setting; null counts as one where it may be chosen.
+
+    A cell without a forget gate has no forget bias, and is compared with those that begin as usual.
+    """
     values = variants[column].astype(object)
-    return values.where(values.notna(), "unit") if column == "forget_bias" else values
+    if column == "forget_bias":
+        return values.where(values.notna(), "unit")
+    if column in OPTIONAL and column != "chrono_steps":
+        return values.where(values.notna(), "null")
+    return values
 
 
 def _match(variants: pd.DataFrame, factor: _Factor) -> Contrast | None:
     """Return the contrast of a factor over variants that are the same in all else, if there are any."""
-    keys = [name for name in SETTINGS if name in variants and name != factor.column]
-    if _solved(variants):
-        keys = [name for name in keys if name not in ("units", "recurrent_parameters")]
+    keys = [name for name in _COLUMNS if name in variants and name != factor.column]
     columns = {name: _comparable(variants, name) for name in keys}
     # A setting that some variants lack, such as the steps of chrono, counts by its values alone.
     keys = [name for name in keys if columns[name].dropna().nunique() > 1]
@@ -204,13 +228,22 @@ def _match(variants: pd.DataFrame, factor: _Factor) -> Contrast | None:
     return Contrast(factor.name, factor.first, factor.second, tuple(whole))
 
 
-def _weigh(name: str, weights: Mapping[str, float]) -> Contrast:
-    """Return a person's contrast, its weights scaled so that each side sums to one."""
-    first = {one: weight for one, weight in weights.items() if weight > 0}
-    second = {one: weight for one, weight in weights.items() if weight < 0}
-    total = sum(first.values())
-    scaled = tuple((one, weight / total) for one, weight in weights.items() if weight)
-    return Contrast(name, " and ".join(first), " and ".join(second), weights=scaled)
+def _weigh(name: str, weights: Mapping[str, float], variants: pd.DataFrame) -> Contrast:
+    """Return a person's contrast, its weights scaled so that each side sums to one.
+
+    An architecture of several variants shares its weight among them.
+    """
+    total = sum(weight for weight in weights.values() if weight > 0)
+    base = variants.get("base", variants.architecture)
+    scaled = [
+        (str(variant), weight / total / int((base == one).sum()))
+        for one, weight in weights.items()
+        for variant in variants.architecture[base == one]
+        if weight
+    ]
+    first = [one for one, weight in weights.items() if weight > 0]
+    second = [one for one, weight in weights.items() if weight < 0]
+    return Contrast(name, " and ".join(first), " and ".join(second), weights=tuple(scaled))
 
 
 @dataclass(frozen=True)
@@ -306,7 +339,7 @@ def _equivalence(gap: statistics.Interval, margin: float | None) -> float:
 
 
 def _decide(row: Any) -> str:
-    if row.p_same < SIGNIFICANCE:
+    if row.p_same < SIGNIFICANCE / 2:  # so that the 95 % interval lies within the margin
         return NO
     return YES if row.p_holm < SIGNIFICANCE else OPEN
 
@@ -360,7 +393,7 @@ def answer_contrasts(
       quantities: their rows are by architecture.
     """
     if declared is None:
-        asked, names = derive_contrasts(chosen, {}), {}
+        asked, names = derive_contrasts(_as_set(chosen), {}), {}
     else:
         asked = declared
         first = chosen.drop_duplicates("variant")
@@ -372,11 +405,27 @@ def answer_contrasts(
         else one
         for one in quantities
     ]
-    seconds = pd.to_numeric(chosen.train_seconds) / pd.to_numeric(chosen.concurrent_runs).fillna(1)
+    seconds = pd.to_numeric(chosen.train_seconds).astype("Float64").astype(float)
+    seconds /= pd.to_numeric(chosen.concurrent_runs).astype("Float64").astype(float).fillna(1)
     key = chosen.architecture if declared is None else chosen.variant
     minutes = {str(name): float(value) / 60 for name, value in seconds.groupby(key).mean().items()}
     table = decide_contrasts(asked, by_variant, minutes, declared is not None)
     return Contrasts(asked, table, margin, declared is not None)
+
+
+def _as_set(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Return runs whose `recurrent_parameters` are a setting: tracked is how many there are.
+
+    As many in all, within the tolerance, were set; otherwise the units were.
+    """
+    if "recurrent_parameters" not in chosen:
+        return chosen
+    counted = pd.to_numeric(chosen.recurrent_parameters)
+    equal = counted.notna().all() and counted.max() <= (1 + 2 * TOLERANCE) * counted.min()
+    several = equal and "units" in chosen and chosen.units.nunique() > 1
+    if several:
+        return chosen.assign(recurrent_parameters=counted.min())
+    return chosen.drop(columns="recurrent_parameters")
 
 
 def members_of(runs: pd.DataFrame) -> dict[str, statistics.Rows]:

@@ -17,7 +17,8 @@ from pipeline.tracking.load import load_runs
 def widest_contrast(store: Store, sweep_id: str) -> tuple[str, float]:
     """Return the contrast of accuracies with the widest interval, and half its width in points.
 
-    It is infinite while an architecture of the contrast has one seed, and 0 if nothing is asked.
+    It is infinite while an architecture of the contrast has one seed. The name is empty if nothing has
+    an answer.
     """
     tracked = load_runs(store, sweep_id)
     try:
@@ -25,10 +26,10 @@ def widest_contrast(store: Store, sweep_id: str) -> tuple[str, float]:
     except ReportError:
         found = None
     if found is None:
-        return "nothing", 0.0
+        return "", 0.0
     rows = rows_of(found.table[found.table.quantity == "accuracy"])
     widths = {row.contrast: _half_width(row) for row in rows}
-    return max(widths.items(), key=lambda one: one[1], default=("nothing", 0.0))
+    return max(widths.items(), key=lambda one: one[1], default=("", 0.0))
 
 
 def _half_width(row: Any) -> float:

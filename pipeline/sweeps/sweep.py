@@ -19,7 +19,7 @@ from pipeline.sweeps.job import JobDescription, LauncherProcess
 from pipeline.sweeps.live_table import LiveTable, can_show_table, list_jobs
 from pipeline.sweeps.plan import Plan
 from pipeline.sweeps.watch import record_result
-from pipeline.tracking import Store, SweepPlan, end_abandoned_runs, track_sweep
+from pipeline.tracking import Store, SweepPlan, end_abandoned_runs, track_sweep, write_plan
 from pipeline.tracking.store import Run
 
 log = logging.getLogger(__name__)
@@ -97,12 +97,15 @@ class Sweep:
         would make chance differences more likely to be found.
         """
         precision, seeds = self.first.precision, len({config.seed for config in self.plan.configs})
-        if precision is None:
+        if precision is None or not self.baselines:  # without texts nothing is asked
             return
         # Imported only now: it takes seconds, and memory that the jobs can use.
         from pipeline.sweeps.precision import widest_contrast
 
         name, width = widest_contrast(self.store, self.parent.run_id)
+        if not name:
+            log.warning("No question of this sweep has an answer yet, so no seeds are added")
+            return
         if width <= precision:
             log.warning("Precise enough: %s is known to ± %.2f points", name, width)
             return
@@ -116,7 +119,7 @@ class Sweep:
         log.warning("%s is known to ± %.2f points: adding seed %d", name, width, seeds + 1)
         self.plan = self.plan.with_another_seed()
         held = SweepPlan.of([*self.plan.configs, *self.baselines])
-        self.parent.text(held.as_json(), "plan.json")
+        write_plan(self.store, self.parent, held)
         if self.table is not None:
             self.table.jobs, self.table.title = list_jobs(self.plan.configs, self.plan.folder)
 

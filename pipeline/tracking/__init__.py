@@ -21,6 +21,7 @@ from pipeline.tracking.runs import (
     ensure_failed,
     track_run,
     track_sweep,
+    write_plan,
 )
 from pipeline.tracking.store import Store, is_done
 from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
@@ -37,4 +38,5 @@ __all__ = [
     "is_done",
     "track_run",
     "track_sweep",
+    "write_plan",
 ]

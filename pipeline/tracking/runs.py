@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -97,6 +97,9 @@ def _declare_contrasts(configs: list[RunConfig]) -> tuple[list[str], tuple[Contr
         columns=tuned, errors="ignore"
     )
     networks = ~np.array([config.baseline for config in configs])
+    settings["base"] = settings.architecture
+    if not networks.any():
+        return settings.architecture.tolist(), ()
     settings.loc[networks, "architecture"] = name_variants(settings[networks])
     contrasts = derive_contrasts(settings[networks], configs[0].contrasts)
     return settings.architecture.tolist(), contrasts
@@ -142,9 +145,17 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
         tags = {"kind": "sweep", "data": plan.data, "fingerprint": plan.digest}
         name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
         recorder = _open_run(store, name, tags, same[0] if same else None)
-        recorder.text(plan.as_json(), "plan.json")
+        write_plan(store, recorder, plan)
         _adopt_runs(store, plan, [run for run in sweeps if run not in same], recorder.run_id)
         yield recorder
+
+
+def write_plan(store: Store, recorder: RunRecorder, plan: SweepPlan) -> None:
+    """Write the plan of a sweep; what it asks stays what it asked at its first launch."""
+    path = store.fetch(store.client.get_run(recorder.run_id), "plan.json")
+    known = json.loads(path.read_text()) if path is not None else {}
+    kept = {name: known[name] for name in ("contrasts", "margin") if name in known}
+    recorder.text(replace(plan, **kept).as_json(), "plan.json")
 
 
 def end_abandoned_runs(store: Store, patience: float = 0) -> None:

@@ -27,6 +27,7 @@ from pipeline.analysis.contrasts import (
     from_json,
     name_variants,
 )
+from pipeline.errors import ConfigError
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
 from tests.analysis.simulate_contrasts import WORLDS, simulate
 
@@ -113,6 +114,93 @@ def test_units_that_follow_from_a_number_of_weights_are_the_same_in_all_else() -
         "two_directions_vs_one",
         "stacked_vs_one_layer",
     }
+
+
+def test_two_budgets_of_weights_are_asked_about_and_never_mixed() -> None:
+    runs = pd.concat(
+        [
+            variants(names=["lstm", "gru"], recurrent_parameters=budget, units=units)
+            for budget, units in ((10_000, 30), (20_000, 50))
+        ],
+        ignore_index=True,
+    ).iloc[:3]  # without the larger gru
+    runs["units"] = [30, 35, 50]
+    runs["architecture"] = name_variants(runs)
+    asked = strata(derive_contrasts(runs, {}))
+    assert set(asked) == {"lstm_vs_gru", "recurrent_parameters_20000_vs_10000"}
+    assert asked["lstm_vs_gru"] == {(frozenset(["lstm, units 30"]), frozenset(["gru"]))}
+
+
+def test_null_is_a_value_that_may_be_swept() -> None:
+    runs = pd.concat(
+        [variants(names=["lstm", "gru"], max_seconds=one) for one in (None, 60.0)],
+        ignore_index=True,
+    )
+    runs["architecture"] = name_variants(runs)
+    asked = strata(derive_contrasts(runs.iloc[:3], {}))
+    assert set(asked) == {"lstm_vs_gru", "max_seconds_60.0_vs_null"}
+    assert len(asked["lstm_vs_gru"]) == 1
+
+
+def test_the_steps_of_chrono_follow_from_the_length_that_is_read() -> None:
+    runs = pd.concat(
+        [
+            variants(
+                names=["lstm"],
+                max_length=length,
+                forget_bias=bias,
+                chrono_steps=length if bias == "chrono" else None,
+            )
+            for length in (100, 400)
+            for bias in ("unit", "chrono")
+        ],
+        ignore_index=True,
+    )
+    runs["architecture"] = name_variants(runs)
+    asked = strata(derive_contrasts(runs, {}))
+    assert {name: len(pairs) for name, pairs in asked.items()} == {
+        "max_length_400_vs_100": 2,
+        "forget_bias_chrono_vs_unit": 2,
+    }
+
+
+def test_a_person_s_weight_is_shared_among_the_variants_of_an_architecture() -> None:
+    runs = pd.concat(
+        [variants(names=["lstm", "gru"], units=one) for one in (8, 16)], ignore_index=True
+    )
+    runs["base"] = runs.architecture
+    runs["architecture"] = name_variants(runs)
+    (*_, mine) = derive_contrasts(runs, {"mine": {"lstm": 1, "gru": -1}})
+    assert dict(mine.weights) == {
+        "lstm, units 8": 0.5,
+        "lstm, units 16": 0.5,
+        "gru, units 8": -0.5,
+        "gru, units 16": -0.5,
+    }
+    with pytest.raises(ConfigError, match=r"contrasts\.lstm_vs_gru has the name"):
+        derive_contrasts(runs, {"lstm_vs_gru": {"lstm": 1, "gru": -1}})
+
+
+def test_the_lead_of_the_second_grows_where_the_first_loses_more() -> None:
+    comparison = compare(
+        make_tracked(("lstm", "simple_rnn")), np.random.default_rng(0), replicates=100
+    )
+    contrasts = comparison.contrasts
+    assert contrasts is not None
+    table = contrasts.table
+    turned = table.assign(estimate=-table.estimate, ci_low=-table.ci_high, ci_high=-table.ci_low)
+    text = headline_of_contrasts(replace(comparison, contrasts=replace(contrasts, table=turned)))
+    assert text.startswith("Simple cells score ")
+    assert "The lead grows by" in text
+
+
+def test_times_that_are_not_known_leave_the_rest_answered() -> None:
+    tracked = make_tracked(reviews=300)
+    runs = tracked.runs.assign(train_seconds=pd.array([None] * len(tracked.runs), dtype="Float64"))
+    comparison = compare(replace(tracked, runs=runs), np.random.default_rng(0), replicates=50)
+    assert comparison.contrasts is not None
+    assert "log_train_seconds" not in set(comparison.contrasts.table.quantity)
+    assert headline_of_contrasts(comparison)
 
 
 def test_nothing_is_asked_where_nothing_is_matched() -> None:

@@ -92,7 +92,7 @@ def test_numbers_in_the_answer_are_those_of_the_summary(
 ) -> None:
     _, comparison, page = quickstart
     best = comparison.summary.iloc[0]
-    assert f"{best.architecture} scores highest: {100 * best.accuracy:.1f}%." in page.text
+    assert f"{best.architecture} scores {100 * best.accuracy:.1f}%, the highest." in page.text
     assert comparison.contrasts is not None
     asked = comparison.contrasts.table.set_index(["contrast", "quantity"])
     gates: Any = asked.loc[("gated_vs_simple", "accuracy")]

@@ -10,7 +10,8 @@ import pytest
 from factories import SMALL, small_run
 from factories.programs import run_program
 
-from pipeline.config.schema import RunConfig
+from pipeline.config.data import AddingConfig
+from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ConfigError
 from pipeline.sweeps.plan import Plan, PlannedJob, _check_contrasts
 from pipeline.tracking import Store, SweepPlan
@@ -46,6 +47,13 @@ def test_a_plan_declares_the_same_whatever_its_seeds(tmp_path: Path) -> None:
     assert declared.variants == ["lstm", "lstm", "gru", "gru"]
     assert declared.margin == 0.01
     assert SweepPlan.of(plan.with_another_seed().configs).contrasts == declared.contrasts
+
+
+def test_baselines_and_sequences_of_numbers_ask_nothing(tmp_path: Path) -> None:
+    baseline = small_run(tmp_path, baseline=True, architecture__name=BASELINE)
+    assert SweepPlan.of([baseline]).contrasts == []
+    adding = [small_run(tmp_path, data=AddingConfig(), **_cell(one)) for one in ("lstm", "gru")]
+    assert SweepPlan.of(adding).contrasts == []
 
 
 def test_variants_are_named_by_what_is_varied_and_tuned_values_are_not(tmp_path: Path) -> None:

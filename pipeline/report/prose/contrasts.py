@@ -18,7 +18,7 @@ from pipeline.report.formats import (
     format_share,
     join_names,
 )
-from pipeline.report.prose.answer import ShortAnswer, none_has_learnt
+from pipeline.report.prose.answer import ShortAnswer, find_leader, none_has_learnt
 
 # What a change of the lead is over, by the quantity that says so.
 _GROWTH = {
@@ -48,7 +48,7 @@ def headline_of_contrasts(comparison: Comparison) -> str:
     rows = _rows(found, asked)
     row = rows["accuracy"]
     interval = _interval_of_lead(row)
-    margin = f"{100 * found.margin:g} point{'' if found.margin == 0.01 else 's'}"
+    margin = _margin(found)
     if row.verdict == YES:
         size = _points(abs(row.estimate))
         better, other = (
@@ -66,9 +66,9 @@ def headline_of_contrasts(comparison: Comparison) -> str:
         )
     else:
         text = f"{_open(asked, row, interval)} {_plan(comparison, row)}"
-    best = next(rows_of(comparison.summary.sort_values("accuracy", ascending=False)))
-    leader = f"{best.architecture} scores highest: {format_share(best.accuracy)}."
-    parts = (text, _describe_costs(asked, rows), _describe_growth(rows, margin), leader)
+    best = find_leader(comparison.summary, comparison.pairwise)
+    leader = f"{best.leader} scores {format_share(best.accuracy)}, {best.rank}."
+    parts = (text, _describe_costs(asked, rows), _describe_growth(asked, rows, margin), leader)
     return " ".join(part for part in parts if part)
 
 
@@ -143,22 +143,27 @@ def _open(asked: Contrast, row: Any, interval: str) -> str:
 def _plan(comparison: Comparison, row: Any) -> str:
     """Say how many seeds would decide it, how long they take and what to type."""
     if math.isnan(row.p_value):
-        which = (
-            "One seed"
-            if comparison.summary.runs.max() == 1
-            else "An architecture with one seed left"
-        )
+        one = comparison.summary.runs.max() == 1
+        which = "One seed" if one else "An architecture with one seed left"
         return f"{which} decides nothing; train more: {_command(comparison, 3)}."
+    assert comparison.contrasts is not None
+    margin = _margin(comparison.contrasts)
     if pd.isna(row.seeds_to_decide):
-        return "More seeds would not decide it: the test texts are too few."
-    seeds = int(row.seeds_to_decide)
-    minutes = max(1, math.ceil(row.minutes_to_decide)) if row.minutes_to_decide else 0
-    if seeds <= comparison.summary.runs.min():
-        return "Four in five sweeps of this size would find a difference that matters."
+        return (
+            f"A difference of {margin} would take over 200 seeds, or more test texts, to be found."
+        )
+    seeds, minutes = int(row.seeds_to_decide), row.minutes_to_decide
+    if minutes == 0:
+        return f"Four in five sweeps of this size would find a difference of {margin}."
+    time = "" if pd.isna(minutes) else f", about {format_count(math.ceil(minutes))} more minutes"
     return (
-        f"{seeds} seeds of each would decide it with 80% chance, about {format_count(minutes)} more "
-        f"minute{'' if minutes == 1 else 's'}: {_command(comparison, seeds)}."
+        f"{seeds} seeds of each would find a difference of {margin} with 80% chance{time}: "
+        f"{_command(comparison, seeds)}."
     )
+
+
+def _margin(found: Contrasts) -> str:
+    return f"{100 * found.margin:g} point{'' if found.margin == 0.01 else 's'}"
 
 
 def _command(comparison: Comparison, seeds: int) -> str:
@@ -182,16 +187,24 @@ def _describe_costs(asked: Contrast, rows: dict[str, Any]) -> str:
     return f"Training takes {ratio:.1f} times as long with {slower}."
 
 
-def _describe_growth(rows: dict[str, Any], margin: str) -> str:
+def _describe_growth(asked: Contrast, rows: dict[str, Any], margin: str) -> str:
     """Say whether the lead grows, by what the sweep measures best: distance, neutral words, length."""
     order = ("change_with_distance", "change_with_neutral_words", "change_with_length")
     name = next((one for one in order if one in rows), None)
     if name is None:
         return ""
-    row = rows[name]
-    interval = format_interval(row.ci_low, row.ci_high, points=True)
+    row, accuracy = rows[name], rows["accuracy"]
+    if accuracy.verdict != YES:  # then nobody leads
+        if row.verdict != YES:
+            return ""
+        gains = asked.first if row.estimate > 0 else asked.second
+        size = _points(abs(row.estimate))
+        return f"{_capital(gains)} gain {size} {_GROWTH[name]} ({_interval_of_lead(row)})."
+    ends = (row.ci_low, row.ci_high) if accuracy.estimate > 0 else (-row.ci_high, -row.ci_low)
+    grows = (row.estimate > 0) == (accuracy.estimate > 0)
+    interval = format_interval(*ends, points=True)
     if row.verdict == YES:
-        verb = "grows" if row.estimate > 0 else "shrinks"
+        verb = "grows" if grows else "shrinks"
         return f"The lead {verb} by {_points(abs(row.estimate))} {_GROWTH[name]} ({interval})."
     if row.verdict == NO:
         return f"The lead changes by less than {margin} {_GROWTH[name]} ({interval})."
