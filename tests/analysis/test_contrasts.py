@@ -369,7 +369,7 @@ def test_what_was_declared_is_answered_by_the_names_of_the_plan() -> None:
     "name", ["two points, three seeds", "two points, until known to 0.7 points"]
 )
 def test_simulated_sweeps_are_covered_and_decided(name: str) -> None:
-    """A few of the sweeps of `simulate_contrasts.txt`, which has a thousand of each world."""
+    """A few of the sweeps of `simulate_contrasts.txt`, which has hundreds of each world."""
     (world,) = (one for one in WORLDS if one.name == name)
     shares = simulate(world, 25, np.random.default_rng(0))
     assert shares["covered"] > 0.88
