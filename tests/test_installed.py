@@ -85,22 +85,31 @@ def test_an_installed_program_names_the_programs_as_they_are_installed(
     assert "experiments." not in said
 
 
-def test_hints_name_programs_as_they_are_installed(installed, tmp_path):
-    code = (
-        "from rnn_vs_lstm import cli; from pathlib import Path;"
+def _run_installed(installed: Path, folder: Path, code: str) -> str:
+    """Run code in a folder as the console scripts of an installed copy do; return what it prints."""
+    start = (
+        "from pathlib import Path; from rnn_vs_lstm import cli;"
         "cli.expose(cli.code_folder(Path(cli.__file__).parent));"
-        "from pipeline.config.programs import as_started, describe_install;"
-        "print(as_started('make ui'), describe_install('slurm'), describe_install('bench'), sep='\\n')"
     )
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        cwd=tmp_path,
+        [sys.executable, "-P", "-c", start + code],
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines() == [
+    return done.stdout
+
+
+def test_hints_name_programs_as_they_are_installed(installed, tmp_path):
+    said = _run_installed(
+        installed,
+        tmp_path,
+        "from pipeline.config.programs import as_started, describe_install;"
+        "print(as_started('make ui'), describe_install('slurm'), describe_install('bench'), sep='\\n')",
+    )
+    assert said.splitlines() == [
         "rnn-vs-lstm-ui",
         "pip install 'rnn-vs-lstm[slurm]'",
         "pip install 'rnn-vs-lstm[bench]'",
@@ -128,17 +137,11 @@ def test_no_hint_passes_by_the_one_who_knows_how_programs_are_started():
 def test_child_processes_find_the_same_code(installed, tmp_path):
     (tmp_path / "pipeline").mkdir()
     (tmp_path / "pipeline" / "__init__.py").write_text("raise ImportError('not this one')")
-    code = (
-        "import subprocess, sys; from pathlib import Path; from rnn_vs_lstm import cli;"
-        "cli.expose(cli.code_folder(Path(cli.__file__).parent));"
-        "subprocess.run([sys.executable, '-c', 'import pipeline; print(pipeline.__file__)'], check=True)"
+    said = _run_installed(
+        installed,
+        tmp_path,
+        "import subprocess, sys;"
+        "code = 'import pipeline; print(pipeline.__file__)';"
+        "subprocess.run([sys.executable, '-c', code], check=True)",
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == str(installed / "rnn_vs_lstm" / "pipeline" / "__init__.py")
+    assert said.strip() == str(installed / "rnn_vs_lstm" / "pipeline" / "__init__.py")

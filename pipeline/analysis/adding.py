@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.comparison import SweepFacts
 from pipeline.analysis.selection import name_by_settings
+from pipeline.analysis.tracked import SweepFacts
 from pipeline.config.data import AddingConfig
 from pipeline.config.settings import settings_of
 

@@ -7,8 +7,7 @@ are shares from 0 to 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,88 +16,21 @@ from threadpoolctl import threadpool_limits
 from pipeline.analysis import statistics
 from pipeline.analysis.answers import AlignedAnswers, align_answers, distance_groups, name_run
 from pipeline.analysis.baseline import Baseline
-from pipeline.analysis.contrasts import (
-    Contrast,
-    Contrasts,
-    Quantity,
-    answer_contrasts,
-    members_of,
-)
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group, rising_groups
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
 from pipeline.analysis.selection import Tuning, select_runs
-from pipeline.config.data import DataConfig
+from pipeline.analysis.tracked import COSTS, RUN_COLUMNS, TrackedRuns, columns_of
+from pipeline.analysis.verdicts import Contrasts, Quantity, answer_contrasts, members_of
 from pipeline.config.programs import as_started
 from pipeline.config.schema import BASELINE
-from pipeline.config.settings import settings_of
 from pipeline.errors import ReportError
 
-
-def _columns(names: str) -> tuple[str, ...]:
-    return tuple(names.split())
-
-
-MARGIN = 0.01  # the smallest difference of accuracies that matters, where nothing else is set
-COSTS = _columns(
-    "parameters recurrent_parameters train_seconds epoch_seconds tokens_per_second peak_memory_mb"
-)
-RUN_COLUMNS = (
-    _columns("run_id architecture seed status failure fingerprint data data_fingerprint")
-    + tuple(one.column for one in settings_of(DataConfig) if one.names_a_variant)
-    + COSTS
-    + _columns("test_accuracy test_loss test_roc_auc val_accuracy best_epoch")
-    + _columns("device threads concurrent_runs git_commit git_dirty versions started")
-)
-SUMMARY_COLUMNS = _columns(
+SUMMARY_COLUMNS = columns_of(
     "architecture accuracy ci_low ci_high seeds_counted runs planned tier cell num_layers"
     " bidirectional units val_accuracy"
 )
-
-
-@dataclass(frozen=True)
-class SweepFacts:
-    """Facts about a sweep as a whole.
-
-    length_edges: the lengths at which groups begin, in words of the uncut text, rising.
-    tuned: the settings whose best values are chosen on validation.
-    run_url: the address to which a run id is appended, or None if the tracking UI is unknown.
-    provenance: (name, value) pairs that the page shows as they are.
-    contrasts: declared before the sweep, over the column `variant` of its runs; None if none were, as in
-      version 0.1. margin: the smallest difference that matters, as a share.
-    """
-
-    parent_run_id: str | None
-    started: str
-    length_edges: tuple[int, ...]
-    tracking_uri: str
-    tuned: tuple[str, ...] = ()
-    run_url: str | None = None
-    provenance: tuple[tuple[str, str], ...] = ()
-    contrasts: tuple[Contrast, ...] | None = None
-    margin: float = MARGIN
-
-
-@dataclass(frozen=True)
-class TrackedRuns:
-    """A sweep, as tracked.
-
-    runs: a row for each planned run, with `RUN_COLUMNS` (unknown ones may be absent) and, for data
-      with several heads, `test_accuracy_<head>`.
-    predictions: a row for each finished run and test review: run_id, review_id, label and predicted
-      (of the first head), `<head>_label` and `<head>_predicted` of further heads, correct (all heads
-      right), length (words of the uncut text), kept_length and, for generated texts, distance.
-    history: run_id, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds.
-    probes: for each probe the joined tables of the finished runs that have one, with run_id.
-    """
-
-    experiment: str
-    runs: pd.DataFrame
-    predictions: pd.DataFrame
-    history: pd.DataFrame
-    sweep: SweepFacts
-    probes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pipeline.analysis import statistics
 from pipeline.analysis.answers import AlignedAnswers
 from pipeline.analysis.baseline import Baseline, compare_to_baseline
-from pipeline.analysis.contrasts import Quantity
 from pipeline.analysis.groups import Group
 from pipeline.analysis.slopes import Trends, find_trends, with_holm
+from pipeline.analysis.verdicts import Quantity, members_of
 
 PAIR_COLUMNS = tuple(
     "architecture_a architecture_b difference ci_low ci_high p_value p_holm verdict detectable"
@@ -53,8 +53,7 @@ class Evaluator:
     ) -> None:
         self._chosen, self._answers = chosen, answers
         self._rng, self._replicates, self._tie_margin = rng, replicates, tie_margin
-        rows = chosen.reset_index(drop=True).groupby("architecture", sort=False).indices
-        self._members = {str(name): np.asarray(index) for name, index in rows.items()}
+        self._members = members_of(chosen)
         self._pairs = list(combinations(self._members, 2))
         everything = np.ones((1, len(answers.traits)), dtype=bool)
         self.overall = {head: self._resample(head, everything)[0] for head in answers.heads}

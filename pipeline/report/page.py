@@ -19,8 +19,9 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.analysis.comparison import Comparison, TrackedRuns
+from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.pairwise import Breakdown
+from pipeline.analysis.tracked import TrackedRuns
 from pipeline.errors import ReportError
 from pipeline.report import look
 from pipeline.report.figures.drawing import Figure, looks_of

@@ -12,7 +12,8 @@ from typing import Literal
 
 import pandas as pd
 
-from pipeline.analysis.comparison import Comparison, SweepFacts, TrackedRuns
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.tracked import SweepFacts, TrackedRuns
 from pipeline.report import probe_tables, run_tables, tables
 from pipeline.report.figures import accuracy, breakdowns, contrasts, inside, lesson, memory
 from pipeline.report.figures.drawing import Figure

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.analysis.adding import AddingResults, AddingRuns, summarise
-from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import describe_run
+from pipeline.analysis.tracked import TrackedRuns
 from pipeline.config.programs import as_started
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError

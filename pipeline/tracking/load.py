@@ -16,8 +16,8 @@ import yaml
 from mlflow.entities import Run
 
 from pipeline.analysis.adding import AddingRuns
-from pipeline.analysis.comparison import MARGIN, SweepFacts, TrackedRuns
 from pipeline.analysis.contrasts import from_json
+from pipeline.analysis.tracked import MARGIN, SweepFacts, TrackedRuns
 from pipeline.config.schema import BASELINE
 from pipeline.config.settings import settings_by_kind
 from pipeline.errors import TrackingError

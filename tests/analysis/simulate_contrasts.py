@@ -24,15 +24,9 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from pipeline.analysis import statistics
-from pipeline.analysis.contrasts import (
-    NO,
-    YES,
-    Contrast,
-    Quantity,
-    decide_contrasts,
-    derive_contrasts,
-)
+from pipeline.analysis.contrasts import Contrast, derive_contrasts
 from pipeline.analysis.logistic import fit_by_doubling
+from pipeline.analysis.verdicts import NO, YES, Quantity, decide_contrasts
 
 NAMES = list(ARCHITECTURES)
 SIMPLE = [name for name in NAMES if "simple" in name]

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from factories.tracked import ARCHITECTURES, make_tracked
 
-from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.pairwise import PAIR_COLUMNS
+from pipeline.analysis.tracked import TrackedRuns
 from pipeline.errors import ReportError
 
 

@@ -15,18 +15,13 @@ from scipy import stats
 from pipeline.analysis import statistics
 from pipeline.analysis.comparison import compare
 from pipeline.analysis.contrasts import (
-    CONTRAST_COLUMNS,
-    NO,
-    OPEN,
-    YES,
     Contrast,
-    Quantity,
     as_json,
-    decide_contrasts,
     derive_contrasts,
     from_json,
     name_variants,
 )
+from pipeline.analysis.verdicts import CONTRAST_COLUMNS, NO, OPEN, YES, Quantity, decide_contrasts
 from pipeline.errors import ConfigError
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
 from tests.analysis.simulate_contrasts import WORLDS, simulate

@@ -14,9 +14,10 @@ from factories.tracked import make_tracked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import SETTINGS, select_runs
+from pipeline.analysis.tracked import TrackedRuns
 from pipeline.report import write_report
 from pipeline.report.figures.accuracy import draw_curves
 

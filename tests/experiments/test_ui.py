@@ -26,8 +26,8 @@ from chromium import Visit, open_chromium, visit
 from factories.tracked import make_tracked
 from playwright.sync_api import Browser, expect
 
-from pipeline.analysis.comparison import TrackedRuns
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.tracked import TrackedRuns
 from pipeline.sweeps.finish import end_sweep
 from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.adding import AddingRuns
-from pipeline.analysis.comparison import SweepFacts
+from pipeline.analysis.tracked import SweepFacts
 
 # Architecture, length, seed -> steps to solve it; None is not at all.
 STEPS: dict[tuple[str, int, int], int | None] = {

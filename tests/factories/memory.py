@@ -9,8 +9,8 @@ import pandas as pd
 
 from factories.fading import make_gates, make_retention
 from factories.tracked import make_tracked
-from pipeline.analysis.comparison import TrackedRuns
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.tracked import TrackedRuns
 from pipeline.config.schema import BASELINE
 from pipeline.data.lexicon import LESSON
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.analysis.comparison import Comparison, TrackedRuns, compare
+from pipeline.analysis.comparison import Comparison, compare
+from pipeline.analysis.tracked import TrackedRuns
 from pipeline.report import write_report
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">&\'</style>{{ 7 * 7 }}'

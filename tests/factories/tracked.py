@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.comparison import SweepFacts, TrackedRuns
+from pipeline.analysis.tracked import SweepFacts, TrackedRuns
 
 # name: cell, num_layers, bidirectional, parameters, accuracy in log odds, loss for a doubling
 ARCHITECTURES = {

@@ -6,8 +6,8 @@ import altair as alt
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
-from pipeline.analysis.contrasts import NO, OPEN, YES, Contrasts
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.verdicts import NO, OPEN, YES, Contrasts
 from pipeline.report import look
 from pipeline.report.contrast_tables import contrast_table
 from pipeline.report.figures.drawing import Figure, as_data, hover_of

@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
-from pipeline.analysis.contrasts import NO, OPEN, YES, Contrast, Contrasts
+from pipeline.analysis.contrasts import Contrast
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.verdicts import NO, YES, Contrasts
 from pipeline.config.programs import as_started
 from pipeline.config.schema import CONF
 from pipeline.report.formats import (
     format_count,
     format_interval,
     format_share,
-    join_names,
 )
 from pipeline.report.prose.answer import ShortAnswer, find_leader, none_has_learnt
 
@@ -209,25 +209,6 @@ def _describe_growth(asked: Contrast, rows: dict[str, Any], margin: str) -> str:
     if row.verdict == NO:
         return f"The lead changes by less than {margin} {_GROWTH[name]} ({interval})."
     return f"Whether the lead changes {_GROWTH[name]} is not decided ({interval})."
-
-
-def list_open(comparison: Comparison) -> list[str]:
-    """Return the names of the contrasts whose accuracy is not decided."""
-    found = comparison.contrasts
-    if found is None:
-        return []
-    table = found.table[(found.table.quantity == "accuracy") & (found.table.verdict == OPEN)]
-    return table.contrast.tolist()
-
-
-def describe_groups(asked: Contrast) -> str:
-    """Say which architectures a contrast compares, pair by pair."""
-    if asked.weights:
-        return ", ".join(f"{weight:+.2g} {name}" for name, weight in asked.weights)
-    return "; ".join(
-        f"{join_names(list(first))} against {join_names(list(second))}"
-        for first, second in asked.strata
-    )
 
 
 def _interval_of_lead(row: Any) -> str:
