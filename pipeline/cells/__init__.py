@@ -23,6 +23,7 @@ Tensors = tuple[Any, ...]
 
 # How a cell is shown on a page, which decides no number.
 SHOWN = ("title", "article", "colours", "mark")
+MARKS = ("circle", "square", "triangle-up", "diamond", "cross")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,10 @@ class Cell:
     mark: str = "diamond"
 
     def __post_init__(self) -> None:
+        if self.mark not in MARKS:
+            raise ValueError(
+                f"{self.name}: its mark is {self.mark!r}; pages draw {', '.join(MARKS)}"
+            )
         if self.step and len(self.idle) != len(self.gates):
             raise ValueError(f"{self.name}: a step needs an idle input for each of its gates")
         if self.step and self.states > 1 and self.carried is None:

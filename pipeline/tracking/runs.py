@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import platform
 import subprocess
 import time
@@ -35,6 +36,8 @@ from pipeline.config.settings import values_of
 from pipeline.errors import TrackingError
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.store import Store, is_done
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -151,11 +154,20 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
 
 
 def write_plan(store: Store, recorder: RunRecorder, plan: SweepPlan) -> None:
-    """Write the plan of a sweep; what it asks stays what it asked at its first launch."""
+    """Write the plan of a sweep. What it asks stays what it asked at its first launch.
+
+    Otherwise a question could be chosen by its answer and still count as declared.
+    """
     path = store.fetch(store.client.get_run(recorder.run_id), "plan.json")
     known = json.loads(path.read_text()) if path is not None else {}
     kept = {name: known[name] for name in ("contrasts", "margin") if name in known}
-    recorder.text(replace(plan, **kept).as_json(), "plan.json")
+    held = replace(plan, **kept)
+    if held.as_json() != plan.as_json():
+        log.warning(
+            "contrasts and margin stay as declared when this sweep was first launched; to ask something "
+            "else, launch it under another name=..."
+        )
+    recorder.text(held.as_json(), "plan.json")
 
 
 def end_abandoned_runs(store: Store, patience: float = 0) -> None:

@@ -16,11 +16,13 @@ from pipeline.analysis import statistics
 from pipeline.analysis.comparison import compare
 from pipeline.analysis.contrasts import (
     Contrast,
+    as_configured,
     as_json,
     derive_contrasts,
     from_json,
     name_variants,
 )
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.verdicts import CONTRAST_COLUMNS, NO, OPEN, YES, Quantity, decide_contrasts
 from pipeline.errors import ConfigError
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
@@ -187,6 +189,62 @@ def test_the_lead_of_the_second_grows_where_the_first_loses_more() -> None:
     text = headline_of_contrasts(replace(comparison, contrasts=replace(contrasts, table=turned)))
     assert text.startswith("Simple cells score ")
     assert "The lead grows by" in text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "minutes", "said"),
+    [
+        (
+            np.nan,
+            np.nan,
+            "A difference of 1 point would take over 200 seeds, or more test texts, to be",
+        ),
+        (3.0, 0.0, "Four in five sweeps of this size would find a difference of 1 point."),
+        (
+            5.0,
+            7.2,
+            "5 seeds of each would find a difference of 1 point with 80% chance, about 8 more",
+        ),
+        (
+            5.0,
+            np.nan,
+            "80% chance (run python -m experiments.compare experiment=imdb seed=0,1,2,3,4).",
+        ),
+    ],
+)
+def test_what_is_not_decided_comes_with_a_plan(seeds: float, minutes: float, said: str) -> None:
+    comparison = compare(make_tracked(reviews=300), np.random.default_rng(0), replicates=50)
+    contrasts = comparison.contrasts
+    assert contrasts is not None
+    table = contrasts.table.assign(verdict=OPEN, seeds_to_decide=seeds, minutes_to_decide=minutes)
+    text = headline_of_contrasts(replace(comparison, contrasts=replace(contrasts, table=table)))
+    assert "higher than simple cells in this sweep, but that is not decided" in text
+    assert said in text
+
+
+def test_no_difference_is_said_only_where_the_interval_lies_within_the_margin() -> None:
+    rng = np.random.default_rng(4)
+    verdicts = set()
+    for _ in range(300):
+        values = np.concatenate([rng.normal(0.866, 0.004, 4), rng.normal(0.864, 0.004, 4)])
+        (row,) = rows_of(decide_contrasts(A_OR_B, [quantity(values)], {}, True))
+        verdicts.add(row.verdict)
+        assert (row.verdict == NO) == (row.ci_low > -0.01 and row.ci_high < 0.01)
+    assert {NO, OPEN} <= verdicts
+
+
+def test_units_of_runs_that_were_not_declared_are_told_from_those_that_follow() -> None:
+    runs = variants(names=["lstm", "gru"])
+    solved = runs.assign(units=[30, 35], recurrent_parameters=[10_000, 10_100])
+    assert set(strata(derive_contrasts(as_configured(solved), {}))) == {"lstm_vs_gru"}
+    sized = pd.concat(
+        [runs.assign(units=one, recurrent_parameters=one * 300) for one in (8, 16)],
+        ignore_index=True,
+    )
+    sized["architecture"] = name_variants(sized)
+    asked = strata(derive_contrasts(as_configured(sized), {}))
+    assert set(asked) == {"lstm_vs_gru", "units_16_vs_8"}
+    assert len(asked["lstm_vs_gru"]) == 2
 
 
 def test_times_that_are_not_known_leave_the_rest_answered() -> None:

@@ -188,7 +188,11 @@ def test_a_saved_model_with_a_layer_of_its_own_opens(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"idle": (0,)}, "idle input"), ({"states": 2}, "carried")],
+    [
+        ({"idle": (0,)}, "idle input"),
+        ({"states": 2}, "carried"),
+        ({"mark": "star"}, "pages draw circle"),
+    ],
 )
 def test_a_cell_that_is_incomplete_says_so(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from factories import SMALL, small_run
 from factories.programs import run_program
+from factories.tracked import make_tracked
 
 from pipeline.config.data import AddingConfig
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ConfigError
+from pipeline.sweeps import precision
 from pipeline.sweeps.plan import Plan, PlannedJob, _check_contrasts
-from pipeline.tracking import Store, SweepPlan
+from pipeline.tracking import Store, SweepPlan, track_sweep
 
 
 def make_plan(folder: Path, **changes: object) -> Plan:
@@ -87,6 +90,38 @@ def test_a_contrast_that_cannot_be_asked_is_refused(tmp_path: Path, weights, sai
     assert said in str(error.value)
 
 
+def test_a_second_launch_asks_what_the_first_declared_and_says_so(tmp_path: Path, caplog) -> None:
+    plan = SweepPlan.of(make_plan(tmp_path).configs)
+    store = Store(None, tmp_path, "small")
+    with track_sweep(store, plan) as first:
+        first.end("stopped")
+    with track_sweep(store, plan) as again:
+        again.end("stopped")
+    assert caplog.messages == []
+    with track_sweep(store, replace(plan, contrasts=[], margin=0.05)) as third:
+        third.end("stopped")
+    assert "contrasts and margin stay as declared" in caplog.text
+    (parent,) = store.runs("tags.kind = 'sweep'")
+    path = store.fetch(parent, "plan.json")
+    assert path is not None
+    known = json.loads(path.read_text())
+    assert (known["margin"], len(known["contrasts"])) == (0.01, 1)
+
+
+@pytest.mark.parametrize(("lost", "name"), [(True, ""), (False, "gated_vs_simple")])
+def test_only_what_has_an_answer_can_be_made_more_precise(
+    tmp_path: Path, monkeypatch, lost, name
+) -> None:
+    tracked = make_tracked(reviews=300)
+    if lost:
+        runs = tracked.runs.assign(status="failed")
+        tracked = replace(tracked, runs=runs, predictions=tracked.predictions.iloc[:0])
+    monkeypatch.setattr(precision, "load_runs", lambda store, sweep: tracked)
+    found, width = precision.widest_contrast(Store(None, tmp_path, "small"), "parent")
+    assert bool(found) == bool(name)
+    assert width > 0 or not found
+
+
 @pytest.mark.slow
 def test_a_sweep_adds_seeds_until_it_is_precise_or_has_the_most(tmp_path: Path) -> None:
     words = ["-m", *SMALL, "architecture=lstm,simple_rnn", "seed=0,1", "train.epochs=1"]
@@ -105,6 +140,7 @@ def test_a_sweep_adds_seeds_until_it_is_precise_or_has_the_most(tmp_path: Path) 
     accuracy = table[table.quantity == "accuracy"].set_index("contrast")
     assert accuracy.estimate["mine"] == pytest.approx(accuracy.estimate["gated_vs_simple"])
     assert parent.data.metrics["contrast/mine"] == pytest.approx(accuracy.estimate["mine"])
-    again = run_program(tmp_path, *words, asked, "precision=100")
+    again = run_program(tmp_path, *words, asked, "precision=100", "margin=3")
     assert again.returncode == 0, again.stdout + again.stderr
+    assert "stay as declared" in again.stdout + again.stderr
     assert len(store.runs("tags.kind = 'run'")) == 7

@@ -46,14 +46,10 @@ def headline_of_contrasts(comparison: Comparison) -> str:
     if found is None or asked is None or none_has_learnt(comparison):
         return ""
     rows = _rows(found, asked)
-    row = rows["accuracy"]
-    interval = _interval_of_lead(row)
-    margin = _margin(found)
+    row, margin = rows["accuracy"], _margin(found)
+    better, other = _sides(asked, row)
+    interval, size = _interval_of_lead(row), _points(abs(row.estimate))
     if row.verdict == YES:
-        size = _points(abs(row.estimate))
-        better, other = (
-            (asked.first, asked.second) if row.estimate > 0 else (asked.second, asked.first)
-        )
         if asked.name == _GATES and row.estimate > 0:
             text = f"Gates are worth {size} of accuracy on these texts"
         else:
@@ -65,7 +61,10 @@ def headline_of_contrasts(comparison: Comparison) -> str:
             f"(95% interval {interval})."
         )
     else:
-        text = f"{_open(asked, row, interval)} {_plan(comparison, row)}"
+        text = (
+            f"{_capital(better)} score {size} higher than {other} in this sweep, but that is not "
+            f"decided (95% interval {interval}). {_plan(comparison, row)}"
+        )
     best = find_leader(comparison.summary, comparison.pairwise)
     leader = f"{best.leader} scores {format_share(best.accuracy)}, {best.rank}."
     parts = (text, _describe_costs(asked, rows), _describe_growth(asked, rows, margin), leader)
@@ -85,9 +84,7 @@ def answers_of_contrasts(comparison: Comparison) -> list[ShortAnswer]:
             continue
         row = rows["accuracy"]
         interval, size = _interval_of_lead(row), _points(abs(row.estimate))
-        better, other = (
-            (asked.first, asked.second) if row.estimate > 0 else (asked.second, asked.first)
-        )
+        better, other = _sides(asked, row)
         if row.verdict == YES:
             conclusion = _capital(better)
             reason = f"{size} higher than {other} (95% interval {interval})."
@@ -131,13 +128,9 @@ def _rows(found: Contrasts, asked: Contrast) -> dict[str, Any]:
     return {str(row.quantity): row for row in rows_of(table)}
 
 
-def _open(asked: Contrast, row: Any, interval: str) -> str:
-    lead = asked.first if row.estimate > 0 else asked.second
-    behind = asked.second if row.estimate > 0 else asked.first
-    return (
-        f"{_capital(lead)} score {_points(abs(row.estimate))} higher than {behind} in this sweep, but "
-        f"that is not decided (95% interval {interval})."
-    )
+def _sides(asked: Contrast, row: Any) -> tuple[str, str]:
+    """Return the side that is ahead, then the other."""
+    return (asked.first, asked.second) if row.estimate > 0 else (asked.second, asked.first)
 
 
 def _plan(comparison: Comparison, row: Any) -> str:
@@ -145,7 +138,7 @@ def _plan(comparison: Comparison, row: Any) -> str:
     if math.isnan(row.p_value):
         one = comparison.summary.runs.max() == 1
         which = "One seed" if one else "An architecture with one seed left"
-        return f"{which} decides nothing; train more: {_command(comparison, 3)}."
+        return f"{which} decides nothing; train more (run {_command(comparison, 3)})."
     assert comparison.contrasts is not None
     margin = _margin(comparison.contrasts)
     if pd.isna(row.seeds_to_decide):
@@ -157,8 +150,8 @@ def _plan(comparison: Comparison, row: Any) -> str:
         return f"Four in five sweeps of this size would find a difference of {margin}."
     time = "" if pd.isna(minutes) else f", about {format_count(math.ceil(minutes))} more minutes"
     return (
-        f"{seeds} seeds of each would find a difference of {margin} with 80% chance{time}: "
-        f"{_command(comparison, seeds)}."
+        f"{seeds} seeds of each would find a difference of {margin} with 80% chance{time} (run "
+        f"{_command(comparison, seeds)})."
     )
 
 
@@ -197,7 +190,7 @@ def _describe_growth(asked: Contrast, rows: dict[str, Any], margin: str) -> str:
     if accuracy.verdict != YES:  # then nobody leads
         if row.verdict != YES:
             return ""
-        gains = asked.first if row.estimate > 0 else asked.second
+        gains, _ = _sides(asked, row)
         size = _points(abs(row.estimate))
         return f"{_capital(gains)} gain {size} {_GROWTH[name]} ({_interval_of_lead(row)})."
     ends = (row.ci_low, row.ci_high) if accuracy.estimate > 0 else (-row.ci_high, -row.ci_low)
