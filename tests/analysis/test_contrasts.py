@@ -360,6 +360,24 @@ def test_the_planned_seeds_find_a_difference_of_the_margin_in_four_of_five_sweep
     assert 0.75 < np.mean(found) < 0.9
 
 
+def test_a_plan_of_as_many_seeds_is_the_sweep_itself() -> None:
+    rng = np.random.default_rng(2)
+    values = np.concatenate([rng.normal(0.87, 0.004, 4), rng.normal(0.86, 0.012, 4)])
+    estimates = quantity(values).estimates
+    parts = statistics._decompose(estimates, [(1.0, range(4)), (-1.0, range(4, 8))])
+    again = parts.with_seeds(4)
+    assert again.from_seeds == pytest.approx(parts.from_seeds)
+    assert again.freedom == pytest.approx(parts.freedom)
+    assert parts.with_seeds(16).from_seeds == pytest.approx(parts.from_seeds / 4)
+
+
+def test_a_large_difference_takes_two_seeds_and_a_tiny_one_more_than_there_may_be() -> None:
+    values = 0.004 * np.tile([-1.0, 0.0, 1.0], 2)
+    gap = statistics.contrast(quantity(values).estimates, [(1.0, range(3)), (-1.0, range(3, 6))])
+    assert gap.seeds_to_detect(0.5, 1, 200) == 2
+    assert gap.seeds_to_detect(1e-5, 1, 200) is None
+
+
 def test_one_seed_decides_nothing() -> None:
     table = decide_contrasts(A_OR_B, [quantity(np.array([0.9, 0.8]))], {}, True)
     assert table.verdict[0] == OPEN

@@ -17,6 +17,7 @@ from pipeline.cells import cells, find_cell
 from pipeline.config.parameter_counts import RecurrentLayers
 from pipeline.config.schema import ArchitectureConfig, Readout
 from pipeline.data.reviews import Head
+from pipeline.models import architectures
 from pipeline.models.architectures import (
     build_model,
     count_recurrent_parameters,
@@ -157,6 +158,12 @@ def assert_same(model: Any, config: ArchitectureConfig) -> None:
     theirs = differentiate(forward_for(model, config, "gpu"))
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize(("device", "fused"), [("cpu", True), ("gpu", False)])
+def test_a_cpu_has_the_fast_kernels(monkeypatch, device: str, fused: bool) -> None:
+    monkeypatch.setattr(architectures, "fuse", lambda model, config: "kernels")
+    assert (forward_for(*make_model("lstm"), device) == "kernels") == fused
 
 
 def test_a_cell_without_a_step_is_left_to_its_layer(monkeypatch) -> None:
