@@ -146,8 +146,8 @@ def _factors(variants: pd.DataFrame) -> list[_Factor]:
     found.append(
         _Factor(
             "two_directions_vs_one",
-            "two directions",
-            "one direction",
+            "bidirectional networks",
+            "one-directional networks",
             "bidirectional",
             lambda both: int(bool(both)),
         )
@@ -155,8 +155,8 @@ def _factors(variants: pd.DataFrame) -> list[_Factor]:
     found.append(
         _Factor(
             "stacked_vs_one_layer",
-            "stacked layers",
-            "one layer",
+            "stacked networks",
+            "one-layer networks",
             "num_layers",
             lambda n: int(n > 1),
         )
@@ -176,8 +176,8 @@ def _factors_of_setting(variants: pd.DataFrame, column: str) -> list[_Factor]:
     return [
         _Factor(
             f"{column}_{value}_vs_{base}".replace(" ", "_"),
-            f"{column} {value}",
-            f"{column} {base}",
+            f"networks with {column} {value}",
+            f"networks with {column} {base}",
             column,
             {value: 1, base: 0}.get,
         )
@@ -233,7 +233,8 @@ def _weigh(name: str, weights: Mapping[str, float], variants: pd.DataFrame) -> C
     ]
     first = [one for one, weight in weights.items() if weight > 0]
     second = [one for one, weight in weights.items() if weight < 0]
-    return Contrast(name, " and ".join(first), " and ".join(second), weights=tuple(scaled))
+    titles = [f"{' and '.join(side)} networks" for side in (first, second)]
+    return Contrast(name, titles[0], titles[1], weights=tuple(scaled))
 
 
 def as_configured(chosen: pd.DataFrame) -> pd.DataFrame:

@@ -36,6 +36,7 @@ def write_adding_report(results: AddingResults, tracked: AddingRuns, folder: Pat
             "headline": adding.headline(results),
             "lead": (),
             "short_answers": [],
+            "recommendation": "",
             "cautions": adding.cautions(results),
             "csv_files": write_tables(CSV_FILES, results, built),
         }

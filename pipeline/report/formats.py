@@ -20,7 +20,6 @@ def unless_missing(write: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 format_share = unless_missing(lambda value: f"{100 * value:.1f}%")
-format_points = unless_missing(lambda points: f"{100 * points:+.1f}".replace("-", "−"))
 format_megabytes = unless_missing(lambda megabytes: f"{megabytes:,.0f} MB")
 format_count = unless_missing(lambda value: f"{value:,.0f}")
 format_text = unless_missing(str)
@@ -29,6 +28,19 @@ format_setting = unless_missing(lambda value: f"{value:g}")
 format_number = unless_missing(lambda value: f"{value:.2f}".replace("-", "−"))
 format_digits = unless_missing(lambda value: f"{value:.3g}")
 format_error = unless_missing(lambda value: f"{value:.5f}")
+
+
+@unless_missing
+def format_points(share: float) -> str:
+    points = f"{100 * share:+.1f}".replace("-", "−")
+    return "0.0" if points in ("+0.0", "−0.0") else points
+
+
+def format_minutes(minutes: float) -> str:
+    """Format a duration to come, rounded up: "12 minutes" or "2.5 hours"."""
+    if minutes > 100:
+        return f"{math.ceil(minutes / 6) / 10:g} hours"
+    return pluralise(math.ceil(minutes), "minute")
 
 
 def format_seconds(value: Any) -> str:
@@ -46,6 +58,11 @@ def format_interval(low: Any, high: Any, points: bool = False) -> str:
     if points:
         return f"{format_points(low)} to {format_points(high)}"
     return f"{100 * low:.1f} to {100 * high:.1f}%"
+
+
+def format_lead(low: Any, high: Any) -> str:
+    """Format the interval of a lead in points, such as "1.3 to 2.7": only a minus is written."""
+    return format_interval(low, high, points=True).replace("+", "")
 
 
 def format_ends(low: Any, high: Any) -> str:
@@ -95,6 +112,15 @@ def format_steps(row: Any) -> str:
     ends = f" ({format_count(row.steps_low)} to {format_count(row.steps_high)})" * (row.solved > 1)
     share = f", {row.solved} of {row.ended}" * (row.solved < row.ended)
     return f"{format_count(row.steps)}{ends}{share}"
+
+
+def format_ratio(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
+
+
+def capitalise(text: str) -> str:
+    """Return text with its first letter upper-case and the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def pluralise(number: int, thing: str) -> str:

@@ -30,6 +30,7 @@ from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.baseline import headline_of_baseline
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
 from pipeline.report.prose.memory import answer_how_far_back
+from pipeline.report.prose.recommendation import recommend
 from pipeline.report.sections import LEAD, Content, PageSection, build, figures_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -98,9 +99,9 @@ def _gather(
         ),
         "short_answers": [
             *(answers_of_contrasts(comparison) or answer.answers_by_length(comparison)),
-            *answer.answer_cheapest(comparison),
             *answer_how_far_back(comparison),
         ],
+        "recommendation": recommend(comparison),
         "cautions": [
             *answer.where_tuning_matters(comparison, leagues),
             *sweep.cautions(comparison),

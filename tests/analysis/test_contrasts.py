@@ -188,7 +188,7 @@ def test_the_lead_of_the_second_grows_where_the_first_loses_more() -> None:
     turned = table.assign(estimate=-table.estimate, ci_low=-table.ci_high, ci_high=-table.ci_low)
     text = headline_of_contrasts(replace(comparison, contrasts=replace(contrasts, table=turned)))
     assert text.startswith("Simple cells score ")
-    assert "The lead grows by" in text
+    assert "Their lead grows by" in text
 
 
 @pytest.mark.parametrize(
@@ -197,18 +197,18 @@ def test_the_lead_of_the_second_grows_where_the_first_loses_more() -> None:
         (
             np.nan,
             np.nan,
-            "A difference of 1 point would take over 200 seeds, or more test texts, to be",
+            "To find a difference of 1 point would take over 200 seeds, or more test texts.",
         ),
         (3.0, 0.0, "Four in five sweeps of this size would find a difference of 1 point."),
         (
             5.0,
             7.2,
-            "5 seeds of each would find a difference of 1 point with 80% chance, about 8 more",
+            "5 seeds of each would find a difference of 1 point with 80% chance, in 8 minutes:",
         ),
         (
             5.0,
             np.nan,
-            "80% chance (run python -m experiments.compare experiment=imdb seed=0,1,2,3,4).",
+            "80% chance: python -m experiments.compare experiment=imdb seed=0,1,2,3,4",
         ),
     ],
 )
@@ -217,9 +217,11 @@ def test_what_is_not_decided_comes_with_a_plan(seeds: float, minutes: float, sai
     contrasts = comparison.contrasts
     assert contrasts is not None
     table = contrasts.table.assign(verdict=OPEN, seeds_to_decide=seeds, minutes_to_decide=minutes)
-    text = headline_of_contrasts(replace(comparison, contrasts=replace(contrasts, table=table)))
-    assert "higher than simple cells in this sweep, but that is not decided" in text
-    assert said in text
+    undecided = replace(comparison, contrasts=replace(contrasts, table=table))
+    text = headline_of_contrasts(undecided)
+    assert text.startswith("Whether gated cells beat simple cells is not decided")
+    card = answers_of_contrasts(undecided)[0]
+    assert said in f"{card.reason} {card.command}"
 
 
 def test_no_difference_is_said_only_where_the_interval_lies_within_the_margin() -> None:
@@ -392,12 +394,12 @@ def test_the_headline_answers_the_first_question_and_the_others_have_their_own()
     assert not comparison.contrasts.declared
     text = headline_of_contrasts(comparison)
     assert text.startswith("Gates are worth 16.")
-    assert "The lead grows by" in text
+    assert "Their lead grows by" in text
     topics = [one.topic for one in answers_of_contrasts(comparison)]
     assert topics == [
         "LSTMs or GRUs?",
-        "Two directions or one direction?",
-        "Stacked layers or one layer?",
+        "Bidirectional or one-directional?",
+        "Stacked or one-layer?",
     ]
 
 
@@ -415,7 +417,7 @@ def test_an_interval_is_that_of_the_side_that_leads() -> None:
     asked = replace(contrasts, asked=(*contrasts.asked, one_more), table=table)
     (card,) = answers_of_contrasts(replace(comparison, contrasts=asked))
     assert card.conclusion == "D"
-    assert "higher than c (95% interval +0.2 to +1.1)." in card.reason
+    assert " points in favour of d (0.2 to 1.1)." in card.reason
 
 
 def test_what_was_declared_is_answered_by_the_names_of_the_plan() -> None:

@@ -24,8 +24,8 @@ from pipeline.config.schema import BASELINE
 from pipeline.report.figures import breakdowns, inside, lesson, memory
 from pipeline.report.formats import MISSING, format_reach, format_small, join_values
 from pipeline.report.probe_tables import trend_tables
-from pipeline.report.prose import answer
 from pipeline.report.prose.memory import answer_how_far_back, describe_fading
+from pipeline.report.prose.recommendation import recommend
 
 
 def _remember(runs: pd.DataFrame, probes: dict[str, pd.DataFrame]) -> Memory:
@@ -233,9 +233,9 @@ def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Compariso
         run = comparison.baseline.run.assign(train_seconds=seconds)
         leads = comparison.baseline.leads.assign(ci_low=lead)
         baseline = replace(comparison.baseline, run=run, leads=leads)
-        (budget,) = answer.answer_cheapest(replace(comparison, baseline=baseline))
-        assert budget.topic == "The smallest budget"
-        assert ("is cheaper still" in budget.reason) == said
+        text = recommend(replace(comparison, baseline=baseline))
+        assert text.startswith("Use ")
+        assert ("the baseline does as well in 0.1 s" in text) == said
 
 
 def test_the_baseline_is_beside_the_networks_and_none_of_them(
@@ -253,7 +253,8 @@ def test_the_baseline_is_beside_the_networks_and_none_of_them(
     assert lead.ci_low < lead.difference < lead.ci_high
     buttons = [a["value"] for tag, a in page.elements if tag == "button"]
     assert buttons[-1] == BASELINE
-    assert f"{BASELINE}, is right on {100 * own.accuracy:.1f}%" in page.text
+    words = "The baseline, which knows no order but that of neighbouring words"
+    assert f"{words}, is right on {100 * own.accuracy:.1f}%" in page.text
 
 
 def test_without_probes_and_baseline_the_page_says_what_is_missing(tmp_path: Path) -> None:

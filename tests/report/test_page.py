@@ -20,6 +20,7 @@ from pipeline.analysis.selection import Tuning
 from pipeline.errors import ReportError
 from pipeline.report import look, write_report
 from pipeline.report.prose import answer
+from pipeline.report.prose.recommendation import choose, in_words, recommend
 from pipeline.report.sections import Content, build, figures_of
 
 
@@ -91,8 +92,9 @@ def test_numbers_in_the_answer_are_those_of_the_summary(
     quickstart: tuple[Path, Comparison, Page],
 ) -> None:
     _, comparison, page = quickstart
-    best = comparison.summary.iloc[0]
-    assert f"{best.architecture} scores {100 * best.accuracy:.1f}%, the highest." in page.text
+    chosen = comparison.summary.set_index("architecture").loc[choose(comparison)]
+    words = f"Use {in_words(chosen, comparison)}: it is right on {100 * chosen.accuracy:.1f}%"
+    assert words in page.text
     assert comparison.contrasts is not None
     asked = comparison.contrasts.table.set_index(["contrast", "quantity"])
     gates: Any = asked.loc[("gated_vs_simple", "accuracy")]
@@ -132,7 +134,7 @@ def test_words_are_careful_with_few_seeds(seeds: int, tmp_path: Path) -> None:
     comparison, page = report(make_tracked(("lstm", "gru"), seeds, 400), tmp_path / "report")
     verdicts = set(comparison.pairwise.verdict)
     assert verdicts == {"not enough runs"}
-    assert ("one seed" if seeds == 1 else "2 seeds are too few to tell") in page.text
+    assert ("One seed decides nothing" if seeds == 1 else "is not decided") in page.text
     assert "is better than gru" not in page.text
     assert "is better than lstm" not in page.text
 
@@ -143,9 +145,8 @@ def test_a_small_budget_does_not_buy_what_merely_could_not_be_judged() -> None:
         comparison.cost.architecture != "simple_rnn", 1.0
     )
     comparison = replace(comparison, cost=comparison.cost.assign(train_seconds=quickest))
-    (budget,) = answer.answer_cheapest(comparison)
-    assert budget.topic == "The smallest budget"
-    assert "simple_rnn" not in budget.conclusion
+    assert choose(comparison) not in (None, "simple_rnn")
+    assert "One seed cannot confirm it." in recommend(comparison)
 
 
 def test_one_architecture_has_nobody_to_beat(tmp_path: Path) -> None:
@@ -180,9 +181,7 @@ def test_who_has_learnt_nothing_is_not_recommended() -> None:
     given = tracked.predictions.assign(correct=wrong)
     comparison = compare(replace(tracked, predictions=given), np.random.default_rng(0))
     assert "no network is shown to have learnt the task." in answer.headline(comparison)
-    assert "The smallest budget" not in [
-        reader.topic for reader in answer.answer_cheapest(comparison)
-    ]
+    assert recommend(comparison) == ""
 
 
 def test_a_leader_with_a_single_seed_left_says_so() -> None:

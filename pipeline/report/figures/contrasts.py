@@ -12,9 +12,14 @@ from pipeline.report import look
 from pipeline.report.contrast_tables import contrast_table
 from pipeline.report.figures.drawing import Figure, as_data, hover_of
 from pipeline.report.formats import format_interval, format_points
-from pipeline.report.prose.contrasts import describe_contrasts
+from pipeline.report.prose.contrasts import describe_contrasts, shorten
 
-_SHOWN = {YES: "a difference", NO: "no difference that matters", OPEN: "not decided"}
+_SHOWN = {
+    YES: ("a difference", look.BETTER),
+    NO: ("too small to matter", look.MUTED),
+    OPEN: ("not decided", look.MUTED),
+}
+_ROW = 62  # pixels: two lines of text above an interval
 
 
 def draw_contrasts(comparison: Comparison) -> list[Figure]:
@@ -23,52 +28,61 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
     if found is None or not (found.table.quantity == "accuracy").any():
         return []
     frame = _frame(found)
-    labels = alt.Axis(  # on two lines, so that a phone has room for the intervals
-        labelExpr="split(datum.label, ' – ')", labelLimit=160, ticks=False, domain=False
+    base = alt.Chart(as_data(frame)).encode(
+        y=alt.Y("question:N", sort=None, axis=None),
+        tooltip=hover_of(("question", "Question"), ("shown", "Points"), ("verdict", "Answer")),
     )
-    order = alt.Y("question:N", sort=None, title=None, axis=labels)
+    axis = alt.Axis(title="points of accuracy", tickCount=6, grid=False)
+    span = alt.Scale(nice=True)
     colour = alt.Color(
         "verdict:N",
-        scale=alt.Scale(domain=list(_SHOWN.values()), range=[look.BETTER, look.MUTED, look.TIED]),
-        legend=alt.Legend(title=None, orient="bottom", columns=1),
+        scale=alt.Scale(
+            domain=[text for text, _ in _SHOWN.values()],
+            range=[colour for _, colour in _SHOWN.values()],
+        ),
+        legend=None,
     )
-    base = alt.Chart(as_data(frame)).encode(
-        y=order,
-        color=colour,
-        tooltip=hover_of(("question", "Question"), ("shown", "Points"), ("verdict", "Verdict")),
-    )
-    axis = alt.Axis(title="points by which the upper name leads")
-    ends = alt.Chart(as_data(pd.DataFrame({"place": [-100 * found.margin, 100 * found.margin]})))
-    zero = alt.Chart(as_data(pd.DataFrame({"place": [0.0]})))
+    ends = [-100 * found.margin, 100 * found.margin]
+    margin = alt.Chart(as_data(pd.DataFrame({"low": ends[:1], "high": ends[1:]})))
+    zero = alt.Chart(as_data(pd.DataFrame({"points": [0.0]})))
+    interval = base.encode(x=alt.X("low:Q", axis=axis, scale=span), x2="high:Q", color=colour)
+    # The words stand over each interval, so that a phone has its whole width for it, and on paper,
+    # so that no line crosses them.
+    words = base.encode(x=alt.value(0))
+    paper = words.mark_bar(size=38, yOffset=-10, color=look.PAPER).encode(x2=alt.value("width"))
     return [
         Figure(
             name="contrasts",
-            own_legend=True,
-            title="How large each difference is",
+            title="What was asked",
             sentence=describe_contrasts(comparison),
             alternative="Every question's difference of accuracies with its interval, zero and margin.",
             table=contrast_table(comparison),
             chart=alt.LayerChart(
                 layer=[
-                    zero.mark_rule(color=look.INK).encode(x=alt.X("place:Q", axis=axis)),
-                    ends.mark_rule(color=look.MUTED, strokeDash=look.DOTTED).encode(
-                        x=alt.X("place:Q", axis=axis)
+                    margin.mark_rect(color=look.UNKNOWN).encode(
+                        x=alt.X("low:Q", axis=axis, scale=span), x2="high:Q"
                     ),
-                    base.mark_rule(strokeWidth=2.5).encode(
-                        x=alt.X("low:Q", axis=axis, scale=alt.Scale(nice=True)), x2="high:Q"
+                    zero.mark_rule(color=look.INK).encode(x=alt.X("points:Q", axis=axis)),
+                    paper,
+                    interval.mark_rule(strokeWidth=2.5, yOffset=16),
+                    base.mark_point(filled=True, size=110, opacity=1, yOffset=16).encode(
+                        x=alt.X("points:Q", axis=axis), color=colour
                     ),
-                    base.mark_point(filled=True, size=110, opacity=1).encode(
-                        x=alt.X("points:Q", axis=axis)
+                    words.mark_text(
+                        align="left", dx=2, dy=-16, fontSize=13, fontWeight=600, color=look.INK
+                    ).encode(text="question:N"),
+                    words.mark_text(align="left", dx=2, fontSize=12).encode(
+                        text="answer:N", color=colour
                     ),
                 ]
             ),
-            height=44 * len(frame) + 20,
+            height=_ROW * len(frame),
         )
     ]
 
 
 def _frame(found: Contrasts) -> pd.DataFrame:
-    asked = {one.name: f"{one.first} – {one.second}" for one in found.asked}
+    asked = {one.name: f"{shorten(one.first)} against {shorten(one.second)}" for one in found.asked}
     rows = found.table[found.table.quantity == "accuracy"]
     return pd.DataFrame(
         [
@@ -77,7 +91,8 @@ def _frame(found: Contrasts) -> pd.DataFrame:
                 "points": 100 * row.estimate,
                 "low": 100 * row.ci_low,
                 "high": 100 * row.ci_high,
-                "verdict": _SHOWN[row.verdict],
+                "verdict": _SHOWN[row.verdict][0],
+                "answer": f"{format_points(row.estimate)} points: {_SHOWN[row.verdict][0]}",
                 "shown": f"{format_points(row.estimate)} "
                 f"({format_interval(row.ci_low, row.ci_high, points=True)})",
             }

@@ -30,11 +30,15 @@ from pipeline.report.prose.sweep import describe_lost
 
 @dataclass(frozen=True)
 class ShortAnswer:
-    """One of the short answers under the headline."""
+    """One of the short answers under the headline.
+
+    command: what to type to know more, if anything.
+    """
 
     topic: str
     conclusion: str
     reason: str
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,56 +202,6 @@ def _conclude(found: LeaderVerdicts, comparison: Comparison) -> str:
         named = join_names([found.leader, *found.tied], "or")
         return f"{named}, as far as {_seeds(comparison)} can tell" if found.unclear else named
     return f"Any except {_name_groups(found.worse, comparison)}"
-
-
-def answer_cheapest(comparison: Comparison) -> list[ShortAnswer]:
-    """Find the shortest training time among those that may be the best and score about as high."""
-    if len(comparison.summary) < 2:
-        return []
-    cost = comparison.cost.set_index("architecture")
-    if cost.train_seconds.isna().any() or "train_seconds" in held_equal(comparison):
-        return []
-    found = find_leader(comparison.summary, comparison.pairwise)
-    if none_has_learnt(comparison):
-        return []
-    accuracies = comparison.summary.set_index("architecture").accuracy
-    close = accuracies[accuracies >= found.accuracy - comparison.tie_margin].index
-    seconds = cost.train_seconds.loc[[name for name in found.candidates if name in close]]
-    name = str(seconds.idxmin())
-    accuracy = accuracies[name]
-    reason = (
-        f"{name} trains in {format_seconds(seconds[name])}, has "
-        f"{format_count(cost.parameters[name])} parameters and scores {format_share(accuracy)}"
-    )
-    if name == found.leader:
-        reason += f", {found.rank}."
-    else:
-        leader = f"{format_share(found.accuracy)} in {format_seconds(seconds[found.leader])}"
-        verb = "scores higher"
-        if _several_seeds(comparison):
-            verb = "is not shown to be better, after correction for all pairs"
-        reason += f". {found.leader} {verb}: {leader}."
-    reason += _describe_cheaper_baseline(comparison, seconds[name])
-    if not cost.alone.all():
-        reason += " Other work may have run at the same time, so the times are approximate."
-    conclusion = name if _several_seeds(comparison) else f"{name}, judging by one seed"
-    return [ShortAnswer("The smallest budget", conclusion, reason)]
-
-
-def _describe_cheaper_baseline(comparison: Comparison, seconds: float) -> str:
-    """Mention the baseline where it trains faster and no network is shown to be better."""
-    baseline = comparison.baseline
-    if baseline is None:
-        return ""
-    run = baseline.run.iloc[0]
-    overall = baseline.leads[baseline.leads.along == "all"]
-    overall = overall[overall["head"] == comparison.heads[0]]
-    if not run.train_seconds < seconds or (overall.ci_low > 0).any():
-        return ""
-    return (
-        f" The baseline, {baseline.name}, is cheaper still: it trains in "
-        f"{format_seconds(run.train_seconds)}, and no network is shown to be better."
-    )
 
 
 def held_equal(comparison: Comparison) -> dict[str, str]:

@@ -9,6 +9,8 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.report.formats import all_or_each, format_interval, format_share, join_names
 
+_FEW = 3  # the most networks that the headline names
+
 
 def describe_leads(baseline: Baseline, overall: pd.DataFrame) -> str:
     own = baseline.scores[baseline.scores.along == "all"].iloc[0]
@@ -36,19 +38,20 @@ def headline_of_baseline(comparison: Comparison) -> str:
     leads = baseline.leads[baseline.leads["head"] == comparison.heads[0]]
     overall = leads[leads.along == "all"]
     own = next(rows_of(baseline.scores[baseline.scores.along == "all"]))
-    text = f"The order-free baseline, {baseline.name}, is right on {format_share(own.accuracy)}"
+    right = format_share(own.accuracy)
+    text = f"The baseline, which knows no order but that of neighbouring words, is right on {right}"
     ahead = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
     behind = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
     if len(behind) == len(overall):
-        return (
-            f"{text}: no network here does as well, although it knows only the order of neighbours."
-        )
+        return f"{text}, more than every network here."
     if len(ahead) == len(overall):
-        return f"{text}, less than every network."
-    parts = [f"{join_names(ahead)} {_verb(ahead)} shown to be better"] if ahead else []
-    parts += [f"{join_names(behind)} {_verb(behind)} worse"] if behind else []
-    return f"{text}; {'; '.join(parts) or 'no network is shown to differ from it'}."
+        return f"{text}, less than every network here."
+    parts = [f"less than {_name(ahead, len(overall))}"] if ahead else []
+    parts += [f"more than {_name(behind, len(overall))}"] if behind else []
+    return f"{text}, {' and '.join(parts) or 'and no network is shown to differ from it'}."
 
 
-def _verb(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+def _name(architectures: list[str], everybody: int) -> str:
+    if len(architectures) > _FEW:
+        return f"{len(architectures)} of {everybody} networks"
+    return join_names(architectures)

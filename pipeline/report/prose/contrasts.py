@@ -10,23 +10,20 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.contrasts import Contrast
 from pipeline.analysis.frames import rows_of
-from pipeline.analysis.verdicts import NO, YES, Contrasts
+from pipeline.analysis.verdicts import NO, OPEN, YES, Contrasts
 from pipeline.config.programs import as_started
 from pipeline.config.schema import CONF
-from pipeline.report.formats import (
-    format_count,
-    format_interval,
-    format_share,
-)
-from pipeline.report.prose.answer import ShortAnswer, find_leader, none_has_learnt
+from pipeline.report.formats import capitalise, format_lead, format_minutes, format_ratio
+from pipeline.report.prose.answer import ShortAnswer, none_has_learnt
 
 # What a change of the lead is over, by the quantity that says so.
 _GROWTH = {
-    "change_with_length": "from short to long texts",
     "change_with_distance": "from near to far evidence",
     "change_with_neutral_words": "as neutral words are put around the evidence",
+    "change_with_length": "from short to long texts",
 }
 _GATES = "gated_vs_simple"
+ALIKE = 1.05  # training times within this ratio are called the same
 _FEW_SEEDS = 12  # as many can be written out in a command
 QUANTITIES = {
     "accuracy": "accuracy",
@@ -45,60 +42,56 @@ def headline_of_contrasts(comparison: Comparison) -> str:
     asked = _first(found)
     if found is None or asked is None or none_has_learnt(comparison):
         return ""
-    rows = _rows(found, asked)
+    rows = rows_by_quantity(found, asked)
     row, margin = rows["accuracy"], _margin(found)
     better, other = _sides(asked, row)
-    interval, size = _interval_of_lead(row), _points(abs(row.estimate))
-    if row.verdict == YES:
-        if asked.name == _GATES and row.estimate > 0:
-            text = f"Gates are worth {size} of accuracy on these texts"
-        else:
-            text = f"{_capital(better)} score {size} higher than {other}"
-        text += f" (95% interval {interval})."
+    interval, size = _interval_of_lead(row), _points(row.estimate)
+    if row.verdict == YES and asked.name == _GATES and row.estimate > 0:
+        cost = _describe_price_of_gates(rows)
+        text = f"Gates are worth {size} of accuracy on these texts ({interval}){cost}."
+    elif row.verdict == YES:
+        text = f"{capitalise(better)} score {size} higher than {other} ({interval})."
     elif row.verdict == NO:
         text = (
-            f"{_capital(asked.first)} and {asked.second} differ by less than {margin} of accuracy "
-            f"(95% interval {interval})."
+            f"{capitalise(asked.first)} and {asked.second} differ by less than {margin} of accuracy "
+            f"({interval})."
         )
     else:
         text = (
-            f"{_capital(better)} score {size} higher than {other} in this sweep, but that is not "
-            f"decided (95% interval {interval}). {_plan(comparison, row)}"
+            f"Whether {asked.first} beat {asked.second} is not decided: {better} lead by {size} "
+            f"({interval})."
         )
-    best = find_leader(comparison.summary, comparison.pairwise)
-    leader = f"{best.leader} scores {format_share(best.accuracy)}, {best.rank}."
-    parts = (text, _describe_costs(asked, rows), _describe_growth(asked, rows, margin), leader)
-    return " ".join(part for part in parts if part)
+    if "Gates are worth" not in text:
+        text = f"{text} {_describe_costs(asked, rows)}"
+    return " ".join(part for part in (text.strip(), *_describe_growth(asked, rows)) if part)
 
 
 def answers_of_contrasts(comparison: Comparison) -> list[ShortAnswer]:
-    """Answer every question of the sweep but the first, which the headline answers."""
+    """Answer the questions of the sweep; the first, which has the headline, only if it is open."""
     found = comparison.contrasts
     first = _first(found)
     if found is None or first is None or none_has_learnt(comparison):
         return []
-    answers = []
-    for asked in found.asked:
-        rows = _rows(found, asked)
-        if asked == first or "accuracy" not in rows:
-            continue
-        row = rows["accuracy"]
-        interval, size = _interval_of_lead(row), _points(abs(row.estimate))
-        better, other = _sides(asked, row)
-        if row.verdict == YES:
-            conclusion = _capital(better)
-            reason = f"{size} higher than {other} (95% interval {interval})."
-        elif row.verdict == NO:
-            conclusion = "No difference that matters"
-            reason = f"{_capital(better)} lead by {size} (95% interval {interval})."
-        else:
-            conclusion = "Not decided"
-            reason = f"{_capital(better)} lead by {size} (95% interval {interval}). "
-            reason += _plan(comparison, row)
-        costs = _describe_costs(asked, rows)
-        topic = f"{_capital(asked.first)} or {asked.second}?"
-        answers.append(ShortAnswer(topic, conclusion, f"{reason} {costs}".strip()))
-    return answers
+    return [
+        _answer(comparison, asked, rows)
+        for asked in found.asked
+        if "accuracy" in (rows := rows_by_quantity(found, asked))
+        and (asked != first or rows["accuracy"].verdict == OPEN)
+    ]
+
+
+def _answer(comparison: Comparison, asked: Contrast, rows: dict[str, Any]) -> ShortAnswer:
+    row = rows["accuracy"]
+    better, _ = _sides(asked, row)
+    lead = f"{_points(row.estimate)} in favour of {better} ({_interval_of_lead(row)})."
+    conclusion = {YES: capitalise(better), NO: "No difference that matters", OPEN: "Not decided"}
+    plan, command = _plan(comparison, row) if row.verdict == OPEN else ("", "")
+    return ShortAnswer(
+        topic=f"{capitalise(shorten(asked.first))} or {shorten(asked.second)}?",
+        conclusion=conclusion[row.verdict],
+        reason=" ".join(part for part in (lead, _describe_costs(asked, rows), plan) if part),
+        command=command,
+    )
 
 
 def describe_contrasts(comparison: Comparison) -> str:
@@ -111,9 +104,14 @@ def describe_contrasts(comparison: Comparison) -> str:
         else "The questions follow from what was varied; they were not declared before the sweep."
     )
     return (
-        "A dot is a difference of mean accuracies, over architectures that are alike in all else; its "
-        f"line is the 95% interval. Between the dotted lines it is too small to matter. {declared}"
+        "A dot is a difference in accuracy between groups that are alike in all else, and its line the "
+        f"95% interval. In the grey band it is too small to matter. {declared}"
     )
+
+
+def shorten(group: str) -> str:
+    """Return the name of a group without the word that all groups share, for a figure."""
+    return group.removeprefix("networks with ").removesuffix(" networks")
 
 
 def _first(found: Contrasts | None) -> Contrast | None:
@@ -123,7 +121,8 @@ def _first(found: Contrasts | None) -> Contrast | None:
     return next((one for one in found.asked if one.name in known), None)
 
 
-def _rows(found: Contrasts, asked: Contrast) -> dict[str, Any]:
+def rows_by_quantity(found: Contrasts, asked: Contrast) -> dict[str, Any]:
+    """Return the row of each quantity that was asked of a contrast."""
     table = found.table[found.table.contrast == asked.name]
     return {str(row.quantity): row for row in rows_of(table)}
 
@@ -133,26 +132,25 @@ def _sides(asked: Contrast, row: Any) -> tuple[str, str]:
     return (asked.first, asked.second) if row.estimate > 0 else (asked.second, asked.first)
 
 
-def _plan(comparison: Comparison, row: Any) -> str:
-    """Say how many seeds would decide it, how long they take and what to type."""
+def _plan(comparison: Comparison, row: Any) -> tuple[str, str]:
+    """Say how many seeds would decide it and how long they take; also return what to type."""
     if math.isnan(row.p_value):
         one = comparison.summary.runs.max() == 1
         which = "One seed" if one else "An architecture with one seed left"
-        return f"{which} decides nothing; train more (run {_command(comparison, 3)})."
+        return f"{which} decides nothing. To train more:", _command(comparison, 3)
     assert comparison.contrasts is not None
     margin = _margin(comparison.contrasts)
     if pd.isna(row.seeds_to_decide):
         return (
-            f"A difference of {margin} would take over 200 seeds, or more test texts, to be found."
+            f"To find a difference of {margin} would take over 200 seeds, or more test texts.",
+            "",
         )
     seeds, minutes = int(row.seeds_to_decide), row.minutes_to_decide
     if minutes == 0:
-        return f"Four in five sweeps of this size would find a difference of {margin}."
-    time = "" if pd.isna(minutes) else f", about {format_count(math.ceil(minutes))} more minutes"
-    return (
-        f"{seeds} seeds of each would find a difference of {margin} with 80% chance{time} (run "
-        f"{_command(comparison, seeds)})."
-    )
+        return f"Four in five sweeps of this size would find a difference of {margin}.", ""
+    time = "" if pd.isna(minutes) else f", in {format_minutes(minutes)}"
+    found = f"{seeds} seeds of each would find a difference of {margin} with 80% chance{time}:"
+    return found, _command(comparison, seeds)
 
 
 def _margin(found: Contrasts) -> str:
@@ -166,53 +164,61 @@ def _command(comparison: Comparison, seeds: int) -> str:
     name = comparison.experiment
     if (CONF / "experiment" / f"{name}.yaml").exists():
         return as_started(f"python -m experiments.compare experiment={name} seed={given}")
-    return f"the same command with seed={given}"
+    return f"seed={given}"
 
 
 def _describe_costs(asked: Contrast, rows: dict[str, Any]) -> str:
     row = rows.get("log_train_seconds")
     if row is None:
         return ""
-    ratio = math.exp(row.estimate)
-    if 0.95 < ratio < 1.05:
+    ratio = math.exp(abs(row.estimate))
+    if ratio < ALIKE:
         return "Both train in the same time."
-    slower, ratio = (asked.first, ratio) if ratio > 1 else (asked.second, 1 / ratio)
-    return f"Training takes {ratio:.1f} times as long with {slower}."
+    slower = asked.first if row.estimate > 0 else asked.second
+    return f"{capitalise(slower)} take {format_ratio(ratio)} times as long to train."
 
 
-def _describe_growth(asked: Contrast, rows: dict[str, Any], margin: str) -> str:
-    """Say whether the lead grows, by what the sweep measures best: distance, neutral words, length."""
-    order = ("change_with_distance", "change_with_neutral_words", "change_with_length")
-    name = next((one for one in order if one in rows), None)
-    if name is None:
+def _describe_price_of_gates(rows: dict[str, Any]) -> str:
+    row = rows.get("log_train_seconds")
+    if row is None:
         return ""
-    row, accuracy = rows[name], rows["accuracy"]
+    ratio = math.exp(row.estimate)
+    if ratio < ALIKE:
+        return "" if 1 / ratio > ALIKE else ", for the same training time"
+    return f", for {format_ratio(ratio)} times the training time"
+
+
+def _describe_growth(asked: Contrast, rows: dict[str, Any]) -> list[str]:
+    """Say how the lead changes with distance or else with neutral words, and with length."""
+    far = next((one for one in list(_GROWTH)[:2] if one in rows), None)
+    names = [one for one in (far, "change_with_length") if one in rows]
+    if far == "change_with_distance":  # a text's length is then little but its distance
+        names = [far]
+    return [_describe_change(asked, rows["accuracy"], rows[one], _GROWTH[one]) for one in names]
+
+
+def _describe_change(asked: Contrast, accuracy: Any, row: Any, over: str) -> str:
     if accuracy.verdict != YES:  # then nobody leads
         if row.verdict != YES:
             return ""
         gains, _ = _sides(asked, row)
-        size = _points(abs(row.estimate))
-        return f"{_capital(gains)} gain {size} {_GROWTH[name]} ({_interval_of_lead(row)})."
-    ends = (row.ci_low, row.ci_high) if accuracy.estimate > 0 else (-row.ci_high, -row.ci_low)
-    grows = (row.estimate > 0) == (accuracy.estimate > 0)
-    interval = format_interval(*ends, points=True)
+        size = _points(row.estimate)
+        return f"{capitalise(gains)} gain {size} {over} ({_interval_of_lead(row)})."
+    ahead = accuracy.estimate > 0
+    interval = format_lead(*((row.ci_low, row.ci_high) if ahead else (-row.ci_high, -row.ci_low)))
     if row.verdict == YES:
-        verb = "grows" if grows else "shrinks"
-        return f"The lead {verb} by {_points(abs(row.estimate))} {_GROWTH[name]} ({interval})."
+        verb = "grows" if (row.estimate > 0) == ahead else "shrinks"
+        return f"Their lead {verb} by {_points(row.estimate)} {over} ({interval})."
     if row.verdict == NO:
-        return f"The lead changes by less than {margin} {_GROWTH[name]} ({interval})."
-    return f"Whether the lead changes {_GROWTH[name]} is not decided ({interval})."
+        return f"Their lead stays the same {over} ({interval})."
+    return f"Whether their lead changes {over} is not decided ({interval})."
 
 
 def _interval_of_lead(row: Any) -> str:
     """Format the interval of the difference, in favour of the side that leads."""
     low, high = (row.ci_low, row.ci_high) if row.estimate >= 0 else (-row.ci_high, -row.ci_low)
-    return format_interval(low, high, points=True)
+    return format_lead(low, high)
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.1f} points"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{100 * abs(share):.1f} points"
