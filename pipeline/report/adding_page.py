@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pipeline.analysis.adding import AddingResults, AddingRuns
 from pipeline.report import adding_tables, look
+from pipeline.report.exports import write_tables
 from pipeline.report.figures.adding import draw_steps
 from pipeline.report.folder import staging_folder
-from pipeline.report.page import write_page, write_tables
+from pipeline.report.page import write_page
 from pipeline.report.prose import adding
 from pipeline.report.sections import Block, PageSection, figures_of, provenance_section
 
@@ -19,7 +20,7 @@ CSV_FILES = {
 
 
 def write_adding_report(results: AddingResults, tracked: AddingRuns, folder: Path) -> Path:
-    """Write `index.html`, `runs.csv`, `steps_to_solve.csv` and the figures as SVG.
+    """Write `index.html`, `runs.csv`, `steps_to_solve.csv`, the figures and the tables as LaTeX.
 
     Returns:
       The page's path.

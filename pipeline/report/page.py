@@ -8,30 +8,29 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.analysis.comparison import Comparison
-from pipeline.analysis.pairwise import Breakdown
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.errors import ReportError
 from pipeline.report import look
-from pipeline.report.figures.drawing import Figure, looks_of
+from pipeline.report.exports import CSV_FILES, write_figures, write_latex, write_tables
+from pipeline.report.figures.drawing import looks_of
 from pipeline.report.folder import staging_folder
+from pipeline.report.glossary import Glossary, Term
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.baseline import headline_of_baseline
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
 from pipeline.report.prose.memory import answer_how_far_back
 from pipeline.report.prose.recommendation import recommend
-from pipeline.report.sections import LEAD, Content, PageSection, build, figures_of
+from pipeline.report.sections import LEAD, Content, PageSection, build, figures_of, tables_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,7 +41,7 @@ def write_report(
     folder: Path,
     leagues: Sequence[Comparison] = (),
 ) -> Path:
-    """Write `index.html`, `report.md`, the tables as CSV and the figures as SVG.
+    """Write `index.html`, `report.md`, the tables and the figures.
 
     Everything is written to a temporary folder first and then moved, so that no page is seen half
     written.
@@ -70,8 +69,9 @@ def write_report(
             "lead": lead[0].blocks if lead else (),
             "csv_files": csv_files,
         }
-        write_page(content, sections, looks_of(comparison), built)
-        (built / "report.md").write_text(_render_markdown(content, sections), encoding="utf-8")
+        terms = write_page(content, sections, looks_of(comparison), built)
+        markdown = _render_markdown({**content, "terms": terms}, sections)
+        (built / "report.md").write_text(markdown, encoding="utf-8")
     return folder / "index.html"
 
 
@@ -114,79 +114,15 @@ def write_page(
     sections: Sequence[PageSection],
     looks: Sequence[look.Look],
     folder: Path,
-) -> None:
-    """Write the page and its figures."""
-    drawn = figures_of(sections)
-    page = render_page(content, sections, looks, write_figures(drawn, folder))
-    (folder / "index.html").write_text(page, encoding="utf-8")
-
-
-def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
-    """Write `figures/<name>.svg`; return the SVGs by name."""
+) -> list[Term]:
+    """Write the page, its figures and its tables as LaTeX; return the terms that it uses."""
     _drawing_library()  # starts bundling meanwhile
-    svgs = {
-        figure.name: vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
-        for figure in drawn
-    }
-    (folder / "figures").mkdir()
-    for name, svg in svgs.items():
-        (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
-    return svgs
-
-
-def _of_breakdown(
-    along: str, take: Callable[[Breakdown], pd.DataFrame]
-) -> Callable[[Comparison], pd.DataFrame | None]:
-    def table(comparison: Comparison) -> pd.DataFrame | None:
-        breakdown: Breakdown | None = getattr(comparison, f"by_{along}")
-        return None if breakdown is None else take(breakdown)
-
-    return table
-
-
-def _breakdown_rows(along: str) -> Callable[[Breakdown], pd.DataFrame]:
-    def rows(breakdown: Breakdown) -> pd.DataFrame:
-        found = breakdown.accuracy.rename(columns={"low": f"{along}_low", "high": f"{along}_high"})
-        return found[[*(c for c in found if c != "head"), "head"]]
-
-    return rows
-
-
-# People build on these tables. Numbers are not rounded; None means that the sweep has no such table.
-CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
-    "runs.csv": lambda c: c.runs,
-    "contrasts.csv": lambda c: c.contrasts and c.contrasts.table,
-    "pairwise.csv": lambda c: c.pairwise,
-    "tuning.csv": lambda c: c.tuning and c.tuning.grid,
-    "baseline.csv": lambda c: c.baseline and c.baseline.leads,
-    "context.csv": lambda c: c.memory and c.memory.curves,
-    "reach.csv": lambda c: c.memory and c.memory.reaches,
-    "quiz.csv": lambda c: c.memory.quiz if c.memory and len(c.memory.quiz) else None,
-    "retention.csv": lambda c: c.fading and c.fading.curves,
-    "half_lives.csv": lambda c: c.fading and c.fading.half_lives,
-    "time_constants.csv": lambda c: c.fading and c.fading.time_constants,
-    **{
-        f"by_{along}{suffix}.csv": _of_breakdown(along, take)
-        for along in ("length", "distance")
-        for suffix, take in (
-            ("", _breakdown_rows(along)),
-            ("_pairwise", lambda breakdown: breakdown.pairwise),
-            ("_slopes", lambda breakdown: breakdown.trends.slopes),
-            ("_gaps", lambda breakdown: breakdown.trends.gaps),
-        )
-    },
-}
-
-
-def write_tables(
-    files: dict[str, Callable[[Any], pd.DataFrame | None]], results: object, folder: Path
-) -> list[str]:
-    """Write the files that have a frame; return their names."""
-    frames = {name: take(results) for name, take in files.items()}
-    frames = {name: frame for name, frame in frames.items() if frame is not None}
-    for name, frame in frames.items():
-        frame.to_csv(folder / name, index=False)
-    return list(frames)
+    write_latex(tables_of(sections), folder)
+    svgs = write_figures(figures_of(sections), folder)
+    glossary = Glossary([one.architecture for one in looks])
+    page = render_page(content, sections, looks, svgs, glossary)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    return glossary.used
 
 
 def make_environment(*, autoescape: bool) -> Environment:
@@ -201,27 +137,32 @@ def make_environment(*, autoescape: bool) -> Environment:
 
 def render_page(
     content: dict[str, Any],
-    sections: Iterable[PageSection],
+    sections: Sequence[PageSection],
     looks: Sequence[look.Look],
     svgs: dict[str, str],
+    glossary: Glossary,
 ) -> str:
     """Render the page as one file with its styles and scripts, which fetches nothing."""
     drawn = figures_of(sections)
-    return (
-        make_environment(autoescape=True)
-        .get_template("page.html.j2")
-        .render(
-            content,
-            sections=sections,
-            looks=looks,
-            svgs={name: Markup(svg) for name, svg in svgs.items()},
-            specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
-            on_dark=_as_script(look.ON_DARK),
-            drawing=Markup(_drawing_library().result()) if drawn else "",
-            style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
-            behaviour=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
-        )
+    environment = make_environment(autoescape=True)
+    environment.filters["terms"] = glossary.link
+    return environment.get_template("page.html.j2").render(
+        content,
+        sections=sections,
+        looks=looks,
+        glossary=glossary,
+        svgs={name: Markup(svg) for name, svg in svgs.items()},
+        specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
+        on_dark=_as_script(look.ON_DARK),
+        drawing=Markup(_drawing_library().result()) if drawn else "",
+        style=_template("page.css"),
+        behaviour=_template("page.js"),
+        charts=_template("figures.js"),
     )
+
+
+def _template(name: str) -> Markup:
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _render_markdown(content: dict[str, Any], sections: Sequence[PageSection]) -> str:

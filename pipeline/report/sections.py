@@ -5,6 +5,7 @@ A section without content is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,7 @@ class Block:
     """A piece of a section.
 
     text: the paragraph, the heading, or the title of a folded table. rows: (bold, plain) pairs.
-    further: figures that are folded on the page and in line in Markdown.
+    further: figures that are folded on the page and in line in Markdown. name: of the table's file.
     on_paper: shown in Markdown only, where no table can be folded under its figure.
     """
 
@@ -49,6 +50,12 @@ class Block:
     figure: Figure | None = None
     further: Sequence[Figure] = ()
     on_paper: bool = False
+    name: str = ""
+
+    @property
+    def id(self) -> str:
+        """Return the id of a heading."""
+        return "part-" + re.sub(r"\W+", "-", self.text.lower()).strip("-")
 
     @property
     def figures(self) -> list[Figure]:
@@ -75,6 +82,23 @@ class PageSection:
     title: str
     blocks: tuple[Block, ...] = field(default=())
 
+    @property
+    def figures(self) -> list[Figure]:
+        return [figure for block in self.blocks for figure in block.figures]
+
+    @property
+    def named_blocks(self) -> list[tuple[str, Block]]:
+        """Return what the page shows; a table without a name is called after its section."""
+        named: list[tuple[str, Block]] = []
+        unnamed = 0
+        for block in self.blocks:
+            if block.on_paper:
+                continue
+            unnamed += block.table is not None and not block.name
+            ordinal = f"_{unnamed}" if unnamed > 1 else ""
+            named.append((block.name or f"{self.id}{ordinal}", block))
+        return named
+
 
 def build(content: Content) -> list[PageSection]:
     """Build the sections that have content."""
@@ -88,7 +112,16 @@ def build(content: Content) -> list[PageSection]:
 
 
 def figures_of(sections: Iterable[PageSection]) -> list[Figure]:
-    return [figure for one in sections for block in one.blocks for figure in block.figures]
+    return [figure for section in sections for figure in section.figures]
+
+
+def tables_of(sections: Iterable[PageSection]) -> Iterator[tuple[str, Table]]:
+    """Yield each table with the name of its file; that of a figure is called like the figure."""
+    for section in sections:
+        for name, block in section.named_blocks:
+            yield from ((figure.name, figure.table) for figure in block.figures)
+            if block.table is not None:
+                yield name, block.table
 
 
 def _fold(figures: Iterable[Figure]) -> list[Block]:
@@ -98,8 +131,8 @@ def _fold(figures: Iterable[Figure]) -> list[Block]:
     return [Block("further", f"More figures: {titles}", further=further)] if further else []
 
 
-def _table(table: Table | None) -> list[Block]:
-    return [] if table is None else [Block("table", table=table)]
+def _table(table: Table | None, name: str = "") -> list[Block]:
+    return [] if table is None else [Block("table", table=table, name=name)]
 
 
 def _memory_figures(content: Content) -> list[Figure]:
@@ -126,7 +159,8 @@ def _trends(content: Content) -> Iterator[Block]:
         yield Block("heading", "Does the gap grow?")
         yield Block("text", sweep.READING_TRENDS)
     for title, table in found:
-        yield Block("folded", title, table)
+        name = title.lower().replace(" ", "_")
+        yield Block("folded", title, table, name=name)
 
 
 def _results(content: Content) -> Iterator[Block]:
@@ -139,7 +173,7 @@ def _results(content: Content) -> Iterator[Block]:
         yield Block("heading", "Leagues side by side")
         yield Block("text", sweep.READING_LEAGUES)
         yield Block("items", rows=answer.describe_leagues([comparison, *leagues]))
-        yield from _table(tables.league_table(comparison, leagues))
+        yield from _table(tables.league_table(comparison, leagues), "leagues")
 
 
 def _pairs(content: Content) -> Iterator[Block]:
@@ -165,12 +199,12 @@ def _runs(content: Content) -> Iterator[Block]:
     comparison, run_url = content.comparison, content.tracked.sweep.run_url
     unfinished = run_tables.unfinished_table(comparison, run_url)
     if unfinished.rows:
-        yield from _table(unfinished)
+        yield from _table(unfinished, "unfinished")
     else:
         yield Block("text", sweep.describe_complete(comparison))
     if comparison.tuning:
         table = tables.tuning_table(comparison.tuning)
-        yield Block("folded", "All values tried", table)
+        yield Block("folded", "All values tried", table, name="tuning")
     table = run_tables.runs_table(comparison, run_url)
     yield Block("folded", f"All {len(table.rows)} runs", table)
 
@@ -213,7 +247,7 @@ SECTIONS = (
         "memory",
         "Memory",
         _memory_figures,
-        before=lambda content: _table(probe_tables.reach_table(content.comparison)),
+        before=lambda content: _table(probe_tables.reach_table(content.comparison), "reach"),
         after=_trends,
     ),
     Section(
@@ -223,7 +257,7 @@ SECTIONS = (
             *inside.draw_inside(content.comparison),
             *lesson.draw_lesson(content.comparison),
         ],
-        before=lambda content: _table(probe_tables.fading_table(content.comparison)),
+        before=lambda content: _table(probe_tables.fading_table(content.comparison), "half_lives"),
     ),
     Section(
         "results",

@@ -2,7 +2,7 @@
 
 A figure is drawn once for the page and for paper. `Figure.for_page` fills its column and has no legend,
 as the page has one for all figures; `Figure.for_paper` has its own width and legend. Every chart
-listens to the signal `followed`: the one architecture to highlight, or "" for all.
+listens to the signal `followed`: the architectures to highlight, or none for all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.report.look import Look
 from pipeline.report.tables import Table
 
 FOLLOWED = "followed"
-IS_FOLLOWED = f"{FOLLOWED} === '' || datum.architecture === {FOLLOWED}"
+IS_FOLLOWED = f"length({FOLLOWED}) === 0 || indexof({FOLLOWED}, datum.architecture) >= 0"
 _PAPER_WIDTH = 620
 SHARES = alt.Scale(zero=False, nice=True)
 LOG = alt.Scale(type="log")
@@ -54,7 +54,7 @@ class Figure:
         return self._spec(legend=True) | {"width": _PAPER_WIDTH, "background": look.PAPER}
 
     def _spec(self, *, legend: bool) -> dict[str, Any]:
-        params = [*self._drawn.get("params", []), {"name": FOLLOWED, "value": ""}]
+        params = [*self._drawn.get("params", []), {"name": FOLLOWED, "value": []}]
         config = _config(legend=legend)
         return self._drawn | {"config": config, "params": params, "background": "transparent"}
 

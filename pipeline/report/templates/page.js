@@ -1,93 +1,140 @@
 "use strict";
+// What says more about the thing that is pointed at or focused: one box, wholly within the window.
+const tip = (() => {
+  const box = document.createElement("div");
+  box.id = "tip";
+  box.setAttribute("role", "tooltip");
+  box.hidden = true;
+  document.body.append(box);
+  const room = 8;
+
+  // Right of what it is about, else left of it, else as far right as it fits; below it, else above.
+  const show = (content, about) => {
+    box.replaceChildren(content);
+    box.hidden = false;
+    const { width, height } = box.getBoundingClientRect();
+    const { clientWidth, clientHeight } = document.documentElement;
+    const [right, left] = [about.right, about.left - width];
+    const fits = right + width <= clientWidth - room;
+    const x = fits ? right : left >= room ? left : clientWidth - room - width;
+    const y = about.bottom + height <= clientHeight - room ? about.bottom : about.top - height;
+    box.style.left = `${Math.max(room, x)}px`;
+    box.style.top = `${Math.max(room, y)}px`;
+  };
+  const hide = () => { box.hidden = true; };
+
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  document.addEventListener("scroll", hide, { passive: true, capture: true });
+  box.addEventListener("pointerleave", hide);
+  return { box, show, hide };
+})();
+
+// The words of the glossary.
 (() => {
-  const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const specs = read("specs");
-  const onDark = read("on-dark");
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const buttons = [...document.querySelectorAll(".legend button")];
-  const views = new Map();
-  let followed = "";
-  let unfolded = [];  // for printing
-
-  // Every colour has a counterpart on the dark page; paper is always light.
-  const themed = (spec, isDark) =>
-    isDark
-      ? JSON.parse(JSON.stringify(spec).replace(/#[0-9a-f]{6}\b/g, (colour) => onDark[colour] || colour))
-      : spec;
-
-  // On a phone a title may be wider than its axis, so it is broken into lines.
-  const fitted = (spec, width) => {
-    const most = Math.floor(width / 9);
-    const lines = (title) => title.split(" ").reduce((all, word) => {
-      const last = all.at(-1);
-      return last && last.length + word.length >= most ? [...all, word] : [...all.slice(0, -1), last ? `${last} ${word}` : word];
-    }, [""]);
-    return JSON.parse(JSON.stringify(spec), (key, value) => {
-      const title = key === "x" && value && value.axis && value.axis.title;
-      return typeof title === "string" && title.length > most ? { ...value, axis: { ...value.axis, title: lines(title) } } : value;
-    });
+  const termOf = (event) => event.target.closest?.("a.term");
+  const define = (term) => {
+    const meaning = document.getElementById(term.getAttribute("aria-describedby"));
+    const { left, top, bottom } = term.getClientRects()[0];
+    tip.show(meaning.textContent, { left, right: left, top, bottom });
   };
+  document.addEventListener("pointerover", (event) => {
+    const term = termOf(event);
+    if (term && event.pointerType === "mouse") define(term);
+  });
+  document.addEventListener("pointerout", (event) => {
+    if (termOf(event) && !tip.box.contains(event.relatedTarget)) tip.hide();
+  });
+  document.addEventListener("focusin", (event) => {
+    const term = termOf(event);
+    if (term?.matches(":focus-visible")) define(term);
+  });
+  document.addEventListener("focusout", (event) => { if (termOf(event)) tip.hide(); });
+})();
 
-  // The static SVG is drawn for paper: keep it for printing.
-  const keepForPaper = (place) => {
-    const paper = document.createElement("div");
-    paper.className = "paper";
-    paper.append(...place.childNodes);
-    place.after(paper);
-    place.classList.remove("still");
-  };
+// The contents: open where they stand beside the text, with the part marked that is read.
+(() => {
+  const bar = document.querySelector(".bar");
+  const nav = document.querySelector(".contents");
+  const folded = nav.querySelector("details");
+  const partOf = (link) => document.getElementById(link.hash.slice(1)).closest("section, figure");
+  const links = new Map([...nav.querySelectorAll("a")].map((link) => [partOf(link), link]));
+  const wide = window.matchMedia("(min-width: 80rem)");
+  const seen = new Set();
 
-  const follow = (name) => {
-    followed = name === followed ? "" : name;
-    for (const button of buttons) button.setAttribute("aria-pressed", String(button.value === followed && followed !== ""));
-    for (const view of views.values()) view.signal("followed", followed).runAsync();
-  };
-
-  const drawOne = async (name) => {
-    const place = document.getElementById(`chart-${name}`);
-    if (views.has(name)) views.get(name).finalize();
-    views.delete(name);
-    if (place.closest("details:not([open])")) return;  // it has no width yet: drawn when it opens
-    const isDark = dark.matches;
-    const label = place.getAttribute("aria-label");
-    if (place.classList.contains("still")) keepForPaper(place);
-    const { view } = await vegaEmbed(place, fitted(themed(specs[name], isDark), place.clientWidth), {
-      renderer: "svg", actions: false, tooltip: { theme: isDark ? "dark" : "light" },
-    });
-    place.setAttribute("aria-label", label);
-    // Screen readers get the label and the table instead.
-    place.querySelector("svg")?.setAttribute("aria-hidden", "true");
-    view.signal("followed", followed);
-    view.addEventListener("click", (_, item) => {
-      const architecture = item && item.datum && item.datum.architecture;
-      if (architecture) follow(architecture);
-    });
-    await view.runAsync();
-    views.set(name, view);
-  };
-
-  const draw = async () => {
-    for (const name of Object.keys(specs)) await drawOne(name);
-    document.documentElement.dataset.drawn = String(views.size);
-  };
-
-  for (const button of buttons) button.addEventListener("click", () => follow(button.value));
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && followed) follow(followed); });
-  dark.addEventListener("change", draw);
-  // Printing opens what is folded too, but paper has its own figures.
-  document.addEventListener("toggle", async (event) => {
-    if (!event.target.open || unfolded.includes(event.target)) return;
-    for (const name of Object.keys(specs)) {
-      if (!views.has(name) && event.target.contains(document.getElementById(`chart-${name}`))) await drawOne(name);
+  const mark = () => {
+    const shown = [...links.keys()].filter((part) => seen.has(part));
+    const section = shown.find((part) => !links.get(part).closest("li li"));
+    if (!section) return;
+    const figure = shown.find((part) => part !== section && section.contains(part));
+    for (const [part, link] of links) {
+      if (part === section || part === figure) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
     }
-    document.documentElement.dataset.drawn = String(views.size);
-  }, true);
+    if (wide.matches) nav.scrollTo({ top: links.get(figure || section).offsetTop - nav.clientHeight / 2 });
+  };
 
+  let observer;
+  // What is read begins below the bar, whose height depends on the names in it.
+  const observe = () => {
+    const height = bar.offsetHeight;
+    document.documentElement.style.setProperty("--bar", `${height}px`);
+    observer?.disconnect();
+    seen.clear();
+    observer = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) seen[isIntersecting ? "add" : "delete"](target);
+      mark();
+    }, { rootMargin: `-${height + 8}px 0px 0px 0px` });
+    for (const part of links.keys()) observer.observe(part);
+  };
+  new ResizeObserver(observe).observe(bar);
+
+  const unfold = () => { folded.open = wide.matches; };
+  const close = () => { if (!wide.matches) folded.open = false; };
+  wide.addEventListener("change", unfold);
+  unfold();
+  nav.addEventListener("click", (event) => { if (event.target.closest("a")) close(); });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
+  document.addEventListener("click", (event) => { if (!nav.contains(event.target)) close(); });
+
+  // A link may lead to something folded.
+  const reveal = () => {
+    const part = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const closed = part?.closest("details:not([open])");
+    for (let one = closed; one; one = one.parentElement.closest("details:not([open])")) one.open = true;
+    if (closed) part.scrollIntoView();
+  };
+  window.addEventListener("hashchange", reveal);
+  reveal();
+})();
+
+// A wide table has a shade on each side where more of it is hidden.
+(() => {
+  const shade = (one) => {
+    const hidden = one.scrollWidth - one.clientWidth;
+    one.classList.toggle("more-left", one.scrollLeft > 1);
+    one.classList.toggle("more-right", one.scrollLeft < hidden - 1);
+  };
+  const sizes = new ResizeObserver((entries) => { for (const { target } of entries) shade(target); });
+  for (const one of document.querySelectorAll(".scroll, .legend div")) {
+    sizes.observe(one);
+    one.addEventListener("scroll", () => shade(one), { passive: true });
+  }
+})();
+
+// Paper shows what is folded.
+(() => {
+  let unfolded = [];
   window.addEventListener("beforeprint", () => {
     unfolded = [...document.querySelectorAll("details:not([open])")];
-    for (const one of unfolded) one.open = true;
+    for (const one of unfolded) {
+      one.dataset.printed = "true";
+      one.open = true;
+    }
   });
-  window.addEventListener("afterprint", () => { for (const one of unfolded) one.open = false; unfolded = []; });
-
-  draw();
+  window.addEventListener("afterprint", () => {
+    for (const one of unfolded) {
+      one.open = false;
+      delete one.dataset.printed;
+    }
+  });
 })();

@@ -1,0 +1,119 @@
+"""Write what lies beside a page: its tables as CSV and LaTeX, its figures as SVG, PDF and PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import vl_convert
+
+from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.pairwise import Breakdown
+from pipeline.report.figures.drawing import Figure
+from pipeline.report.latex import latex_of
+from pipeline.report.tables import Table
+
+_PNG_SCALE = 2  # pixels for a unit of the drawing
+
+
+def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
+    """Write `figures/<name>` as .svg, .pdf and .png; return the SVGs by name."""
+    (folder / "figures").mkdir()
+    svgs = {}
+    for figure in drawn:
+        svg = vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
+        path = folder / "figures" / figure.name
+        path.with_suffix(".svg").write_text(svg, encoding="utf-8")
+        path.with_suffix(".pdf").write_bytes(vl_convert.svg_to_pdf(svg))
+        path.with_suffix(".png").write_bytes(vl_convert.svg_to_png(svg, scale=_PNG_SCALE))
+        svgs[figure.name] = svg
+    return svgs
+
+
+def write_latex(tables: Iterable[tuple[str, Table]], folder: Path) -> None:
+    """Write `tables/<name>.tex`."""
+    (folder / "tables").mkdir()
+    for name, table in tables:
+        path = folder / "tables" / f"{name}.tex"
+        path.write_text(latex_of(table, name), encoding="utf-8")
+
+
+def _of_breakdown(
+    along: str, take: Callable[[Breakdown], pd.DataFrame]
+) -> Callable[[Comparison], pd.DataFrame | None]:
+    def table(comparison: Comparison) -> pd.DataFrame | None:
+        breakdown: Breakdown | None = getattr(comparison, f"by_{along}")
+        return None if breakdown is None else take(breakdown)
+
+    return table
+
+
+def _breakdown_rows(along: str) -> Callable[[Breakdown], pd.DataFrame]:
+    def rows(breakdown: Breakdown) -> pd.DataFrame:
+        found = breakdown.accuracy.rename(columns={"low": f"{along}_low", "high": f"{along}_high"})
+        return found[[*(c for c in found if c != "head"), "head"]]
+
+    return rows
+
+
+# People build on these tables. Numbers are not rounded; None means that the sweep has no such table.
+CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
+    "runs.csv": lambda c: c.runs,
+    "contrasts.csv": lambda c: c.contrasts and c.contrasts.table,
+    "pairwise.csv": lambda c: c.pairwise,
+    "tuning.csv": lambda c: c.tuning and c.tuning.grid,
+    "baseline.csv": lambda c: c.baseline and c.baseline.leads,
+    "context.csv": lambda c: c.memory and c.memory.curves,
+    "reach.csv": lambda c: c.memory and c.memory.reaches,
+    "quiz.csv": lambda c: c.memory.quiz if c.memory and len(c.memory.quiz) else None,
+    "retention.csv": lambda c: c.fading and c.fading.curves,
+    "half_lives.csv": lambda c: c.fading and c.fading.half_lives,
+    "time_constants.csv": lambda c: c.fading and c.fading.time_constants,
+    **{
+        f"by_{along}{suffix}.csv": _of_breakdown(along, take)
+        for along in ("length", "distance")
+        for suffix, take in (
+            ("", _breakdown_rows(along)),
+            ("_pairwise", lambda breakdown: breakdown.pairwise),
+            ("_slopes", lambda breakdown: breakdown.trends.slopes),
+            ("_gaps", lambda breakdown: breakdown.trends.gaps),
+        )
+    },
+}
+
+
+# Columns in which a number may be infinite: beyond all that was measured.
+_ENDS = ("value", "low", "high")
+_INFINITE = {
+    "reach.csv": _ENDS,
+    "half_lives.csv": _ENDS,
+    "time_constants.csv": ("lower", "median", "upper", "low", "high"),
+}
+
+
+def write_tables(
+    files: dict[str, Callable[[Any], pd.DataFrame | None]], results: object, folder: Path
+) -> list[str]:
+    """Write the files that have a frame; return their names."""
+    frames = {name: take(results) for name, take in files.items()}
+    frames = {name: frame for name, frame in frames.items() if frame is not None}
+    for name, frame in frames.items():
+        flag_infinite(frame, _INFINITE.get(name, ())).to_csv(folder / name, index=False)
+    return list(frames)
+
+
+def flag_infinite(frame: pd.DataFrame, declared: Sequence[str] = ()) -> pd.DataFrame:
+    """Empty infinite numbers and flag them in `<column>_is_infinite`, as few programs read "inf".
+
+    declared: columns that have a flag even if none of their numbers is infinite.
+    """
+    numbers = frame.select_dtypes("float").columns.union(frame.columns.intersection(declared))
+    infinite = {name: np.isinf(frame[name].astype(float)) for name in numbers}
+    flagged = [name for name in frame if name in declared or (name in infinite and infinite[name].any())]
+    return frame.assign(
+        **{name: frame[name].mask(infinite[name]) for name in flagged},
+        **{f"{name}_is_infinite": infinite[name] for name in flagged},
+    )
