@@ -110,9 +110,10 @@ def flag_infinite(frame: pd.DataFrame, declared: Sequence[str] = ()) -> pd.DataF
 
     declared: columns that have a flag even if none of their numbers is infinite.
     """
-    numbers = frame.select_dtypes("float").columns.union(frame.columns.intersection(declared))
-    infinite = {name: np.isinf(frame[name].astype(float)) for name in numbers}
-    flagged = [name for name in frame if name in declared or (name in infinite and infinite[name].any())]
+    floats = map(str, frame.select_dtypes("float").columns)
+    found = [name for name in floats if np.isinf(frame[name]).any()]
+    flagged = [name for name in map(str, frame.columns) if name in declared or name in found]
+    infinite = {name: np.isinf(frame[name].astype(float)) for name in flagged}
     return frame.assign(
         **{name: frame[name].mask(infinite[name]) for name in flagged},
         **{f"{name}_is_infinite": infinite[name] for name in flagged},

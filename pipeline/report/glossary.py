@@ -29,8 +29,8 @@ TERMS = (
     Term(
         "95% interval",
         r"95% intervals?",
-        "The values that the data leave plausible: of 100 sweeps like this one, with other seeds and other "
-        "texts, about 95 have an interval that holds the true value.",
+        "The values that the data leave plausible. Of 100 sweeps like this one, with other seeds and "
+        "other texts, about 95 have an interval that holds the true value.",
     ),
     Term(
         "baseline",
@@ -41,13 +41,13 @@ TERMS = (
     Term(
         "contrast",
         r"contrasts?",
-        "A difference of mean accuracies between two groups of architectures that are alike in all else.",
+        "A difference of means between two groups of architectures that are alike in all else.",
     ),
     Term(
         "difference that matters",
         r"differences? that matters?|too small to matter|smallest difference that matters",
-        "A difference of accuracies that is at least as large as the setting “margin”: 1 point, unless the "
-        "sweep says otherwise. It has nothing to do with the margin of an answer.",
+        "A difference of accuracies that is at least as large as the setting “margin”: 1 point, unless "
+        "the sweep says otherwise. It has nothing to do with the margin of an answer.",
     ),
     Term(
         "effective context",
@@ -58,8 +58,8 @@ TERMS = (
     Term(
         "gated cell",
         r"gated cells?|gates?",
-        "A recurrent cell, such as an LSTM or a GRU, that decides at every step how much of its state to "
-        "keep. A gate is the share that it keeps. A simple RNN has none.",
+        "A recurrent cell, such as an LSTM or a GRU, that decides at every step how much of its state "
+        "to keep. A gate is the share that it keeps. A simple RNN has none.",
     ),
     Term(
         "half-life",
@@ -81,20 +81,20 @@ TERMS = (
     Term(
         "log odds",
         r"log[- ]odds",
-        "The logarithm of the share of right answers divided by that of wrong ones. On this scale, to go "
-        "from 50% to 73% is as far as from 95% to 98%.",
+        "The logarithm of the share of right answers divided by that of wrong ones. On this scale, from "
+        "50% to 73% is as far as from 95% to 98%.",
     ),
     Term(
         "margin of an answer",
         r"(?:mean )?margins?",
-        "How clearly an answer is right: the logit of the true class minus the largest of the others. It "
-        "is negative if the answer is wrong.",
+        "How clearly an answer is right: the logit of the true class minus the largest of the others. "
+        "It is negative if the answer is wrong.",
     ),
     Term(
         "McNemar's test",
         r"McNemar(?:[’']s test)?",
-        "Compares two trained networks by the texts that only one of them has right. It says nothing about "
-        "networks of other seeds.",
+        "Compares two trained networks by the texts that only one of them has right. It says nothing "
+        "about networks of other seeds.",
     ),
     Term(
         "neutral words",
@@ -162,6 +162,7 @@ class Glossary:
             end = match.end()
         self._used |= found
         return Markup("").join([*parts, escape(text[end:])])
+
 
 def _link(term: Term, written: str) -> Markup:
     return Markup('<a class="term" href="#term-{0}" aria-describedby="meaning-{0}">{1}</a>').format(

@@ -8,7 +8,7 @@ listens to the signal `followed`: the architectures to highlight, or none for al
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,10 @@ from pipeline.report.tables import Table
 FOLLOWED = "followed"
 IS_FOLLOWED = f"length({FOLLOWED}) === 0 || indexof({FOLLOWED}, datum.architecture) >= 0"
 _PAPER_WIDTH = 620
+_LETTER, _SYMBOL = (
+    8,
+    48,
+)  # of a legend on paper: units for a letter in a wide font, and around a name
 SHARES = alt.Scale(zero=False, nice=True)
 LOG = alt.Scale(type="log")
 
@@ -47,15 +51,18 @@ class Figure:
     own_legend: bool = False
 
     def for_page(self) -> dict[str, Any]:
-        spec = self._spec(legend=self.own_legend)
+        spec = self._spec(_paper_legend(self._drawn) if self.own_legend else {"disable": True})
         return spec | {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
     def for_paper(self) -> dict[str, Any]:
-        return self._spec(legend=True) | {"width": _PAPER_WIDTH, "background": look.PAPER}
+        return self._spec(_paper_legend(self._drawn)) | {
+            "width": _PAPER_WIDTH,
+            "background": look.PAPER,
+        }
 
-    def _spec(self, *, legend: bool) -> dict[str, Any]:
+    def _spec(self, legend: dict[str, Any]) -> dict[str, Any]:
         params = [*self._drawn.get("params", []), {"name": FOLLOWED, "value": []}]
-        config = _config(legend=legend)
+        config = _config(legend)
         return self._drawn | {"config": config, "params": params, "background": "transparent"}
 
     @functools.cached_property
@@ -250,7 +257,29 @@ def draw_rule(value: float, text: str, field: str = "value") -> alt.LayerChart:
     return alt.LayerChart(layer=[rule, label.encode(x=alt.value(4), text="text:N")])
 
 
-def _config(*, legend: bool) -> dict[str, Any]:
+def _paper_legend(spec: dict[str, Any]) -> dict[str, Any]:
+    """Lay out a legend by its longest name, with room for fonts that are wider than those here."""
+    width = _SYMBOL + _LETTER * max(map(len, _names_in(spec)), default=0)
+    columns = max(1, min(4, _PAPER_WIDTH // width))
+    limit = _PAPER_WIDTH // columns - _SYMBOL
+    return {"orient": "bottom", "columns": columns, "columnPadding": 24, "labelLimit": limit}
+
+
+def _names_in(spec: Any) -> Iterator[str]:
+    """Yield the names that the colours of a chart stand for."""
+    parts = (
+        spec.items()
+        if isinstance(spec, dict)
+        else enumerate(spec if isinstance(spec, list) else ())
+    )
+    for key, part in parts:
+        if key == "color" and isinstance(part, dict):
+            yield from map(str, (part.get("scale") or {}).get("domain", ()))
+        elif key not in ("data", "datasets"):
+            yield from _names_in(part)
+
+
+def _config(legend: dict[str, Any]) -> dict[str, Any]:
     text = {"labelColor": look.MUTED, "titleColor": look.INK, "titleFontWeight": "normal"}
     return {
         "font": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif",
@@ -271,6 +300,6 @@ def _config(*, legend: bool) -> dict[str, Any]:
             "symbolSize": 90,
             "symbolOpacity": 1,
         }
-        | ({"orient": "bottom", "columns": 4, "labelLimit": 180} if legend else {"disable": True}),
+        | legend,
         "view": {"stroke": None},
     }
