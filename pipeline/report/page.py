@@ -162,6 +162,8 @@ CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
     "reach.csv": lambda c: c.memory and c.memory.reaches,
     "quiz.csv": lambda c: c.memory.quiz if c.memory and len(c.memory.quiz) else None,
     "retention.csv": lambda c: c.fading and c.fading.curves,
+    "classes.csv": lambda c: c.classes and c.classes.scores,
+    "confusion.csv": lambda c: c.classes and c.classes.confusion,
     "half_lives.csv": lambda c: c.fading and c.fading.half_lives,
     "time_constants.csv": lambda c: c.fading and c.fading.time_constants,
     **{
@@ -232,9 +234,11 @@ def _render_markdown(content: dict[str, Any], sections: Sequence[PageSection]) -
 
 
 def _as_markdown(text: str) -> str:
-    """Escape text so that Markdown shows it as it is: no element, link, emphasis or new cell."""
+    """Escape text so that Markdown shows it as it is: no element, link, emphasis, formula or new cell."""
     plain = html.escape(" ".join(str(text).split()), quote=False)
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", plain)
+    # An underscore within a word, as in most names, is no emphasis.
+    escaped = re.sub(r"([\\`*\[\]|~$]|\b_|_\b|(?<=http):|(?<=https):|(?<=www)\.)", r"\\\1", plain)
+    return re.sub(r"(?<!\w)_(?!\w)", r"\_", escaped)
 
 
 def _as_script(value: Any) -> Markup:

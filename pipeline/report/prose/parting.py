@@ -1,0 +1,114 @@
+"""Show the texts that two sides of a sweep part on: what they say, and who answered what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.analysis.excerpts import Excerpt
+from pipeline.analysis.frames import rows_of
+from pipeline.analysis.parting import LONG, REVERSED, SHORT, Parting
+from pipeline.report.formats import format_count
+
+_HEADINGS = {
+    ("length", SHORT): "Short texts: up to {high:.0f} words",
+    ("length", LONG): "Long texts: {low:.0f} words and more",
+    ("distance", SHORT): "Evidence near the end: at most {high:.0f} words after it",
+    ("distance", LONG): "Evidence far from the end: {low:.0f} words and more after it",
+}
+
+
+@dataclass(frozen=True)
+class TextAnswer:
+    """What the runs of an architecture answered. outcome: whether `all`, `some` or `none` are right."""
+
+    architecture: str
+    share: str
+    wrong: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class TextCard:
+    """A test text as it is shown. sides: for each side its name and the answers of its runs."""
+
+    review_id: str
+    facts: str
+    label: str
+    excerpt: Excerpt
+    sides: tuple[tuple[str, tuple[TextAnswer, ...]], ...]
+
+
+def describe_parting(parting: Parting, reviews: int, excerpts: Mapping[str, Excerpt]) -> str:
+    """Say how many texts part the sides altogether, and how the ones shown were chosen."""
+    first, second = _sides(parting)
+    many, few = parting.wholly
+    if not many and not few:
+        counted = f"No test text has all {first} right and all {second} wrong, or the reverse."
+    else:
+        counted = (
+            f"On {format_count(many)} of {format_count(reviews)} test texts all {first} are right and "
+            f"all {second} are wrong. On {format_count(few)} it is the other way round."
+        )
+    runs = parting.answers.drop_duplicates(["architecture"]).groupby("side").runs.sum()
+    chance = " With one run on a side, many of these are chance." if runs.min() == 1 else ""
+    marked = any(piece.kind == "evidence" for shown in excerpts.values() for piece in shown)
+    evidence = " The sentence that decides is marked." if marked else ""
+    return (
+        f"{counted}{chance} Shown are those that part the two most, by text number.{evidence} "
+        "A count such as 2/3 is how many seeds are right."
+    )
+
+
+def group_cards(
+    parting: Parting, excerpts: Mapping[str, Excerpt]
+) -> list[tuple[str, list[TextCard]]]:
+    """Return the headings of the groups of texts, each with its cards."""
+    known = parting.texts[parting.texts.review_id.isin(list(excerpts))]
+    return [
+        (
+            _heading(parting, str(group), texts.iloc[0]),
+            [_card(parting, row, excerpts[row.review_id]) for row in rows_of(texts)],
+        )
+        for group, texts in known.groupby("group", sort=False)
+    ]
+
+
+def _heading(parting: Parting, group: str, row: Any) -> str:
+    if group == REVERSED:
+        return f"The other way round: {_sides(parting)[1]} are right"
+    return _HEADINGS[parting.along, group].format(low=row.low, high=row.high)
+
+
+def _sides(parting: Parting) -> tuple[str, str]:
+    """Return the names of the side that has more right, and of the other."""
+    asked = parting.contrast
+    names = (asked.first, asked.second)
+    return names if parting.leads == 1 else names[::-1]
+
+
+def _card(parting: Parting, row: Any, excerpt: Excerpt) -> TextCard:
+    facts = f"{row.length} words"
+    if parting.along == "distance":
+        facts += f", {row.distance} of them after the evidence"
+    answers = parting.answers[parting.answers.review_id == row.review_id]
+    first, second = _sides(parting)
+    named = ((parting.leads, first), (-parting.leads, second), (0, "others"))
+    sides = [(name, _answers(answers[answers.side == side])) for side, name in named]
+    shown = tuple((f"{name[:1].upper()}{name[1:]}", given) for name, given in sides if given)
+    return TextCard(row.review_id, facts, row.label, excerpt, shown)
+
+
+def _answers(answers: pd.DataFrame) -> tuple[TextAnswer, ...]:
+    return tuple(
+        TextAnswer(
+            row.architecture,
+            f"{row.right}/{row.runs}",
+            row.wrong,
+            "all" if row.right == row.runs else "some" if row.right else "none",
+        )
+        for row in rows_of(answers)
+    )
