@@ -26,8 +26,8 @@ from pipeline.analysis.classes import Classes, count_classes
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group
 from pipeline.analysis.memory import Memory, summarise_memory
-from pipeline.analysis.parting import Parting, find_parting
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
+from pipeline.analysis.parting import Parting, find_parting
 from pipeline.analysis.selection import Tuning, select_runs
 from pipeline.analysis.tracked import COSTS, RUN_COLUMNS, TrackedRuns, columns_of
 from pipeline.analysis.verdicts import Contrasts, Quantity, answer_contrasts, members_of

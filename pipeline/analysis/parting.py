@@ -36,7 +36,7 @@ class Parting:
     texts: a row for each text chosen: review_id, group (`short`, `long` or `reversed`), score (a share,
       in favour of the leading side), label (of every head), length and, where known, distance; `low` and
       `high`, the ends of its group.
-    answers: a row for each text and architecture: review_id, architecture, side (1, -1, or 0 for neither),
+    answers: a row for each text and architecture: review_id, architecture, side (1, -1 or 0, neither),
       runs, right (how many of them) and wrong (their commonest wrong answer, for every head).
     """
 
@@ -119,7 +119,7 @@ def _answers_to(ids: pd.Series, predictions: pd.DataFrame, runs: pd.DataFrame) -
     """Return what every run answered to a few texts, the answers of all heads joined."""
     kept = predictions[predictions.review_id.isin(ids)]
     kept = kept.merge(runs[["run_id", "architecture", "side"]], on="run_id")
-    heads = ["", *(c.removesuffix("label") for c in kept if c.endswith("_label"))]
+    heads = ["", *(c.removesuffix("label") for c in kept.columns if c.endswith("_label"))]
 
     def join(what: str) -> list[str]:
         columns = [kept[f"{head}{what}"].astype(str) for head in heads]
@@ -131,7 +131,9 @@ def _answers_to(ids: pd.Series, predictions: pd.DataFrame, runs: pd.DataFrame) -
 
 def _by_architecture(given: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for (review_id, architecture), group in given.groupby(["review_id", "architecture"], sort=False):
+    for (review_id, architecture), group in given.groupby(
+        ["review_id", "architecture"], sort=False
+    ):
         wrong = group.predicted[~group.correct.astype(bool)].value_counts(sort=False)
         commonest = sorted(wrong.items(), key=lambda one: (-one[1], str(one[0])))
         rows.append(

@@ -7,9 +7,12 @@ from pipeline.report.formats import format_count, format_share
 from pipeline.report.tables import ARCHITECTURE, Column, Table, make_table
 
 READING = (
-    "Balanced accuracy is the mean share of right answers over the classes, so that a rare class counts "
-    "as much as a frequent one. Precision is the share of right answers among all texts that were given "
-    "a class, recall the share of its texts that were found, and F1 their harmonic mean."
+    "Balanced accuracy is the mean over the classes of the share of their texts that is answered right: "
+    "a rare class counts as much as a frequent one."
+)
+READING_SCORES = (
+    "Precision is how many of the texts that were given a class belong to it, recall how many of its "
+    "texts were given it, and F1 their harmonic mean."
 )
 
 
@@ -20,8 +23,11 @@ def summary_table(classes: Classes, head: str) -> Table:
         ARCHITECTURE,
         Column("balanced accuracy", "balanced_accuracy", format_share),
         Column("mean F1", "macro_f1", format_share),
-        Column("hardest class", "worst_class", words=True),
-        Column("of which found", "worst_recall", format_share),
+        Column(
+            "hardest class",
+            lambda row: f"{row.worst_class}: {format_share(row.worst_recall)} right",
+            words=True,
+        ),
     ]
     return make_table(f"The classes of {head}, mean over seeds", columns, frame)
 
@@ -44,7 +50,9 @@ def scores_table(classes: Classes, head: str) -> Table:
 def confusion_table(classes: Classes, head: str, architecture: str) -> Table:
     """Show what an architecture takes the texts of each class for: the commonest mistake first."""
     found = classes.confusion
-    found = found[(found["head"] == head) & (found.architecture == architecture) & (found.share > 0)]
+    found = found[
+        (found["head"] == head) & (found.architecture == architecture) & (found.share > 0)
+    ]
     frame = found.rename(columns={"class": "label"})
     frame = frame.assign(wrong=frame.label != frame.predicted).sort_values(
         ["wrong", "share"], ascending=[False, False], kind="stable"

@@ -137,7 +137,10 @@ def _class_tables(content: Content) -> Iterator[Block]:
 
 def _classes_one_by_one(content: Content) -> Iterator[Block]:
     found = content.comparison.classes
-    for head in found.heads if found is not None else ():
+    if found is None:
+        return
+    yield Block("text", class_tables.READING_SCORES)
+    for head in found.heads:
         yield Block("folded", f"Every class: {head}", class_tables.scores_table(found, head))
 
 

@@ -61,10 +61,8 @@ def _excerpts(
     if reviews.fingerprint != fingerprint:
         log.warning("The report shows no texts: the data are no longer those of the runs")
         return {}
-    test, found = reviews.test, {}
-    for name in wanted:
-        (row,) = np.flatnonzero(test.ids == name)
-        has_evidence = test.traits is not None and "evidence" in test.traits
-        evidence = str(test.traits.evidence.iloc[row]) if has_evidence else ""
-        found[name] = abridge(test.texts[row], evidence)
-    return found
+    test, traits = reviews.test, reviews.test.traits
+    rows = [int(np.flatnonzero(test.ids == name)[0]) for name in wanted]
+    known = {} if traits is None else traits.get("evidence", {})  # of generated texts
+    evidence = {row: str(known[row]) if row in known else "" for row in rows}
+    return {str(test.ids[row]): abridge(test.texts[row], evidence[row]) for row in rows}

@@ -325,7 +325,7 @@ def _data_settings(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
 def _train_texts(finished: Sequence[Run]) -> int | None:
     """Return how many texts the first finished run was trained on, None if it does not say."""
     for run in finished[:1]:
-        for given in run.inputs.dataset_inputs:
+        for given in run.inputs.dataset_inputs if run.inputs else ():
             return json.loads(given.dataset.profile or "{}").get("train")
     return None
 

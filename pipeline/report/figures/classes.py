@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -16,7 +18,8 @@ from pipeline.report.formats import format_share
 _MOST_CLASSES = 15  # that are drawn; the rarest others are drawn as one
 _MOST_NUMBERS = 12  # of classes whose cells have room for a number
 _OTHERS = "(all others)"
-_LIGHT_TEXT = 0.55  # from this share on a cell is dark
+_ENDS = {"best": "highest", "worst": "lowest"}
+_STRONGEST = 0.5  # a cell on which the same ink can be read, on a light page and on a dark one
 
 
 def draw_classes(comparison: Comparison) -> list[Figure]:
@@ -30,11 +33,12 @@ def draw_classes(comparison: Comparison) -> list[Figure]:
         ends = {"best": names[0], "worst": names[-1]} if len(names) > 1 else {"best": names[0]}
         for end, architecture in ends.items():
             name = f"confusion_{end}" + f"_{number}" * (number > 0)
-            figures.append(_draw(found, head, architecture, name, end if len(ends) > 1 else ""))
+            rank = f" It has the {_ENDS[end]} balanced accuracy." * (len(ends) > 1)
+            figures.append(_draw(found, head, architecture, name, rank))
     return figures
 
 
-def _draw(found: Classes, head: str, architecture: str, name: str, end: str) -> Figure:
+def _draw(found: Classes, head: str, architecture: str, name: str, rank: str) -> Figure:
     rows = found.confusion
     rows = rows[(rows["head"] == head) & (rows.architecture == architecture)]
     sizes = found.scores[(found.scores["head"] == head)].drop_duplicates("class")
@@ -43,8 +47,10 @@ def _draw(found: Classes, head: str, architecture: str, name: str, end: str) -> 
         shown=frame.share.map(format_share),
         number=[f"{100 * share:.0f}" if share >= 0.005 else "" for share in frame.share],
     )
-    labels = alt.Axis(labelLimit=90, title="True class", ticks=False, domain=False)
-    below = alt.Axis(labelLimit=90, title="Taken for", labelAngle=-45, ticks=False, domain=False)
+    # Every class is named, however narrow the page.
+    plain: dict[str, Any] = {"labelLimit": 90, "labelOverlap": False, "ticks": False}
+    labels = alt.Axis(title="True class", domain=False, **plain)
+    below = alt.Axis(title="Taken for", labelAngle=-45, domain=False, **plain)
     base = alt.Chart(as_data(frame)).encode(
         x=alt.X("predicted:N", sort=order, axis=below),
         y=alt.Y("label:N", sort=order, axis=labels),
@@ -54,31 +60,22 @@ def _draw(found: Classes, head: str, architecture: str, name: str, end: str) -> 
     )
     # A right answer and a mistake differ in colour, and their shares in strength.
     colour = alt.when("datum.right").then(alt.value(look.BETTER)).otherwise(alt.value(look.WORSE))
-    strength = alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None)
+    # Rare mistakes are seen too: the scale rises steeply at its beginning.
+    scale = alt.Scale(type="sqrt", domain=[0, 1], range=[0, _STRONGEST])
+    strength = alt.Opacity("share:Q", scale=scale, legend=None)
     layers: list[alt.Chart] = [base.mark_rect().encode(color=colour, opacity=strength)]
     if len(order) <= _MOST_NUMBERS:
-        ink = alt.when(f"datum.share > {_LIGHT_TEXT}").then(alt.value(look.PAPER))
-        layers.append(
-            base.mark_text(fontSize=11).encode(
-                text="number:N", color=ink.otherwise(alt.value(look.INK))
-            )
-        )
-    title = f"What {architecture} takes each {head} for"
+        numbers = base.mark_text(fontSize=11, color=look.INK)
+        layers.append(numbers.encode(text="number:N"))
     return Figure(
         name=name,
-        title=f"{title}, {_ENDS[end]}" if end else title,
-        sentence=_describe(rows),
+        title=f"What {architecture} takes each {head} for",
+        sentence=_describe(rows) + rank,
         alternative=f"Of the texts of each {head}, the share that {architecture} takes for each other.",
         table=confusion_table(found, head, architecture),
         chart=alt.LayerChart(layer=layers),
         height=max(160, 30 * len(order)),
     )
-
-
-_ENDS = {
-    "best": "with the highest balanced accuracy",
-    "worst": "with the lowest balanced accuracy",
-}
 
 
 def _fold_rare(rows: pd.DataFrame, sizes: pd.Series) -> tuple[pd.DataFrame, list[str]]:
@@ -94,7 +91,7 @@ def _fold_rare(rows: pd.DataFrame, sizes: pd.Series) -> tuple[pd.DataFrame, list
             "texts": rows.share * weight,
         }
     )
-    table = folded.groupby(["label", "predicted"], as_index=False).texts.sum()
+    table = folded.groupby(["label", "predicted"]).texts.sum().reset_index()
     table["share"] = table.texts / table.groupby("label").texts.transform("sum")
     table["right"] = (table.label == table.predicted) & (table.label != _OTHERS)
     order = [one for one in known if fold[one] == one]

@@ -47,19 +47,21 @@ def describe_parting(parting: Parting, reviews: int, excerpts: Mapping[str, Exce
     first, second = _sides(parting)
     many, few = parting.wholly
     if not many and not few:
-        counted = f"No test text has all {first} right and all {second} wrong, or the reverse."
+        counted = f"No test text has all runs of {first} right and all runs of {second} wrong."
     else:
         counted = (
-            f"On {format_count(many)} of {format_count(reviews)} test texts all {first} are right and "
-            f"all {second} are wrong. On {format_count(few)} it is the other way round."
+            f"On {format_count(many)} of {format_count(reviews)} test texts, all runs of {first} are "
+            f"right and all runs of {second} are wrong. The other way round, it is "
+            f"{format_count(few) if few else 'none'}."
         )
     runs = parting.answers.drop_duplicates(["architecture"]).groupby("side").runs.sum()
     chance = " With one run on a side, many of these are chance." if runs.min() == 1 else ""
     marked = any(piece.kind == "evidence" for shown in excerpts.values() for piece in shown)
     evidence = " The sentence that decides is marked." if marked else ""
     return (
-        f"{counted}{chance} Shown are those that part the two most, by text number.{evidence} "
-        "A count such as 2/3 is how many seeds are right."
+        f"{counted}{chance} Shown are those that part the two most; of equal ones, the first by number."
+        f"{evidence} "
+        "“2/3” means that two of three seeds are right."
     )
 
 
@@ -87,7 +89,7 @@ def _sides(parting: Parting) -> tuple[str, str]:
     """Return the names of the side that has more right, and of the other."""
     asked = parting.contrast
     names = (asked.first, asked.second)
-    return names if parting.leads == 1 else names[::-1]
+    return names if parting.leads == 1 else (names[1], names[0])
 
 
 def _card(parting: Parting, row: Any, excerpt: Excerpt) -> TextCard:
