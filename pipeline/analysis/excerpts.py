@@ -23,11 +23,15 @@ class Piece:
     text: str
 
 
+# Characters that would turn the words around them from right to left, or back.
+_TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
 Excerpt = tuple[Piece, ...]
 
 
 def abridge(text: str, evidence: str = "") -> Excerpt:
     """Return a text with its middle cut out, if it is long; its evidence stays whole."""
+    text, evidence = text.translate(_TURNING), evidence.translate(_TURNING)
     before, found, after = text.partition(evidence) if evidence else (text, "", "")
     if not found:
         return _cut(text, _ENDS)

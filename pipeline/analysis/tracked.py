@@ -40,8 +40,8 @@ class SweepFacts:
     provenance: (name, value) pairs that the page shows as they are.
     contrasts: declared before the sweep, over the column `variant` of its runs; None if none were, as in
       version 0.1. margin: the smallest difference that matters, as a share.
-    show_texts: whether the report may show test texts. train_texts: how many texts the networks were
-      trained on, None if unknown.
+    show_texts: whether the report may show test texts. sizes: how many texts each split has, by name;
+      nothing where unknown.
     """
 
     parent_run_id: str | None
@@ -54,7 +54,7 @@ class SweepFacts:
     contrasts: tuple[Contrast, ...] | None = None
     margin: float = MARGIN
     show_texts: bool = False
-    train_texts: int | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

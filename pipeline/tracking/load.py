@@ -304,7 +304,7 @@ def _facts(
         contrasts_from_json(plan["contrasts"]) if plan and _declares(plan) else None,
         plan["margin"] if plan and _declares(plan) else MARGIN,
         (plan or {}).get("show_texts", configured.get("show_texts", True)),
-        _train_texts(finished),
+        _sizes(finished),
     )
 
 
@@ -322,12 +322,12 @@ def _data_settings(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     return {}
 
 
-def _train_texts(finished: Sequence[Run]) -> int | None:
-    """Return how many texts the first finished run was trained on, None if it does not say."""
+def _sizes(finished: Sequence[Run]) -> dict[str, int]:
+    """Return how many texts each split of the first finished run has; nothing if it does not say."""
     for run in finished[:1]:
         for given in run.inputs.dataset_inputs if run.inputs else ():
-            return json.loads(given.dataset.profile or "{}").get("train")
-    return None
+            return json.loads(given.dataset.profile or "{}")
+    return {}
 
 
 def _excerpts(store: Store, sweep: Run) -> dict[str, Excerpt]:

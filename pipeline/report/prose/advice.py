@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import TrackedRuns
@@ -49,9 +49,7 @@ def _advise_on_training(comparison: Comparison, tracked: TrackedRuns) -> list[st
     summary = comparison.summary
     chance = comparison.chance[0] if comparison.chance else math.nan
     unlearnt = set(summary.architecture[summary.ci_low <= chance])
-    diagnoses = diagnose(
-        comparison.runs, tracked.history, unlearnt, chance, tracked.sweep.train_texts
-    )
+    diagnoses = diagnose(comparison.runs, tracked.history, unlearnt, chance, tracked.sweep.sizes)
     tuned = "learning_rate" in tracked.sweep.tuned
     advice: dict[tuple[Reason, str], list[Diagnosis]] = {}
     for one in diagnoses:
@@ -60,7 +58,7 @@ def _advise_on_training(comparison: Comparison, tracked: TrackedRuns) -> list[st
             advice.setdefault((one.reason, settings), []).append(one)
     everybody = comparison.runs.architecture.nunique()
     return [
-        f"{_say(reason, group, everybody, tracked.sweep.train_texts)} "
+        f"{_say(reason, group, everybody, tracked.sweep.sizes)} "
         f"(run {again_with(comparison.experiment, settings)})."
         for (reason, settings), group in advice.items()
     ]
@@ -75,6 +73,7 @@ def _rates(one: Diagnosis) -> str:
 _SETTINGS: dict[Reason, Callable[[Diagnosis], str]] = {
     Reason.rising: lambda one: f"train.epochs={2 * one.epochs:.0f}",
     Reason.diverged: lambda one: f"train.learning_rate={format_setting(one.learning_rate / 10)}",
+    Reason.few_seeds: lambda one: f"seed={','.join(map(str, range(max(5, 2 * one.seeds))))}",
     Reason.by_heart: lambda one: "architecture.dropout=0.3",
     Reason.few_steps: lambda one: (
         f"train.epochs={one.enough_epochs} train.patience={one.enough_epochs // 2}"
@@ -87,9 +86,13 @@ _SETTINGS: dict[Reason, Callable[[Diagnosis], str]] = {
 _SENTENCES = {
     Reason.rising: "{names} {were} still improving in the last epoch. Train longer",
     Reason.diverged: "The loss of {names} grew without limit. Take a lower learning rate",
+    Reason.few_seeds: (
+        "{names} {beat} the commonest answer on validation, but {seeds} cannot show it on test. Train "
+        "more seeds"
+    ),
     Reason.by_heart: (
-        "{names} {know} the training texts by heart ({train} right) but not others ({validation} right "
-        "on validation). More texts help most, and dropout may help"
+        "{names} {fit} the training texts ({train} right) but not new ones ({validation} right on "
+        "validation). More texts help most, and dropout may help"
     ),
     Reason.few_steps: ("{unlearnt}: {ran} on {texts} training texts {are_steps}. Train longer"),
     Reason.out_of_time: "{unlearnt} within {seconds} of training. Give more time",
@@ -104,22 +107,28 @@ _SENTENCES = {
 }
 
 
-def _say(reason: Reason, group: Sequence[Diagnosis], everybody: int, texts: int | None) -> str:
+def _say(
+    reason: Reason, group: Sequence[Diagnosis], everybody: int, sizes: Mapping[str, int]
+) -> str:
     """Name the reason and the remedy, in words for one architecture or for several."""
     several = len(group) > 1
     names = join_names([one.architecture for one in group])
+    unlearnt = f"{names} {'have' if several else 'has'} not learnt to beat the commonest answer"
     if several and len(group) == everybody:
         names = "All architectures"
+        unlearnt = "No architecture has learnt to beat the commonest answer"
     first, steps = group[0], pluralise(math.ceil(_known(group[0].steps)), "step")
     return _SENTENCES[reason].format(
         names=names,
         were="were" if several else "was",
-        know="know" if several else "knows",
-        unlearnt=f"{names} {'have' if several else 'has'} not learnt to beat the commonest answer",
+        fit="fit" if several else "fits",
+        beat="beat" if several else "beats",
+        unlearnt=unlearnt,
+        seeds="one seed" if first.seeds == 1 else f"{first.seeds} seeds",
         train=format_share(first.train_accuracy),
         validation=format_share(first.val_accuracy),
         ran=pluralise(int(first.ran), "epoch"),
-        texts=format_count(texts),
+        texts=format_count(sizes.get("train")),
         are_steps=f"{'is' if first.ran == 1 else 'are'} only {steps}",
         seconds=format_seconds(first.max_seconds),
         patience=format_count(first.patience),

@@ -11,13 +11,14 @@ import pandas as pd
 from pipeline.analysis.excerpts import Excerpt
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.parting import LONG, REVERSED, SHORT, Parting
-from pipeline.report.formats import format_count
+from pipeline.report.formats import format_count, pluralise
 
+_ALIKE = 3  # the side that leads has at most so many times as many texts alone as the other
 _HEADINGS = {
-    ("length", SHORT): "Short texts: up to {high:.0f} words",
-    ("length", LONG): "Long texts: {low:.0f} words and more",
-    ("distance", SHORT): "Evidence near the end: at most {high:.0f} words after it",
-    ("distance", LONG): "Evidence far from the end: {low:.0f} words and more after it",
+    ("length", SHORT): "Short texts: up to {high}",
+    ("length", LONG): "Long texts: {low} and more",
+    ("distance", SHORT): "Evidence near the end: at most {high} after it",
+    ("distance", LONG): "Evidence far from the end: {low} and more after it",
 }
 
 
@@ -54,12 +55,12 @@ def describe_parting(parting: Parting, reviews: int, excerpts: Mapping[str, Exce
             f"right and all runs of {second} are wrong. The other way round, it is "
             f"{format_count(few) if few else 'none'}."
         )
-    runs = parting.answers.drop_duplicates(["architecture"]).groupby("side").runs.sum()
-    chance = " With one run on a side, many of these are chance." if runs.min() == 1 else ""
+        if many <= _ALIKE * few:
+            counted += " The two counts are alike, so chance may part these texts."
     marked = any(piece.kind == "evidence" for shown in excerpts.values() for piece in shown)
     evidence = " The sentence that decides is marked." if marked else ""
     return (
-        f"{counted}{chance} Shown are those that part the two most; of equal ones, the first by number."
+        f"{counted} Shown are those that part the two most; of equal ones, the first by number."
         f"{evidence} "
         "“2/3” means that two of three seeds are right."
     )
@@ -82,7 +83,9 @@ def group_cards(
 def _heading(parting: Parting, group: str, row: Any) -> str:
     if group == REVERSED:
         return f"The other way round: {_sides(parting)[1]} are right"
-    return _HEADINGS[parting.along, group].format(low=row.low, high=row.high)
+    return _HEADINGS[parting.along, group].format(
+        low=pluralise(int(row.low), "word"), high=pluralise(int(row.high), "word")
+    )
 
 
 def _sides(parting: Parting) -> tuple[str, str]:
@@ -93,7 +96,7 @@ def _sides(parting: Parting) -> tuple[str, str]:
 
 
 def _card(parting: Parting, row: Any, excerpt: Excerpt) -> TextCard:
-    facts = f"{row.length} words"
+    facts = pluralise(row.length, "word")
     if parting.along == "distance":
         facts += f", {row.distance} of them after the evidence"
     answers = parting.answers[parting.answers.review_id == row.review_id]
