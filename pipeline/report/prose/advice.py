@@ -11,8 +11,8 @@ from pipeline.analysis.training import Diagnosis, Reason, diagnose
 from pipeline.config.programs import again_with
 from pipeline.report.formats import (
     format_count,
+    format_digits,
     format_seconds,
-    format_setting,
     format_share,
     join_names,
     pluralise,
@@ -65,14 +65,14 @@ def _advise_on_training(comparison: Comparison, tracked: TrackedRuns) -> list[st
 
 
 def _rates(one: Diagnosis) -> str:
-    rates = ",".join(format_setting(one.learning_rate * factor) for factor in (1 / 3, 1, 3))
+    rates = ",".join(format_digits(one.learning_rate * factor) for factor in (1 / 3, 1, 3))
     return f"'tuned=[learning_rate]' train.learning_rate={rates}"
 
 
 # What to type, for each reason.
 _SETTINGS: dict[Reason, Callable[[Diagnosis], str]] = {
     Reason.rising: lambda one: f"train.epochs={2 * one.epochs:.0f}",
-    Reason.diverged: lambda one: f"train.learning_rate={format_setting(one.learning_rate / 10)}",
+    Reason.diverged: lambda one: f"train.learning_rate={format_digits(one.learning_rate / 10)}",
     Reason.few_seeds: lambda one: f"seed={','.join(map(str, range(max(5, 2 * one.seeds))))}",
     Reason.by_heart: lambda one: "architecture.dropout=0.3",
     Reason.few_steps: lambda one: (

@@ -82,7 +82,7 @@ def group_cards(
 
 def _heading(parting: Parting, group: str, row: Any) -> str:
     if group == REVERSED:
-        return f"The other way round: {_sides(parting)[1]} are right"
+        return f"The other way round: {_sides(parting)[1]} do better"
     return _HEADINGS[parting.along, group].format(
         low=pluralise(int(row.low), "word"), high=pluralise(int(row.high), "word")
     )
