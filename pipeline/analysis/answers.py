@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.groups import Group, even_ranges, rising_groups
 from pipeline.analysis.selection import describe_run
+from pipeline.config.data import DATA
 from pipeline.errors import ReportError
+
+_MOST_GROUPS = 5
+_FEWEST_TEXTS = 50  # of a group that is cut here
+_NEARLY_ALL = 0.9
+# What nobody chose: a person's own edges are kept, whatever they cut.
+_DEFAULT_EDGES = {tuple(kind().length_edges) for kind in DATA.values()}
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,27 @@ def align_answers(
 
 def _stack(tables: list[pd.DataFrame], column: str) -> NDArray:
     return np.stack([table[column].to_numpy() for table in tables])
+
+
+def length_groups(lengths: pd.Series, edges: Sequence[int]) -> list[Group]:
+    """Group reviews by length at `edges` or, where the default edges leave nearly all in one group, at
+    quantiles: two to five groups about as large as each other, their edges rounded.
+    """
+    given = rising_groups(lengths, edges)
+    largest = max(group.members.mean() for group in given)
+    if largest < _NEARLY_ALL or tuple(edges) not in _DEFAULT_EDGES:
+        return given
+    for count in range(_MOST_GROUPS, 1, -1):
+        quantiles = lengths.quantile(np.arange(1, count) / count)
+        cut = rising_groups(lengths, sorted({_round_length(value) for value in quantiles} - {0}))
+        if len(cut) > 1 and min(group.members.sum() for group in cut) >= _FEWEST_TEXTS:
+            return cut
+    return given
+
+
+def _round_length(words: float) -> int:
+    step = next((step for step in (100, 50, 10, 5) if words >= 10 * step), 1)
+    return round(words / step) * step
 
 
 def distance_groups(answers: AlignedAnswers) -> list[Group]:

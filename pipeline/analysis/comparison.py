@@ -14,12 +14,20 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from pipeline.analysis import statistics
-from pipeline.analysis.answers import AlignedAnswers, align_answers, distance_groups, name_run
+from pipeline.analysis.answers import (
+    AlignedAnswers,
+    align_answers,
+    distance_groups,
+    length_groups,
+    name_run,
+)
 from pipeline.analysis.baseline import Baseline
+from pipeline.analysis.classes import Classes, count_classes
 from pipeline.analysis.fading import Fading, summarise_fading
-from pipeline.analysis.groups import Group, rising_groups
+from pipeline.analysis.groups import Group
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
+from pipeline.analysis.parting import Parting, find_parting
 from pipeline.analysis.selection import Tuning, select_runs
 from pipeline.analysis.tracked import COSTS, RUN_COLUMNS, TrackedRuns, columns_of
 from pipeline.analysis.verdicts import Contrasts, Quantity, answer_contrasts, members_of
@@ -50,6 +58,8 @@ class Comparison:
     memory: the results of the probes for these architectures and the baseline.
     fading: how signals fade inside the architectures.
     contrasts: what the sweep asks and the answers, None without results.
+    parting: the texts that the sides of its first contrast part on.
+    classes: which classes of the heads are told apart, None where two are about equally frequent.
     """
 
     experiment: str
@@ -69,6 +79,8 @@ class Comparison:
     memory: Memory | None = None
     fading: Fading | None = None
     contrasts: Contrasts | None = None
+    parting: Parting | None = None
+    classes: Classes | None = None
 
 
 # The matrices are small: on a busy machine BLAS would wait for its threads longer than they compute.
@@ -111,7 +123,7 @@ def compare(
     answers = align_answers(tracked.predictions, chosen, shared_only=allow_different_data)
     main = answers.heads[0]
     evaluator = Evaluator(chosen, answers, rng, replicates, tie_margin)
-    lengths = rising_groups(answers.traits.length, tracked.sweep.length_edges)
+    lengths = length_groups(answers.traits.length, tracked.sweep.length_edges)
     pairwise = evaluator.pairwise(evaluator.overall[main], main)
     baseline = _compare_baseline(evaluator, answers, tracked_baseline, lengths)
     memory = summarise_memory(tracked.probes, _probed_runs(chosen, baseline), rng.spawn(1)[0])
@@ -147,7 +159,20 @@ def compare(
         memory=memory,
         fading=fading,
         contrasts=contrasts,
+        parting=_parting(contrasts, answers, tracked.predictions, chosen),
+        classes=count_classes(tracked.predictions, chosen, answers.heads),
     )
+
+
+def _parting(
+    contrasts: Contrasts, answers: AlignedAnswers, predictions: pd.DataFrame, chosen: pd.DataFrame
+) -> Parting | None:
+    """Return the texts that part the sides of the first contrast that these runs answer."""
+    key = chosen.variant if contrasts.declared else chosen.architecture
+    members = chosen.reset_index(drop=True).groupby(key.to_numpy(), sort=False).indices
+    rows = {str(name): np.asarray(places) for name, places in members.items()}
+    asked = next((one for one in contrasts.asked if one.terms(rows)), None)
+    return asked and find_parting(asked, rows, answers, predictions, chosen)
 
 
 def _changes(

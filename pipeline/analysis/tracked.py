@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from pipeline.analysis.contrasts import Contrast
+from pipeline.analysis.excerpts import Excerpt
 from pipeline.config.data import DataConfig
 from pipeline.config.settings import settings_of
 
@@ -39,6 +40,8 @@ class SweepFacts:
     provenance: (name, value) pairs that the page shows as they are.
     contrasts: declared before the sweep, over the column `variant` of its runs; None if none were, as in
       version 0.1. margin: the smallest difference that matters, as a share.
+    show_texts: whether the report may show test texts. sizes: how many texts each split has, by name;
+      nothing where unknown.
     """
 
     parent_run_id: str | None
@@ -50,6 +53,8 @@ class SweepFacts:
     provenance: tuple[tuple[str, str], ...] = ()
     contrasts: tuple[Contrast, ...] | None = None
     margin: float = MARGIN
+    show_texts: bool = False
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class TrackedRuns:
       right), length (words of the uncut text), kept_length and, for generated texts, distance.
     history: run_id, epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds.
     probes: for each probe the joined tables of the finished runs that have one, with run_id.
+    excerpts: of the test texts that the report shows, by review id.
     """
 
     experiment: str
@@ -71,3 +77,4 @@ class TrackedRuns:
     history: pd.DataFrame
     sweep: SweepFacts
     probes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    excerpts: Mapping[str, Excerpt] = field(default_factory=dict)

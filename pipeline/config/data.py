@@ -45,6 +45,16 @@ class DataConfig:
 
 
 @dataclass
+class ShownTexts(DataConfig):
+    """Configure data whose texts a report may show. IMDB's are other people's, and never shown.
+
+    `show_texts`: show a few test texts in the report, and keep these in the store.
+    """
+
+    show_texts: bool = field(default=True, metadata={"of_report": True})
+
+
+@dataclass
 class ImdbConfig(DataConfig):
     """Configure IMDB. `data_dir`: passed to TFDS; null means `TFDS_DATA_DIR` or the default of TFDS."""
 
@@ -57,7 +67,7 @@ class ImdbConfig(DataConfig):
 
 
 @dataclass
-class CsvConfig(DataConfig):
+class CsvConfig(ShownTexts):
     """Configure a user's own table. Without `test_path`, `test_fraction` of `path` is test."""
 
     kind: str = "csv"
@@ -78,7 +88,7 @@ class CsvConfig(DataConfig):
 
 
 @dataclass
-class ClausesConfig(DataConfig):
+class ClausesConfig(ShownTexts):
     """Configure the generated corpus. Distances are in words between the evidence and the end.
 
     `train_distance_exponent`: above 1, short distances are more frequent than long ones in the training
@@ -130,6 +140,10 @@ class AddingConfig(DataConfig):
         data = ("data.validation_fraction", "data.length_edges")
         train = ("train.epochs", "train.patience", "train.max_seconds", "tuned")
         return (*data, "tokenizer", "architecture.embedding_dim", *train)
+
+
+def may_show_texts(config: DataConfig) -> bool:
+    return isinstance(config, ShownTexts) and config.show_texts
 
 
 DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig, "adding": AddingConfig}

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from pipeline.config.schema import IN_CLONE
+from pipeline.config.schema import CONF, IN_CLONE
 
 _STARTS = re.compile(
     r"(?:(?:python -m )?experiments\.|make )(compare|report|probe|explain|benchmark|ui)\b"
@@ -20,6 +20,13 @@ def as_started(text: str) -> str:
     """
     by_script = not IN_CLONE or Path(sys.argv[0]).name.startswith("rnn-vs-lstm-")
     return _STARTS.sub(r"rnn-vs-lstm-\1", text) if by_script else text
+
+
+def again_with(experiment: str, settings: str) -> str:
+    """Return the command that runs an experiment with other settings; a sweep by hand is only named."""
+    if (CONF / "experiment" / f"{experiment}.yaml").exists():
+        return as_started(f"python -m experiments.compare experiment={experiment} {settings}")
+    return f"the same command with {settings}"
 
 
 def describe_install(extra: str) -> str:

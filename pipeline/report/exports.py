@@ -70,6 +70,8 @@ CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
     "reach.csv": lambda c: c.memory and c.memory.reaches,
     "quiz.csv": lambda c: c.memory.quiz if c.memory and len(c.memory.quiz) else None,
     "retention.csv": lambda c: c.fading and c.fading.curves,
+    "classes.csv": lambda c: c.classes and c.classes.scores,
+    "confusion.csv": lambda c: c.classes and c.classes.confusion,
     "half_lives.csv": lambda c: c.fading and c.fading.half_lives,
     "time_constants.csv": lambda c: c.fading and c.fading.time_constants,
     **{

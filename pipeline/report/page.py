@@ -26,6 +26,7 @@ from pipeline.report.figures.drawing import looks_of
 from pipeline.report.folder import staging_folder
 from pipeline.report.glossary import Glossary, Term
 from pipeline.report.prose import answer, sweep
+from pipeline.report.prose.advice import advise
 from pipeline.report.prose.baseline import headline_of_baseline
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
 from pipeline.report.prose.memory import answer_how_far_back
@@ -105,6 +106,7 @@ def _gather(
         "cautions": [
             *answer.where_tuning_matters(comparison, leagues),
             *sweep.cautions(comparison),
+            *advise(comparison, tracked),
         ],
     }
 
@@ -176,7 +178,11 @@ def _render_markdown(content: dict[str, Any], sections: Sequence[PageSection]) -
 def _as_markdown(text: str) -> str:
     """Escape text so that Markdown shows it as it is: no element, link, emphasis or new cell."""
     plain = html.escape(" ".join(str(text).split()), quote=False)
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", plain)
+    return _MARKS.sub(r"\\\g<0>", plain)
+
+
+# What Markdown acts upon. An underscore within a word, as in most names, is no emphasis.
+_MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|(?<=http):|(?<=https):|(?<=www)\.")
 
 
 def _as_script(value: Any) -> Markup:

@@ -15,11 +15,12 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import SweepFacts, TrackedRuns
-from pipeline.report import probe_tables, run_tables, tables
-from pipeline.report.figures import accuracy, breakdowns, contrasts, inside, lesson, memory
+from pipeline.report import class_tables, probe_tables, run_tables, tables
+from pipeline.report.figures import accuracy, breakdowns, classes, contrasts, inside, lesson, memory
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.formats import MISSING
 from pipeline.report.prose import answer, sweep
+from pipeline.report.prose.parting import TextCard, describe_parting, group_cards
 from pipeline.report.tables import Table
 
 _PUBLISHED = Path(__file__).parent / "published_results.csv"
@@ -39,16 +40,20 @@ class Block:
     """A piece of a section.
 
     text: the paragraph, the heading, or the title of a folded table. rows: (bold, plain) pairs.
-    further: figures that are folded on the page and in line in Markdown. name: of the table's file.
+    further: figures that are folded on the page and in line in Markdown. texts: test texts with the
+    answers to them. name: of the table's file.
     on_paper: shown in Markdown only, where no table can be folded under its figure.
     """
 
-    kind: Literal["text", "heading", "table", "folded", "items", "facts", "figure", "further"]
+    kind: Literal[
+        "text", "heading", "table", "folded", "items", "facts", "figure", "further", "texts"
+    ]
     text: str = ""
     table: Table | None = None
     rows: Sequence[tuple[str, str]] = ()
     figure: Figure | None = None
     further: Sequence[Figure] = ()
+    texts: Sequence[TextCard] = ()
     on_paper: bool = False
     name: str = ""
 
@@ -163,6 +168,33 @@ def _trends(content: Content) -> Iterator[Block]:
         yield Block("folded", title, table, name=name)
 
 
+def _texts(content: Content) -> Iterator[Block]:
+    parting, excerpts = content.comparison.parting, content.tracked.excerpts
+    if parting is None or not excerpts:
+        return
+    yield Block("text", describe_parting(parting, content.comparison.reviews, excerpts))
+    for heading, cards in group_cards(parting, excerpts):
+        yield Block("heading", heading)
+        yield Block("texts", texts=cards)
+
+
+def _class_tables(content: Content) -> Iterator[Block]:
+    found = content.comparison.classes
+    if found is not None:
+        yield Block("text", class_tables.READING)
+        for head in found.heads:
+            yield from _table(class_tables.summary_table(found, head))
+
+
+def _classes_one_by_one(content: Content) -> Iterator[Block]:
+    found = content.comparison.classes
+    if found is None:
+        return
+    yield Block("text", class_tables.READING_SCORES)
+    for head in found.heads:
+        yield Block("folded", f"Every class: {head}", class_tables.scores_table(found, head))
+
+
 def _results(content: Content) -> Iterator[Block]:
     comparison, leagues = content.comparison, content.leagues
     if comparison.summary.empty:
@@ -250,6 +282,7 @@ SECTIONS = (
         before=lambda content: _table(probe_tables.reach_table(content.comparison), "reach"),
         after=_trends,
     ),
+    Section("texts", "Texts they part on", before=_texts),
     Section(
         "inside",
         "Inside the networks",
@@ -265,6 +298,13 @@ SECTIONS = (
         lambda content: accuracy.draw_accuracy(content.comparison),
         before=_results,
         after=_pairs,
+    ),
+    Section(
+        "classes",
+        "By class",
+        lambda content: classes.draw_classes(content.comparison),
+        before=_class_tables,
+        after=_classes_one_by_one,
     ),
     Section("cost", "Cost", lambda content: accuracy.draw_cost(content.comparison), before=_costs),
     Section(

@@ -20,6 +20,7 @@ from pipeline.config.programs import as_started
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
 from pipeline.report import describe_steps, write_adding_report, write_report
+from pipeline.sweeps.texts import keep_excerpts, with_excerpts
 from pipeline.tracking import RunRecorder, Store
 from pipeline.tracking.load import find_sweep, is_adding_problem, load_adding, load_runs
 
@@ -46,7 +47,8 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
         parent.metrics(aggregate_steps(results))
     else:
         settings = tracked.sweep.tuned
-        comparison, page = make_report(tracked, store)
+        comparison, tracked, page = make_report(tracked, store)
+        keep_excerpts(tracked, store, parent)
         parent.metrics(aggregate_accuracies(comparison.runs) | aggregate_contrasts(comparison))
     parent.file(page, "report")  # so that the report can be read on a server too
     pages = as_started("make ui") if store.is_local else store.shown_uri
@@ -65,15 +67,16 @@ def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | Add
     return load(store, sweep_id)
 
 
-def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Path]:
-    """Write the report to `reports/<experiment>/`, and return the comparison and the page.
+def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, TrackedRuns, Path]:
+    """Write the report to `reports/<experiment>/`, and return what it was made from and its page.
 
     The same runs give the same intervals. The page also shows the leagues run on the same data.
     """
     comparison = compare(tracked, np.random.default_rng(0))
+    tracked = with_excerpts(tracked, comparison, store)
     folder = store.root / "reports" / tracked.experiment
     leagues = find_leagues(comparison, store)
-    return comparison, write_report(comparison, tracked, folder, leagues)
+    return comparison, tracked, write_report(comparison, tracked, folder, leagues)
 
 
 def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
@@ -167,4 +170,4 @@ def rewrite_report(config: RunConfig) -> Path:
     tracked = load_tracked(store)
     if isinstance(tracked, AddingRuns):
         return make_adding_report(tracked, store)[1]
-    return make_report(tracked, store)[1]
+    return make_report(tracked, store)[-1]

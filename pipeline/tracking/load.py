@@ -16,7 +16,8 @@ import yaml
 from mlflow.entities import Run
 
 from pipeline.analysis.adding import AddingRuns
-from pipeline.analysis.contrasts import from_json
+from pipeline.analysis.contrasts import from_json as contrasts_from_json
+from pipeline.analysis.excerpts import Excerpt, from_json
 from pipeline.analysis.tracked import MARGIN, SweepFacts, TrackedRuns
 from pipeline.config.schema import BASELINE
 from pipeline.config.settings import settings_by_kind
@@ -51,6 +52,7 @@ _ADDING_METRICS = {
     "best/val_mse": "best_mse",
     "test/mse": "test_mse",
 }
+EXCERPTS = "excerpts.json"  # of the test texts that a report shows, in the parent run
 _TAGS = "fingerprint data_fingerprint device git_commit git_dirty versions".split()
 
 
@@ -83,6 +85,7 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
         history,
         facts,
         probes,
+        _excerpts(store, sweeps[0]) if sweeps and facts.show_texts else {},
     )
 
 
@@ -283,7 +286,8 @@ def _facts(
     finished: list[Run],
 ) -> SweepFacts:
     newest = (sweeps or runs)[0]
-    edges = plan["length_edges"] if plan else _length_edges(store, (*finished, *runs))
+    configured = _data_settings(store, (*finished, *runs))
+    edges = plan["length_edges"] if plan else configured.get("length_edges", [])
     started = pd.Timestamp(newest.info.start_time, unit="ms", tz="UTC")
     shown = (*finished, newest)[0].data.tags
     url = None
@@ -297,8 +301,10 @@ def _facts(
         tuple(plan.get("tuned", ())) if plan else (),
         url,
         (("Platform", shown.get("platform", "unknown")),),
-        from_json(plan["contrasts"]) if plan and _declares(plan) else None,
+        contrasts_from_json(plan["contrasts"]) if plan and _declares(plan) else None,
         plan["margin"] if plan and _declares(plan) else MARGIN,
+        (plan or {}).get("show_texts", configured.get("show_texts", True)),
+        _sizes(finished),
     )
 
 
@@ -307,13 +313,26 @@ def _declares(plan: dict[str, Any] | None) -> bool:
     return plan is not None and "contrasts" in plan
 
 
-def _length_edges(store: Store, runs: Sequence[Run]) -> list[int]:
-    """Return the length edges of the first run that has a configuration; an empty list if none has."""
+def _data_settings(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the data settings of the first run that has a configuration; none if none has."""
     for run in runs:
         path = store.fetch(run, "config.yaml")
         if path is not None:
-            return yaml.safe_load(path.read_text(encoding="utf-8"))["data"]["length_edges"]
-    return []
+            return yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
+    return {}
+
+
+def _sizes(finished: Sequence[Run]) -> dict[str, int]:
+    """Return how many texts each split of the first finished run has; nothing if it does not say."""
+    for run in finished[:1]:
+        for given in run.inputs.dataset_inputs if run.inputs else ():
+            return json.loads(given.dataset.profile or "{}")
+    return {}
+
+
+def _excerpts(store: Store, sweep: Run) -> dict[str, Excerpt]:
+    path = store.fetch(sweep, EXCERPTS)
+    return {} if path is None else from_json(path.read_text(encoding="utf-8"))
 
 
 def _load_plan(store: Store, sweep: Run) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ from mlflow.entities import Run
 from pipeline.analysis.contrasts import Contrast, as_json, derive_contrasts, name_variants
 from pipeline.cells import find_cell
 from pipeline.config.compose import as_plain
-from pipeline.config.data import AddingConfig
+from pipeline.config.data import AddingConfig, may_show_texts
 from pipeline.config.fingerprint import fingerprint
 from pipeline.config.schema import CODE, IN_CLONE, RunConfig
 from pipeline.config.settings import values_of
@@ -47,7 +47,7 @@ class SweepPlan:
     data: the kind of the data; length_edges: boundaries of the groups for accuracy by length;
     tuned: the values of each tuned setting; lengths: sequence lengths of the adding problem, else None;
     variants: the name of each run's variant, in which `contrasts` are declared; margin: the smallest
-    difference that matters, as a share.
+    difference that matters, as a share; show_texts: whether the report may show test texts.
     """
 
     data: str
@@ -60,6 +60,7 @@ class SweepPlan:
     variants: list[str]
     contrasts: list[dict[str, Any]]
     margin: float
+    show_texts: bool
 
     @classmethod
     def of(cls, configs: list[RunConfig]) -> SweepPlan:
@@ -79,6 +80,7 @@ class SweepPlan:
             variants,
             as_json(contrasts),
             configs[0].margin / 100,
+            may_show_texts(configs[0].data),
         )
 
     def as_json(self) -> str:

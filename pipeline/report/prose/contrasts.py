@@ -11,8 +11,7 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.contrasts import Contrast
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.verdicts import NO, OPEN, YES, Contrasts
-from pipeline.config.programs import as_started
-from pipeline.config.schema import CONF
+from pipeline.config.programs import again_with
 from pipeline.report.formats import capitalise, format_lead, format_minutes, format_ratio
 from pipeline.report.prose.answer import ShortAnswer, none_has_learnt
 
@@ -161,10 +160,7 @@ def _command(comparison: Comparison, seeds: int) -> str:
     given = ",".join(str(number) for number in range(seeds))
     if seeds > _FEW_SEEDS:
         given = f"$(seq -s, 0 {seeds - 1})"
-    name = comparison.experiment
-    if (CONF / "experiment" / f"{name}.yaml").exists():
-        return as_started(f"python -m experiments.compare experiment={name} seed={given}")
-    return f"seed={given}"
+    return again_with(comparison.experiment, f"seed={given}")
 
 
 def _describe_costs(asked: Contrast, rows: dict[str, Any]) -> str:
