@@ -32,7 +32,7 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
         y=alt.Y("question:N", sort=None, axis=None),
         tooltip=hover_of(("question", "Question"), ("shown", "Points"), ("verdict", "Answer")),
     )
-    axis = alt.Axis(title="points of accuracy", tickCount=6, grid=False)
+    axis = alt.Axis(title="points of accuracy", tickCount=6, grid=False, offset=6)
     span = alt.Scale(nice=True)
     colour = alt.Color(
         "verdict:N",
