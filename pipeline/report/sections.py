@@ -38,24 +38,31 @@ class Block:
     """A piece of a section.
 
     text: the paragraph, the heading, or the title of a folded table. rows: (bold, plain) pairs.
+    further: figures that are folded on the page and in line in Markdown.
     on_paper: shown in Markdown only, where no table can be folded under its figure.
     """
 
-    kind: Literal["text", "heading", "table", "folded", "items", "facts", "figure"]
+    kind: Literal["text", "heading", "table", "folded", "items", "facts", "figure", "further"]
     text: str = ""
     table: Table | None = None
     rows: Sequence[tuple[str, str]] = ()
     figure: Figure | None = None
+    further: Sequence[Figure] = ()
     on_paper: bool = False
+
+    @property
+    def figures(self) -> list[Figure]:
+        return [*([] if self.figure is None else [self.figure]), *self.further]
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section as declared; `before` and `after` are its blocks before and after the figures."""
+    """A section as declared: blocks, its figures, `further` figures folded under one line, blocks."""
 
     id: str
     title: str
     figures: Callable[[Content], Iterable[Figure]] = lambda content: ()
+    further: Callable[[Content], Iterable[Figure]] = lambda content: ()
     before: Callable[[Content], Iterable[Block]] = lambda content: ()
     after: Callable[[Content], Iterable[Block]] = lambda content: ()
 
@@ -74,13 +81,21 @@ def build(content: Content) -> list[PageSection]:
     built = []
     for section in SECTIONS:
         figures = (Block("figure", figure=figure) for figure in section.figures(content))
-        blocks = (*section.before(content), *figures, *section.after(content))
+        further = _fold(section.further(content))
+        blocks = (*section.before(content), *figures, *further, *section.after(content))
         built += [PageSection(section.id, section.title, blocks)] if blocks else []
     return built
 
 
 def figures_of(sections: Iterable[PageSection]) -> list[Figure]:
-    return [block.figure for one in sections for block in one.blocks if block.figure is not None]
+    return [figure for one in sections for block in one.blocks for figure in block.figures]
+
+
+def _fold(figures: Iterable[Figure]) -> list[Block]:
+    """Fold figures under a line that names them."""
+    further = tuple(figures)
+    titles = "; ".join(figure.title for figure in further)
+    return [Block("further", f"More figures: {titles}", further=further)] if further else []
 
 
 def _table(table: Table | None) -> list[Block]:

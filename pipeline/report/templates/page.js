@@ -7,6 +7,7 @@
   const buttons = [...document.querySelectorAll(".legend button")];
   const views = new Map();
   let followed = "";
+  let unfolded = [];  // for printing
 
   // Every colour has a counterpart on the dark page; paper is always light.
   const themed = (spec, isDark) =>
@@ -42,39 +43,51 @@
     for (const view of views.values()) view.signal("followed", followed).runAsync();
   };
 
-  const draw = async (isDark) => {
-    for (const [name, spec] of Object.entries(specs)) {
-      const place = document.getElementById(`chart-${name}`);
-      if (views.has(name)) views.get(name).finalize();
-      const label = place.getAttribute("aria-label");
-      if (place.classList.contains("still")) keepForPaper(place);
-      const { view } = await vegaEmbed(place, fitted(themed(spec, isDark), place.clientWidth), {
-        renderer: "svg", actions: false, tooltip: { theme: isDark ? "dark" : "light" },
-      });
-      place.setAttribute("aria-label", label);
-      // Screen readers get the label and the table instead.
-      place.querySelector("svg")?.setAttribute("aria-hidden", "true");
-      view.signal("followed", followed);
-      view.addEventListener("click", (_, item) => {
-        const architecture = item && item.datum && item.datum.architecture;
-        if (architecture) follow(architecture);
-      });
-      await view.runAsync();
-      views.set(name, view);
-    }
+  const drawOne = async (name) => {
+    const place = document.getElementById(`chart-${name}`);
+    if (views.has(name)) views.get(name).finalize();
+    views.delete(name);
+    if (place.closest("details:not([open])")) return;  // it has no width yet: drawn when it opens
+    const isDark = dark.matches;
+    const label = place.getAttribute("aria-label");
+    if (place.classList.contains("still")) keepForPaper(place);
+    const { view } = await vegaEmbed(place, fitted(themed(specs[name], isDark), place.clientWidth), {
+      renderer: "svg", actions: false, tooltip: { theme: isDark ? "dark" : "light" },
+    });
+    place.setAttribute("aria-label", label);
+    // Screen readers get the label and the table instead.
+    place.querySelector("svg")?.setAttribute("aria-hidden", "true");
+    view.signal("followed", followed);
+    view.addEventListener("click", (_, item) => {
+      const architecture = item && item.datum && item.datum.architecture;
+      if (architecture) follow(architecture);
+    });
+    await view.runAsync();
+    views.set(name, view);
+  };
+
+  const draw = async () => {
+    for (const name of Object.keys(specs)) await drawOne(name);
     document.documentElement.dataset.drawn = String(views.size);
   };
 
   for (const button of buttons) button.addEventListener("click", () => follow(button.value));
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && followed) follow(followed); });
-  dark.addEventListener("change", () => draw(dark.matches));
+  dark.addEventListener("change", draw);
+  // Printing opens what is folded too, but paper has its own figures.
+  document.addEventListener("toggle", async (event) => {
+    if (!event.target.open || unfolded.includes(event.target)) return;
+    for (const name of Object.keys(specs)) {
+      if (!views.has(name) && event.target.contains(document.getElementById(`chart-${name}`))) await drawOne(name);
+    }
+    document.documentElement.dataset.drawn = String(views.size);
+  }, true);
 
-  let unfolded = [];
   window.addEventListener("beforeprint", () => {
     unfolded = [...document.querySelectorAll("details:not([open])")];
     for (const one of unfolded) one.open = true;
   });
-  window.addEventListener("afterprint", () => { for (const one of unfolded) one.open = false; });
+  window.addEventListener("afterprint", () => { for (const one of unfolded) one.open = false; unfolded = []; });
 
-  draw(dark.matches);
+  draw();
 })();
