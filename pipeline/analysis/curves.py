@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.analysis.groups import even_ranges
-from pipeline.analysis.statistics import Floats, Rows, RunEstimates, contrast, resample_reviews
+from pipeline.analysis.statistics import (
+    Floats,
+    Interval,
+    Rows,
+    RunEstimates,
+    contrast,
+    resample_reviews,
+)
 
 PASSING = 0.75  # the quiz is passed where this share of its texts has all answers right
 
@@ -149,6 +156,25 @@ def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
     value, low, high = fall_below_zero(distances, halves, members)
     change = contrast(curves.difference(last, 0), [(1.0, members)])
     return Reach(value, low, high, furthest, rises=math.isinf(value) and change.low > 0)
+
+
+def share_lost(curves: Curves, whole: int, held: int, members: Rows) -> Interval | None:
+    """Return the share of the mean score under `whole` that is lost under `held`.
+
+    It is a ratio of means over the runs, so that no run with a small score decides it; its interval is
+    that of the ratio, linearised (Cochran 1977, Sampling Techniques, 6.4).
+
+    Returns:
+      None if the score under `whole` is not shown to be above zero.
+    """
+    if contrast(curves.only(whole), [(1.0, members)]).low <= 0:
+        return None
+    size = float(curves.values[members, whole].mean())
+    share = 1 - float(curves.values[members, held].mean()) / size
+    # Under this linear score the mean over runs is the share itself.
+    lost = curves.difference(held, whole, 1 - share)
+    estimates = RunEstimates(share - lost.values / size, lost.covariance / size**2)
+    return contrast(estimates, [(1.0, members)])
 
 
 def effective_context(
