@@ -158,8 +158,8 @@ def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
     return Reach(value, low, high, furthest, rises=math.isinf(value) and change.low > 0)
 
 
-def share_lost(curves: Curves, whole: int, held: int, members: Rows) -> Interval | None:
-    """Return the share of the mean score under `whole` that is lost under `held`.
+def share_of(curves: Curves, whole: int, part: int, members: Rows) -> Interval | None:
+    """Return the mean score under `part` as a share of that under `whole`.
 
     It is a ratio of means over the runs, so that no run with a small score decides it; its interval is
     that of the ratio, linearised (Cochran 1977, Sampling Techniques, 6.4).
@@ -170,10 +170,10 @@ def share_lost(curves: Curves, whole: int, held: int, members: Rows) -> Interval
     if contrast(curves.only(whole), [(1.0, members)]).low <= 0:
         return None
     size = float(curves.values[members, whole].mean())
-    share = 1 - float(curves.values[members, held].mean()) / size
-    # Under this linear score the mean over runs is the share itself.
-    lost = curves.difference(held, whole, 1 - share)
-    estimates = RunEstimates(share - lost.values / size, lost.covariance / size**2)
+    share = float(curves.values[members, part].mean()) / size
+    # The mean of this linear score over the runs is the share itself.
+    apart = curves.difference(part, whole, share)
+    estimates = RunEstimates(share + apart.values / size, apart.covariance / size**2)
     return contrast(estimates, [(1.0, members)])
 
 

@@ -12,27 +12,27 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.curves import Curves, resample_curves, share_lost
+from pipeline.analysis.curves import Curves, resample_curves, share_of
 from pipeline.analysis.fading import by_architecture, quantile
 from pipeline.analysis.probe_tables import Row
 from pipeline.analysis.statistics import Floats, Interval
 
 SHARE_COLUMNS = tuple(
-    "architecture head distance reviews runs slowest slowest_low slowest_high random random_low"
+    "architecture distance reviews runs slowest slowest_low slowest_high random random_low"
     " random_high more more_low more_high".split()
 )
 TIME_COLUMNS = tuple("architecture layer direction runs units median tail slowest".split())
-_HELD = ["none", "slowest", "random"]
+_UNITS = ["all", "slowest", "random"]
 
 
 @dataclass(frozen=True)
 class SlowUnits:
     """What the slowest tenth of the units carries, and how slow units are.
 
-    shares: `SHARE_COLUMNS`, for each architecture, head ("" is the first) and distance, the neutral tokens
-      over which units were held still: the share of the mean margin that is lost with the slowest
-      tenth, with a random tenth, and how much more that is, with intervals. NaN where no margin above
-      zero is shown. At distance 0 it is what is read off them.
+    shares: `SHARE_COLUMNS`, for each architecture and distance, neutral tokens after the evidence: the
+      share of the answer that is left if all units are wiped but the slowest tenth, or a random tenth,
+      and how much more that is, with intervals. NaN where no answer is shown. At distance 0 it is what
+      the heads read off these units.
     times: `TIME_COLUMNS`, of each layer and direction, in steps: median, 90th percentile (tail) and
       largest time constant of the units of all runs.
     notes: what a reader must know before using a number.
@@ -58,11 +58,9 @@ def summarise_slow_units(
         return None
     notes: list[str] = []
     shares: list[Row] = []
-    answers = table[table.measure == "answer"].dropna(axis="columns", how="all")
+    answers = table[table.measure == "answer"]
     for names, part in by_architecture(answers, runs, ["distance"], notes):
-        for column in [name for name in part if str(name).endswith("margin")]:
-            head = str(column).removesuffix("margin").rstrip("_")
-            shares.append(names | {"head": head} | _describe_shares(_stack(part, str(column)), rng))
+        shares.append(names | _describe_shares(_stack(part), rng))
     times = table[table.measure == "time"].merge(runs[["run_id", "architecture"]], on="run_id")
     if not shares and times.empty:
         return None
@@ -78,31 +76,25 @@ def summarise_slow_units(
     )
 
 
-def _stack(part: pd.DataFrame, column: str) -> Floats:
-    """Return margins, means over draws, <float>[runs, conditions as in `_HELD`, reviews]."""
-    means = part.groupby(["run_id", "units", "review_id"], sort=True)[column].mean().unstack()
-    return np.stack([rows.droplevel("run_id").loc[_HELD] for _, rows in means.groupby("run_id")])
+def _stack(part: pd.DataFrame) -> Floats:
+    """Return scores, means over draws, <float>[runs, units as in `_UNITS`, reviews]."""
+    means = part.groupby(["run_id", "units", "review_id"], sort=True).value.mean().unstack()
+    return np.stack([rows.droplevel("run_id").loc[_UNITS] for _, rows in means.groupby("run_id")])
 
 
-def _describe_shares(margins: Floats, rng: np.random.Generator) -> Row:
-    curves = resample_curves(margins, rng)
-    members = range(len(margins))
-    # With their difference as a loss of its own, its interval is paired by review and run.
-    whole, slowest, random = range(3)
-    paired = Curves(
-        _with_difference(curves.values, whole, slowest, random),
-        _with_difference(curves.draws, whole, slowest, random),
-    )
-    row: Row = {"reviews": margins.shape[2], "runs": len(margins)}
-    for place, name in ((slowest, "slowest"), (random, "random"), (3, "more")):
-        row |= _ends(name, share_lost(paired, whole, place, members))
+def _describe_shares(scores: Floats, rng: np.random.Generator) -> Row:
+    curves = resample_curves(scores, rng)
+    # The difference between the two as a score of its own: its interval is paired by review and run.
+    paired = Curves(_with_difference(curves.values), _with_difference(curves.draws))
+    row: Row = {"reviews": scores.shape[2], "runs": len(scores)}
+    for place, name in enumerate(("slowest", "random", "more"), start=1):
+        row |= _ends(name, share_of(paired, 0, place, range(len(scores))))
     return row
 
 
-def _with_difference(scores: Floats, whole: int, slowest: int, random: int) -> Floats:
-    """Add a condition that loses what the slowest units lose beyond random ones."""
-    added = scores[..., whole] + scores[..., slowest] - scores[..., random]
-    return np.concatenate([scores, added[..., None]], axis=-1)
+def _with_difference(scores: Floats) -> Floats:
+    """Add what the slowest units score beyond random ones to <float>[..., units]."""
+    return np.concatenate([scores, scores[..., 1:2] - scores[..., 2:3]], axis=-1)
 
 
 def _ends(name: str, found: Interval | None) -> Row:

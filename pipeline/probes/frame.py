@@ -167,11 +167,7 @@ class Answers:
 
 def ask(reader: Reader, texts: list[str], labels: np.ndarray) -> Answers:
     """Read texts with known labels <int>[n, heads]."""
-    return judge(reader.read(texts), labels)
-
-
-def judge(logits: list[np.ndarray], labels: np.ndarray) -> Answers:
-    """Return the answers of logits <float>[n, outputs] of each head, with labels <int>[n, heads]."""
+    logits = reader.read(texts)
     columns = zip(logits, labels.T, strict=True)
     margins = np.stack([_margins(values, truth) for values, truth in columns], axis=1)
     predicted = predicted_classes(logits)

@@ -7,24 +7,24 @@ a deviation from the mean over texts at the same step, while validation reviews 
 that keeps a constant share of its state it is the time constant that its gate implies. Unlike that one
 it is defined alike for every cell, and includes what returns through the recurrent weights.
 
-What units carry shows when they are held still: over d neutral tokens after the evidence, up to and
-with the last state, each is set after every step to its mean over all texts, so that nothing of a text
-passes through it. That is done in every layer and direction, each over the last d tokens of its own
-reading. Texts are short decisive reviews with neutral words on both sides, all of the same length. The
-share of the mean margin that is lost is what these units carry; as many random units are held for
-comparison. At d = 0 only what is read off them at the end is lost.
+What units carry shows when all others are wiped: once, at the end of the evidence, these are set to
+their means over all texts, so that whatever the answer still knows after d further neutral tokens has
+come through the units that were left alone. That is done in every layer and direction, each d tokens
+before the end of its own reading. Texts are short decisive reviews with neutral words on both sides, all
+of the same length. As many random units are left alone for comparison. At d = 0 the share is what the
+heads read off these units.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from pipeline.analysis.curves import resample_curves, share_lost
+from pipeline.analysis.curves import resample_curves, share_of
 from pipeline.cells import Tensors
 from pipeline.config.schema import ProbeConfig, Readout
 from pipeline.data.reviews import Reviews
@@ -34,8 +34,6 @@ from pipeline.probes.frame import (
     ProbeResult,
     Skipped,
     Subject,
-    answer_columns,
-    judge,
 )
 from pipeline.probes.neutral import Filler, Material, load_material
 from pipeline.probes.trace import (
@@ -49,14 +47,14 @@ from pipeline.probes.trace import (
 from pipeline.tokens.encoding import encode_texts
 
 ANSWER, TIME = "answer", "time"  # measures
-HELD = NONE, SLOWEST, RANDOM = "none", "slowest", "random"  # units that are held
+UNITS = ALL, SLOWEST, RANDOM = "all", "slowest", "random"  # units that are left alone
 _CARRYING = ((1, SLOWEST), (2, RANDOM))  # their places there
 _SHARE = 0.1  # of the units of a layer and direction, at least one
 _ROUNDING = 1e-12  # relative to a state: smaller differences are none
 
 
-class Held(NamedTuple):
-    """Name units that are held: which, the draw if they are random, and masks <bool>[D, U] by layer."""
+class Chosen(NamedTuple):
+    """Name units: which, the draw if they are random, and masks <bool>[D, U] by layer."""
 
     units: str
     draw: int
@@ -64,11 +62,12 @@ class Held(NamedTuple):
 
 
 def measure_slow_units(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """Measure the time constant of every unit, and margins while units are held still.
+    """Measure the time constant of every unit, and what is left of the answer without the others.
 
     The table has rows of two measures. `answer`, for each review and condition: review_id, distance
-    (neutral tokens over which units are held), units (`none`, `slowest` or `random`), draw (of random
-    units, from 0), and `answer_columns`. `time`, for each layer, direction and unit: value, in steps.
+    (neutral tokens after the others were wiped), units (left alone: `all`, the `slowest` tenth or a
+    `random` one), draw (of random units, from 0), and value, a score as of `score_answers`. `time`, for
+    each layer, direction and unit: value, in steps.
 
     Raises:
       Skipped: it is no network whose steps are known, it reads out all states, or the texts are too few.
@@ -85,18 +84,39 @@ def measure_slow_units(subject: Subject, config: ProbeConfig) -> ProbeResult:
     parts = [_time_rows(times)]
     for distance in (0, *config.slow_distances):
         token_ids = texts.with_neutral(distance)
-        for held in conditions:
-            read = trace(
-                network.model,
-                network.architecture,
-                token_ids,
-                hold_still(held.masks, token_ids.shape[1] - 1 - distance),
+        at = token_ids.shape[1] - 1 - distance
+        for chosen in conditions:
+            intervene = wipe_others(chosen.masks, at)
+            read = trace(network.model, network.architecture, token_ids, intervene)
+            scores = score_answers(read.logits, reviews.labels)
+            rows = {"distance": distance, "units": chosen.units, "draw": chosen.draw}
+            parts.append(
+                pd.DataFrame({"review_id": reviews.ids, "value": scores}).assign(
+                    measure=ANSWER, **rows
+                )
             )
-            answers = judge(list(read.logits), reviews.labels)
-            rows = {"measure": ANSWER, "distance": distance, "units": held.units, "draw": held.draw}
-            columns = {"review_id": reviews.ids, **answer_columns(answers, subject.heads)}
-            parts.append(pd.DataFrame(columns).assign(**rows))
     return _summarize(pd.concat(parts, ignore_index=True), network, config)
+
+
+def score_answers(logits: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """Return how far the logits of the true classes lie above those of the others, <float64>[n].
+
+    Each logit counts as a deviation from its mean over texts, so that an answer that is the same for all
+    texts scores 0 on average, whatever their labels. Heads are added up.
+
+    Args:
+      logits: <float>[n, outputs] of each head.
+      labels: <int>[n, heads].
+    """
+    total = np.zeros(len(labels))
+    for values, truth in zip(logits, labels.T, strict=True):
+        apart = values - values.mean(axis=0)
+        if apart.shape[1] == 1:
+            total += apart[:, 0] * (2 * truth - 1)
+        else:
+            right = apart[np.arange(len(truth)), truth]
+            total += right - (apart.sum(axis=1) - right) / (apart.shape[1] - 1)
+    return total
 
 
 class Texts(NamedTuple):
@@ -170,12 +190,12 @@ def time_constant(states: np.ndarray) -> np.ndarray:
         return np.where(lag_1 > 0, 1 / np.abs(np.log(np.clip(lag_1, _ROUNDING, 1))), 0.0)
 
 
-def choose_units(times: list[np.ndarray], draws: int, rng: np.random.Generator) -> Iterator[Held]:
-    """Choose units to hold in each layer and direction: none, the slowest tenth, random tenths."""
-    yield Held(NONE, 0, [np.zeros(one.shape, dtype=bool) for one in times])
-    yield Held(SLOWEST, 0, [_largest(one) for one in times])
+def choose_units(times: list[np.ndarray], draws: int, rng: np.random.Generator) -> Iterator[Chosen]:
+    """Choose units of each layer and direction: all, the slowest tenth, and random tenths."""
+    yield Chosen(ALL, 0, [np.ones(one.shape, dtype=bool) for one in times])
+    yield Chosen(SLOWEST, 0, [_largest(one) for one in times])
     for draw in range(draws):
-        yield Held(RANDOM, draw, [_largest(rng.random(one.shape)) for one in times])
+        yield Chosen(RANDOM, draw, [_largest(rng.random(one.shape)) for one in times])
 
 
 def _largest(values: np.ndarray) -> np.ndarray:
@@ -185,18 +205,18 @@ def _largest(values: np.ndarray) -> np.ndarray:
     return ranks < count
 
 
-def hold_still(masks: list[np.ndarray], first: int) -> Intervention:
-    """Return an intervention that sets units to their mean over texts, from step `first` on.
+def wipe_others(masks: list[np.ndarray], at: int) -> Intervention:
+    """Return an intervention that sets all other units to their means over texts after step `at`.
 
-    masks: <bool>[D, U] by layer, the units.
+    masks: <bool>[D, U] by layer, the units that are left alone.
     """
 
     def intervene(layer: int, step: int, states: Tensors) -> Tensors:
-        mask = masks[layer - 1][:, None]
-        if step < first or not mask.any():
+        if step != at:
             return states
+        mask = masks[layer - 1][:, None]
         return tuple(
-            tf.where(mask, tf.reduce_mean(state, axis=1, keepdims=True), state) for state in states
+            tf.where(mask, state, tf.reduce_mean(state, axis=1, keepdims=True)) for state in states
         )
 
     return intervene
@@ -222,9 +242,9 @@ def _summarize(table: pd.DataFrame, network: Network, config: ProbeConfig) -> Pr
     metrics: dict[str, float] = {"reviews": answers.review_id.nunique()}
     facts = {}
     for distance, part in answers.groupby("distance"):
-        scores = part.groupby(["units", "review_id"]).margin.mean().unstack().loc[list(HELD)]
+        scores = part.groupby(["units", "review_id"]).value.mean().unstack().loc[list(UNITS)]
         curves = resample_curves(scores.to_numpy()[None], np.random.default_rng(config.seed))
-        shares = {units: share_lost(curves, 0, place, [0]) for place, units in _CARRYING}
+        shares = {units: share_of(curves, 0, place, [0]) for place, units in _CARRYING}
         if any(share is None for share in shares.values()):
             facts[f"carried_{distance}"] = "nothing to lose"
             continue

@@ -10,12 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from factories import CELLS, PRESETS, read_preset
-from factories.networks import keep, make_model, make_subject
+from factories.networks import draw_ids, keep, make_model, make_subject
 
 from pipeline.config.schema import ArchitectureConfig, ProbeConfig, Readout
 from pipeline.probes import Skipped, Subject
 from pipeline.probes.neutral import load_material
-from pipeline.probes.slow_units import measure_slow_units, time_constant
+from pipeline.probes.slow_units import (
+    measure_slow_units,
+    score_answers,
+    time_constant,
+    wipe_others,
+)
 from pipeline.probes.trace import trace
 from pipeline.tokens.encoding import encode_texts
 
@@ -46,30 +51,28 @@ def make_known(cell: str, kept: Any, folder: Path, **shape: Any) -> Subject:
     return subject
 
 
-def lost(subject: Subject, *units: str) -> pd.Series:
-    """Return the share of the margin that each condition loses, by distance, units and draw."""
+def carried(subject: Subject) -> pd.Series:
+    """Return the share of the score that each condition leaves, by distance, units and draw."""
     table = measure_slow_units(subject, SETTINGS).table
     answers = table[table.measure == "answer"]
-    margin = answers.groupby(["distance", "units", "draw"]).margin.mean()
-    whole = margin.xs("none", level="units").droplevel("draw")
-    found = 1 - margin / margin.index.get_level_values("distance").map(whole)
-    return found[found.index.get_level_values("units").isin(units)]
+    score = answers.groupby(["distance", "units", "draw"]).value.mean()
+    whole = score.xs("all", level="units").droplevel("draw")
+    return score / score.index.get_level_values("distance").map(whole)
 
 
-@pytest.mark.parametrize("shape", [{}, {"bidirectional": True, "num_layers": 2}], ids=str)
+@pytest.mark.parametrize("shape", [{}, {"bidirectional": True}], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_unit_that_remembers_carries_the_whole_answer(
     cell: str, shape: dict[str, Any], cache: Path
 ) -> None:
-    subject = make_known(cell, ONE_REMEMBERS, cache, **shape)
-    found = lost(subject, "slowest", "random")
+    found = carried(make_known(cell, ONE_REMEMBERS, cache, **shape))
     assert found[30, "slowest", 0] == pytest.approx(1, abs=1e-6)
     # A random unit is another one, or that one: nothing in between.
     others = found[30, "random"].to_numpy()
     if not shape:
         np.testing.assert_allclose(others, others.round(), atol=1e-6)
-    assert (others < 1e-6).any()
-    assert found[0, "slowest", 0] < 0.99  # the others are read too while they last
+    assert (np.abs(others) < 1e-6).any()
+    assert abs(found[0, "slowest", 0] - 1) > 0.01  # the others are read too while they last
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -83,8 +86,11 @@ def test_among_like_units_the_slowest_carry_what_others_do(cell: str, cache: Pat
     model.get_layer("recurrent_1").set_weights([kernel, *others])
     for name in model.output_names:
         weights, bias = model.get_layer(name).get_weights()
-        model.get_layer(name).set_weights([np.ones_like(weights), bias])
-    np.testing.assert_allclose(lost(subject, "slowest", "random"), 1 / UNITS, rtol=1e-4)
+        alike = np.broadcast_to(weights[:1], weights.shape)
+        model.get_layer(name).set_weights([alike, bias])
+    found = carried(subject)
+    parts = found[found.index.get_level_values("units") != "all"]
+    np.testing.assert_allclose(parts, 1 / UNITS, rtol=1e-4)
 
 
 def test_a_unit_that_nobody_reads_may_still_carry_the_answer(cache: Path) -> None:
@@ -100,9 +106,38 @@ def test_a_unit_that_nobody_reads_may_still_carry_the_answer(cache: Path) -> Non
         weights, bias = head.get_weights()
         weights[[0, *range(2, UNITS)]] = 0
         head.set_weights([weights, bias])
-    found = lost(subject, "slowest")
+    found = carried(subject)
     assert found[0, "slowest", 0] == pytest.approx(0, abs=1e-6)
     assert found[30, "slowest", 0] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_wiped_is_wiped_in_every_layer_and_direction(cell: str) -> None:
+    """Texts that differ in the middle alone: without their traces all answers are the same."""
+    model, config = make_model(cell=cell, bidirectional=True, num_layers=2)
+    token_ids = np.full((6, 20), 7, dtype=np.int32)
+    token_ids[:, 8:12] = draw_ids(6, 4)
+    none, every = (np.full((2, config.units), value) for value in (False, True))
+    wiped = trace(model, config, token_ids, wipe_others([none, none], 11)).features
+    np.testing.assert_allclose(wiped, wiped[:1].repeat(6, axis=0), atol=1e-12)
+    for masks in ([every, none], [none, every], [every, every]):
+        features = trace(model, config, token_ids, wipe_others(masks, 11)).features
+        assert np.ptp(features, axis=0).max() > 1e-6
+    untouched = trace(model, config, token_ids).features
+    np.testing.assert_array_equal(features, untouched)
+
+
+def test_an_answer_that_is_the_same_for_all_texts_scores_nothing() -> None:
+    labels = np.array([[0, 0], [0, 1], [0, 1], [1, 1]])
+    same = [np.full((4, 1), 3.0), np.tile([5.0, 1.0, 2.0], (4, 1))]
+    np.testing.assert_allclose(score_answers(same, labels), 0, atol=1e-12)
+    # By hand: the second head has means (1.5, 4.5, 0) and the first one that of 0.
+    told = [
+        np.array([[-2.0], [-2.0], [-2.0], [6.0]]),
+        np.array([[6.0, 0.0, 0.0], *[[0.0, 6.0, 0.0]] * 3]),
+    ]
+    expected = [2 + 4.5 + 2.25, 2 + 1.5 + 0.75, 2 + 1.5 + 0.75, 6 + 1.5 + 0.75]
+    np.testing.assert_allclose(score_answers(told, labels), expected)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -144,10 +179,11 @@ def test_every_architecture_is_probed(name: str, cache: Path) -> None:
     assert set(answers.review_id) <= set(subject.reviews.test.ids)
     assert len(answers) == reviews * 2 * (1 + 1 + 2)
     assert set(result.facts) == {"carried_0", "carried_5"}
+    assert np.isfinite(answers.value).all()
     assert measure_slow_units(subject, settings).table.equals(result.table)
 
 
-def test_what_cannot_be_held_is_skipped(cache: Path) -> None:
+def test_what_cannot_be_wiped_is_skipped(cache: Path) -> None:
     subject = make_known("gru", 0.5, cache, readout=Readout.mean)
     with pytest.raises(Skipped, match="sees all states"):
         measure_slow_units(subject, SETTINGS)
