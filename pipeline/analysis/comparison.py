@@ -25,10 +25,17 @@ from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.classes import Classes, count_classes
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group
+from pipeline.analysis.learnt import (
+    find_unlearnt,
+    without_reaches,
+    without_shares,
+    without_signals,
+)
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
 from pipeline.analysis.parting import Parting, find_parting
 from pipeline.analysis.selection import Tuning, select_runs
+from pipeline.analysis.slow_units import SlowUnits, summarise_slow_units
 from pipeline.analysis.tracked import COSTS, RUN_COLUMNS, TrackedRuns, columns_of
 from pipeline.analysis.verdicts import Contrasts, Quantity, answer_contrasts, members_of
 from pipeline.config.programs import as_started
@@ -57,6 +64,9 @@ class Comparison:
     baseline: the order-free baseline, which is not among the runs and architectures above.
     memory: the results of the probes for these architectures and the baseline.
     fading: how signals fade inside the architectures.
+    slow_units: what the slowest units carry.
+    unlearnt: the architectures that are not shown to have learnt anything: of these neither half-lives
+      nor what fades is told.
     contrasts: what the sweep asks and the answers, None without results.
     parting: the texts that the sides of its first contrast part on.
     classes: which classes of the heads are told apart, None where two are about equally frequent.
@@ -78,6 +88,8 @@ class Comparison:
     baseline: Baseline | None = None
     memory: Memory | None = None
     fading: Fading | None = None
+    slow_units: SlowUnits | None = None
+    unlearnt: tuple[str, ...] = ()
     contrasts: Contrasts | None = None
     parting: Parting | None = None
     classes: Classes | None = None
@@ -128,6 +140,9 @@ def compare(
     baseline = _compare_baseline(evaluator, answers, tracked_baseline, lengths)
     memory = summarise_memory(tracked.probes, _probed_runs(chosen, baseline), rng.spawn(1)[0])
     fading = summarise_fading(tracked.probes, chosen, rng.spawn(1)[0])
+    slow_units = summarise_slow_units(tracked.probes, chosen, rng.spawn(1)[0])
+    summary = evaluator.summary(runs[runs.chosen], pairwise)
+    unlearnt = find_unlearnt(summary, answers.chance[0], memory)
     by_length = evaluator.break_down(answers.traits.length, lengths, (main,))
     by_distance = _by_distance(evaluator, answers)
     quantities = [
@@ -144,7 +159,7 @@ def compare(
         tie_margin=tie_margin,
         runs=runs,
         tuning=tuning,
-        summary=evaluator.summary(runs[runs.chosen], pairwise),
+        summary=summary,
         by_length=by_length,
         by_distance=by_distance,
         pairwise=pairwise,
@@ -154,10 +169,13 @@ def compare(
             *_notes_on_baseline(tracked_baseline, baseline),
             *(memory.notes if memory else ()),
             *(fading.notes if fading else ()),
+            *(slow_units.notes if slow_units else ()),
         ),
         baseline=baseline,
-        memory=memory,
-        fading=fading,
+        memory=memory and without_reaches(memory, unlearnt),
+        fading=fading and without_signals(fading, unlearnt),
+        slow_units=slow_units and without_shares(slow_units, unlearnt),
+        unlearnt=unlearnt,
         contrasts=contrasts,
         parting=_parting(contrasts, answers, tracked.predictions, chosen),
         classes=count_classes(tracked.predictions, chosen, answers.heads),

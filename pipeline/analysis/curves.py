@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.analysis.groups import even_ranges
-from pipeline.analysis.statistics import Floats, Rows, RunEstimates, contrast, resample_reviews
+from pipeline.analysis.statistics import (
+    Floats,
+    Interval,
+    Rows,
+    RunEstimates,
+    contrast,
+    resample_reviews,
+)
 
 PASSING = 0.75  # the quiz is passed where this share of its texts has all answers right
 
@@ -149,6 +156,25 @@ def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
     value, low, high = fall_below_zero(distances, halves, members)
     change = contrast(curves.difference(last, 0), [(1.0, members)])
     return Reach(value, low, high, furthest, rises=math.isinf(value) and change.low > 0)
+
+
+def share_of(curves: Curves, whole: int, part: int, members: Rows) -> Interval | None:
+    """Return the mean score under `part` as a share of that under `whole`.
+
+    It is a ratio of means over the runs, so that no run with a small score decides it; its interval is
+    that of the ratio, linearised (Cochran 1977, Sampling Techniques, 6.4).
+
+    Returns:
+      None if the score under `whole` is not shown to be above zero.
+    """
+    if contrast(curves.only(whole), [(1.0, members)]).low <= 0:
+        return None
+    size = float(curves.values[members, whole].mean())
+    share = float(curves.values[members, part].mean()) / size
+    # The mean of this linear score over the runs is the share itself.
+    apart = curves.difference(part, whole, share)
+    estimates = RunEstimates(share + apart.values / size, apart.covariance / size**2)
+    return contrast(estimates, [(1.0, members)])
 
 
 def effective_context(

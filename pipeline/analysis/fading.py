@@ -22,7 +22,10 @@ from pipeline.analysis.statistics import Floats
 SIGNAL = ["kind", "head", "layer", "direction"]
 CURVE_COLUMNS = (*("architecture", *SIGNAL), *"distance reviews runs share low high".split())
 HALF_LIFE_COLUMNS = ("architecture", *SIGNAL, *"value low high furthest rises".split())
-TIME_COLUMNS = tuple("architecture layer direction runs units lower median upper low high".split())
+TIME_COLUMNS = tuple(
+    "architecture layer direction runs units lower median upper low high tail slowest over_10"
+    " over_100".split()
+)
 _READING = "architecture measure head name layer direction place word".split()
 LESSON_COLUMNS = (*_READING, *"value lowest highest unknown runs".split())
 _FLOOR = 1e-12  # smaller shares are raised to this, as zero has no logarithm
@@ -36,8 +39,9 @@ class Fading:
     curves: `CURVE_COLUMNS`, a row for each architecture, signal (kind logit, state or gate; head of a
       logit; layer, 0 being the embedding; direction of reading) and distance.
     half_lives: `HALF_LIFE_COLUMNS`; an infinite end lies beyond `furthest`.
-    time_constants: `TIME_COLUMNS`, in steps: quartiles over the units of all runs, and the interval of
-      the median. Infinite for units that forget nothing.
+    time_constants: `TIME_COLUMNS`, in steps: quartiles over the units of all runs, the interval of the
+      median, the 90th percentile (tail) and the largest; and the shares of units that are slower than
+      10 and 100 steps. Infinite for units that forget nothing.
     lesson: `LESSON_COLUMNS`, for each word of the lesson's sentence: mean, lowest and highest value over
       runs of the probability of class `name` of a head (measure answer), or of the share that a layer
       keeps (measure gate).
@@ -65,12 +69,12 @@ def summarise_fading(
     half_lives: list[Row] = []
     constants: list[Row] = []
     notes: list[str] = []
-    for names, part in _by_architecture(probes.get("retention"), runs, SIGNAL, notes):
+    for names, part in by_architecture(probes.get("retention"), runs, SIGNAL, notes):
         scores, distances = _stack(part, "distance", "value")
         resampled = resample_curves(relative(scores), rng)
         curves += _describe_curve(names, distances, resampled, scores.shape[2])
         half_lives.append(_describe_half_life(names, distances, resampled))
-    for names, part in _by_architecture(probes.get("gates"), runs, ["layer", "direction"], notes):
+    for names, part in by_architecture(probes.get("gates"), runs, ["layer", "direction"], notes):
         scores, _ = _stack(part, "unit", "log_gate")
         constants.append(names | describe_constants(resample_curves(scores, rng)))
     lesson = _gather_lesson(probes.get("lesson"), runs)
@@ -104,7 +108,7 @@ def _gather_lesson(table: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFra
     )
 
 
-def _by_architecture(
+def by_architecture(
     table: pd.DataFrame | None, runs: pd.DataFrame, columns: list[str], notes: list[str]
 ) -> Iterator[tuple[Row, pd.DataFrame]]:
     """Yield the rows of each architecture and signal, from runs probed on the same reviews.
@@ -182,10 +186,19 @@ def describe_constants(curves: Curves) -> dict[str, float]:
     """
     runs, units = curves.values.shape
     constants = time_constants(curves.values)
-    lower, median, upper = (float(_quantile(constants, share)) for share in (0.25, 0.5, 0.75))
-    row = {"runs": runs, "units": units, "lower": lower, "median": median, "upper": upper}
-    medians = _quantile(constants, 0.5, axis=-1)
-    logs = np.log(_quantile(time_constants(curves.draws), 0.5, axis=-1))
+    lower, median, upper = (float(quantile(constants, share)) for share in (0.25, 0.5, 0.75))
+    row = {
+        "runs": runs,
+        "units": units,
+        "lower": lower,
+        "median": median,
+        "upper": upper,
+        "tail": float(quantile(constants, 0.9)),
+        "slowest": float(constants.max()),
+        **{f"over_{steps}": float((constants > steps).mean()) for steps in (10, 100)},
+    }
+    medians = quantile(constants, 0.5, axis=-1)
+    logs = np.log(quantile(time_constants(curves.draws), 0.5, axis=-1))
     if not (np.isfinite(medians).all() and np.isfinite(logs).all()):
         return row | {"low": np.nan, "high": np.nan}
     covariance = np.atleast_2d(np.cov(logs, rowvar=False))
@@ -201,6 +214,6 @@ def time_constants(log_gates: Floats) -> Floats:
     return np.divide(-1.0, log_gates, out=np.full_like(log_gates, np.inf), where=log_gates != 0)
 
 
-def _quantile(values: Floats, share: float, axis: int | None = None) -> Floats:
+def quantile(values: Floats, share: float, axis: int | None = None) -> Floats:
     """Return a quantile that is one of the values, as infinite values cannot be interpolated."""
     return np.asarray(np.quantile(values, share, axis=axis, method="inverted_cdf"))

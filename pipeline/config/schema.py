@@ -68,6 +68,7 @@ class ProbeKind(Enum):
     quiz = "quiz"  # the generated corpus: sentiment and subject by distance
     retention = "retention"  # what is left of a signal after some steps, by derivatives
     gates = "gates"  # the memory of units that their gates imply
+    slow_units = "slow_units"  # what the slowest units carry, by wiping all others
     lesson = "lesson"  # the lesson's sentence, word by word
 
 
@@ -156,6 +157,8 @@ class ProbeConfig:
     `context_lengths`: how many tokens at the start, and at the end, are read of reviews of at least
     `context_min_words` words. `distances`: neutral words around reviews of at most `distance_max_words`
     words. `retention_tokens`: the last tokens that are read while gradients and gates are recorded.
+    `slow_distances`: neutral tokens that the slowest units bridge alone, around short reviews like those
+    of `distances`; `slow_draws`: how often as many units are drawn at random instead.
     Probing does not change a network, so that other probes need no new training.
     """
 
@@ -173,6 +176,9 @@ class ProbeConfig:
     distances: list[int] = increasing([25, 50, 100, 200, 400, 800], may_be_empty=False)
     retention_reviews: int = count(100, 2)
     retention_tokens: int = count(400, 2)
+    slow_reviews: int = count(100, 2)
+    slow_distances: list[int] = increasing([50, 200], may_be_empty=False)
+    slow_draws: int = count(5)
 
 
 @dataclass

@@ -25,6 +25,7 @@ from pipeline.probes.gates import measure_gates
 from pipeline.probes.lesson import measure_lesson
 from pipeline.probes.quiz import measure_quiz
 from pipeline.probes.retention import measure_retention
+from pipeline.probes.slow_units import measure_slow_units
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ PROBES: dict[ProbeKind, Probe] = {
     ProbeKind.quiz: measure_quiz,
     ProbeKind.retention: measure_retention,
     ProbeKind.gates: measure_gates,
+    ProbeKind.slow_units: measure_slow_units,
     ProbeKind.lesson: measure_lesson,
 }
 

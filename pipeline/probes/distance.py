@@ -45,7 +45,7 @@ def measure_distance(subject: Subject, config: ProbeConfig) -> ProbeResult:
       Skipped: there are too few short decisive reviews or neutral sentences.
     """
     material = load_material(subject, config)
-    reviews = _draw(subject.reviews.test, material, config)
+    reviews = draw_decisive(subject.reviews.test, material, config.distance_reviews, config)
     conditions, texts = _build(reviews, material, config)
     answers = ask(subject.reader, texts, np.tile(reviews.labels, (len(conditions), 1)))
     plain = np.tile(answers.predicted[: len(reviews)], (len(conditions), 1))
@@ -61,7 +61,12 @@ def measure_distance(subject: Subject, config: ProbeConfig) -> ProbeResult:
     return _summarize(table, subject, material, config)
 
 
-def _draw(test: Reviews, material: Material, config: ProbeConfig) -> Reviews:
+def draw_decisive(test: Reviews, material: Material, size: int, config: ProbeConfig) -> Reviews:
+    """Draw about `size` short decisive reviews, balanced by label.
+
+    Raises:
+      Skipped: there are too few of them, or too few neutral sentences to put around them.
+    """
     if len(material.sentences) < _MIN_SENTENCES:
         raise Skipped(
             f"{material.source} has {len(material.sentences)} neutral sentences, and "
@@ -70,7 +75,7 @@ def _draw(test: Reviews, material: Material, config: ProbeConfig) -> Reviews:
     rows = np.flatnonzero(np.isin(test.ids, material.decisive))
     if len(rows):
         rng = np.random.default_rng(config.seed)
-        rows = draw_stratified(test.labels[:, 0], rows, config.distance_reviews, rng, equal=True)
+        rows = draw_stratified(test.labels[:, 0], rows, size, rng, equal=True)
     if len(rows) < MIN_REVIEWS:
         raise Skipped(
             f"{len(rows)} decisive test texts of at most {config.distance_max_words} words remain, "

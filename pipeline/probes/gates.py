@@ -20,6 +20,7 @@ from pipeline.probes.frame import ProbeResult, Skipped, Subject
 from pipeline.probes.trace import DIRECTIONS, LayerTrace, metric_suffix, trace_test_reviews
 
 _SMALLEST = 1e-300  # a closed gate has no logarithm
+_REPORTED = ("lower", "median", "upper", "tail", "slowest")
 
 
 def log_gates(layer: LayerTrace) -> np.ndarray:
@@ -40,8 +41,8 @@ def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
     """Measure the time constants that the gates of a network imply.
 
     The table has a row for each review, layer, direction and unit, with log_gate: the mean over the
-    steps of that review. The metrics are quartiles over units of the time constants, which follow from
-    the means over all reviews.
+    steps of that review. The metrics are quartiles, the 90th percentile (tail) and the largest of the
+    units' time constants, which follow from the means over all reviews.
 
     Raises:
       Skipped: the cell has no gate, or there are too few texts.
@@ -80,7 +81,7 @@ def _summarize(table: pd.DataFrame, subject: Subject, config: ProbeConfig) -> Pr
             scores = part.pivot(index="unit", columns="review_id", values="log_gate").to_numpy()
             found = describe_constants(resample_curves(scores[None], rng))
             name = "time_constant" + metric_suffix(subject.network.architecture, number, direction)
-            metrics |= {f"{name}_{q}": found[q] for q in ("lower", "median", "upper")}
+            metrics |= {f"{name}_{q}": found[q] for q in _REPORTED}
             facts[name] = f"{found['median']:.3g} steps"
             if np.isfinite(found["low"]):
                 facts[name] += f" ({found['low']:.3g} to {found['high']:.3g})"

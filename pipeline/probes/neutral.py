@@ -143,6 +143,17 @@ class Filler:
                     break
         return " ".join(chosen)
 
+    def write_at_least(self, words: int, rng: np.random.Generator) -> str:
+        """Return sentences with `words` words or more; none repeats before all have been used."""
+        chosen: list[str] = []
+        while words > 0:
+            for place in rng.permutation(len(self.sentences)):
+                chosen.append(self.sentences[place])
+                words -= self.sizes[place]
+                if words <= 0:
+                    break
+        return " ".join(chosen)
+
     def _possible_sums(self, words: int) -> list[bool]:
         """Return which numbers up to `words` are sums of sentence lengths."""
         if len(self._sums) <= words:

@@ -10,7 +10,8 @@ Shapes: batch B, length T, units U, gates G, directions D, features F.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,20 @@ from pipeline.cells import Cell, Tensors, find_cell
 from pipeline.config.schema import ArchitectureConfig, ProbeConfig, Readout
 from pipeline.data.reviews import Reviews
 from pipeline.models.fused.steps import Steps, steps_of
-from pipeline.probes.frame import MIN_REVIEWS, Skipped, Subject, count_words, draw_stratified
+from pipeline.probes.frame import (
+    MIN_REVIEWS,
+    Network,
+    Skipped,
+    Subject,
+    count_words,
+    draw_stratified,
+)
 from pipeline.tokens.encoding import encode_texts
 
 DIRECTIONS = ("forward", "backward")
+
+# (layer, from 1; step; the states after it) -> the states to go on with
+Intervention = Callable[[int, int, Tensors], Tensors]
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,11 @@ class LayerTrace:
     def outputs(self) -> np.ndarray:
         """Return the outputs of all steps, <float64>[T, D, B, U]."""
         return np.stack([states[0].numpy() for states in self.states[1:]])
+
+    @property
+    def carried_states(self) -> np.ndarray:
+        """Return the state that lasts after each step, <float64>[T, D, B, U]: c in an LSTM, else h."""
+        return np.stack([states[-1].numpy() for states in self.states[1:]])
 
     @property
     def keep_gates(self) -> np.ndarray:
@@ -163,20 +179,40 @@ def can_trace(config: ArchitectureConfig) -> bool:
     return find_cell(config.cell).step is not None
 
 
-def trace(model: keras.Model, config: ArchitectureConfig, token_ids: np.ndarray) -> Trace:
-    """Run a model on token ids <int32>[B, T], T > 0, without padding."""
+def _go_on(layer: int, step: int, states: Tensors) -> Tensors:
+    return states
+
+
+def trace(
+    model: keras.Model,
+    config: ArchitectureConfig,
+    token_ids: np.ndarray,
+    intervene: Intervention = _go_on,
+) -> Trace:
+    """Run a model on token ids <int32>[B, T], T > 0, without padding.
+
+    intervene: may change the states after a step. The gradients of a changed pass have no meaning.
+    """
     table = model.get_layer("embedding").embeddings.numpy()
-    return trace_embedded(model, config, table[token_ids.T].astype(np.float64))
+    return trace_embedded(model, config, table[token_ids.T].astype(np.float64), intervene)
 
 
-def trace_embedded(model: keras.Model, config: ArchitectureConfig, features: np.ndarray) -> Trace:
+def trace_embedded(
+    model: keras.Model,
+    config: ArchitectureConfig,
+    features: np.ndarray,
+    intervene: Intervention = _go_on,
+) -> Trace:
     """Run a model on embedded tokens <float64>[T, B, F]."""
     directions = 2 if config.bidirectional else 1
     layers: list[LayerTrace] = []
     for number in range(1, config.num_layers + 1):
         inputs = reverse_backward(np.repeat(features[:, None], directions, axis=1))
+        recurrent = model.get_layer(f"recurrent_{number}")
         layers.append(
-            _trace_layer(find_cell(config.cell), model.get_layer(f"recurrent_{number}"), inputs)
+            _trace_layer(
+                find_cell(config.cell), recurrent, inputs, functools.partial(intervene, number)
+            )
         )
         features = _concatenate_directions(reverse_backward(layers[-1].outputs))
     read_out = {
@@ -192,7 +228,9 @@ def trace_embedded(model: keras.Model, config: ArchitectureConfig, features: np.
     return Trace(tuple(layers), config.readout, read_out, weights, logits)
 
 
-def _trace_layer(cell: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
+def _trace_layer(
+    cell: Cell, layer: Any, inputs: np.ndarray, intervene: Callable[[int, Tensors], Tensors]
+) -> LayerTrace:
     """Run a recurrent layer over inputs by step, <float64>[T, D, B, F], from a zero state."""
     steps = steps_of(cell)
     both = isinstance(layer, keras.layers.Bidirectional)
@@ -208,11 +246,12 @@ def _trace_layer(cell: Cell, layer: Any, inputs: np.ndarray) -> LayerTrace:
     units = width // len(cell.gates)
     states = (tf.zeros([directions, inputs.shape[2], units], tf.float64),) * cell.states
     all_kept, all_states = [], [states]
-    for x in tf.unstack(tf.matmul(inputs, kernel) + first):
+    for step, x in enumerate(tf.unstack(tf.matmul(inputs, kernel) + first)):
         m = None if recurrent is None else tf.matmul(states[0], recurrent)
         for more in second:  # the recurrent bias of a GRU
             m += more
         states, kept = steps.forward(x, m, states)
+        states = intervene(step, states)
         all_kept.append(kept)
         all_states.append(states)
     return LayerTrace(cell, steps, kernel, recurrent, all_kept, all_states)
@@ -239,44 +278,59 @@ def metric_suffix(config: ArchitectureConfig, layer: int, direction: str) -> str
 
 
 def trace_test_reviews(subject: Subject, config: ProbeConfig) -> Iterator[tuple[np.ndarray, Trace]]:
-    """Trace the network of a subject on test reviews; yield their ids and the trace, by batch.
+    """Trace the network of a subject on test reviews; see `trace_reviews`."""
+    return trace_reviews(subject, subject.reviews.test, config.retention_reviews, config)
 
-    The reviews are drawn by seed, stratified by label, and truncated to the same number of last tokens:
-    `retention_tokens` or, if fewer than `retention_reviews` reviews are that long, the largest number
-    of words that this many reviews have.
+
+def trace_reviews(
+    subject: Subject, reviews: Reviews, size: int, config: ProbeConfig
+) -> Iterator[tuple[np.ndarray, Trace]]:
+    """Trace the network of a subject on reviews; yield their ids and the trace, by batch.
+
+    About `size` are drawn by seed, stratified by label, and truncated to the same number of last tokens:
+    `retention_tokens` or, if fewer than `size` reviews are that long, the largest number of words that
+    this many reviews have.
 
     Raises:
       Skipped: there is no network, its cell has no step function, or there are too few texts or words.
     """
-    if subject.network is None:
-        raise Skipped("it is not a network")
-    if not can_trace(subject.network.architecture):
-        raise Skipped("its cell has no step function (see pipeline/cells)")
-    reviews, length = _draw(subject.reviews.test, config)
+    network = traceable_network(subject)
+    reviews, length = _draw(reviews, size, config)
     token_ids, offsets = encode_texts(subject.tokenizer, reviews.texts)
     rows = np.stack([token_ids[end - length : end] for end in offsets[1:]])
     for start in range(0, len(rows), _ROWS_PER_BATCH):
         chosen = slice(start, start + _ROWS_PER_BATCH)
         yield (
             reviews.ids[chosen],
-            trace(subject.network.model, subject.network.architecture, rows[chosen]),
+            trace(network.model, network.architecture, rows[chosen]),
         )
+
+
+def traceable_network(subject: Subject) -> Network:
+    """Return the network of a subject.
+
+    Raises:
+      Skipped: there is none, or its cell has no step function.
+    """
+    if subject.network is None:
+        raise Skipped("it is not a network")
+    if not can_trace(subject.network.architecture):
+        raise Skipped("its cell has no step function (see pipeline/cells)")
+    return subject.network
 
 
 _ROWS_PER_BATCH = 50  # two bidirectional LSTM layers of 64 units need 600 MB for 400 steps
 
 
-def _draw(test: Reviews, config: ProbeConfig) -> tuple[Reviews, int]:
+def _draw(reviews: Reviews, size: int, config: ProbeConfig) -> tuple[Reviews, int]:
     """Return the reviews to read, and the number of last tokens to read of each."""
-    if len(test) < MIN_REVIEWS:
-        raise Skipped(f"{len(test)} test texts are too few; {MIN_REVIEWS} are needed")
-    words = np.array([count_words(text) for text in test.texts])  # each has at least one token
-    nth_longest = np.sort(words)[-min(config.retention_reviews, len(test))]
+    if len(reviews) < MIN_REVIEWS:
+        raise Skipped(f"{len(reviews)} texts are too few; {MIN_REVIEWS} are needed")
+    words = np.array([count_words(text) for text in reviews.texts])  # each has at least one token
+    nth_longest = np.sort(words)[-min(size, len(reviews))]
     length = min(config.retention_tokens, int(nth_longest))
     if length < 2:
-        raise Skipped("its test texts have only one word")
+        raise Skipped("its texts have only one word")
     rng = np.random.default_rng(config.seed)
     long = np.flatnonzero(words >= length)
-    return test.take(
-        draw_stratified(test.labels[:, 0], long, config.retention_reviews, rng)
-    ), length
+    return reviews.take(draw_stratified(reviews.labels[:, 0], long, size, rng)), length

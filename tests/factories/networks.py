@@ -29,26 +29,29 @@ def make_model(seed: int = 0, **settings: Any) -> tuple[Any, ArchitectureConfig]
     return model, config
 
 
-def set_memory(layer: Any, kind: str, kept: float, rng: np.random.Generator) -> None:
+def set_memory(layer: Any, kind: str, kept: float | list[float], rng: np.random.Generator) -> None:
     """Set the weights of a layer so that each unit keeps the share `kept` of its state at each step.
 
-    The recurrent kernel of a SimpleRNN is a multiple of the identity; the gates of the others are set by
-    their biases. Input weights are small, so that no unit saturates.
+    kept: of all units, or of each. The recurrent kernel of a SimpleRNN is diagonal; the gates of the
+    others are set by their biases. Input weights are small, so that no unit saturates.
     """
     units = layer.cell.units
+    shares = np.broadcast_to(kept, units)
     kernel, recurrent, bias = (np.zeros(weight.shape) for weight in layer.get_weights())
     if kind == "simple_rnn":
-        kernel, recurrent = rng.normal(0, 1e-4, kernel.shape), kept * np.eye(units)
+        kernel, recurrent = rng.normal(0, 1e-4, kernel.shape), np.diag(shares)
     else:
         candidate = slice(2 * units, 3 * units)  # in both cells the third
         kernel[:, candidate] = rng.normal(0, 1e-4, kernel[:, candidate].shape)
         gate = slice(GATE_THAT_KEEPS[kind] * units, (GATE_THAT_KEEPS[kind] + 1) * units)
-        np.atleast_2d(bias)[0, gate] = 60.0 if kept == 1 else math.log(kept / (1 - kept))
+        np.atleast_2d(bias)[0, gate] = [
+            60.0 if share == 1 else math.log(share / (1 - share)) for share in shares
+        ]
     layer.set_weights([kernel, recurrent, bias])
 
 
-def keep(model: Any, config: ArchitectureConfig, kept: float) -> None:
-    """Make every unit of every layer and direction keep `kept` of its state at each step."""
+def keep(model: Any, config: ArchitectureConfig, kept: float | list[float]) -> None:
+    """Make the units of every layer and direction keep `kept` of their state at each step."""
     rng = np.random.default_rng(1)
     for number in range(1, config.num_layers + 1):
         layer = model.get_layer(f"recurrent_{number}")
@@ -61,7 +64,9 @@ def draw_ids(rows: int = 6, length: int = 9) -> np.ndarray:
     return np.random.default_rng(3).integers(1, 30, (rows, length)).astype(np.int32)
 
 
-def make_subject(config: ArchitectureConfig, kept: float | None = None, **data: Any) -> Subject:
+def make_subject(
+    config: ArchitectureConfig, kept: float | list[float] | None = None, **data: Any
+) -> Subject:
     """Return an untrained network with generated texts; `kept` sets its memory by hand."""
     sizes: dict[str, Any] = {
         "train_size": 100,

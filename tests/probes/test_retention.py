@@ -263,7 +263,7 @@ def test_a_missing_network_and_too_few_texts_are_reported() -> None:
     with pytest.raises(Skipped, match="not a network"):
         measure_retention(dataclasses.replace(subject, network=None), SETTINGS)
     few = dataclasses.replace(subject.reviews, test=subject.reviews.test.take(np.arange(10)))
-    with pytest.raises(Skipped, match="10 test texts are too few"):
+    with pytest.raises(Skipped, match="10 texts are too few"):
         measure_retention(dataclasses.replace(subject, reviews=few), SETTINGS)
 
 
