@@ -14,6 +14,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from pipeline.analysis import statistics
+from pipeline.analysis.above_simple import Yardstick, choose_yardstick
 from pipeline.analysis.answers import (
     AlignedAnswers,
     align_answers,
@@ -143,8 +144,9 @@ def compare(
     slow_units = summarise_slow_units(tracked.probes, chosen, rng.spawn(1)[0])
     summary = evaluator.summary(runs[runs.chosen], pairwise)
     unlearnt = find_unlearnt(summary, answers.chance[0], memory)
-    by_length = evaluator.break_down(answers.traits.length, lengths, (main,))
-    by_distance = _by_distance(evaluator, answers)
+    yardstick = choose_yardstick(chosen, tracked.sweep.tuned)
+    by_length = evaluator.break_down(answers.traits.length, lengths, (main,), yardstick)
+    by_distance = _by_distance(evaluator, answers, yardstick)
     quantities = [
         *evaluator.accuracies(lengths, tracked.sweep.margin),
         *_changes(by_length, by_distance, memory, tracked.sweep.margin),
@@ -300,9 +302,13 @@ def _note_versions(chosen: pd.DataFrame) -> list[str]:
     return [f"The runs were trained with different versions, which may change numbers: {which}."]
 
 
-def _by_distance(evaluator: Evaluator, answers: AlignedAnswers) -> Breakdown | None:
+def _by_distance(
+    evaluator: Evaluator, answers: AlignedAnswers, yardstick: Yardstick
+) -> Breakdown | None:
     groups = distance_groups(answers)
-    return evaluator.break_down(answers.traits.distance, groups, answers.heads) if groups else None
+    if not groups:
+        return None
+    return evaluator.break_down(answers.traits.distance, groups, answers.heads, yardstick)
 
 
 def _cost(chosen: pd.DataFrame) -> pd.DataFrame:

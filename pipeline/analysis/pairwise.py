@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
+from pipeline.analysis.above_simple import Yardstick, leads_over
 from pipeline.analysis.answers import AlignedAnswers
 from pipeline.analysis.baseline import Baseline, compare_to_baseline
 from pipeline.analysis.groups import Group
@@ -32,12 +33,16 @@ class Breakdown:
     by_run: head, run_id, architecture, seed, low, high, accuracy.
     pairwise: low, high and the columns of `Comparison.pairwise`, for the first entry of `heads`.
     trends: how accuracy changes with length or distance, for the same entry.
+    above_simple: `LEAD_COLUMNS`, low, high, reviews: by how much each architecture is ahead of the
+      `yardstick`, the simple cells if there are any, for the same entry.
     """
 
     accuracy: pd.DataFrame
     by_run: pd.DataFrame
     pairwise: pd.DataFrame
     trends: Trends
+    above_simple: pd.DataFrame
+    yardstick: Yardstick
 
 
 class Evaluator:
@@ -185,10 +190,14 @@ class Evaluator:
         return "tied" if np.isfinite(pair.p_holm) and format_small else "not enough runs"
 
     def break_down(
-        self, values: pd.Series, groups: list[Group], heads: tuple[str, ...]
+        self,
+        values: pd.Series,
+        groups: list[Group],
+        heads: tuple[str, ...],
+        yardstick: Yardstick,
     ) -> Breakdown:
-        """Compute accuracies along `values`; verdicts and trends only for the first of `heads`."""
-        accuracy, by_run, pairwise = [], [], []
+        """Compute accuracies along `values`; all else only for the first of `heads`."""
+        accuracy, by_run, pairwise, leads = [], [], [], []
         for head in heads:
             estimates = self._resample(head, np.stack([group.members for group in groups]))
             for group, estimate in zip(groups, estimates, strict=True):
@@ -204,11 +213,16 @@ class Evaluator:
                 if head == heads[0]:
                     pairs = self.pairwise(estimate, head, group.members)
                     pairwise.append(pairs.assign(low=group.low, high=group.high))
+                    reviews = int(group.members.sum())
+                    lead = leads_over(yardstick, estimate, self._members, reviews)
+                    leads.append(lead.assign(low=group.low, high=group.high, reviews=reviews))
         return Breakdown(
             accuracy=_ranged(accuracy),
             by_run=_ranged(by_run),
             pairwise=_ranged(pairwise),
             trends=find_trends(self._answers.correct[heads[0]], values.to_numpy(), self._members),
+            above_simple=_ranged(leads),
+            yardstick=yardstick,
         )
 
 

@@ -1,4 +1,4 @@
-"""How an architecture looks: one colour everywhere, its cell as a mark, its direction as a dash.
+"""How an architecture looks: one colour everywhere, its cell as a mark, its shape as a dash.
 
 The colours keep apart for readers without red, green or blue cones (a test measures it) and stand
 out from the page, light or dark. A cell brings its own: warm is a SimpleRNN, blue an LSTM, green a GRU.
@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.analysis.frames import rows_of
 from pipeline.cells import cells, find_cell, is_cell
+from pipeline.report.families import name_families, shape_of
 
 # (cell, bidirectional, stacked): on a light page, on a dark page.
 _COLOURS = {
@@ -21,6 +22,12 @@ _COLOURS = {
     if shape in cell.colours
 }
 SOLID, DASHED, DOTTED = [1, 0], [6, 3], [2, 2]
+_DASHES = {  # (bidirectional, stacked)
+    (False, False): SOLID,
+    (True, False): DASHED,
+    (False, True): [12, 3],
+    (True, True): [9, 3, 2, 3],
+}
 
 # Of the figures' own furniture: on a light page, on a dark page.
 INK, MUTED, RULE, PAPER = "#1b1f24", "#57606a", "#d0d7de", "#ffffff"
@@ -40,10 +47,18 @@ ON_DARK = {
 
 @dataclass(frozen=True)
 class Look:
+    """The look of an architecture.
+
+    family: the title of the panel that it shares with its like, "" of the baseline, which is in all.
+    label: its name within the family, without the cell's.
+    """
+
     architecture: str
     colour: str
     shape: str
     dash: tuple[int, ...]
+    family: str = ""
+    label: str = ""
 
     @property
     def dark_colour(self) -> str:
@@ -52,7 +67,7 @@ class Look:
 
 def look_of_baseline(name: str) -> Look:
     """The order-free baseline is no network: grey and dotted."""
-    return Look(name, MUTED, "diamond", tuple(DOTTED))
+    return Look(name, MUTED, "diamond", tuple(DOTTED), label=name)
 
 
 def assign_looks(summary: pd.DataFrame) -> list[Look]:
@@ -62,14 +77,7 @@ def assign_looks(summary: pd.DataFrame) -> list[Look]:
     known here, takes a colour that is left; after ten they repeat, with marks and dashes to go by.
     """
     rows = list(rows_of(summary.sort_values("architecture")))
-    keys = {
-        row.architecture: (
-            row.cell,
-            not pd.isna(row.bidirectional) and bool(row.bidirectional),
-            not pd.isna(row.num_layers) and row.num_layers > 1,
-        )
-        for row in rows_of(summary)
-    }
+    keys = {row.architecture: (row.cell, *shape_of(row)) for row in rows}
     taken: dict[str, tuple[str, str]] = {}
     for row in rows:
         wanted = _COLOURS.get(keys[row.architecture])
@@ -79,15 +87,23 @@ def assign_looks(summary: pd.DataFrame) -> list[Look]:
     spare = left or list(_COLOURS.values())
     others = [row.architecture for row in rows if row.architecture not in taken]
     taken |= {name: spare[place % len(spare)] for place, name in enumerate(others)}
+    families = name_families(list(rows_of(summary)))
     return [
         Look(
             architecture=name,
             colour=taken[name][0],
             shape=_mark(keys[name][0]),
-            dash=tuple(DASHED if keys[name][1] else SOLID),
+            dash=tuple(_DASHES[keys[name][1:]]),
+            family=families[name],
+            label=_without_cell(name, str(keys[name][0])),
         )
         for name in summary.architecture
     ]
+
+
+def _without_cell(name: str, cell: str) -> str:
+    """Return "bi" for "bi_lstm", and the whole name where nothing would be left."""
+    return name.replace(cell, "").strip(" _,") or name
 
 
 def _mark(cell: str) -> str:

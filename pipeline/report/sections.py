@@ -20,6 +20,7 @@ from pipeline.report.figures import accuracy, breakdowns, classes, contrasts, in
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.formats import MISSING
 from pipeline.report.prose import answer, sweep
+from pipeline.report.prose.memory import describe_probes
 from pipeline.report.prose.parting import TextCard, describe_parting, group_cards
 from pipeline.report.tables import Table
 
@@ -141,12 +142,26 @@ def _table(table: Table | None, name: str = "") -> list[Block]:
 
 
 def _memory_figures(content: Content) -> list[Figure]:
+    """Draw how far back, by distance where it is known, else by length; and by neutral words."""
     comparison = content.comparison
+    by_distance = breakdowns.draw_by_distance(comparison)
     return [
-        *breakdowns.draw_breakdowns(comparison),
-        *breakdowns.draw_quiz(comparison),
-        *memory.draw_memory(comparison),
+        *(by_distance[:1] or breakdowns.draw_above_simple(comparison)),
+        *memory.draw_distances(comparison, "both"),
+    ]
+
+
+def _further_on_memory(content: Content) -> list[Figure]:
+    comparison = content.comparison
+    by_distance = breakdowns.draw_by_distance(comparison)
+    return [
+        *by_distance[1:],
+        *(breakdowns.draw_above_simple(comparison) if by_distance else ()),
+        *breakdowns.draw_by_length(comparison),
+        *memory.draw_distances(comparison, "after", "before"),
+        *memory.draw_contexts(comparison),
         *breakdowns.draw_leads(comparison),
+        *breakdowns.draw_quiz(comparison),
     ]
 
 
@@ -241,6 +256,13 @@ def _runs(content: Content) -> Iterator[Block]:
     yield Block("folded", f"All {len(table.rows)} runs", table)
 
 
+def _method(content: Content) -> Iterator[Block]:
+    comparison = content.comparison
+    yield Block("text", sweep.describe_method(comparison))
+    if comparison.memory is not None:
+        yield from (Block("text", text) for text in describe_probes(comparison.memory))
+
+
 def provenance_section(runs: pd.DataFrame, facts: SweepFacts) -> PageSection:
     rows = describe_provenance(runs, facts)
     return PageSection("provenance", "Provenance", (Block("facts", rows=rows),))
@@ -279,6 +301,7 @@ SECTIONS = (
         "memory",
         "Memory",
         _memory_figures,
+        _further_on_memory,
         before=lambda content: _table(probe_tables.reach_table(content.comparison), "reach"),
         after=_trends,
     ),
@@ -296,6 +319,7 @@ SECTIONS = (
         "results",
         "Accuracy",
         lambda content: accuracy.draw_accuracy(content.comparison),
+        lambda content: accuracy.draw_pairs(content.comparison),
         before=_results,
         after=_pairs,
     ),
@@ -306,7 +330,13 @@ SECTIONS = (
         before=_class_tables,
         after=_classes_one_by_one,
     ),
-    Section("cost", "Cost", lambda content: accuracy.draw_cost(content.comparison), before=_costs),
+    Section(
+        "cost",
+        "Cost",
+        lambda content: accuracy.draw_cost(content.comparison)[:1],
+        lambda content: accuracy.draw_cost(content.comparison)[1:],
+        before=_costs,
+    ),
     Section(
         "learning",
         "Learning",
@@ -317,7 +347,7 @@ SECTIONS = (
     Section(
         "method",
         "How the numbers are made",
-        before=lambda content: [Block("text", sweep.describe_method(content.comparison))],
+        before=_method,
     ),
     Section("provenance", "Provenance", before=_provenance),
 )

@@ -215,6 +215,20 @@ def breakdown_table(breakdown: Breakdown, along: str, head: str) -> Table:
     return make_table(f"Accuracy by {along}: {head}", columns, frame)
 
 
+def above_simple_table(breakdown: Breakdown, along: str) -> Table:
+    """Show every architecture's lead over the simple cells in every group."""
+    columns = [
+        ARCHITECTURE,
+        Column(along, lambda row: format_range(row.low, row.high)),
+        TEXTS,
+        Column("points above", "difference", format_points),
+        POINTS_INTERVAL,
+        Column("compared with", "against", words=True),
+    ]
+    caption = f"Accuracy minus that of {breakdown.yardstick.name}, by {along}"
+    return make_table(caption, columns, breakdown.above_simple)
+
+
 def pair_table(pairs: pd.DataFrame) -> Table:
     columns = [
         Column("architecture", "architecture_a", words=True),

@@ -26,6 +26,7 @@ from pipeline.report.formats import MISSING, format_reach, format_small, join_va
 from pipeline.report.probe_tables import trend_tables
 from pipeline.report.prose.memory import answer_how_far_back, describe_fading
 from pipeline.report.prose.recommendation import recommend
+from pipeline.report.prose.sweep import describe_gaps
 
 
 def _remember(runs: pd.DataFrame, probes: dict[str, pd.DataFrame]) -> Memory:
@@ -128,7 +129,7 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     _, comparison, page = probed
     assert comparison.memory is not None
     row = _reach(comparison.memory, "gru", "half_life_after")
-    assert f"{format_reach(row)} for gru" in page.text
+    assert format_reach(row) in page.text
     alone = comparison.memory.curves.query("condition == 'alone'")
     assert alone.commonest.between(0.5, 0.6).all()  # answers that follow a coin
     assert f"in this share of readings: {100 * alone.commonest.min():.1f}% for" in page.text
@@ -159,8 +160,7 @@ def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
     assert slopes.at_long["simple_rnn"] == pytest.approx(0.95 - 0.03 * np.log2(801), abs=0.06)
     gaps = trends.gaps.set_index(["architecture_a", "architecture_b"]).p_holm
     assert gaps["lstm", "simple_rnn"] < 0.05 < gaps["gru", "lstm"]
-    after = next(one for one in memory.draw_memory(comparison) if one.name == "distance_after")
-    assert "over simple_rnn goes from" in after.sentence
+    assert " gains most on simple_rnn: " in describe_gaps(trends)
     titles = [title for title, _ in trend_tables(comparison)]
     assert "As the neutral words after double" in titles
     assert "As the number of last tokens read doubles" in titles
@@ -268,13 +268,15 @@ def test_without_probes_and_baseline_the_page_says_what_is_missing(tmp_path: Pat
 def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Page]) -> None:
     _, comparison, _ = probed
     for figure in [
-        *memory.draw_memory(comparison),
+        *memory.draw_distances(comparison, "both", "after", "before"),
+        *memory.draw_contexts(comparison),
         *breakdowns.draw_quiz(comparison),
         *breakdowns.draw_leads(comparison),
         *inside.draw_inside(comparison),
         *lesson.draw_lesson(comparison),
     ]:
-        figure.chart.to_dict(validate=True)
+        for panel in figure.panels:
+            panel.chart.to_dict(validate=True)
 
 
 def test_what_is_no_number_is_no_end_of_an_order() -> None:
@@ -304,7 +306,7 @@ def test_units_that_forget_nothing_are_said_to(probed: tuple[Path, Comparison, P
     fading = replace(comparison.fading, time_constants=constants)
     *_, figure = inside.draw_inside(replace(comparison, fading=fading))
     assert "The median unit of gru forgets nothing." in figure.sentence
-    shown = json.dumps(figure.chart.to_dict()) + str(figure.table)
+    shown = json.dumps(figure.for_paper()) + str(figure.table)
     assert "to forgets nothing" in shown
     assert not re.search(r"\binf\b|NaN|Infinity", shown)
 

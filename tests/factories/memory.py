@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,13 +69,17 @@ def make_context(run_id: str, context: int, rng: np.random.Generator) -> pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
+def _of_cell(known: dict[str, Any], name: str) -> Any:
+    """What is known of an architecture's cell, with which its name ends."""
+    return next(value for cell, value in known.items() if name.endswith(cell))
+
+
 def make_probes(runs: pd.DataFrame, seed: int = 0) -> dict[str, pd.DataFrame]:
     rng = np.random.default_rng(seed)
     names = list(zip(runs.run_id, runs.architecture, strict=True))
-    return {
-        "distance": pd.concat([make_distance(r, HALF_LIVES[n], rng) for r, n in names]),
-        "context": pd.concat([make_context(r, CONTEXTS[n], rng) for r, n in names]),
-    }
+    distance = [make_distance(run, _of_cell(HALF_LIVES, name), rng) for run, name in names]
+    context = [make_context(run, _of_cell(CONTEXTS, name), rng) for run, name in names]
+    return {"distance": pd.concat(distance), "context": pd.concat(context)}
 
 
 def make_quiz(run_id: str, reach: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -105,15 +110,15 @@ def make_lesson(runs: pd.DataFrame) -> pd.DataFrame:
                 run_id=row.run_id, measure="answer", head="sentiment", name="positive", value=chance
             )
         )
-        if row.architecture != "simple_rnn":
+        if not row.architecture.endswith("simple_rnn"):
             gate = {"name": "forget gate", "layer": 1, "direction": "forward"}
             parts.append(shown.assign(run_id=row.run_id, measure="gate", value=1 - chance, **gate))
     return pd.concat(parts, ignore_index=True)
 
 
-def make_probed() -> TrackedRuns:
+def make_probed(architectures: tuple[str, ...] = ("simple_rnn", "lstm", "gru")) -> TrackedRuns:
     """A sweep with the baseline beside it, and every probe."""
-    tracked = make_tracked(seeds=3, reviews=400)
+    tracked = make_tracked(architectures, seeds=3, reviews=400)
     own = tracked.predictions[tracked.predictions.run_id == tracked.runs.run_id.iloc[0]]
     right = np.random.default_rng(5).random(len(own)) < 0.8
     flipped = np.where(own.label == "pos", "neg", "pos")
@@ -128,11 +133,13 @@ def make_probed() -> TrackedRuns:
     probes = make_probes(runs) | {"lesson": make_lesson(tracked.runs)}
     rng = np.random.default_rng(7)
     asked = zip(tracked.runs.run_id, tracked.runs.architecture, strict=True)
-    probes["quiz"] = pd.concat([make_quiz(run, CONTEXTS[name], rng) for run, name in asked])
-    gated = tracked.runs[tracked.runs.architecture != "simple_rnn"]
+    probes["quiz"] = pd.concat(
+        [make_quiz(run, _of_cell(CONTEXTS, name), rng) for run, name in asked]
+    )
+    gated = tracked.runs[tracked.runs.cell != "simple_rnn"]
     probes["gates"] = make_gates({run: [2.0, 5.0, 40.0] for run in gated.run_id})
     fading = {"lstm": 20.0, "gru": 8.0, "simple_rnn": 2.0}
-    half_lives = dict(zip(tracked.runs.run_id, tracked.runs.architecture.map(fading), strict=True))
+    half_lives = dict(zip(tracked.runs.run_id, tracked.runs.cell.map(fading), strict=True))
     states = make_retention(half_lives)
     answers = states.assign(kind="logit", head="sentiment")
     probes["retention"] = pd.concat([states, answers], ignore_index=True)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -298,11 +299,16 @@ def test_only_web_addresses_become_links(address: str | None, tmp_path: Path) ->
     assert page.count("a") == 0
 
 
-def test_charts_are_valid_vega_lite() -> None:
-    tracked = make_tracked(two_heads=True, reviews=200)
+@pytest.mark.parametrize("architectures", [("simple_rnn", "lstm", "gru"), tuple(ARCHITECTURES)])
+def test_charts_are_valid_vega_lite(architectures: tuple[str, ...]) -> None:
+    tracked = make_tracked(architectures, two_heads=True, reviews=200)
     comparison = compare(tracked, np.random.default_rng(0), replicates=50)
     for figure in figures_of(build(Content(comparison, tracked))):
-        figure.chart.to_dict(validate=True)
+        for panel in figure.panels:
+            panel.chart.to_dict(validate=True)
+        paper = figure.for_paper()
+        chart = alt.ConcatChart if "concat" in paper else alt.LayerChart
+        chart.from_dict(paper, validate=True)
 
 
 # Machado, Oliveira and Fernandes 2009, IEEE TVCG 15:1291, severity 1, on linear RGB.

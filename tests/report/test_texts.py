@@ -124,7 +124,7 @@ def test_two_classes_alike_in_number_have_no_such_section(tmp_path: Path) -> Non
 def test_many_classes_are_drawn_as_the_commonest_and_the_others(number: int, drawn: int) -> None:
     best, worst = draw_classes(_compare(_with_classes(number)))
     for figure in (best, worst):
-        spec = figure.chart.to_dict(validate=True)
+        spec = figure.panels[0].chart.to_dict(validate=True)
         (rows,) = spec["datasets"].values()
         assert len({row["label"] for row in rows}) == drawn
         of_class: dict[str, float] = {}

@@ -143,7 +143,7 @@ def test_the_page_fetches_nothing_and_is_read_by_its_headings(written):
 def test_a_figure_draws_what_was_not_solved_on_the_line_of_the_budget(written):
     _, page = written
     specs = json.loads(next(text for text in page.scripts if '"steps_to_solve"' in text))
-    values = list(specs["steps_to_solve"]["datasets"].values())
+    values = list(specs["steps_to_solve"][0]["datasets"].values())
     marks = next(rows for rows in values if "is_solved" in rows[0])
     unsolved = [mark for mark in marks if not mark["is_solved"]]
     assert {mark["steps"] for mark in unsolved} == {5_000}

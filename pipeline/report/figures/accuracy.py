@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.report import look
+from pipeline.report.families import by_family
 from pipeline.report.figures.drawing import (
     IS_FOLLOWED,
     SHARES,
@@ -22,18 +23,33 @@ from pipeline.report.figures.drawing import (
     share_axis,
     with_interval,
 )
+from pipeline.report.figures.panels import (
+    Layers,
+    draw_behind,
+    height_of,
+    label_ends,
+    label_marks,
+    shared_domain,
+    split,
+)
 from pipeline.report.formats import format_points, format_share
 from pipeline.report.prose import answer, sweep
 from pipeline.report.run_tables import cost_by_run_table, curves_table
 from pipeline.report.tables import pair_table, summary_table
 
+_COST_HEIGHT = 300
+
 
 def draw_accuracy(comparison: Comparison) -> list[Figure]:
-    """Draw the accuracies over all reviews, and the verdicts on every pair of architectures."""
+    """Draw the accuracies over all reviews."""
     if comparison.summary.empty:
         return []
-    verdicts = [] if comparison.pairwise.empty else [_verdicts(comparison)]
-    return [_accuracy(comparison, Style(looks_of(comparison))), *verdicts]
+    return [_accuracy(comparison, Style(looks_of(comparison)))]
+
+
+def draw_pairs(comparison: Comparison) -> list[Figure]:
+    """Draw the verdicts on every pair of architectures."""
+    return [] if comparison.pairwise.empty else [_verdicts(comparison)]
 
 
 def draw_cost(comparison: Comparison) -> list[Figure]:
@@ -65,7 +81,9 @@ def _accuracy(comparison: Comparison, style: Style) -> Figure:
     means = with_interval(append_baseline(means, baseline_scores(comparison, "all")))
     runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
     runs = runs.assign(shown=runs.test_accuracy.map(format_share)).astype({"test_accuracy": float})
-    order = alt.Y("architecture:N", sort=style.names, title=None)
+    order = alt.Y(  # the one figure in the order of accuracy
+        "architecture:N", sort=list(means.architecture), title=None
+    )
     hover = hover_of(("architecture", "Architecture"), ("shown", "Accuracy (95% interval)"))
     interval, mean = interval_chart(
         means, style, {"y": order}, share_axis(), hover, rule={"strokeWidth": 2}, size=110
@@ -91,12 +109,13 @@ def _accuracy(comparison: Comparison, style: Style) -> Figure:
         table=summary_table(comparison),
         chart=alt.LayerChart(layer=[interval, each, mean]),
         height=34 * len(means) + 20,
+        labelled=True,
     )
 
 
 def _verdicts(comparison: Comparison) -> Figure:
     """Draw a square for each ordered pair: the row against the column."""
-    names = list(comparison.summary.architecture)
+    names = list(by_family(comparison.summary).architecture)
     pairs = comparison.pairwise
     swapped = pairs.assign(
         architecture_a=pairs.architecture_b,
@@ -175,8 +194,8 @@ def _against_cost(
         scale=alt.Scale(zero=False, nice=True),
         axis=alt.Axis(
             title=f"{name[0].upper()}{name[1:]}" + f" ({unit})" * (unit != name),
-            tickCount=7,
-            format="~s" if unit == "parameters" else ",~g",
+            tickCount=5,
+            format=",~f",
         ),
     )
     line = (
@@ -190,6 +209,7 @@ def _against_cost(
         ("cost", name[0].upper() + name[1:]),
     )
     marks = interval_chart(means, style, {"x": x}, share_axis(), hover, size=130)
+    labels = label_marks(means, style, x, column, "accuracy", _COST_HEIGHT)
     return Figure(
         name=f"accuracy_by_{column}",
         title=f"Accuracy against {name}",
@@ -198,42 +218,53 @@ def _against_cost(
         ),
         alternative=f"Test accuracy of each architecture against its {name}.",
         table=cost_by_run_table(comparison),
-        chart=alt.LayerChart(layer=[line, *marks]),
-        height=300,
+        chart=alt.LayerChart(layer=[line, *marks, labels]),
+        height=_COST_HEIGHT,
+        labelled=True,
     )
 
 
 def _curves(history: pd.DataFrame, style: Style) -> Figure:
+    """Draw a line for each run; of other panels, the mean of each architecture."""
     history = history.sort_values(["architecture", "seed", "epoch"])
     shown = history.assign(shown=history.val_accuracy.map(format_share))
-    columns = ["run_id", "architecture", "seed", "epoch", "val_accuracy", "shown"]
-    base = alt.Chart(as_data(shown[columns])).encode(
-        x=alt.X("epoch:Q", axis=alt.Axis(title="Epoch", tickMinStep=1, grid=False, format="d")),
-        y=alt.Y(
-            "val_accuracy:Q",
-            scale=alt.Scale(zero=False, nice=True),
-            axis=share_axis("Validation accuracy"),
-        ),
-        color=style.colour,
-        detail="run_id:N",
-        opacity=style.opacity(0.9),
+    shown = shown[["run_id", "architecture", "seed", "epoch", "val_accuracy", "shown"]]
+    means = history.groupby(["architecture", "epoch"], as_index=False).val_accuracy.mean()
+    last = shown.loc[shown.groupby("run_id", sort=False).epoch.idxmax()]
+    ends = shared_domain(shown, "val_accuracy")
+    height = height_of(style, 300)
+    x = alt.X("epoch:Q", axis=alt.Axis(title="Epoch", tickMinStep=1, grid=False, format="d"))
+    y = alt.Y(
+        "val_accuracy:Q",
+        scale=alt.Scale(domain=ends, zero=False, nice=True),
+        axis=share_axis("Validation accuracy"),
     )
-    line = base.mark_line(strokeWidth=1.8).encode(strokeDash=style.dash)
-    point = base.mark_point(filled=True, size=36).encode(
-        shape=style.shape,
-        tooltip=hover_of(
-            ("architecture", "Architecture"),
-            ("seed", "Seed"),
-            ("epoch", "Epoch"),
-            ("shown", "Validation accuracy"),
-        ),
+    hover = hover_of(
+        ("architecture", "Architecture"),
+        ("seed", "Seed"),
+        ("epoch", "Epoch"),
+        ("shown", "Validation accuracy"),
     )
+
+    def draw(own: list[str], others: list[str]) -> Layers:
+        base = alt.Chart(as_data(shown[shown.architecture.isin(own)])).encode(
+            x=x, y=y, color=style.colour, detail="run_id:N", opacity=style.opacity(0.9)
+        )
+        finals = last[last.architecture.isin(own)].groupby("architecture").val_accuracy.mean()
+        return [
+            *draw_behind(means[means.architecture.isin(others)], style, x, y),
+            base.mark_line(strokeWidth=1.8).encode(strokeDash=style.dash),
+            base.mark_point(filled=True, size=30).encode(shape=style.shape, tooltip=hover),
+            label_ends(finals, style, "val_accuracy", ends, height),
+        ]
+
     return Figure(
         name="learning_curves",
         title="Learning curves",
         sentence=sweep.describe_curves(history),
         alternative="Validation accuracy of every run, epoch by epoch.",
         table=curves_table(history),
-        chart=alt.LayerChart(layer=[line, point]),
-        height=300,
+        chart=split(style, list(shown.architecture), draw),
+        height=height,
+        labelled=True,
     )

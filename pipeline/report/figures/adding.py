@@ -89,7 +89,7 @@ def _by_length(results: AddingResults, style: Style) -> Figure:
         alternative="Steps of training until the adding problem is solved, by length.",
         table=steps_by_run_table(ended),
         chart=alt.LayerChart(
-            layer=[draw_rule(budget, "not solved", "steps"), line, filled, hollow]
+            layer=[draw_rule(budget, "not solved", field="steps"), line, filled, hollow]
         ),
         height=300,
     )
@@ -129,8 +129,8 @@ def _curves(history: pd.DataFrame, length: int, results: AddingResults, style: S
         )
     )
     rules = [
-        draw_rule(VARIANCE, "always the mean", "val_mse"),
-        draw_rule(SOLVED_BELOW, "solved", "val_mse"),
+        draw_rule(VARIANCE, "always the mean", field="val_mse"),
+        draw_rule(SOLVED_BELOW, "solved", field="val_mse"),
     ]
     return Figure(
         name=f"error_length_{length}",

@@ -1,13 +1,16 @@
 """Define the parts that figures share, so that an architecture looks the same in each.
 
 A figure is drawn once for the page and for paper. `Figure.for_page` fills its column and has no legend,
-as the page has one for all figures; `Figure.for_paper` has its own width and legend. Every chart
-listens to the signal `followed`: the architectures to highlight, or none for all.
+as the page has one for all figures; `Figure.for_paper` has its own width and, unless its lines are
+labelled, a legend. Every chart listens to the signal `followed`: the architectures to highlight, or
+none for all.
 """
 
 from __future__ import annotations
 
 import functools
+import json
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,27 +21,38 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.report import look
+from pipeline.report.families import FEW, by_family
 from pipeline.report.formats import format_interval, format_points, format_share
 from pipeline.report.look import Look
 from pipeline.report.tables import Table
 
 FOLLOWED = "followed"
-IS_FOLLOWED = f"length({FOLLOWED}) === 0 || indexof({FOLLOWED}, datum.architecture) >= 0"
-_PAPER_WIDTH = 620
-_LETTER, _SYMBOL = (
-    8,
-    48,
-)  # of a legend on paper: units for a letter in a wide font, and around a name
+IS_NAMED = f"indexof({FOLLOWED}, datum.architecture) >= 0"
+IS_FOLLOWED = f"length({FOLLOWED}) === 0 || {IS_NAMED}"
+PAPER_WIDTH, _PAPER_COLUMNS, _PAPER_PANEL = 620, 3, 200
+# Of a legend on paper: units for a letter in a wide font, and around a name.
+_LETTER, _SYMBOL = 8, 48
+_NO_LEGEND = {"disable": True}
 SHARES = alt.Scale(zero=False, nice=True)
 LOG = alt.Scale(type="log")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of a figure's small multiples, all of which have the same scales."""
+
+    title: str
+    chart: alt.LayerChart
 
 
 @dataclass(frozen=True)
 class Figure:
     """A figure with its title, sentence, alternative text and table.
 
-    name: of its file and its element on the page. chart: without width, legend and theme.
+    name: of its file and its element on the page. chart: without width, legend and theme; several panels
+      stand side by side, or below each other on a phone. height: of the chart or of each panel.
     own_legend: the colours are not those of the architectures, so the page needs the legend.
+    labelled: the marks are labelled, so paper needs no legend.
     """
 
     name: str
@@ -46,36 +60,57 @@ class Figure:
     sentence: str
     alternative: str
     table: Table
-    chart: alt.LayerChart
+    chart: alt.LayerChart | tuple[Panel, ...]
     height: int
     own_legend: bool = False
+    labelled: bool = False
 
-    def for_page(self) -> dict[str, Any]:
-        spec = self._spec(_paper_legend(self._drawn) if self.own_legend else {"disable": True})
-        return spec | {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        return self.chart if isinstance(self.chart, tuple) else (Panel("", self.chart),)
+
+    def for_page(self) -> list[dict[str, Any]]:
+        """Return a specification for each panel, which is as wide as its place."""
+        fitted = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+        params = [{"name": FOLLOWED, "value": []}]
+        config = _config(_paper_legend(self._drawn) if self.own_legend else _NO_LEGEND)
+        return [
+            one | fitted | {"config": config, "background": "transparent", "params": params}
+            for one in self._drawn
+        ]
 
     def for_paper(self) -> dict[str, Any]:
-        return self._spec(_paper_legend(self._drawn)) | {
-            "width": _PAPER_WIDTH,
+        shared = {
+            "config": _config(_NO_LEGEND if self.labelled else _paper_legend(self._drawn)),
             "background": look.PAPER,
+            "params": [{"name": FOLLOWED, "value": []}],
         }
-
-    def _spec(self, legend: dict[str, Any]) -> dict[str, Any]:
-        params = [*self._drawn.get("params", []), {"name": FOLLOWED, "value": []}]
-        config = _config(legend)
-        return self._drawn | {"config": config, "params": params, "background": "transparent"}
+        if len(self._drawn) == 1:
+            return self._drawn[0] | shared | {"width": PAPER_WIDTH}
+        whole = {"$schema", "config", "datasets"}  # what stands at the top of a specification
+        panels = [
+            {key: one[key] for key in one if key not in whole} | {"width": _PAPER_PANEL}
+            for one in self._drawn
+        ]
+        data = functools.reduce(operator.or_, (one["datasets"] for one in self._drawn))
+        schema = {"$schema": self._drawn[0]["$schema"], "datasets": data}
+        return schema | shared | {"concat": panels, "columns": _PAPER_COLUMNS}
 
     @functools.cached_property
-    def _drawn(self) -> dict[str, Any]:
-        """Return the chart for page and paper, computed once because Altair is slow."""
-        return self.chart.properties(height=self.height).to_dict(validate=False)  # tests validate
+    def _drawn(self) -> list[dict[str, Any]]:
+        """Return the panels for page and paper, computed once because Altair is slow."""
+        return [
+            one.chart.properties(height=self.height).to_dict(validate=False)  # tests validate
+            | ({"title": one.title} if one.title else {})
+            for one in self.panels
+        ]
 
 
 def looks_of(comparison: Comparison) -> list[Look]:
-    """Return the look of every architecture and, last, of the baseline if there is one."""
+    """Return the look of every architecture, by family, and last of the baseline if there is one."""
     if comparison.summary.empty:
         return []
-    looks = look.assign_looks(comparison.summary)
+    looks = look.assign_looks(by_family(comparison.summary))
     baseline = comparison.baseline
     return [*looks, look.look_of_baseline(baseline.name)] if baseline is not None else looks
 
@@ -104,6 +139,8 @@ class Style:
     def __init__(self, looks: Sequence[Look]) -> None:
         names = [one.architecture for one in looks]
         self.names = names
+        self.labels = {one.architecture: one.label for one in looks}
+        self.families = {one.architecture: one.family for one in looks}
         self.colour = alt.Color(
             "architecture:N",
             scale=alt.Scale(domain=names, range=[one.colour for one in looks]),
@@ -120,12 +157,25 @@ class Style:
             title=None,
         )
 
+    @property
+    def is_split(self) -> bool:
+        """Whether the architectures are too many for one panel."""
+        families = [family for family in self.families.values() if family]
+        return len(families) > FEW and len(set(families)) > 1
+
     def offsets(self, names: pd.Series, width: float) -> pd.Series:
         """Return the offset of each architecture from the middle of a group of this width."""
-        count = max(len(self.names) - 1, 1)
-        return names.map({n: width * (i / count - 0.5) for i, n in enumerate(self.names)}).astype(
-            float
-        )
+        places = {
+            n: self._panel_of(n).index(n) / max(len(self._panel_of(n)) - 1, 1) for n in self.names
+        }
+        return names.map({n: width * (place - 0.5) for n, place in places.items()}).astype(float)
+
+    def _panel_of(self, name: str) -> list[str]:
+        """Return the architectures that share a panel, those of every panel after the others."""
+        family = self.families[name]
+        if not (self.is_split and family):
+            return self.names
+        return [other for other in self.names if self.families[other] in (family, "")]
 
     def opacity(self, opacity: float = 1.0) -> Any:
         """Encode `opacity`, lowered for architectures that are not followed."""
@@ -157,6 +207,12 @@ def with_interval(
             for share, a, b in shares
         ]
     )
+
+
+def as_points(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give differences of accuracies and their intervals in points."""
+    ends = ["difference", "ci_low", "ci_high"]
+    return frame.assign(**{name: 100 * frame[name].astype(float).clip(-1, 1) for name in ends})
 
 
 def format_differences(frame: pd.DataFrame) -> list[str]:
@@ -213,55 +269,40 @@ def interval_chart(
     ]
 
 
-def draw_lines(
-    frame: pd.DataFrame, runs: pd.DataFrame, style: Style, x: alt.X, place: str
-) -> alt.LayerChart:
-    """Draw joined means with intervals along x, and every run faintly behind them."""
-    hover = hover_of(
-        ("architecture", "Architecture"),
-        ("place", place),
-        ("shown", "Accuracy (95% interval)"),
-        ("reviews", "Reviews"),
-    )
-    each = (
-        alt.Chart(as_data(runs))
-        .mark_point(filled=True, size=14)
-        .encode(
-            x=x,
-            y=alt.Y("accuracy:Q", scale=SHARES, axis=share_axis()),
-            color=style.colour,
-            opacity=style.opacity(0.45),
-        )
-    )
-    means = interval_chart(frame, style, {"x": x}, share_axis(), hover, joined=True, size=70)
-    return alt.LayerChart(layer=[each, *means])
+def axis_of_groups(labels: Sequence[str], title: str, *, narrow: bool = False) -> alt.X:
+    """Place groups of different widths side by side at 0, 1, ... of `x`, each under its label.
 
-
-def axis_of_groups(labels: Sequence[str], title: str) -> alt.X:
-    """Place groups of different widths side by side at 0, 1, ... of `x`, each under its label."""
-    named = " : ".join(f"datum.value === {i} ? '{label}'" for i, label in enumerate(labels))
+    narrow: a range is written on two lines.
+    """
+    shown = [label.replace("–", "–\n").split("\n") if narrow else label for label in labels]
+    named = " : ".join(
+        f"datum.value === {i} ? {json.dumps(label)}" for i, label in enumerate(shown)
+    )
     return alt.X(
         "x:Q",
-        scale=alt.Scale(domain=[-0.5, len(labels) - 0.5], nice=False),
+        scale=alt.Scale(domain=[-0.35, len(labels) - 0.65], nice=False),
         axis=alt.Axis(
             values=list(range(len(labels))), labelExpr=f"{named} : ''", grid=False, title=title
         ),
     )
 
 
-def draw_rule(value: float, text: str, field: str = "value") -> alt.LayerChart:
-    """Draw a labelled dotted line at a value of y; `field` is the name of y in the other layers."""
+def draw_rule(value: float, text: str = "", *, field: str) -> alt.LayerChart:
+    """Draw a dotted line at a value of y, labelled at its left end.
+
+    field: the name of y in the other layers.
+    """
     base = alt.Chart(as_data(pd.DataFrame({field: [value], "text": [text]}))).encode(y=f"{field}:Q")
     rule = base.mark_rule(color=look.MUTED, strokeDash=[2, 4])
     label = base.mark_text(color=look.MUTED, align="left", dy=-7, fontSize=11)
     return alt.LayerChart(layer=[rule, label.encode(x=alt.value(4), text="text:N")])
 
 
-def _paper_legend(spec: dict[str, Any]) -> dict[str, Any]:
+def _paper_legend(spec: Any) -> dict[str, Any]:
     """Lay out a legend by its longest name, with room for fonts that are wider than those here."""
     width = _SYMBOL + _LETTER * max(map(len, _names_in(spec)), default=0)
-    columns = max(1, min(4, _PAPER_WIDTH // width))
-    limit = _PAPER_WIDTH // columns - _SYMBOL
+    columns = max(1, min(4, PAPER_WIDTH // width))
+    limit = PAPER_WIDTH // columns - _SYMBOL
     return {"orient": "bottom", "columns": columns, "columnPadding": 24, "labelLimit": limit}
 
 
@@ -301,5 +342,6 @@ def _config(legend: dict[str, Any]) -> dict[str, Any]:
             "symbolOpacity": 1,
         }
         | legend,
+        "title": {"color": look.INK, "fontSize": 13, "fontWeight": 600, "anchor": "start"},
         "view": {"stroke": None},
     }

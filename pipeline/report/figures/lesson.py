@@ -109,13 +109,13 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
     ]
     shown = [_with_ends(row) for row in rows_of(gates)]
     frame = gates.assign(label=label, shown=shown)
-    rows = len(dict.fromkeys(label))
     values = frame.groupby("label", sort=False).value
-    words = [frame.word[found].value_counts() for found in (values.idxmax(), values.idxmin())]
-    most, least = (f"“{counts.index[0]}” (in {counts.iloc[0]} of {rows})" for counts in words)
+    lowest, width = values.transform("min"), values.transform("max") - values.transform("min")
+    frame["of_row"] = ((frame.value - lowest) / width.where(width > 0, 1)).astype(float)
+    rows = list(dict.fromkeys(label))
     base = alt.Chart(as_data(frame)).encode(
         x=_word_axis(gates),
-        y=alt.Y("label:N", sort=list(dict.fromkeys(label)), title=None),
+        y=alt.Y("label:N", sort=rows, title=None),
         opacity=style.opacity(),
         tooltip=hover_of(
             ("architecture", "Architecture"),
@@ -125,29 +125,36 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
             ("shown", "Share kept: mean (lowest to highest seed)"),
         ),
     )
+    squares = base.mark_rect(stroke=look.PAPER, strokeWidth=1).encode(
+        color=alt.Color(
+            "of_row:Q",
+            scale=alt.Scale(scheme="viridis", domain=[0, 1]),
+            legend=alt.Legend(
+                title="Share kept, within each row",
+                orient="bottom",
+                values=[0, 1],
+                labelExpr="datum.value ? 'highest' : 'lowest'",
+            ),
+        )
+    )
+    # On a phone the squares are too narrow for numbers; the table has them.
+    numbers = base.mark_text(fontSize=alt.expr("width < 420 ? 0 : 11"), aria=False).encode(
+        text=alt.Text("value:Q", format=".2f"),
+        color=alt.when("datum.of_row > 0.6").then(alt.value("black")).otherwise(alt.value("white")),
+    )
     return Figure(
         name="lesson_gates",
         own_legend=True,
-        title="The gates over the lesson's sentence",
+        title="What the gates keep at each word of the lesson's sentence",
         sentence=(
-            f"The share of its state that a layer keeps at each word: {keep_gates_in_words()}, averaged "
-            "over units and seeds. Over layers and directions, the word with the largest share is most "
-            f"often {most}, that with the smallest {least}."
+            f"A number is the share of its state that a layer keeps: {keep_gates_in_words()}. "
+            "Each row has its own colours, from its lowest share to its highest, so compare words "
+            "within a row and read the numbers across rows."
         ),
         alternative="A row for each gated layer and a column for each word of the lesson's sentence.",
         table=lesson_table(gates),
-        chart=alt.LayerChart(
-            layer=[
-                base.mark_rect(stroke=look.PAPER, strokeWidth=1).encode(
-                    color=alt.Color(
-                        "value:Q",
-                        scale=alt.Scale(scheme="viridis"),
-                        legend=alt.Legend(title="Share kept", orient="bottom", format=".2f"),
-                    )
-                )
-            ]
-        ),
-        height=24 * rows + 20,
+        chart=alt.LayerChart(layer=[squares, numbers]),
+        height=24 * len(rows) + 20,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -16,26 +17,33 @@ from pipeline.report.figures.drawing import (
     as_data,
     draw_rule,
     hover_of,
-    interval_chart,
     looks_of,
     share_axis,
 )
+from pipeline.report.figures.panels import Drawn, draw_curves, height_of
 from pipeline.report.formats import format_interval, format_reach, format_share
 from pipeline.report.probe_tables import curve_table
 from pipeline.report.prose.memory import ENDS, SIDES, describe_context, describe_distance
 
 
-def draw_memory(comparison: Comparison) -> list[Figure]:
-    """Draw the figures of the distance and the context probe."""
+def draw_distances(comparison: Comparison, *sides: str) -> list[Figure]:
+    """Draw the margins of short reviews with neutral words on these sides, as far as they were read."""
     memory = comparison.memory
     if memory is None or comparison.summary.empty:
         return []
     style = Style(looks_of(comparison))
-    conditions = set(memory.curves.condition)
-    return [
-        *(_draw_distance(memory, style, side) for side in SIDES if side in conditions),
-        *(_draw_context(memory, style, end) for end in ENDS if end in conditions),
-    ]
+    known = set(memory.curves.condition)
+    return [_draw_distance(memory, style, side) for side in sides if side in known]
+
+
+def draw_contexts(comparison: Comparison) -> list[Figure]:
+    """Draw the accuracies on long reviews of which only one end is read."""
+    memory = comparison.memory
+    if memory is None or comparison.summary.empty:
+        return []
+    style = Style(looks_of(comparison))
+    known = set(memory.curves.condition)
+    return [_draw_context(memory, style, end) for end in ENDS if end in known]
 
 
 def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
@@ -55,16 +63,27 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
             title=f"Neutral words {where}",
         ),
     )
-    half = draw_rule(0.5, "half")
-    lines = _curve(known, style, x, "relative", "Margin, as a share of that without the words")
+    half = draw_rule(0.5, "half", field="relative")
+    height = height_of(style, 300)
     return Figure(
         name=f"distance_{side}",
         title=f"Short reviews with neutral words {SIDES[side]}",
-        sentence=describe_distance(memory, frame, reaches, side),
+        sentence=describe_distance(frame, reaches, side),
         alternative=f"The margin of each architecture, with more and more neutral words {where}.",
         table=curve_table(frame, "neutral words"),
-        chart=alt.LayerChart(layer=[half, *lines, *_half_lives(reaches, style, x)]),
-        height=300,
+        chart=_curves(
+            known,
+            style,
+            x,
+            "relative",
+            "Margin left",
+            height,
+            behind=lambda names: [half],
+            reaching=(0.0, 0.5),
+            above=lambda names: _half_lives(reaches[reaches.architecture.isin(names)], style, x),
+        ),
+        height=height,
+        labelled=True,
     )
 
 
@@ -104,25 +123,29 @@ def _draw_context(memory: Memory, style: Style, end: str) -> Figure:
         scale=alt.Scale(type="log"),
         axis=alt.Axis(
             values=[*lengths, whole],
-            labelExpr=f"datum.value === {whole} ? 'all' : datum.label",
+            labelExpr=f"datum.value === {whole} ? 'all' : format(datum.value, ',d')",
             grid=False,
             title=f"{ENDS[end].capitalize()} tokens of the review read",
         ),
     )
     reaches = memory.reaches[memory.reaches.measure == f"effective_{end}"]
+    height = height_of(style, 300)
     return Figure(
         name=f"context_{end}",
         title=f"Long reviews read with only their {ENDS[end]} tokens",
         sentence=describe_context(frame, reaches, end),
         alternative=f"Accuracy of each architecture when only the {ENDS[end]} tokens are read.",
         table=curve_table(frame, "tokens read"),
-        chart=alt.LayerChart(layer=_curve(placed, style, x, "accuracy", "Test accuracy")),
-        height=300,
+        chart=_curves(placed, style, x, "accuracy", "Test accuracy", height),
+        height=height,
+        labelled=True,
     )
 
 
-def _curve(frame: pd.DataFrame, style: Style, x: alt.X, score: str, title: str) -> list[alt.Chart]:
-    """Draw means joined along x, with intervals."""
+def _curves(
+    frame: pd.DataFrame, style: Style, x: alt.X, score: str, title: str, height: int, **layers: Any
+) -> Drawn:
+    """Draw a score joined along x, with intervals; `layers` as for `draw_curves`."""
     low, high = ("ci_low", "ci_high") if score == "accuracy" else (f"{score}_low", f"{score}_high")
     shown = [
         f"{format_share(getattr(row, score))} ({format_interval(getattr(row, low), getattr(row, high))})"
@@ -134,14 +157,15 @@ def _curve(frame: pd.DataFrame, style: Style, x: alt.X, score: str, title: str) 
         ("shown", f"{title} (95% interval)"),
         ("reviews", "Reviews"),
     )
-    return interval_chart(
+    return draw_curves(
         frame.assign(shown=shown),
         style,
-        {"x": x},
+        x,
         share_axis(title),
         hover,
+        height=height,
         value=score,
         low=low,
         high=high,
-        joined=True,
+        **layers,
     )

@@ -7,7 +7,7 @@ import pandas as pd
 from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
-from pipeline.report.formats import all_or_each, format_interval, format_share, join_names
+from pipeline.report.formats import format_share, join_names, pluralise
 
 _FEW = 3  # the most networks that the headline names
 
@@ -15,19 +15,21 @@ _FEW = 3  # the most networks that the headline names
 def describe_leads(baseline: Baseline, overall: pd.DataFrame) -> str:
     own = baseline.scores[baseline.scores.along == "all"].iloc[0]
     text = (
-        f"{baseline.name} is a logistic regression over words and pairs of neighbouring words. It sees "
-        f"the whole text and no other order, and is right on {format_share(own.accuracy)} "
-        f"({format_interval(own.ci_low, own.ci_high)})."
+        f"{baseline.name} sees words and pairs of neighbouring words, and no other order; it is right "
+        f"on {format_share(own.accuracy)}."
     )
-    above = [row.architecture for row in rows_of(overall[overall.ci_low > 0])]
-    below = [row.architecture for row in rows_of(overall[overall.ci_high < 0])]
-    if above:
-        text += f" Shown to be better over all texts: {all_or_each(above, len(overall))}."
-    if below:
-        text += f" Shown to be worse: {all_or_each(below, len(overall))}."
-    if above or below:
-        return f"{text} Each is judged by its own 95% interval."
+    above, below = int((overall.ci_low > 0).sum()), int((overall.ci_high < 0).sum())
+    parts = [f"{above} {_is(above)} shown to be better"] * (above > 0)
+    parts += [f"{below} {_is(below)} worse"] * (below > 0)
+    if parts:
+        return (
+            f"{text} Of {pluralise(len(overall), 'network')}, {join_names(parts)} over all texts."
+        )
     return f"{text} Over all texts, no network is shown to differ from it."
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def headline_of_baseline(comparison: Comparison) -> str:

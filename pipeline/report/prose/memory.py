@@ -21,9 +21,9 @@ from pipeline.report.formats import (
     join_values,
 )
 from pipeline.report.prose.answer import ShortAnswer
-from pipeline.report.prose.sweep import describe_gaps
 
 SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
+_FEW = 4  # the most networks that are named one by one
 ENDS = {"tail": "last", "head": "first"}
 
 
@@ -66,32 +66,21 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
     return [ShortAnswer("How far back?", conclusion, reason)]
 
 
-def describe_distance(memory: Memory, frame: pd.DataFrame, reaches: pd.DataFrame, side: str) -> str:
-    furthest = int(frame.distance.max())
-    reviews = int(frame.reviews.iloc[0])
-    text = (
-        f"{reviews:,} short texts that the order-free baseline classifies correctly and most "
-        f"confidently, read whole with up to {furthest} neutral words {SIDES[side]}. No evidence is "
-        "lost; it is only moved. A cross marks the half-life."
-    )
+def describe_distance(frame: pd.DataFrame, reaches: pd.DataFrame, side: str) -> str:
+    """Say who keeps half of the margin with the most neutral words, and who has none."""
+    furthest, reviews = int(frame.distance.max()), int(frame.reviews.iloc[0])
     grouped = _by_answer(reaches)
-    parts = _spread_of(grouped["number"])
-    if grouped["beyond"]:
-        parts.append(f"beyond {furthest} for {all_or_each(grouped['beyond'], len(reaches))}")
-    text += f" Half-lives in words: {'; '.join(parts)}." if parts else ""
-    if grouped["rises"]:
-        text += f" The margin of {join_names(grouped['rises'])} rises."
+    kept = [*grouped["beyond"], *grouped["rises"]]
+    judged = len(kept) + len(grouped["number"])
+    text = f"The same {reviews:,} short texts, read whole: no evidence is lost, it is only moved."
+    if judged:
+        who = f"{len(kept)} of {judged}" if kept and judged > _FEW else join_names(kept or ["none"])
+        keep = "keeps" if len(kept) < 2 and not (kept and judged > _FEW) else "keep"
+        rest = "; a cross marks where another has lost it" * bool(grouped["number"])
+        text += f" With {furthest} words {SIDES[side]}, {who} {keep} half of the margin{rest}."
     if grouped["nothing"]:
         text += f" No margin above zero is shown for {join_names(grouped['nothing'])}."
-    trends = memory.trends.get(side)
-    gaps = describe_gaps(trends, "neutral words") if trends else ""
-    if BASELINE in set(frame.architecture):
-        text += (
-            f" {BASELINE} forgets nothing by construction: the texts and the neutral words were "
-            "chosen with it."
-        )
-    text += f" In accuracy: {gaps[:1].lower()}{gaps[1:]}" if gaps else ""
-    return f"{text} {_describe_filler(memory)}".strip()
+    return text
 
 
 def describe_fading(halves: pd.DataFrame) -> str:
@@ -126,9 +115,25 @@ def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
     return grouped
 
 
-def _spread_of(reaches: list[Any]) -> list[str]:
-    texts = [(row.value, f"{format_reach(row)} for {row.architecture}") for row in reaches]
-    return [join_values(texts)] if texts else []
+def describe_probes(memory: Memory) -> list[str]:
+    """Say how the texts of the probes were chosen, and what that does to the numbers."""
+    known = set(memory.curves.probe)
+    sentences = []
+    if "distance" in known:
+        text = (
+            "The short texts with neutral words are those that the order-free baseline classifies "
+            "correctly and most confidently."
+        )
+        if BASELINE in set(memory.curves.architecture):
+            text += (
+                f" {BASELINE} forgets nothing by construction: texts and words were chosen with it."
+            )
+        sentences.append(f"{text} {_describe_filler(memory)}".strip())
+    if "context" in known:
+        sentences.append(
+            "Cutting a long review removes evidence as well as distance; neutral words separate the two."
+        )
+    return sentences
 
 
 def _describe_filler(memory: Memory) -> str:
@@ -147,26 +152,28 @@ def _describe_filler(memory: Memory) -> str:
 
 
 def describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> str:
-    text = (
-        f"{int(frame.reviews.iloc[0]):,} long reviews. Cutting removes evidence as well as distance; "
-        "the figures with neutral words separate the two."
-    )
+    """Say how many tokens the most and the least demanding network need."""
+    text = f"{int(frame.reviews.iloc[0]):,} long reviews, of which only the {ENDS[end]} tokens are read."
     grouped = _by_answer(reaches)
-    parts = _spread_of(grouped["number"])
+    numbers = sorted(grouped["number"], key=lambda row: row.value)
+    parts = [f"{row.value:.0f} ({row.architecture})" for row in (*numbers[:1], *numbers[1:][-1:])]
     if grouped["beyond"]:
-        parts.append(f"the whole text for {all_or_each(grouped['beyond'], len(reaches))}")
+        parts = [*parts[:1], f"the whole text ({all_or_each(grouped['beyond'], len(reaches))})"]
     if parts:
-        text += f" Tokens needed to stay within a point of the full accuracy: {'; '.join(parts)}."
+        text += f" A point below the full accuracy takes {' to '.join(parts)}."
     if grouped["nothing"]:
         text += f" Not shown to be better than chance: {join_names(grouped['nothing'])}."
     return text
 
 
 def describe_quiz(memory: Memory) -> str:
-    reaches = memory.reaches[memory.reaches.measure == "under_75"]
-    passed = [(row.value, f"{row.architecture} {format_reach(row)}") for row in rows_of(reaches)]
-    return (
-        f"Accuracy by kind of text, over all distances. Both answers are right on {PASSING:.0%} of the "
-        f"texts up to this distance in words: {join_values(passed)}. “lesson” is the lesson's "
-        "sentence followed by neutral words."
-    )
+    """Say who passes the quiz furthest back."""
+    reaches = memory.reaches[(memory.reaches.measure == "under_75")].dropna(subset="value")
+    text = "“lesson” is the lesson's sentence followed by neutral words."
+    if reaches.empty:
+        return text
+    best = reaches[reaches.value == reaches.value.max()]
+    names, row = list(best.architecture), next(rows_of(best))
+    has = "has" if len(names) == 1 else "have"
+    where = "at every distance" if math.isinf(row.value) else f"up to {row.value:.0f} words back"
+    return f"{join_names(names)} {has} both answers right on {PASSING:.0%} of the texts {where}. {text}"

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.analysis.above_simple import SIMPLE
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import SIGNIFICANCE, Breakdown
 from pipeline.analysis.selection import describe_run
 from pipeline.analysis.slopes import Trends
 from pipeline.report.formats import (
-    format_interval,
+    format_lead,
     format_points,
     format_range,
     format_share,
@@ -83,17 +84,20 @@ def describe_accuracy(comparison: Comparison) -> str:
     runs = comparison.runs[comparison.runs.compared]
     groups = runs.groupby("architecture").test_accuracy
     spread = (groups.max() - groups.min())[groups.count() > 1].astype(float)
-    text = "Each mark is a mean with its 95% interval, and each vertical line is a seed."
+    text = (
+        "Each mark is a mean with its 95% interval, and each vertical line is a seed; the most accurate "
+        "stands first."
+    )
     if spread.empty:
         return f"{text} With one seed, the interval covers the chance of the reviews only."
     widest = str(spread.idxmax())
     low, high = groups.min()[widest], groups.max()[widest]
-    apart = f"{format_share(low)} to {format_share(high)} for {widest}"
-    return f"{text} The widest spread between seeds is {apart}."
+    apart = f"from {format_share(low)} to {format_share(high)}"
+    return f"{text} The seeds of {widest} are furthest apart, {apart}."
 
 
 def describe_breakdown(breakdown: Breakdown, head: str, unit: str, *, gaps: bool) -> str:
-    """Name the largest and the smallest loss from the first group to the last; say if gaps grow."""
+    """Name the largest loss from the first group to the last; say if gaps grow."""
     main = breakdown.accuracy[breakdown.accuracy["head"] == head]
     first, last = main[main.low == main.low.min()], main[main.low == main.low.max()]
     places = [format_range(part.low.iloc[0], part.high.iloc[0]) for part in (first, last)]
@@ -101,13 +105,32 @@ def describe_breakdown(breakdown: Breakdown, head: str, unit: str, *, gaps: bool
         return f"All texts fall into one group, {places[0]} {unit}."
     start, end = (part.set_index("architecture").accuracy for part in (first, last))
     change = (end - start).sort_values()
-    ends = list(dict.fromkeys([str(change.index[0]), str(change.index[-1])]))
-    parts = [f"{n} goes from {format_share(start[n])} to {format_share(end[n])}" for n in ends]
-    sentence = f"From {places[0]} to {places[1]} {unit}, {join_names(parts)}."
-    return f"{sentence} {describe_gaps(breakdown.trends, unit)}".strip() if gaps else sentence
+    least, moved = str(change.index[0]), f"From {places[0]} to {places[1]} {unit}"
+    sentence = f"{moved}, no network loses accuracy."
+    if change.iloc[0] < 0:
+        fall = f"from {format_share(start[least])} to {format_share(end[least])}"
+        sentence = f"{moved}, {least} loses most, {fall}."
+    return f"{sentence} {describe_gaps(breakdown.trends)}".strip() if gaps else sentence
 
 
-def describe_gaps(trends: Trends, unit: str) -> str:
+def describe_above_simple(breakdown: Breakdown) -> str:
+    """Name the largest lead on the longest texts, and with whom every network is compared."""
+    yardstick, leads = breakdown.yardstick, breakdown.above_simple
+    longest = leads[leads.low == leads.low.max()]
+    top = next(rows_of(longest.sort_values("difference", ascending=False)))
+    interval = f"({format_lead(top.ci_low, top.ci_high)})"
+    lead = format_points(top.difference).lstrip("+")
+    text = f"On the longest texts, {top.architecture} leads {yardstick.name} by {lead} points"
+    text += f" {interval}."
+    if yardstick.name == SIMPLE:
+        text += " Each network is compared with the simple one that is like it in all else"
+        if yardstick.unmatched:
+            text += f"; {join_names(yardstick.unmatched)} with all simple ones"
+        text += "."
+    return text
+
+
+def describe_gaps(trends: Trends) -> str:
     """Say whether a gap is shown to change: both its slope and its change in points must show it."""
     gaps = trends.gaps.dropna(subset="slope")
     if gaps.empty:
@@ -117,18 +140,14 @@ def describe_gaps(trends: Trends, unit: str) -> str:
     moved = (gaps.change_low > 0) | (gaps.change_high < 0)
     shown = gaps[(gaps.p_holm < SIGNIFICANCE) & moved]
     if shown.empty:
-        return "No gap between two architectures is shown to change over this range."
+        return "No gap between two networks is shown to change over this range."
     widest = next(rows_of(shown.sort_values("change", key=np.abs, ascending=False)))
     names, sign = (widest.architecture_a, widest.architecture_b), np.sign(widest.change)
     if sign < 0:
         names = names[::-1]
-    interval = sorted([sign * widest.change_low, sign * widest.change_high])
-    return (
-        f"As fitted, the lead of {names[0]} over {names[1]} goes from "
-        f"{format_points(sign * widest.at_short)} points at {trends.short:.0f} {unit} to "
-        f"{format_points(sign * widest.at_long)} at {trends.long:.0f}, a change of "
-        f"{format_points(sign * widest.change)} ({format_interval(*interval, points=True)})."
-    )
+    interval = format_lead(*sorted([sign * widest.change_low, sign * widest.change_high]))
+    change = format_points(abs(widest.change)).lstrip("+")
+    return f"{names[0]} gains most on {names[1]}: {change} points ({interval}), as fitted."
 
 
 def describe_pairs(comparison: Comparison) -> str:
@@ -141,19 +160,7 @@ def describe_pairs(comparison: Comparison) -> str:
     if unclear := int(counts.get("not enough runs", 0)):
         parts.append(f"{unclear} {'needs' if unclear == 1 else 'need'} more runs")
     sentence = f"Of {pluralise(len(comparison.pairwise), 'pair')}, {join_names(parts)}."
-    seen = comparison.pairwise.detectable.dropna()
-    if len(seen):
-        ends = list(dict.fromkeys(map(_format_detectable, (seen.min(), seen.max()))))
-        sentence += (
-            " Numbers are the row minus the column, in points. The smallest difference that 80% of such "
-            f"sweeps would detect is {' to '.join(ends)} points, depending on the pair."
-        )
-    return sentence
-
-
-def _format_detectable(difference: float) -> str:
-    """Format a detectable difference, which few runs that disagree can push above 100 points."""
-    return f"{100 * difference:.1f}" if difference < 1 else "more than 100"
+    return f"{sentence} Numbers are the row minus the column, in points."
 
 
 def describe_frontier(names: Sequence[str], cost: str, others: bool) -> str:
