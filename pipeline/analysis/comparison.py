@@ -186,16 +186,18 @@ def _cost_quantities(chosen: pd.DataFrame) -> list[Quantity]:
 
 
 def _separate_baseline(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
-    """Split tracked runs into the networks and the order-free baseline."""
+    """Split tracked runs into the networks and the order-free baseline.
 
-    def part(runs: pd.DataFrame) -> TrackedRuns:
-        if tracked.predictions.empty:
-            return replace(tracked, runs=runs)
-        kept = tracked.predictions.run_id.isin(runs.run_id)
-        return replace(tracked, runs=runs, predictions=tracked.predictions[kept])
-
+    The networks keep all predictions: without the few of the baseline they would be a second copy.
+    """
     is_baseline = tracked.runs.architecture == BASELINE
-    return part(tracked.runs[~is_baseline]), part(tracked.runs[is_baseline])
+    baseline, own = tracked.runs[is_baseline], tracked.predictions
+    if not own.empty:
+        own = own[own.run_id.isin(baseline.run_id)]
+    return (
+        replace(tracked, runs=tracked.runs[~is_baseline]),
+        replace(tracked, runs=baseline, predictions=own),
+    )
 
 
 def _compare_baseline(

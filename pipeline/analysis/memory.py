@@ -136,7 +136,7 @@ def _resample(layout: Layout, probe: str, rng: np.random.Generator) -> _ProbeSco
 
     correct = by_condition("correct")
     columns = {c.removesuffix("margin").rstrip("_"): c for c in layout.columns("margin")}
-    labels = layout.first.loc[conditions[0].rows, layout.columns("label")]
+    labels = layout.first.loc[conditions[0].rows, layout.columns("label")].astype(object)
     return _ProbeScores(
         probe=probe,
         conditions=conditions,
@@ -160,7 +160,7 @@ def _share_of_commonest(answers: NDArray) -> NDArray[np.float64]:
 
 def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:
     found = []
-    for name, part in table.groupby("condition", sort=False):
+    for name, part in table.groupby("condition", sort=False, observed=True):
         for distance in sorted(part.distance.dropna().unique()) or [None]:
             there = table.distance.isna() if distance is None else table.distance == distance
             rows = ((table.condition == name) & there).to_numpy(dtype=bool)
@@ -220,16 +220,17 @@ def _find_reaches(layout: Layout, scores: _ProbeScores) -> list[Row]:
     sides = _find_sides(scores)
     rows = []
     for name, members in layout.members.items():
+        own = range(len(members))
         for side, places in sides.items():
             lengths = [scores.conditions[place].distance or 0 for place in places]
             if scores.probe == "context":
-                curves = scores.accuracy.under([*places, 0])
-                reach = effective_context(lengths, curves, members, scores.chance)
+                curves = scores.accuracy.of(members).under([*places, 0])
+                reach = effective_context(lengths, curves, own, scores.chance)
                 found = {("effective", ""): reach}
             else:
                 found = {
                     ("half_life", head): half_life(
-                        [0, *lengths], curves.under([0, *places]), members
+                        [0, *lengths], curves.of(members).under([0, *places]), own
                     )
                     for head, curves in scores.margins.items()
                 }

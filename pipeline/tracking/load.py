@@ -22,6 +22,7 @@ from pipeline.config.schema import BASELINE
 from pipeline.config.settings import settings_by_kind
 from pipeline.errors import TrackingError
 from pipeline.tracking.store import Store
+from pipeline.tracking.tables import join_tables
 
 _HISTORY = {
     "train/loss": "train_loss",
@@ -230,18 +231,16 @@ def _missing_row(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any
 
 
 def _tables(store: Store, runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Return the predictions of all runs, and the concatenated table of each probe."""
-    predictions: list[pd.DataFrame] = []
-    probes: dict[str, list[pd.DataFrame]] = {}
+    """Return the predictions of all runs, and the joined table of each probe."""
+    predictions: dict[str, Path] = {}
+    probes: dict[str, dict[str, Path]] = {}
     for run in runs:
-        run_id = run.info.run_id
         table, folder = store.fetch(run, "predictions.parquet"), store.fetch(run, "probes")
         if table is not None:
-            predictions.append(pd.read_parquet(table).assign(run_id=run_id))
+            predictions[run.info.run_id] = table
         for file in sorted(folder.glob("*.parquet")) if folder is not None else ():
-            probes.setdefault(file.stem, []).append(pd.read_parquet(file).assign(run_id=run_id))
-    joined = {probe: pd.concat(parts, ignore_index=True) for probe, parts in probes.items()}
-    return _concat(predictions), joined
+            probes.setdefault(file.stem, {})[run.info.run_id] = file
+    return join_tables(predictions), {probe: join_tables(files) for probe, files in probes.items()}
 
 
 def _history(
