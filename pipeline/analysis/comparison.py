@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.analysis import statistics
 from pipeline.analysis.answers import AlignedAnswers, align_answers, distance_groups, name_run
 from pipeline.analysis.baseline import Baseline
+from pipeline.analysis.crowd import choose_shown, limit_to
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group, rising_groups
 from pipeline.analysis.memory import Memory, summarise_memory
@@ -50,6 +51,7 @@ class Comparison:
     memory: the results of the probes for these architectures and the baseline.
     fading: how signals fade inside the architectures.
     contrasts: what the sweep asks and the answers, None without results.
+    shown: the architectures that the page shows.
     """
 
     experiment: str
@@ -69,6 +71,13 @@ class Comparison:
     memory: Memory | None = None
     fading: Fading | None = None
     contrasts: Contrasts | None = None
+    shown: tuple[str, ...] = ()
+
+    def limited_to_shown(self) -> Comparison:
+        """Return the results of the architectures that the page shows, and of the baseline."""
+        if len(self.shown) == len(self.summary):
+            return self
+        return limit_to(self, {*self.shown, *([self.baseline.name] if self.baseline else [])})
 
 
 # The matrices are small: on a busy machine BLAS would wait for its threads longer than they compute.
@@ -114,7 +123,13 @@ def compare(
     lengths = rising_groups(answers.traits.length, tracked.sweep.length_edges)
     pairwise = evaluator.pairwise(evaluator.overall[main], main)
     baseline = _compare_baseline(evaluator, answers, tracked_baseline, lengths)
-    memory = summarise_memory(tracked.probes, _probed_runs(chosen, baseline), rng.spawn(1)[0])
+    shown = choose_shown(chosen)
+    memory = summarise_memory(
+        tracked.probes,
+        _probed_runs(chosen, baseline),
+        rng.spawn(1)[0],
+        unpaired=set(chosen.architecture) - set(shown),
+    )
     fading = summarise_fading(tracked.probes, chosen, rng.spawn(1)[0])
     by_length = evaluator.break_down(answers.traits.length, lengths, (main,))
     by_distance = _by_distance(evaluator, answers)
@@ -147,6 +162,7 @@ def compare(
         memory=memory,
         fading=fading,
         contrasts=contrasts,
+        shown=shown,
     )
 
 

@@ -7,7 +7,7 @@ Shares are from 0 to 1; margins are logits signed by the true class.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,7 +61,10 @@ class Memory:
 
 
 def summarise_memory(
-    probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
+    probes: Mapping[str, pd.DataFrame],
+    runs: pd.DataFrame,
+    rng: np.random.Generator,
+    unpaired: Collection[str] = (),
 ) -> Memory | None:
     """Summarise the probes of context, distance and quiz; None if no run has any of them.
 
@@ -69,6 +72,7 @@ def summarise_memory(
       probes: for each probe the joined tables of all runs, with `run_id`.
       runs: run_id and architecture of the runs to compare, including the baseline's.
       rng: resamples the reviews.
+      unpaired: architectures whose trends are not compared with those of others.
     """
     curves: list[Row] = []
     reaches: list[Row] = []
@@ -89,7 +93,7 @@ def summarise_memory(
             scores = _resample(layout, probe, rng)
             curves += _describe_curves(layout, scores)
             reaches += _find_reaches(layout, scores)
-            trends |= _find_trends(layout, scores)
+            trends |= _find_trends(layout, scores, unpaired)
     if not curves and not quiz:
         return None
     return Memory(
@@ -241,7 +245,9 @@ def _find_reaches(layout: Layout, scores: _ProbeScores) -> list[Row]:
     return rows
 
 
-def _find_trends(layout: Layout, scores: _ProbeScores) -> dict[str, Trends]:
+def _find_trends(
+    layout: Layout, scores: _ProbeScores, unpaired: Collection[str]
+) -> dict[str, Trends]:
     """Fit, for each side, how accuracy changes with distance, starting from no neutral words."""
     found = {}
     for side, places in _find_sides(scores).items():
@@ -256,5 +262,6 @@ def _find_trends(layout: Layout, scores: _ProbeScores) -> dict[str, Trends]:
             np.concatenate([np.full(scores.reviews, one.distance or 0) for one in read]),
             layout.members,
             np.concatenate(reviews),
+            unpaired,
         )
     return found

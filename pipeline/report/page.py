@@ -32,6 +32,7 @@ from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_co
 from pipeline.report.prose.memory import answer_how_far_back
 from pipeline.report.prose.recommendation import recommend
 from pipeline.report.sections import LEAD, Content, PageSection, build, figures_of
+from pipeline.report.slim import slim_spec, slim_svg
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -60,7 +61,8 @@ def write_report(
       ReportError: the folder cannot be written, or a league was trained on other data.
     """
     _check_leagues(comparison, leagues)
-    sections = build(Content(comparison, tracked, leagues))
+    content_of_page = Content(comparison, tracked, leagues)
+    sections = build(content_of_page)
     lead = [section for section in sections if section.id == LEAD]
     with staging_folder(folder) as built:
         csv_files = write_tables(CSV_FILES, comparison, built)
@@ -70,7 +72,7 @@ def write_report(
             "lead": lead[0].blocks if lead else (),
             "csv_files": csv_files,
         }
-        write_page(content, sections, looks_of(comparison), built)
+        write_page(content, sections, looks_of(content_of_page.comparison), built)
         (built / "report.md").write_text(_render_markdown(content, sections), encoding="utf-8")
     return folder / "index.html"
 
@@ -125,7 +127,7 @@ def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
     """Write `figures/<name>.svg`; return the SVGs by name."""
     _drawing_library()  # starts bundling meanwhile
     svgs = {
-        figure.name: vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
+        figure.name: slim_svg(vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[]))
         for figure in drawn
     }
     (folder / "figures").mkdir()
@@ -215,7 +217,7 @@ def render_page(
             sections=sections,
             looks=looks,
             svgs={name: Markup(svg) for name, svg in svgs.items()},
-            specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
+            specs=_as_script({figure.name: slim_spec(figure.for_page()) for figure in drawn}),
             on_dark=_as_script(look.ON_DARK),
             drawing=Markup(_drawing_library().result()) if drawn else "",
             style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),

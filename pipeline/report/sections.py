@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -26,11 +27,18 @@ _PUBLISHED = Path(__file__).parent / "published_results.csv"
 
 @dataclass(frozen=True)
 class Content:
-    """What the sections of a sweep's page are built from."""
+    """What the sections of a sweep's page are built from.
 
-    comparison: Comparison
+    comparison: of the architectures that the page shows; whole: of all.
+    """
+
+    whole: Comparison
     tracked: TrackedRuns
     leagues: Sequence[Comparison] = ()
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        return self.whole.limited_to_shown()
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,7 @@ def _published(content: Content) -> Iterator[Block]:
 
 
 def _runs(content: Content) -> Iterator[Block]:
-    comparison, run_url = content.comparison, content.tracked.sweep.run_url
+    comparison, run_url = content.whole, content.tracked.sweep.run_url
     unfinished = run_tables.unfinished_table(comparison, run_url)
     if unfinished.rows:
         yield from _table(unfinished)
@@ -188,7 +196,7 @@ def describe_provenance(runs: pd.DataFrame, facts: SweepFacts) -> list[tuple[str
 
 
 def _provenance(content: Content) -> Sequence[Block]:
-    return provenance_section(content.comparison.runs, content.tracked.sweep).blocks
+    return provenance_section(content.whole.runs, content.tracked.sweep).blocks
 
 
 LEAD = "questions"  # its figure stands above the short answers, in the first screenful
@@ -228,7 +236,7 @@ SECTIONS = (
     Section(
         "method",
         "How the numbers are made",
-        before=lambda content: [Block("text", sweep.describe_method(content.comparison))],
+        before=lambda content: [Block("text", sweep.describe_method(content.whole))],
     ),
     Section("provenance", "Provenance", before=_provenance),
 )

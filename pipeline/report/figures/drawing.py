@@ -253,6 +253,7 @@ def draw_rule(value: float, text: str, field: str = "value") -> alt.LayerChart:
 def _config(*, legend: bool) -> dict[str, Any]:
     text = {"labelColor": look.MUTED, "titleColor": look.INK, "titleFontWeight": "normal"}
     return {
+        "aria": False,  # the page describes a figure as a whole; each mark's text would be half of it
         "font": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif",
         "axis": text
         | {
