@@ -61,18 +61,18 @@ def write_report(
       ReportError: the folder cannot be written, or a league was trained on other data.
     """
     _check_leagues(comparison, leagues)
-    content_of_page = Content(comparison, tracked, leagues)
-    sections = build(content_of_page)
+    shown = Content(comparison, tracked, leagues)
+    sections = build(shown)
     lead = [section for section in sections if section.id == LEAD]
     with staging_folder(folder) as built:
         csv_files = write_tables(CSV_FILES, comparison, built)
         content = {
             "title": f"{comparison.experiment}: recurrent networks compared",
-            **_gather(comparison, tracked, leagues),
+            **_gather(shown),
             "lead": lead[0].blocks if lead else (),
             "csv_files": csv_files,
         }
-        write_page(content, sections, looks_of(content_of_page.comparison), built)
+        write_page(content, sections, looks_of(shown.comparison), built)
         (built / "report.md").write_text(_render_markdown(content, sections), encoding="utf-8")
     return folder / "index.html"
 
@@ -85,17 +85,16 @@ def _check_leagues(comparison: Comparison, leagues: Sequence[Comparison]) -> Non
             raise ReportError(f"{names} were trained on different data and cannot be compared")
 
 
-def _gather(
-    comparison: Comparison, tracked: TrackedRuns, leagues: Sequence[Comparison]
-) -> dict[str, Any]:
-    """Gather what is shown above the sections."""
+def _gather(content: Content) -> dict[str, Any]:
+    """Gather what is shown above the sections: of all architectures, or by name of those shown."""
+    whole, comparison = content.whole, content.comparison
     return {
-        "facts": sweep.describe_sweep(comparison, tracked.sweep.started),
+        "facts": sweep.describe_sweep(whole, content.tracked.sweep.started),
         "headline": " ".join(
             part
             for part in (
-                headline_of_contrasts(comparison) or answer.headline(comparison),
-                headline_of_baseline(comparison),
+                headline_of_contrasts(whole) or answer.headline(whole),
+                headline_of_baseline(whole),
             )
             if part
         ),
@@ -105,8 +104,8 @@ def _gather(
         ],
         "recommendation": recommend(comparison),
         "cautions": [
-            *answer.where_tuning_matters(comparison, leagues),
-            *sweep.cautions(comparison),
+            *answer.where_tuning_matters(comparison, content.leagues),
+            *sweep.cautions(whole),
         ],
     }
 
