@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.analysis.frames import rank
 from pipeline.analysis.groups import Group, even_ranges, rising_groups
 from pipeline.analysis.selection import describe_run
 from pipeline.config.data import DATA
@@ -53,38 +54,58 @@ def align_answers(
     Raises:
       ReportError: a run predicts a review twice, the reviews differ, or no review is shared.
     """
-    tables = dict(iter(predictions.groupby("run_id", sort=False)))
-    by_run = [tables[run].set_index("review_id").sort_index() for run in chosen.run_id]
-    index = by_run[0].index
-    for run, table in zip(chosen.itertuples(), by_run, strict=True):
-        if table.index.has_duplicates:
-            raise ReportError(f"{name_run(run)} predicts a review twice")
-        if shared_only:
-            index = index.intersection(table.index)
-        elif not index.equals(table.index):
-            pair = f"{name_run(chosen.iloc[0])} and {name_run(run)}"
-            raise ReportError(f"{pair} were tested on different reviews")
-    if index.empty:
-        raise ReportError("the finished runs share no test review")
-    by_run = [table.loc[index] for table in by_run]
-    heads = [c.removesuffix("_label") for c in by_run[0].columns if c.endswith("_label")]
-    labels = by_run[0][["label", *(f"{head}_label" for head in heads)]]
+    rows = _align(predictions, chosen, shared_only)
+    first = predictions.iloc[rows[0]].set_index("review_id")
+    first.index = first.index.astype(object)
+    heads = [c.removesuffix("_label") for c in map(str, first.columns) if c.endswith("_label")]
+    labels = first[["label", *(f"{head}_label" for head in heads)]].astype(object)
     commonest = [labels.value_counts().iloc[0]]
     commonest += [labels[c].value_counts().iloc[0] for c in labels if heads]
-    correct = {("label", "both", "all")[min(len(heads), 2)]: _stack(by_run, "correct")}
+
+    def is_right(prefix: str) -> NDArray[np.bool_]:
+        given, asked = predictions[f"{prefix}predicted"], predictions[f"{prefix}label"]
+        if given.dtype != asked.dtype:  # categories that do not agree
+            given, asked = given.astype(object), asked.astype(object)
+        return (given == asked).to_numpy(dtype=bool)[rows]
+
+    right = predictions.correct.to_numpy(dtype=bool)[rows]
+    correct = {("label", "both", "all")[min(len(heads), 2)]: right}
     if heads:
         prefix = "test_accuracy_"
         scored = [c.removeprefix(prefix) for c in chosen.columns if c.startswith(prefix)]
-        first = next((name for name in scored if name not in heads), "label")
-        correct[first] = _stack(by_run, "label") == _stack(by_run, "predicted")
-        for head in heads:
-            correct[head] = _stack(by_run, f"{head}_label") == _stack(by_run, f"{head}_predicted")
-    traits = by_run[0][[c for c in ("length", "distance") if c in by_run[0]]]
+        name = next((name for name in scored if name not in heads), "label")
+        correct[name] = is_right("")
+        correct |= {head: is_right(f"{head}_") for head in heads}
+    traits = first[[c for c in ("length", "distance") if c in first]]
     return AlignedAnswers(correct, traits, tuple(float(n / len(labels)) for n in commonest))
 
 
-def _stack(tables: list[pd.DataFrame], column: str) -> NDArray:
-    return np.stack([table[column].to_numpy() for table in tables])
+def _align(predictions: pd.DataFrame, chosen: pd.DataFrame, shared_only: bool) -> NDArray[np.intp]:
+    """Return the rows <int>[runs, reviews] of `predictions`, the reviews by id.
+
+    Only positions are moved: a copy of the table of every run would double the memory of a report.
+    """
+    reviews, _ = rank(predictions.review_id)
+    found = predictions.groupby("run_id", sort=False, observed=True).indices
+    by_run: list[NDArray[np.intp]] = []
+    index = None
+    for run in chosen.itertuples():
+        rows = found[run.run_id]
+        rows = rows[np.argsort(reviews[rows], kind="stable")]
+        own = reviews[rows]
+        if (own[1:] == own[:-1]).any():
+            raise ReportError(f"{name_run(run)} predicts a review twice")
+        if index is None:
+            index = own
+        elif shared_only:
+            index = np.intersect1d(index, own, assume_unique=True)
+        elif not np.array_equal(index, own):
+            pair = f"{name_run(chosen.iloc[0])} and {name_run(run)}"
+            raise ReportError(f"{pair} were tested on different reviews")
+        by_run.append(rows)
+    if index is None or not len(index):
+        raise ReportError("the finished runs share no test review")
+    return np.stack([rows[np.isin(reviews[rows], index)] for rows in by_run])
 
 
 def length_groups(lengths: pd.Series, edges: Sequence[int]) -> list[Group]:

@@ -24,6 +24,7 @@ from pipeline.analysis.answers import (
 )
 from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.classes import Classes, count_classes
+from pipeline.analysis.crowd import choose_shown, limit_to
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group
 from pipeline.analysis.learnt import (
@@ -71,6 +72,7 @@ class Comparison:
     contrasts: what the sweep asks and the answers, None without results.
     parting: the texts that the sides of its first contrast part on.
     classes: which classes of the heads are told apart, None where two are about equally frequent.
+    shown: the architectures that the page shows.
     """
 
     experiment: str
@@ -94,6 +96,13 @@ class Comparison:
     contrasts: Contrasts | None = None
     parting: Parting | None = None
     classes: Classes | None = None
+    shown: tuple[str, ...] = ()
+
+    def limited_to_shown(self) -> Comparison:
+        """Return the results of the architectures that the page shows, and of the baseline."""
+        if len(self.shown) == len(self.summary):
+            return self
+        return limit_to(self, {*self.shown, *([self.baseline.name] if self.baseline else [])})
 
 
 # The matrices are small: on a busy machine BLAS would wait for its threads longer than they compute.
@@ -139,7 +148,13 @@ def compare(
     lengths = length_groups(answers.traits.length, tracked.sweep.length_edges)
     pairwise = evaluator.pairwise(evaluator.overall[main], main)
     baseline = _compare_baseline(evaluator, answers, tracked_baseline, lengths)
-    memory = summarise_memory(tracked.probes, _probed_runs(chosen, baseline), rng.spawn(1)[0])
+    shown = choose_shown(chosen)
+    memory = summarise_memory(
+        tracked.probes,
+        _probed_runs(chosen, baseline),
+        rng.spawn(1)[0],
+        unpaired=set(chosen.architecture) - set(shown),
+    )
     fading = summarise_fading(tracked.probes, chosen, rng.spawn(1)[0])
     slow_units = summarise_slow_units(tracked.probes, chosen, rng.spawn(1)[0])
     summary = evaluator.summary(runs[runs.chosen], pairwise)
@@ -181,6 +196,7 @@ def compare(
         contrasts=contrasts,
         parting=_parting(contrasts, answers, tracked.predictions, chosen),
         classes=count_classes(tracked.predictions, chosen, answers.heads),
+        shown=shown,
     )
 
 
@@ -231,16 +247,18 @@ def _cost_quantities(chosen: pd.DataFrame) -> list[Quantity]:
 
 
 def _separate_baseline(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
-    """Split tracked runs into the networks and the order-free baseline."""
+    """Split tracked runs into the networks and the order-free baseline.
 
-    def part(runs: pd.DataFrame) -> TrackedRuns:
-        if tracked.predictions.empty:
-            return replace(tracked, runs=runs)
-        kept = tracked.predictions.run_id.isin(runs.run_id)
-        return replace(tracked, runs=runs, predictions=tracked.predictions[kept])
-
+    The networks keep all predictions: without the few of the baseline they would be a second copy.
+    """
     is_baseline = tracked.runs.architecture == BASELINE
-    return part(tracked.runs[~is_baseline]), part(tracked.runs[is_baseline])
+    baseline, own = tracked.runs[is_baseline], tracked.predictions
+    if not own.empty:
+        own = own[own.run_id.isin(baseline.run_id)]
+    return (
+        replace(tracked, runs=tracked.runs[~is_baseline]),
+        replace(tracked, runs=baseline, predictions=own),
+    )
 
 
 def _compare_baseline(

@@ -48,6 +48,11 @@ class Curves:
         values = self.values[:, condition] - factor * self.values[:, base]
         return RunEstimates(values, _covariance(draws))
 
+    def of(self, members: Rows) -> Curves:
+        """Return the curves of some runs: the covariance of hundreds with each other takes long."""
+        chosen = np.asarray(members)
+        return Curves(self.values[chosen], self.draws[:, chosen])
+
     def under(self, conditions: Sequence[int]) -> Curves:
         """Return the curves under some of the conditions, in the given order."""
         chosen = list(conditions)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.analysis import statistics
 from pipeline.analysis.curves import Curves, half_life, resample_curves
+from pipeline.analysis.frames import rank
 from pipeline.analysis.probe_tables import PROBE_AGAIN, Row
 from pipeline.analysis.statistics import Floats
 
@@ -69,12 +70,16 @@ def summarise_fading(
     half_lives: list[Row] = []
     constants: list[Row] = []
     notes: list[str] = []
-    for names, part in by_architecture(probes.get("retention"), runs, SIGNAL, notes):
+    for names, part in by_architecture(
+        probes.get("retention"), runs, SIGNAL, ["distance", "value"], notes
+    ):
         scores, distances = _stack(part, "distance", "value")
         resampled = resample_curves(relative(scores), rng)
         curves += _describe_curve(names, distances, resampled, scores.shape[2])
         half_lives.append(_describe_half_life(names, distances, resampled))
-    for names, part in by_architecture(probes.get("gates"), runs, ["layer", "direction"], notes):
+    for names, part in by_architecture(
+        probes.get("gates"), runs, ["layer", "direction"], ["unit", "log_gate"], notes
+    ):
         scores, _ = _stack(part, "unit", "log_gate")
         constants.append(names | describe_constants(resample_curves(scores, rng)))
     lesson = _gather_lesson(probes.get("lesson"), runs)
@@ -94,6 +99,7 @@ def _gather_lesson(table: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFra
     if table is None or table.empty:
         return pd.DataFrame(columns=list(LESSON_COLUMNS))
     known = table.reindex(columns=["run_id", "unknown", "value", *_READING[1:]])
+    known = known.astype({name: object for name in known if known[name].dtype == "category"})
     known = known.merge(runs[["run_id", "architecture"]], on="run_id")
     return (
         known.groupby(_READING, sort=False, dropna=False)
@@ -109,7 +115,11 @@ def _gather_lesson(table: pd.DataFrame | None, runs: pd.DataFrame) -> pd.DataFra
 
 
 def by_architecture(
-    table: pd.DataFrame | None, runs: pd.DataFrame, columns: list[str], notes: list[str]
+    table: pd.DataFrame | None,
+    runs: pd.DataFrame,
+    columns: list[str],
+    values: list[str],
+    notes: list[str],
 ) -> Iterator[tuple[Row, pd.DataFrame]]:
     """Yield the rows of each architecture and signal, from runs probed on the same reviews.
 
@@ -117,8 +127,10 @@ def by_architecture(
     """
     if table is None or table.empty:
         return
-    known = table.merge(runs[["run_id", "architecture"]], on="run_id")
-    digests = known.groupby("run_id").review_id.agg(_digest)
+    known = table[[*dict.fromkeys(["run_id", "review_id", *columns, *values])]]
+    known = known.assign(architecture=_architectures(known.run_id, runs))
+    known = known[known.architecture.notna()]
+    digests = known.groupby("run_id", observed=True).review_id.agg(_digest)
     if digests.empty:
         return
     others = digests.index[digests != digests.mode().iloc[0]]
@@ -127,25 +139,33 @@ def by_architecture(
             "Not in the figures of fading inside the networks, because they were probed on other "
             f"reviews: {', '.join(map(str, others))}. {PROBE_AGAIN}"
         )
-    known = known[~known.run_id.isin(others)]
-    for key, part in known.groupby(["architecture", *columns], sort=False):
+        known = known[~known.run_id.isin(others)]
+    for key, part in known.groupby(["architecture", *columns], sort=False, observed=True):
         yield dict(zip(["architecture", *columns], key, strict=True)), part
 
 
+def _architectures(run_ids: pd.Series, runs: pd.DataFrame) -> pd.Categorical:
+    """Return the architecture of each run id, missing for runs that are not compared."""
+    places, distinct = pd.factorize(run_ids)
+    names = runs.set_index("run_id").architecture.reindex(np.asarray(distinct, dtype=object))
+    codes, architectures = pd.factorize(names.to_numpy(dtype=object))
+    return pd.Categorical.from_codes(codes[places], categories=architectures)
+
+
 def _digest(review_ids: pd.Series) -> int:
-    distinct = np.unique(review_ids.to_numpy(dtype=object).astype(str)).astype(object)
+    distinct = np.unique(np.asarray(review_ids.unique(), dtype=object).astype(str)).astype(object)
     return int(pd.util.hash_array(distinct).sum(dtype=np.uint64) >> np.uint64(1))
 
 
 def _stack(part: pd.DataFrame, along: str, value: str) -> tuple[Floats, NDArray[np.int64]]:
     """Return values <float>[runs, places, reviews] and the places, limited to those of every run."""
     run, runs = pd.factorize(part.run_id)
-    review, reviews = pd.factorize(part.review_id, sort=True)
-    place, places = pd.factorize(part[along], sort=True)
+    review, reviews = rank(part.review_id)
+    place, places = rank(part[along])
     stacked = np.full((len(runs), len(places), len(reviews)), np.nan)
     stacked[run, place, review] = part[value]
     shared = np.logical_not(np.isnan(stacked).all(axis=2).any(axis=0))
-    return stacked[:, shared], places[shared].to_numpy(dtype=np.int64)
+    return stacked[:, shared], places[shared].astype(np.int64)
 
 
 def relative(scores: Floats) -> Floats:

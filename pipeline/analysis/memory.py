@@ -7,7 +7,7 @@ Shares are from 0 to 1; margins are logits signed by the true class.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,7 +61,10 @@ class Memory:
 
 
 def summarise_memory(
-    probes: Mapping[str, pd.DataFrame], runs: pd.DataFrame, rng: np.random.Generator
+    probes: Mapping[str, pd.DataFrame],
+    runs: pd.DataFrame,
+    rng: np.random.Generator,
+    unpaired: Collection[str] = (),
 ) -> Memory | None:
     """Summarise the probes of context, distance and quiz; None if no run has any of them.
 
@@ -69,6 +72,7 @@ def summarise_memory(
       probes: for each probe the joined tables of all runs, with `run_id`.
       runs: run_id and architecture of the runs to compare, including the baseline's.
       rng: resamples the reviews.
+      unpaired: architectures whose trends are not compared with those of others.
     """
     curves: list[Row] = []
     reaches: list[Row] = []
@@ -89,7 +93,7 @@ def summarise_memory(
             scores = _resample(layout, probe, rng)
             curves += _describe_curves(layout, scores)
             reaches += _find_reaches(layout, scores)
-            trends |= _find_trends(layout, scores)
+            trends |= _find_trends(layout, scores, unpaired)
     if not curves and not quiz:
         return None
     return Memory(
@@ -136,7 +140,7 @@ def _resample(layout: Layout, probe: str, rng: np.random.Generator) -> _ProbeSco
 
     correct = by_condition("correct")
     columns = {c.removesuffix("margin").rstrip("_"): c for c in layout.columns("margin")}
-    labels = layout.first.loc[conditions[0].rows, layout.columns("label")]
+    labels = layout.first.loc[conditions[0].rows, layout.columns("label")].astype(object)
     return _ProbeScores(
         probe=probe,
         conditions=conditions,
@@ -160,7 +164,7 @@ def _share_of_commonest(answers: NDArray) -> NDArray[np.float64]:
 
 def _find_conditions(table: pd.DataFrame, reference: str) -> list[_Condition]:
     found = []
-    for name, part in table.groupby("condition", sort=False):
+    for name, part in table.groupby("condition", sort=False, observed=True):
         for distance in sorted(part.distance.dropna().unique()) or [None]:
             there = table.distance.isna() if distance is None else table.distance == distance
             rows = ((table.condition == name) & there).to_numpy(dtype=bool)
@@ -220,16 +224,17 @@ def _find_reaches(layout: Layout, scores: _ProbeScores) -> list[Row]:
     sides = _find_sides(scores)
     rows = []
     for name, members in layout.members.items():
+        own = range(len(members))
         for side, places in sides.items():
             lengths = [scores.conditions[place].distance or 0 for place in places]
             if scores.probe == "context":
-                curves = scores.accuracy.under([*places, 0])
-                reach = effective_context(lengths, curves, members, scores.chance)
+                curves = scores.accuracy.of(members).under([*places, 0])
+                reach = effective_context(lengths, curves, own, scores.chance)
                 found = {("effective", ""): reach}
             else:
                 found = {
                     ("half_life", head): half_life(
-                        [0, *lengths], curves.under([0, *places]), members
+                        [0, *lengths], curves.of(members).under([0, *places]), own
                     )
                     for head, curves in scores.margins.items()
                 }
@@ -240,7 +245,9 @@ def _find_reaches(layout: Layout, scores: _ProbeScores) -> list[Row]:
     return rows
 
 
-def _find_trends(layout: Layout, scores: _ProbeScores) -> dict[str, Trends]:
+def _find_trends(
+    layout: Layout, scores: _ProbeScores, unpaired: Collection[str]
+) -> dict[str, Trends]:
     """Fit, for each side, how accuracy changes with distance, starting from no neutral words."""
     found = {}
     for side, places in _find_sides(scores).items():
@@ -255,5 +262,6 @@ def _find_trends(layout: Layout, scores: _ProbeScores) -> dict[str, Trends]:
             np.concatenate([np.full(scores.reviews, one.distance or 0) for one in read]),
             layout.members,
             np.concatenate(reviews),
+            unpaired,
         )
     return found

@@ -13,6 +13,7 @@ from pipeline.analysis import statistics
 from pipeline.analysis.above_simple import Yardstick, leads_over
 from pipeline.analysis.answers import AlignedAnswers
 from pipeline.analysis.baseline import Baseline, compare_to_baseline
+from pipeline.analysis.crowd import choose_shown
 from pipeline.analysis.groups import Group
 from pipeline.analysis.slopes import Trends, find_trends, with_holm
 from pipeline.analysis.verdicts import Quantity, members_of
@@ -31,7 +32,8 @@ class Breakdown:
     accuracy: head, architecture, low, high (NA: open), reviews, accuracy, ci_low, ci_high,
       seeds_counted.
     by_run: head, run_id, architecture, seed, low, high, accuracy.
-    pairwise: low, high and the columns of `Comparison.pairwise`, for the first entry of `heads`.
+    pairwise: low, high and the columns of `Comparison.pairwise`, for the first entry of `heads` and the
+      architectures that the page shows.
     trends: how accuracy changes with length or distance, for the same entry.
     above_simple: `LEAD_COLUMNS`, low, high, reviews: by how much each architecture is ahead of the
       `yardstick`, the simple cells if there are any, for the same entry.
@@ -59,7 +61,7 @@ class Evaluator:
         self._chosen, self._answers = chosen, answers
         self._rng, self._replicates, self._tie_margin = rng, replicates, tie_margin
         self._members = members_of(chosen)
-        self._pairs = list(combinations(self._members, 2))
+        self._shown = choose_shown(chosen)
         everything = np.ones((1, len(answers.traits)), dtype=bool)
         self.overall = {head: self._resample(head, everything)[0] for head in answers.heads}
 
@@ -152,20 +154,29 @@ class Evaluator:
         head: str,
         members: NDArray[np.bool_] | None = None,
     ) -> pd.DataFrame:
-        """Compare every pair of architectures on some reviews, with p values corrected for them."""
+        """Compare pairs of architectures on some reviews, with p values corrected for them.
+
+        Within `members` of the reviews only the pairs of `choose_shown`.
+        """
+        pairs = list(combinations(self._members if members is None else self._shown, 2))
         correct = self._answers.correct[head]
         correct = correct if members is None else correct[:, members]
-        rows = [self._pair(a, b, estimates, correct) for a, b in self._pairs]
+        rows = [self._pair(pair, estimates, correct, len(pairs)) for pair in pairs]
         table = with_holm(pd.DataFrame(rows, columns=list(PAIR_COLUMNS)))
         table["verdict"] = [self._verdict(pair) for pair in table.itertuples()]
         return table
 
     def _pair(
-        self, a: str, b: str, estimates: statistics.RunEstimates, correct: NDArray[np.bool_]
+        self,
+        pair: tuple[str, str],
+        estimates: statistics.RunEstimates,
+        correct: NDArray[np.bool_],
+        comparisons: int,
     ) -> dict[str, object]:
+        a, b = pair
         first, second = self._members[a], self._members[b]
         terms = [(1.0, first), (-1.0, second)]
-        gap = statistics.contrast(estimates, terms, len(self._pairs), correct.shape[1])
+        gap = statistics.contrast(estimates, terms, comparisons, correct.shape[1])
         means = estimates.values[first], estimates.values[second]
         return {
             "architecture_a": a,
@@ -220,7 +231,12 @@ class Evaluator:
             accuracy=_ranged(accuracy),
             by_run=_ranged(by_run),
             pairwise=_ranged(pairwise),
-            trends=find_trends(self._answers.correct[heads[0]], values.to_numpy(), self._members),
+            trends=find_trends(
+                self._answers.correct[heads[0]],
+                values.to_numpy(),
+                self._members,
+                unpaired=set(self._members) - set(self._shown),
+            ),
             above_simple=_ranged(leads),
             yardstick=yardstick,
         )

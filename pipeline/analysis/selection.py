@@ -60,7 +60,7 @@ def select_runs(
     )
     finished = runs.status == "finished"
     known = predictions.run_id.unique() if len(predictions) else []
-    predicted = runs.run_id.isin(known)
+    predicted = runs.run_id.isin(list(known))
     in_time = runs[finished].sort_values("started", na_position="first", kind="stable")
     older = in_time[in_time.duplicated(["architecture", *settings, "seed"], keep="last")].index
     latest = ~runs.index.isin(older)

@@ -6,7 +6,7 @@ seeds covered by the intervals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -49,6 +49,7 @@ def find_trends(
     values: ArrayLike,
     members: Mapping[str, statistics.Rows],
     reviews: ArrayLike | None = None,
+    unpaired: Collection[str] = (),
 ) -> Trends:
     """Fit a slope to every run, and compare the slopes of the architectures.
 
@@ -57,6 +58,7 @@ def find_trends(
       values: <number>[readings], at least 0; 1 is added to all if any is below 1.
       members: the rows of each architecture's runs.
       reviews: [readings], the review of each reading; without it, every reading is its own review.
+      unpaired: architectures without gaps to others.
     """
     rising = np.asarray(values, dtype=np.float64)
     # A distance may be 0, which has no logarithm.
@@ -76,7 +78,7 @@ def find_trends(
     gaps = [
         {"architecture_a": a, "architecture_b": b}
         | _describe(places, [(1.0, members[a]), (-1.0, members[b])])
-        for a, b in combinations(members, 2)
+        for a, b in combinations([name for name in members if name not in unpaired], 2)
     ]
     columns = list(TREND_COLUMNS)
     return Trends(

@@ -59,7 +59,7 @@ def summarise_slow_units(
     notes: list[str] = []
     shares: list[Row] = []
     answers = table[table.measure == "answer"]
-    for names, part in by_architecture(answers, runs, ["distance"], notes):
+    for names, part in by_architecture(answers, runs, ["distance"], ["units", "value"], notes):
         shares.append(names | _describe_shares(_stack(part), rng))
     times = table[table.measure == "time"].merge(runs[["run_id", "architecture"]], on="run_id")
     if not shares and times.empty:

@@ -14,6 +14,7 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.pairwise import Breakdown
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.latex import latex_of
+from pipeline.report.slim import slim_svg
 from pipeline.report.tables import Table
 
 _PNG_SCALE = 2  # pixels for a unit of the drawing
@@ -24,7 +25,7 @@ def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
     (folder / "figures").mkdir()
     svgs = {}
     for figure in drawn:
-        svg = vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[])
+        svg = slim_svg(vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[]))
         path = folder / "figures" / figure.name
         path.with_suffix(".svg").write_text(svg, encoding="utf-8")
         path.with_suffix(".pdf").write_bytes(vl_convert.svg_to_pdf(svg))

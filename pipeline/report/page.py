@@ -32,6 +32,7 @@ from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_co
 from pipeline.report.prose.memory import answer_how_far_back
 from pipeline.report.prose.recommendation import recommend
 from pipeline.report.sections import LEAD, Content, PageSection, build, figures_of, tables_of
+from pipeline.report.slim import slim_spec
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -60,17 +61,18 @@ def write_report(
       ReportError: the folder cannot be written, or a league was trained on other data.
     """
     _check_leagues(comparison, leagues)
-    sections = build(Content(comparison, tracked, leagues))
+    shown = Content(comparison, tracked, leagues)
+    sections = build(shown)
     lead = [section for section in sections if section.id == LEAD]
     with staging_folder(folder) as built:
         csv_files = write_tables(CSV_FILES, comparison, built)
         content = {
             "title": f"{comparison.experiment}: recurrent networks compared",
-            **_gather(comparison, tracked, leagues),
+            **_gather(shown),
             "lead": lead[0].blocks if lead else (),
             "csv_files": csv_files,
         }
-        terms = write_page(content, sections, looks_of(comparison), built)
+        terms = write_page(content, sections, looks_of(shown.comparison), built)
         markdown = _render_markdown({**content, "terms": terms}, sections)
         (built / "report.md").write_text(markdown, encoding="utf-8")
     return folder / "index.html"
@@ -84,17 +86,16 @@ def _check_leagues(comparison: Comparison, leagues: Sequence[Comparison]) -> Non
             raise ReportError(f"{names} were trained on different data and cannot be compared")
 
 
-def _gather(
-    comparison: Comparison, tracked: TrackedRuns, leagues: Sequence[Comparison]
-) -> dict[str, Any]:
-    """Gather what is shown above the sections."""
+def _gather(content: Content) -> dict[str, Any]:
+    """Gather what is shown above the sections: of all architectures, or by name of those shown."""
+    whole, comparison = content.whole, content.comparison
     return {
-        "facts": sweep.describe_sweep(comparison, tracked.sweep.started),
+        "facts": sweep.describe_sweep(whole, content.tracked.sweep.started),
         "headline": " ".join(
             part
             for part in (
-                headline_of_contrasts(comparison) or answer.headline(comparison),
-                headline_of_baseline(comparison),
+                headline_of_contrasts(whole) or answer.headline(whole),
+                headline_of_baseline(whole),
             )
             if part
         ),
@@ -104,9 +105,9 @@ def _gather(
         ],
         "recommendation": recommend(comparison),
         "cautions": [
-            *answer.where_tuning_matters(comparison, leagues),
-            *sweep.cautions(comparison),
-            *advise(comparison, tracked),
+            *answer.where_tuning_matters(comparison, content.leagues),
+            *sweep.cautions(whole),
+            *advise(whole, content.tracked),
         ],
     }
 
@@ -154,7 +155,7 @@ def render_page(
         looks=looks,
         glossary=glossary,
         svgs={name: Markup(svg) for name, svg in svgs.items()},
-        specs=_as_script({figure.name: figure.for_page() for figure in drawn}),
+        specs=_as_script({figure.name: slim_spec(figure.for_page()) for figure in drawn}),
         on_dark=_as_script(look.ON_DARK),
         drawing=Markup(_drawing_library().result()) if drawn else "",
         style=_template("page.css"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -29,11 +30,18 @@ _PUBLISHED = Path(__file__).parent / "published_results.csv"
 
 @dataclass(frozen=True)
 class Content:
-    """What the sections of a sweep's page are built from."""
+    """What the sections of a sweep's page are built from.
 
-    comparison: Comparison
+    comparison: of the architectures that the page shows; whole: of all.
+    """
+
+    whole: Comparison
     tracked: TrackedRuns
     leagues: Sequence[Comparison] = ()
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        return self.whole.limited_to_shown()
 
 
 @dataclass(frozen=True)
@@ -243,7 +251,7 @@ def _published(content: Content) -> Iterator[Block]:
 
 
 def _runs(content: Content) -> Iterator[Block]:
-    comparison, run_url = content.comparison, content.tracked.sweep.run_url
+    comparison, run_url = content.whole, content.tracked.sweep.run_url
     unfinished = run_tables.unfinished_table(comparison, run_url)
     if unfinished.rows:
         yield from _table(unfinished, "unfinished")
@@ -291,7 +299,7 @@ def describe_provenance(runs: pd.DataFrame, facts: SweepFacts) -> list[tuple[str
 
 
 def _provenance(content: Content) -> Sequence[Block]:
-    return provenance_section(content.comparison.runs, content.tracked.sweep).blocks
+    return provenance_section(content.whole.runs, content.tracked.sweep).blocks
 
 
 LEAD = "questions"  # its figure stands above the short answers, in the first screenful

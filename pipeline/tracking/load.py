@@ -23,6 +23,7 @@ from pipeline.config.schema import BASELINE
 from pipeline.config.settings import settings_by_kind
 from pipeline.errors import TrackingError
 from pipeline.tracking.store import Store
+from pipeline.tracking.tables import join_tables
 
 _HISTORY = {
     "train/loss": "train_loss",
@@ -71,7 +72,7 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     rows = [
         _row(run) if run else _missing_row(plan, fingerprint) for fingerprint, run in chosen.items()
     ]
-    history = _concat([_history(store, run) for run in chosen.values() if run])
+    history = _history(store, [run for run in chosen.values() if run])
     facts = _facts(store, sweeps, runs, plan, finished)
     variants: dict[str, str] = {}
     if plan is not None and _declares(plan):
@@ -100,7 +101,7 @@ def load_adding(store: Store, sweep_id: str | None = None) -> AddingRuns:
     return AddingRuns(
         store.name,
         pd.DataFrame(rows).convert_dtypes(),
-        _concat([_history(store, run, _ADDING_HISTORY, "step") for run in started]),
+        _history(store, started, _ADDING_HISTORY, "step"),
         _facts(store, sweeps, runs, plan, [run for run in started if _status(run) == "finished"]),
     )
 
@@ -233,36 +234,36 @@ def _missing_row(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any
 
 
 def _tables(store: Store, runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Return the predictions of all runs, and the concatenated table of each probe."""
-    predictions: list[pd.DataFrame] = []
-    probes: dict[str, list[pd.DataFrame]] = {}
+    """Return the predictions of all runs, and the joined table of each probe."""
+    predictions: dict[str, Path] = {}
+    probes: dict[str, dict[str, Path]] = {}
     for run in runs:
-        run_id = run.info.run_id
         table, folder = store.fetch(run, "predictions.parquet"), store.fetch(run, "probes")
         if table is not None:
-            predictions.append(pd.read_parquet(table).assign(run_id=run_id))
+            predictions[run.info.run_id] = table
         for file in sorted(folder.glob("*.parquet")) if folder is not None else ():
-            probes.setdefault(file.stem, []).append(pd.read_parquet(file).assign(run_id=run_id))
-    joined = {probe: pd.concat(parts, ignore_index=True) for probe, parts in probes.items()}
-    return _concat(predictions), joined
+            probes.setdefault(file.stem, {})[run.info.run_id] = file
+    return join_tables(predictions), {probe: join_tables(files) for probe, files in probes.items()}
 
 
 def _history(
-    store: Store, run: Run, names: Mapping[str, str] = _HISTORY, step_name: str = "epoch"
+    store: Store, runs: list[Run], names: Mapping[str, str] = _HISTORY, step_name: str = "epoch"
 ) -> pd.DataFrame:
-    """Return the history of a run's metrics: a row per step, in the column `step_name`.
+    """Return the history of the metrics of runs: a row per step, in the column `step_name`.
 
     names: metric -> column.
     """
-    columns = {
-        column: {
-            metric.step: metric.value
-            for metric in store.client.get_metric_history(run.info.run_id, name)
+    ids = [run.info.run_id for run in runs]
+    found = {column: store.histories(ids, name) for name, column in names.items()}
+    tables = []
+    for run_id in ids:
+        columns = {
+            column: {metric.step: metric.value for metric in by_run.get(run_id, ())}
+            for column, by_run in found.items()
         }
-        for name, column in names.items()
-    }
-    table = pd.DataFrame(columns).rename_axis(step_name).sort_index().reset_index()
-    return table.assign(run_id=run.info.run_id)
+        table = pd.DataFrame(columns).rename_axis(step_name).sort_index().reset_index()
+        tables.append(table.assign(run_id=run_id))
+    return _concat(tables)
 
 
 def _with_whole_epoch_seconds(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:

@@ -13,13 +13,14 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Metric, Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 
@@ -30,6 +31,8 @@ from pipeline.tracking.outbox import Outbox, Writer
 from pipeline.tracking.server import Server, reason_of, retrying_client, without_credentials
 
 log = logging.getLogger(__name__)
+
+_MOST_VALUES = 2**31 - 1  # of a metric in one answer
 
 
 class Store:
@@ -135,6 +138,17 @@ class Store:
         if name not in {entry.path for entry in entries}:
             return None
         return Path(self.client.download_artifacts(run.info.run_id, name))
+
+    def histories(self, run_ids: Sequence[str], name: str) -> dict[str, list[Metric]]:
+        """Return the values of a metric in the order they were logged, by run."""
+        if not self.is_local:
+            return {run: self.client.get_metric_history(run, name) for run in run_ids}
+        found: dict[str, list[Metric]] = {}
+        # One query for all: a query for each run takes ten seconds of a report of 450 runs.
+        store: Any = self.client._tracking_client.store
+        for row in store.get_metric_history_bulk(list(run_ids), name, _MOST_VALUES):
+            found.setdefault(row.run_id, []).append(row)
+        return found
 
     def newest_run(self, fingerprint: str) -> Run | None:
         """Return the newest run of a fingerprint that is done or was started from this root."""

@@ -38,6 +38,7 @@ from pipeline.report.run_tables import cost_by_run_table, curves_table
 from pipeline.report.tables import pair_table, summary_table
 
 _COST_HEIGHT = 300
+_MOST_RUNS = 100  # whose learning curves are drawn one by one
 
 
 def draw_accuracy(comparison: Comparison) -> list[Figure]:
@@ -73,7 +74,17 @@ def draw_curves(comparison: Comparison, history: pd.DataFrame) -> list[Figure]:
     if comparison.summary.empty or history.empty:
         return []
     runs = comparison.runs[comparison.runs.chosen][["run_id", "architecture", "seed"]]
-    return [_curves(history.merge(runs, on="run_id"), Style(looks_of(comparison)))]
+    of_runs = history.merge(runs, on="run_id")
+    if of_runs.run_id.nunique() > _MOST_RUNS:
+        of_runs = _over_seeds(of_runs)
+    return [_curves(of_runs, Style(looks_of(comparison)))]
+
+
+def _over_seeds(history: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over the runs of each architecture, as if each had one run."""
+    means = history.drop(columns=["run_id", "seed"]).groupby(["architecture", "epoch"]).mean()
+    means = means.reset_index()
+    return means.assign(run_id=means.architecture, seed="mean")
 
 
 def _accuracy(comparison: Comparison, style: Style) -> Figure:

@@ -175,6 +175,11 @@ def describe_curves(history: pd.DataFrame) -> str:
     best = history.loc[history.groupby("run_id").val_accuracy.idxmax()]
     low, high = int(best.epoch.min()), int(best.epoch.max())
     epochs = f"epoch {low}" if low == high else f"epochs {low} to {high}"
+    if set(history.seed) == {"mean"}:
+        return (
+            "Each line is the mean over the runs of an architecture. Their validation accuracies peak "
+            f"in {epochs}."
+        )
     return f"Each line is a run. The validation accuracy of the {len(best)} runs peaks in {epochs}."
 
 
@@ -192,9 +197,20 @@ def describe_lost(comparison: Comparison) -> list[str]:
     return sentences
 
 
+def _describe_shown(comparison: Comparison) -> list[str]:
+    """Say which architectures the page shows, if not all."""
+    every, shown = len(comparison.summary), len(comparison.shown)
+    if every == shown:
+        return []
+    return [
+        f"Figures and tables show {shown} of {every} architectures: the best on validation of each kind "
+        "of network. The CSV files have all, and compare these by length and distance."
+    ]
+
+
 def cautions(comparison: Comparison) -> list[str]:
     """List what a reader must know before using a number."""
-    sentences = [*comparison.notes, *describe_lost(comparison)]
+    sentences = [*_describe_shown(comparison), *comparison.notes, *describe_lost(comparison)]
     single = comparison.summary[~comparison.summary.seeds_counted.astype(bool)]
     if len(single):
         sentences.append(

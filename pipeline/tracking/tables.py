@@ -1,0 +1,62 @@
+"""Join the Parquet tables of many runs into one frame that is as small as it can be.
+
+The same reviews return in every run. As text, the ids and answers of hundreds of runs would take
+gigabytes; as categories, each distinct text is held once, and a row takes a few bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def join_tables(files: Mapping[str, Path]) -> pd.DataFrame:
+    """Return the rows of all files with `run_id`; texts are categories, in their sorted order.
+
+    A label and its prediction have the same categories, so that they can be compared.
+
+    Args:
+      files: run id -> a Parquet file of that run.
+    """
+    tables = [_read(file, run_id) for run_id, file in files.items()]
+    tables = [table for table in tables if len(table)]
+    if not tables:
+        return pd.DataFrame()
+    joined = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+    del tables
+    # Each column is freed as soon as it is converted.
+    frame = joined.to_pandas(split_blocks=True, self_destruct=True)
+    del joined
+    return _with_shared_categories(frame)
+
+
+def _read(file: Path, run_id: str) -> pa.Table:
+    # pandas would restore its own types from the metadata, and texts as texts.
+    table = pq.read_table(file).replace_schema_metadata(None)
+    columns = {
+        name: _compact(column)
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    same = pa.array(np.zeros(len(table), dtype=np.int32))
+    columns["run_id"] = pa.DictionaryArray.from_arrays(same, pa.array([run_id]))
+    return pa.table(columns)
+
+
+def _compact(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return column.cast(pa.string()).dictionary_encode()
+    return column.cast(pa.int32()) if pa.types.is_int64(column.type) else column
+
+
+def _with_shared_categories(frame: pd.DataFrame) -> pd.DataFrame:
+    for name in frame.columns[frame.dtypes == "category"]:
+        pair = {name, name.replace("predicted", "label"), name.replace("label", "predicted")}
+        texts = [frame[one].cat.categories for one in sorted(pair & set(frame.columns))]
+        union = texts[0] if len(texts) == 1 else texts[0].union(texts[1])
+        frame[name] = frame[name].cat.set_categories(sorted(union.astype(object)))
+    return frame
