@@ -62,7 +62,7 @@ PLACES = """chart => {
   }
   return Object.values(places);
 }"""
-TOOLTIP = """Object.fromEntries([...document.querySelectorAll("#vg-tooltip-element tr")].map(
+TOOLTIP = """Object.fromEntries([...document.querySelectorAll("#tip tr")].map(
   row => [...row.children].map(cell => cell.textContent.trim().replace(/:$/, ""))))"""
 # The texts of a figure that are not wholly on it.
 CUT_OFF = """chart => {
@@ -190,10 +190,10 @@ def test_figures_turn_with_the_page_from_light_to_dark(made: Made, browser: Brow
 def _hover(seen: Visit, place: dict[str, Any]) -> dict[str, str]:
     """What the page says of the mark at a place."""
     seen.page.mouse.move(place["x"], place["y"])
-    seen.page.wait_for_selector("#vg-tooltip-element.visible")
+    seen.page.wait_for_selector("#tip")
     said = seen.page.evaluate(TOOLTIP)
     seen.page.mouse.move(0, 0)
-    seen.page.wait_for_selector("#vg-tooltip-element.visible", state="hidden")
+    seen.page.wait_for_selector("#tip", state="hidden")
     return said
 
 

@@ -25,10 +25,7 @@ from pipeline.report.tables import Table
 FOLLOWED = "followed"
 IS_FOLLOWED = f"length({FOLLOWED}) === 0 || indexof({FOLLOWED}, datum.architecture) >= 0"
 _PAPER_WIDTH = 620
-_LETTER, _SYMBOL = (
-    8,
-    48,
-)  # of a legend on paper: units for a letter in a wide font, and around a name
+_LETTER, _SYMBOL = 8, 48  # units of a legend on paper: a letter of a wide font, around a name
 SHARES = alt.Scale(zero=False, nice=True)
 LOG = alt.Scale(type="log")
 
