@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
+import pytest
 
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.tracked import TrackedRuns
-from pipeline.report import write_report
+from pipeline.report import sections, write_report
+from pipeline.report.sections import Section
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">&\'</style>{{ 7 * 7 }}'
 
@@ -43,6 +47,12 @@ class Page(HTMLParser):
         if self._open and re.fullmatch("h[1-6]", self._open[-1]):
             self.headings.append(f"{self._open[-1]} {data}")
 
+    @property
+    def away(self) -> list[str]:
+        """The addresses of links that lead neither into the page nor to a file beside it."""
+        links = [attributes.get("href") or "" for tag, attributes in self.elements if tag == "a"]
+        return [link for link in links if urlsplit(link).scheme]
+
     def count(self, tag: str) -> int:
         return sum(name == tag for name, _ in self.elements)
 
@@ -51,3 +61,17 @@ def report(tracked: TrackedRuns, folder: Path) -> tuple[Comparison, Page]:
     comparison = compare(tracked, np.random.default_rng(0), replicates=100)
     path = write_report(comparison, tracked, folder)
     return comparison, Page(path.read_text(encoding="utf-8"))
+
+
+def fold_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show the first figure about memory, and fold the others."""
+
+    def folded(section: Section) -> Section:
+        return replace(
+            section,
+            figures=lambda content: [*section.figures(content)][:1],
+            further=lambda content: [*section.figures(content)][1:],
+        )
+
+    declared = [folded(one) if one.id == "memory" else one for one in sections.SECTIONS]
+    monkeypatch.setattr(sections, "SECTIONS", declared)

@@ -22,7 +22,7 @@ from axe_playwright_python.sync_playwright import Axe
 from chromium import Visit, open_chromium, visit
 from factories.adding import make_adding_runs
 from factories.memory import make_probed
-from factories.pages import HOSTILE
+from factories.pages import HOSTILE, fold_figures
 from factories.tracked import ARCHITECTURES, make_tracked
 from playwright.sync_api import Browser
 from pypdf import PdfReader
@@ -38,8 +38,9 @@ from pipeline.report.formats import format_share
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("report", "memory", "hostile", "adding", "explained")
+PAGES = ("report", "memory", "hostile", "adding", "folded", "explained")
 WITH_FIGURES = PAGES[:-1]
+FOLDS = "main details, header details"  # the contents fold too, but not where they have room
 WIDTHS = (360, 1280)
 NAMED = re.compile(r"\barchitecture: (.*?)(?:;|$)")
 
@@ -62,7 +63,7 @@ PLACES = """chart => {
   }
   return Object.values(places);
 }"""
-TOOLTIP = """Object.fromEntries([...document.querySelectorAll("#vg-tooltip-element tr")].map(
+TOOLTIP = """Object.fromEntries([...document.querySelectorAll("#tip tr")].map(
   row => [...row.children].map(cell => cell.textContent.trim().replace(/:$/, ""))))"""
 # The texts of a figure that are not wholly on it.
 CUT_OFF = """chart => {
@@ -72,6 +73,9 @@ CUT_OFF = """chart => {
     return box.width > 0 && (box.left < edge.left - 1 || box.right > edge.right + 1);
   }).map(text => text.textContent);
 }"""
+
+
+UNFOLD = f"open => document.querySelectorAll('{FOLDS}').forEach(one => {{ one.open = open; }})"
 
 
 class Made(NamedTuple):
@@ -95,6 +99,9 @@ def made(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Made:
     probed = compare(make_probed(), np.random.default_rng(0), replicates=50)
     write_report(probed, make_probed(), folder / "memory")
     _write_hostile(folder / "hostile")
+    with pytest.MonkeyPatch.context() as patch:
+        fold_figures(patch)
+        write_report(comparison, tracked, folder / "folded")
     steps = make_adding_runs()
     write_adding_report(summarise(steps), steps, folder / "adding")
     write_explanation(_explain(), folder / "explained" / "index.html")
@@ -161,7 +168,9 @@ def test_every_figure_is_drawn_with_its_marks(
     made: Made, browser: Browser, name: str, scheme: str
 ) -> None:
     with opened(made, browser, name, color_scheme=scheme) as seen:
+        seen.page.evaluate(UNFOLD, True)
         charts = _charts(seen)
+        seen.page.wait_for_selector(f"html[data-drawn='{len(charts)}']")
         assert len(charts) == len(list((made.folder / name / "figures").glob("*.svg")))
         assert len(charts) == len(seen.page.query_selector_all("figure")) >= 3
         for chart in charts:
@@ -190,10 +199,10 @@ def test_figures_turn_with_the_page_from_light_to_dark(made: Made, browser: Brow
 def _hover(seen: Visit, place: dict[str, Any]) -> dict[str, str]:
     """What the page says of the mark at a place."""
     seen.page.mouse.move(place["x"], place["y"])
-    seen.page.wait_for_selector("#vg-tooltip-element.visible")
+    seen.page.wait_for_selector("#tip")
     said = seen.page.evaluate(TOOLTIP)
     seen.page.mouse.move(0, 0)
-    seen.page.wait_for_selector("#vg-tooltip-element.visible", state="hidden")
+    seen.page.wait_for_selector("#tip", state="hidden")
     return said
 
 
@@ -284,6 +293,31 @@ def test_the_legend_follows_one_architecture_through_all_figures(report: Visit) 
     assert _opacities(report) == before
 
 
+def test_several_are_followed_and_escape_follows_none(report: Visit) -> None:
+    before = _opacities(report)
+    names = {"lstm", "gru"}
+    for name in names:
+        report.page.get_by_role("button", name=name, exact=True).click()
+    pressed = report.page.query_selector_all(".legend button[aria-pressed=true]")
+    assert {one.get_attribute("value") for one in pressed} == names
+    report.page.wait_for_function(
+        "charts => [...document.querySelectorAll(charts)].every(chart => new Set("
+        "[...chart.querySelectorAll('[role=graphics-symbol]')].filter(one => "
+        "Number(getComputedStyle(one).opacity) > 0.3).map(one => "
+        "one.getAttribute('aria-label')?.match(/\\barchitecture: (.*?)(;|$)/)?.[1]).filter(Boolean)"
+        ").size === 2)",
+        arg=OF_ARCHITECTURES,
+    )
+    for chart, marks in _opacities(report).items():
+        assert {name for name, opacity in marks if opacity > 0.3} == names, chart
+    report.page.get_by_role("button", name="gru", exact=True).click()
+    pressed = report.page.query_selector_all(".legend button[aria-pressed=true]")
+    assert [one.get_attribute("value") for one in pressed] == ["lstm"]
+    report.page.keyboard.press("Escape")
+    _wait_for_dimmed(report, dimmed=False)
+    assert _opacities(report) == before
+
+
 def test_a_mark_is_followed_when_it_is_clicked(report: Visit) -> None:
     chart = report.page.query_selector("#chart-learning_curves")
     assert chart is not None
@@ -299,17 +333,17 @@ def test_a_mark_is_followed_when_it_is_clicked(report: Visit) -> None:
 @pytest.mark.parametrize("name", WITH_FIGURES)
 def test_everything_folded_unfolds_by_keyboard(made: Made, browser: Browser, name: str) -> None:
     with opened(made, browser, name) as seen:
-        folded = seen.page.query_selector_all("details")
+        folded = seen.page.query_selector_all(FOLDS)
         assert len(folded) > len(_charts(seen))
         for one in folded:
-            table, summary = one.query_selector("table"), one.query_selector("summary")
-            assert table
+            content, summary = one.query_selector("table, figure"), one.query_selector("summary")
+            assert content
             assert summary
-            assert not table.is_visible()
+            assert not content.is_visible()
             summary.focus()
             seen.page.keyboard.press("Enter")
-            assert table.is_visible()
-            assert len(table.query_selector_all("tbody tr")) >= 1
+            assert content.is_visible()
+            assert len(content.query_selector_all("tbody tr")) >= 1
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -319,10 +353,7 @@ def test_nothing_is_wider_than_the_page(
 ) -> None:
     with opened(made, browser, name, width=width) as seen:
         for unfold in (False, True):
-            seen.page.evaluate(
-                "open => document.querySelectorAll('details').forEach(one => { one.open = open; })",
-                unfold,
-            )
+            seen.page.evaluate(UNFOLD, unfold)
             assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
         for chart in _charts(seen):
             assert chart.evaluate("chart => chart.scrollWidth <= chart.clientWidth")
@@ -337,6 +368,7 @@ def test_nothing_is_wider_than_the_page(
         ("report", 360, "dark"),
         ("memory", 1280, "dark"),
         ("memory", 360, "light"),
+        ("folded", 360, "light"),
         ("adding", 1280, "dark"),
         ("explained", 360, "light"),
         ("explained", 1280, "dark"),
@@ -346,9 +378,7 @@ def test_axe_finds_nothing_serious(
     made: Made, browser: Browser, name: str, width: int, scheme: str
 ) -> None:
     with opened(made, browser, name, width=width, color_scheme=scheme) as seen:
-        seen.page.evaluate(
-            "document.querySelectorAll('details').forEach(one => { one.open = true; })"
-        )
+        seen.page.evaluate(UNFOLD, True)
         found = Axe().run(seen.page).response
     assert len(found["passes"]) > 10
     serious = [
@@ -365,7 +395,8 @@ def _letters(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "scheme"), [("report", "light"), ("memory", "light"), ("adding", "dark")]
+    ("name", "scheme"),
+    [("report", "light"), ("memory", "light"), ("folded", "light"), ("adding", "dark")],
 )
 def test_the_print_has_every_figure_and_every_table(
     made: Made, browser: Browser, name: str, scheme: Literal["light", "dark"], tmp_path: Path
@@ -373,12 +404,13 @@ def test_the_print_has_every_figure_and_every_table(
     with opened(made, browser, name, color_scheme=scheme) as seen:
         # One architecture is followed on the screen; paper shows all.
         seen.page.query_selector_all(".legend button")[0].click()
-        _wait_for_dimmed(seen, dimmed=True)
+        if name != "folded":  # folded figures are dimmed when they are drawn
+            _wait_for_dimmed(seen, dimmed=True)
         captions = [one.text_content() or "" for one in seen.page.query_selector_all("caption")]
         titles = [one.text_content() or "" for one in seen.page.query_selector_all("figure h3")]
         charts = len(_charts(seen))
         seen.page.pdf(path=tmp_path / "page.pdf", format="A4")
-        assert not seen.page.query_selector_all("details[open]")  # as it was before
+        assert not seen.page.query_selector_all("main details[open]")  # as it was before
         seen.page.emulate_media(media="print", color_scheme=scheme)
         shown = seen.page.query_selector_all("figure svg")
         shown = [one for one in shown if one.is_visible()]
@@ -398,3 +430,145 @@ def test_the_print_has_every_figure_and_every_table(
     for svg in (made.folder / name / "figures").glob("*.svg"):
         words = re.findall(r"<text[^>]*>([^<]{12,})</text>", svg.read_text(encoding="utf-8"))
         assert all(_letters(word) in printed for word in words), svg.name
+
+
+def _marked(seen: Visit, *titles: str) -> None:
+    """Wait until the contents mark exactly these parts as read."""
+    seen.page.wait_for_function(
+        """titles => JSON.stringify(titles) === JSON.stringify([
+          ...document.querySelectorAll(".contents [aria-current=true]")].map(one => one.textContent))""",
+        arg=list(titles),
+    )
+
+
+def test_the_contents_mark_what_is_read(made: Made, browser: Browser) -> None:
+    with opened(made, browser, "report") as seen:
+        _marked(seen, "What was asked")
+        links = seen.page.query_selector_all(".contents > details > ol > li > a")
+        titles = [link.text_content() or "" for link in links]
+        assert titles[-2:] == ["Provenance", "Glossary"]
+        for link, title in zip(links[1:], titles[1:], strict=True):
+            link.click()
+            seen.page.wait_for_function(
+                "title => document.querySelector('.contents [aria-current]').textContent === title",
+                arg=title,
+            )
+            # Its heading is not behind the bar.
+            bar = seen.page.eval_on_selector(".bar", "bar => bar.getBoundingClientRect().bottom")
+            top = seen.page.evaluate(
+                "document.querySelector(location.hash).getBoundingClientRect().top"
+            )
+            assert bar < top < bar + 40
+        seen.page.evaluate("document.getElementById('by_length').scrollIntoView()")
+        _marked(seen, "Memory", "Accuracy by the length of the review")
+
+
+def test_narrow_contents_take_one_line_until_they_are_opened(made: Made, browser: Browser) -> None:
+    with opened(made, browser, "report", width=360) as seen:
+        summary = seen.page.get_by_text("Contents", exact=True)
+        link = seen.page.locator(".contents a[href='#section-cost']")
+        assert not link.is_visible()
+        assert seen.page.eval_on_selector(".bar", "bar => bar.offsetHeight") < 60
+        summary.click()
+        assert link.is_visible()
+        link.click()
+        assert not link.is_visible()
+        _marked(seen, "Cost", "Accuracy against training time")
+
+
+def test_a_folded_figure_is_drawn_when_it_is_opened(made: Made, browser: Browser) -> None:
+    with opened(made, browser, "folded") as seen:
+        folded = seen.page.locator("details.further")
+        chart = folded.locator("#chart-by_length")
+        assert "still" in (chart.get_attribute("class") or "")
+        seen.page.get_by_role("button", name="lstm", exact=True).click()
+        folded.locator("> summary").click()
+        seen.page.wait_for_selector("#chart-by_length .mark-symbol.role-mark path")
+        assert "still" not in (chart.get_attribute("class") or "")
+        assert chart.evaluate("chart => chart.querySelector('svg').clientWidth") > 700
+        # It follows what was followed before it was drawn.
+        seen.page.wait_for_function(
+            "[...document.querySelectorAll('#chart-by_length [role=graphics-symbol]')].some("
+            "mark => Number(getComputedStyle(mark).opacity) < 0.3)"
+        )
+
+
+def test_a_link_opens_what_it_leads_into(made: Made, browser: Browser) -> None:
+    with opened(made, browser, "folded") as seen:
+        assert not seen.page.is_visible("#by_length")
+        seen.page.evaluate("location.hash = '#by_length'")
+        seen.page.wait_for_selector("#chart-by_length .mark-symbol.role-mark path")
+        assert seen.page.is_visible("#by_length")
+        _marked(seen, "Memory", "Accuracy by the length of the review")
+
+
+@pytest.mark.parametrize("by", ["pointer", "keyboard"])
+def test_a_term_shows_its_definition_and_leads_to_it(made: Made, browser: Browser, by: str) -> None:
+    with opened(made, browser, "memory", width=360) as seen:
+        term = seen.page.locator("#section-memory a.term", has_text="half-life").first
+        tip = seen.page.locator("#tip")
+        assert not tip.is_visible()
+        if by == "pointer":
+            term.hover()
+        else:
+            seen.page.keyboard.press("Tab")
+            term.focus()
+        tip.wait_for()
+        meaning = seen.page.locator("#meaning-half-life").text_content()
+        assert tip.text_content() == meaning
+        assert term.get_attribute("aria-describedby") == "meaning-half-life"
+        _assert_within(seen, "#tip")
+        seen.page.keyboard.press("Escape")
+        tip.wait_for(state="hidden")
+        term.click()
+        assert seen.page.evaluate("location.hash") == "#term-half-life"
+        assert seen.page.locator("#term-half-life").is_visible()
+
+
+def _assert_within(seen: Visit, selector: str) -> None:
+    box = seen.page.eval_on_selector(selector, "one => one.getBoundingClientRect().toJSON()")
+    size = seen.page.viewport_size
+    assert size
+    assert 0 <= box["left"] < box["right"] <= size["width"]
+    assert 0 <= box["top"] < box["bottom"] <= size["height"]
+
+
+@pytest.mark.parametrize("name", ["memory", "hostile"])
+def test_what_a_mark_says_is_wholly_shown_beside_the_pointer(
+    made: Made, browser: Browser, name: str
+) -> None:
+    with opened(made, browser, name, width=360) as seen:
+        for chart in seen.page.query_selector_all(OF_ARCHITECTURES):
+            for place in chart.evaluate(PLACES):
+                seen.page.mouse.move(place["x"], place["y"])
+                seen.page.wait_for_selector("#tip")
+                _assert_within(seen, "#tip")
+                box, cut = seen.page.eval_on_selector(
+                    "#tip",
+                    "one => [one.getBoundingClientRect().toJSON(), one.scrollWidth > one.clientWidth]",
+                )
+                assert not cut
+                across = box["left"] <= place["x"] <= box["right"]
+                assert not (across and box["top"] <= place["y"] <= box["bottom"])
+                seen.page.mouse.move(0, 0)
+                seen.page.wait_for_selector("#tip", state="hidden")
+
+
+def test_a_wide_table_shows_where_more_is_and_keeps_its_names(made: Made, browser: Browser) -> None:
+    with opened(made, browser, "report", width=360) as seen:
+        table = seen.page.locator("#section-results .scroll").first
+        classes = "one => [...one.classList].filter(name => name.startsWith('more')).sort()"
+        name = table.locator("tbody td").first
+        left = name.evaluate("one => one.getBoundingClientRect().left")
+        for scrolled, expected in ((0, ["more-right"]), (60, ["more-left", "more-right"])):
+            table.evaluate("(one, by) => { one.scrollLeft = by; }", scrolled)
+            seen.page.wait_for_function(
+                f"([one, expected]) => JSON.stringify(({classes})(one)) === JSON.stringify(expected)",
+                arg=[table.element_handle(), expected],
+            )
+            assert name.evaluate("one => one.getBoundingClientRect().left") == pytest.approx(left)
+        table.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+        seen.page.wait_for_function(
+            f"one => ({classes})(one).join() === 'more-left'", arg=table.element_handle()
+        )
+        assert "inset" in table.evaluate("one => getComputedStyle(one).boxShadow")

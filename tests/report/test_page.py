@@ -12,7 +12,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
-from factories.pages import HOSTILE, Page, report
+from factories.pages import HOSTILE, Page, fold_figures, report
 from factories.tracked import ARCHITECTURES, make_tracked
 
 from pipeline.analysis.comparison import Comparison, compare
@@ -79,7 +79,50 @@ def test_every_figure_has_words_and_numbers(quickstart: tuple[Path, Comparison, 
     labelled = [a for tag, a in page.elements if a.get("role") == "img" and a.get("aria-label")]
     assert len(labelled) == figures
     assert page.count("figcaption") == figures
-    assert page.count("summary") == page.count("details") >= figures
+    assert page.count("summary") == page.count("details") > figures
+
+
+def test_figures_may_be_folded_under_a_line_that_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked = make_tracked(two_heads=True, reviews=300)
+    _, before = report(tracked, tmp_path / "before")
+    fold_figures(monkeypatch)
+    _, page = report(tracked, tmp_path / "after")
+    assert [tag for tag, a in page.elements if a.get("class") == "further"] == ["details"]
+    assert page.count("figure") == before.count("figure")
+    assert "More figures: The sentiment alone; The subject alone" in page.text
+    markdown = (tmp_path / "after" / "report.md").read_text()
+    assert markdown.count("![") == page.count("figure")
+
+
+def test_the_contents_list_every_section_and_every_figure(
+    quickstart: tuple[Path, Comparison, Page],
+) -> None:
+    _, _, page = quickstart
+    ids = [a["id"] for tag, a in page.elements if "id" in a]
+    links = [a["href"] for tag, a in page.elements if tag == "a"]
+    parts = [id for id in ids if id and id.startswith("section-")]
+    assert len(parts) > 8
+    for id in parts:
+        assert links.count(f"#{id}") == 2  # in the contents, and beside the heading
+    figures = [a["id"] for tag, a in page.elements if tag == "figure"]
+    assert all(links.count(f"#{id}") == 2 for id in figures if id != "contrasts")
+    headings = [tag for tag, _ in page.elements if tag in ("h2", "h3")]
+    assert len([a for tag, a in page.elements if a.get("class") == "anchor"]) == len(headings)
+
+
+def test_the_glossary_has_the_terms_that_the_page_uses(
+    quickstart: tuple[Path, Comparison, Page],
+) -> None:
+    folder, _, page = quickstart
+    links = {a["href"] for tag, a in page.elements if a.get("class") == "term"}
+    defined = {f"#{a['id']}" for _, a in page.elements if (a.get("id") or "").startswith("term-")}
+    assert links == defined
+    assert {"#term-95-interval", "#term-seed", "#term-tier"} <= links
+    assert "#term-half-life" not in links
+    markdown = (folder / "report.md").read_text()
+    assert markdown.index("## Glossary") < markdown.index("- **95% interval**")
 
 
 def test_every_seed_is_shown(quickstart: tuple[Path, Comparison, Page]) -> None:
@@ -115,7 +158,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     hostile = replace(tracked, experiment=HOSTILE, runs=runs, predictions=predictions, sweep=sweep)
     _, page = report(hostile, tmp_path / "report")
     assert page.count("img") == 0
-    assert page.count("script") == 4
+    assert page.count("script") == 5
     assert not any("alert(1)" in text and "<" in text for text in page.scripts[:2])
     assert HOSTILE in page.text
     buttons = [a["value"] for tag, a in page.elements if tag == "button"]
@@ -258,7 +301,7 @@ def test_published_results_compare_to_baseline_imdb_only(
     tmp_path: Path, quickstart: tuple[Path, Comparison, Page]
 ) -> None:
     _, page = report(make_tracked(("lstm",), 1, 100), tmp_path / "report")
-    assert page.count("a") == 1
+    assert len(page.away) == 1
     assert "Skip RNN" in page.text
     assert "secondary" in page.text
     assert "Skip RNN" not in quickstart[2].text
@@ -296,7 +339,7 @@ def test_only_web_addresses_become_links(address: str | None, tmp_path: Path) ->
     tracked = make_tracked(("lstm",), 1, 100)
     tracked = replace(tracked, sweep=replace(tracked.sweep, run_url=address))
     _, page = report(tracked, tmp_path / "report")
-    assert page.count("a") == 0
+    assert page.away == []
 
 
 @pytest.mark.parametrize("architectures", [("simple_rnn", "lstm", "gru"), tuple(ARCHITECTURES)])

@@ -57,7 +57,7 @@
     }
     // Beside the pointer, so that neither covers the mark.
     const { clientX: x, clientY: y } = event;
-    tip.show(table, { left: x - 14, right: x + 14, top: y - 14, bottom: y + 14 });
+    tip.show(table, () => ({ left: x - 14, right: x + 14, top: y - 14, bottom: y + 14 }));
   };
 
   const drawOne = async (name) => {
@@ -93,6 +93,7 @@
     showFollowed();
   });
   dark.addEventListener("change", draw);
+  document.addEventListener("touchmove", tip.hide, { passive: true });  // else the mark scrolls away from it
   // Printing opens what is folded too, but paper has its own figures.
   document.addEventListener("toggle", async ({ target }) => {
     if (!target.open || target.dataset.printed) return;

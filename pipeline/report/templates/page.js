@@ -8,10 +8,11 @@ const tip = (() => {
   document.body.append(box);
   const room = 8;
 
+  let where;
+
   // Right of what it is about, else left of it, else as far right as it fits; below it, else above.
-  const show = (content, about) => {
-    box.replaceChildren(content);
-    box.hidden = false;
+  const place = () => {
+    const about = where();
     const { width, height } = box.getBoundingClientRect();
     const { clientWidth, clientHeight } = document.documentElement;
     const [right, left] = [about.right, about.left - width];
@@ -21,10 +22,17 @@ const tip = (() => {
     box.style.left = `${Math.max(room, x)}px`;
     box.style.top = `${Math.max(room, y)}px`;
   };
+  const show = (content, about) => {
+    box.replaceChildren(content);
+    box.hidden = false;
+    where = about;
+    place();
+  };
   const hide = () => { box.hidden = true; };
 
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-  document.addEventListener("scroll", hide, { passive: true, capture: true });
+  // What is focused may scroll into view only then.
+  document.addEventListener("scroll", () => { if (!box.hidden) place(); }, { passive: true, capture: true });
   box.addEventListener("pointerleave", hide);
   return { box, show, hide };
 })();
@@ -34,8 +42,10 @@ const tip = (() => {
   const termOf = (event) => event.target.closest?.("a.term");
   const define = (term) => {
     const meaning = document.getElementById(term.getAttribute("aria-describedby"));
-    const { left, top, bottom } = term.getClientRects()[0];
-    tip.show(meaning.textContent, { left, right: left, top, bottom });
+    tip.show(meaning.textContent, () => {
+      const { left, top, bottom } = term.getClientRects()[0];
+      return { left, right: left, top, bottom };
+    });
   };
   document.addEventListener("pointerover", (event) => {
     const term = termOf(event);
