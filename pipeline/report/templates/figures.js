@@ -39,7 +39,7 @@
 
   const showFollowed = () => {
     for (const button of buttons) button.setAttribute("aria-pressed", String(followed.has(button.value)));
-    for (const view of views.values()) view.signal("followed", [...followed]).runAsync();
+    for (const view of [...views.values()].flat()) view.signal("followed", [...followed]).runAsync();
   };
 
   const follow = (name) => {
@@ -60,25 +60,33 @@
     tip.show(table, () => ({ left: x - 14, right: x + 14, top: y - 14, bottom: y + 14 }));
   };
 
-  const drawOne = async (name) => {
-    const place = document.getElementById(`chart-${name}`);
-    if (views.has(name)) views.get(name).finalize();
-    views.delete(name);
-    if (place.closest("details:not([open])")) return;  // it has no width yet: drawn when it opens
-    const label = place.getAttribute("aria-label");
-    if (place.classList.contains("still")) keepForPaper(place);
-    const spec = fitted(themed(specs[name], dark.matches), place.clientWidth);
-    const { view } = await vegaEmbed(place, spec, { renderer: "svg", actions: false, tooltip: sayOf });
-    place.setAttribute("aria-label", label);
-    // Screen readers get the label and the table instead.
-    place.querySelector("svg")?.setAttribute("aria-hidden", "true");
+  // One specification is drawn in a place; several stand side by side as panels, with the same scales.
+  const drawPanel = async (panel, spec) => {
+    const fitting = fitted(themed(spec, dark.matches), panel.clientWidth);
+    const { view } = await vegaEmbed(panel, fitting, { renderer: "svg", actions: false, tooltip: sayOf });
+    // Screen readers get the label of the whole and the table instead.
+    panel.removeAttribute("aria-label");
+    panel.querySelector("svg")?.setAttribute("aria-hidden", "true");
     view.signal("followed", [...followed]);
     view.addEventListener("click", (_, item) => {
       const architecture = item && item.datum && item.datum.architecture;
       if (architecture) follow(architecture);
     });
-    await view.runAsync();
-    views.set(name, view);
+    return view.runAsync();
+  };
+
+  const drawOne = async (name) => {
+    const place = document.getElementById(`chart-${name}`);
+    for (const view of views.get(name) || []) view.finalize();
+    views.delete(name);
+    if (place.closest("details:not([open])")) return;  // it has no width yet: drawn when it opens
+    if (place.classList.contains("still")) keepForPaper(place);
+    const panels = specs[name].map(() => document.createElement("div"));
+    place.classList.toggle("panels", panels.length > 1);
+    place.replaceChildren(...panels);
+    const drawn = [];
+    for (const [number, spec] of specs[name].entries()) drawn.push(await drawPanel(panels[number], spec));
+    views.set(name, drawn);
   };
 
   const draw = async () => {
