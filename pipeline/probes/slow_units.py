@@ -257,5 +257,5 @@ def _summarize(table: pd.DataFrame, network: Network, config: ProbeConfig) -> Pr
     for (layer, direction), part in times.groupby(["layer", "direction"]):
         suffix = metric_suffix(network.architecture, int(layer), str(direction))
         metrics[f"time_constant{suffix}_median"] = part.value.median()
-        metrics[f"time_constant{suffix}_tail"] = part.value.quantile(0.9, "higher")
+        metrics[f"time_constant{suffix}_p90"] = part.value.quantile(0.9, "higher")
     return ProbeResult("slow_units", table, metrics, facts)
