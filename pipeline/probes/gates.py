@@ -17,7 +17,8 @@ from pipeline.analysis.fading import describe_constants
 from pipeline.cells import find_cell
 from pipeline.config.schema import ProbeConfig
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
-from pipeline.probes.trace import DIRECTIONS, LayerTrace, metric_suffix, trace_test_reviews
+from pipeline.probes.trace import DIRECTIONS, LayerTrace, metric_suffix
+from pipeline.probes.traced_reviews import trace_test_reviews
 
 _SMALLEST = 1e-300  # a closed gate has no logarithm
 _REPORTED = ("lower", "median", "upper", "p90", "slowest")

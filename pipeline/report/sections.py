@@ -189,8 +189,8 @@ def _probes(content: Content) -> Iterator[Block]:
     if comparison.memory is not None:
         made = set(comparison.memory.curves.probe)
         if "distance" in made:
-            text = probes.describe_neutral_words(comparison.memory)
-            yield Block("drawing", f"{probes.NEUTRAL_WORDS} {text}", name="neutral_words")
+            said = probes.describe_neutral_words(comparison.memory)
+            yield Block("drawing", said, name="neutral_words")
         if "context" in made:
             yield Block("drawing", probes.CUTTING, name="cutting")
         if comparison.unlearnt:
@@ -311,6 +311,8 @@ def _runs(content: Content) -> Iterator[Block]:
 def _method(content: Content) -> Iterator[Block]:
     comparison = content.comparison
     yield Block("text", sweep.describe_method(comparison))
+    if comparison.memory is not None and (lean := probes.describe_lean(comparison.memory)):
+        yield Block("text", lean)
 
 
 def provenance_section(runs: pd.DataFrame, facts: SweepFacts) -> PageSection:

@@ -200,7 +200,7 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
         frame,
         style,
         {"y": alt.Y("label:N", sort=label, title=None)},
-        alt.Axis(title="Time constant (steps)", format="~s", tickCount=6),
+        alt.Axis(title="Time constant (steps)", format="~g", tickCount=6),
         hover,
         value="median",
         low="lower",

@@ -25,10 +25,6 @@ from pipeline.report.prose.answer import ShortAnswer
 SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
 _FEW = 4  # the most networks that are named one by one
 ENDS = {"tail": "last", "head": "first"}
-NEUTRAL_WORDS = (
-    "Short texts with clear evidence are read again with more and more neutral words around them. No "
-    "evidence is lost; it only moves away from the end of reading."
-)
 CUTTING = (
     "Long texts are read with only their last or first words. That removes evidence as well as "
     "distance; neutral words separate the two."
@@ -75,32 +71,42 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
 
 
 def describe_neutral_words(memory: Memory) -> str:
-    """Say on which texts neutral words are tried, and what these say alone."""
+    """Say what is done with neutral words, and to which texts."""
     curves = memory.curves[memory.curves.probe == "distance"]
-    text = f"{int(curves.reviews.iloc[0]):,} short texts are read"
+    text = (
+        f"{int(curves.reviews.iloc[0]):,} short texts with clear evidence are read again with more and "
+        "more neutral words around them. No evidence is lost; it only moves away from the end of "
+        "reading."
+    )
     if BASELINE in set(curves.architecture):
-        text += f"; {BASELINE} chose them, so by construction it forgets nothing"
-    alone = curves[curves.condition == "alone"]
+        text += f" {BASELINE} chose texts and words, so by construction it forgets nothing."
+    return text
+
+
+def describe_lean(memory: Memory) -> str:
+    """Say how neutral the neutral words are: read alone, they should get every answer equally often."""
+    alone = memory.curves[memory.curves.condition == "alone"]
     if alone.empty:
-        return f"{text}."
+        return ""
     alone = alone[alone.distance == alone.distance.max()].sort_values("commonest")
     first, last = alone.iloc[0], alone.iloc[-1]
-    text += (
-        f". Neutral words have a lean of their own: {int(last.distance)} of them alone get the same "
-        f"answer in {format_share(first.commonest)} of readings by {first.architecture}"
+    text = (
+        f"Read alone, {int(last.distance)} neutral words get the same answer in "
+        f"{format_share(first.commonest)} of readings by {first.architecture}"
     )
     if len(alone) > 1:
         text += f" and in {format_share(last.commonest)} by {last.architecture}"
-    return f"{text}. That shifts accuracies, but not the mean margin over texts of every class."
+    return (
+        f"{text}. Such a lean shifts accuracies, but not the mean margin over texts of every class."
+    )
 
 
 def describe_unlearnt(names: Sequence[str]) -> str:
     """Say once whose half-lives are left out."""
-    several = len(names) > 1
+    has, it_is = ("have", "they are") if len(names) > 1 else ("has", "it is")
     return (
-        f"{join_names(names)} {'have' if several else 'has'} learnt nothing that could fade: on short "
-        f"texts with clear evidence {'they are' if several else 'it is'} not shown to answer better than "
-        "chance."
+        f"{join_names(names)} {has} learnt nothing that could fade: on short texts with clear evidence "
+        f"{it_is} not shown to answer better than chance."
     )
 
 
@@ -115,7 +121,8 @@ def describe_distance(reaches: pd.DataFrame) -> str:
     )
     if grouped["beyond"]:
         who = all_or_each(grouped["beyond"], len(own))
-        text += f" More than half of it is left after {own.furthest.iloc[0]:.0f} words in {who}."
+        of_it = "of it" if text else "of the margin"
+        text += f" More than half {of_it} is left after {own.furthest.iloc[0]:.0f} words in {who}."
     if grouped["rises"]:
         text += f" The margin of {join_names(grouped['rises'])} rises."
     return text.strip()
