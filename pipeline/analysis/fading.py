@@ -24,7 +24,7 @@ SIGNAL = ["kind", "head", "layer", "direction"]
 CURVE_COLUMNS = (*("architecture", *SIGNAL), *"distance reviews runs share low high".split())
 HALF_LIFE_COLUMNS = ("architecture", *SIGNAL, *"value low high furthest rises".split())
 TIME_COLUMNS = tuple(
-    "architecture layer direction runs units lower median upper low high tail slowest over_10"
+    "architecture layer direction runs units lower median upper low high p90 slowest over_10"
     " over_100".split()
 )
 _READING = "architecture measure head name layer direction place word".split()
@@ -41,7 +41,7 @@ class Fading:
       logit; layer, 0 being the embedding; direction of reading) and distance.
     half_lives: `HALF_LIFE_COLUMNS`; an infinite end lies beyond `furthest`.
     time_constants: `TIME_COLUMNS`, in steps: quartiles over the units of all runs, the interval of the
-      median, the 90th percentile (tail) and the largest; and the shares of units that are slower than
+      median, the 90th percentile (p90) and the largest; and the shares of units that are slower than
       10 and 100 steps. Infinite for units that forget nothing.
     lesson: `LESSON_COLUMNS`, for each word of the lesson's sentence: mean, lowest and highest value over
       runs of the probability of class `name` of a head (measure answer), or of the share that a layer
@@ -213,7 +213,7 @@ def describe_constants(curves: Curves) -> dict[str, float]:
         "lower": lower,
         "median": median,
         "upper": upper,
-        "tail": float(quantile(constants, 0.9)),
+        "p90": float(quantile(constants, 0.9)),
         "slowest": float(constants.max()),
         **{f"over_{steps}": float((constants > steps).mean()) for steps in (10, 100)},
     }

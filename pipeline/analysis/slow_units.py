@@ -21,7 +21,7 @@ SHARE_COLUMNS = tuple(
     "architecture distance reviews runs slowest slowest_low slowest_high random random_low"
     " random_high more more_low more_high".split()
 )
-TIME_COLUMNS = tuple("architecture layer direction runs units median tail slowest".split())
+TIME_COLUMNS = tuple("architecture layer direction runs units median p90 slowest".split())
 _UNITS = ["all", "slowest", "random"]
 
 
@@ -33,7 +33,7 @@ class SlowUnits:
       share of the answer that is left if all units are wiped but the slowest tenth, or a random tenth,
       and how much more that is, with intervals. NaN where no answer is shown. At distance 0 it is what
       the heads read off these units.
-    times: `TIME_COLUMNS`, of each layer and direction, in steps: median, 90th percentile (tail) and
+    times: `TIME_COLUMNS`, of each layer and direction, in steps: median, 90th percentile (p90) and
       largest time constant of the units of all runs.
     notes: what a reader must know before using a number.
     """
@@ -76,6 +76,14 @@ def summarise_slow_units(
     )
 
 
+def furthest_shown(found: SlowUnits | None) -> pd.DataFrame:
+    """Select each architecture's shares over the most neutral tokens that an answer survives."""
+    if found is None:
+        return pd.DataFrame(columns=list(SHARE_COLUMNS))
+    shown = found.shares[found.shares.slowest.notna() & (found.shares.distance > 0)]
+    return shown.sort_values("distance", kind="stable").drop_duplicates("architecture", keep="last")
+
+
 def _stack(part: pd.DataFrame) -> Floats:
     """Return scores, means over draws, <float>[runs, units as in `_UNITS`, reviews]."""
     means = part.groupby(["run_id", "units", "review_id"], sort=True).value.mean().unstack()
@@ -109,6 +117,6 @@ def _describe_times(part: pd.DataFrame) -> Row:
         "runs": runs,
         "units": len(values) // runs,
         "median": float(quantile(values, 0.5)),
-        "tail": float(quantile(values, 0.9)),
+        "p90": float(quantile(values, 0.9)),
         "slowest": float(values.max()),
     }

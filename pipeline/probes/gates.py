@@ -17,10 +17,11 @@ from pipeline.analysis.fading import describe_constants
 from pipeline.cells import find_cell
 from pipeline.config.schema import ProbeConfig
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
-from pipeline.probes.trace import DIRECTIONS, LayerTrace, metric_suffix, trace_test_reviews
+from pipeline.probes.trace import DIRECTIONS, LayerTrace, metric_suffix
+from pipeline.probes.traced_reviews import trace_test_reviews
 
 _SMALLEST = 1e-300  # a closed gate has no logarithm
-_REPORTED = ("lower", "median", "upper", "tail", "slowest")
+_REPORTED = ("lower", "median", "upper", "p90", "slowest")
 
 
 def log_gates(layer: LayerTrace) -> np.ndarray:
@@ -41,7 +42,7 @@ def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
     """Measure the time constants that the gates of a network imply.
 
     The table has a row for each review, layer, direction and unit, with log_gate: the mean over the
-    steps of that review. The metrics are quartiles, the 90th percentile (tail) and the largest of the
+    steps of that review. The metrics are quartiles, the 90th percentile (p90) and the largest of the
     units' time constants, which follow from the means over all reviews.
 
     Raises:

@@ -33,14 +33,8 @@ from pipeline.config.schema import ArchitectureConfig, ProbeConfig
 from pipeline.data.reviews import Head, predicted_classes
 from pipeline.probes.frame import ProbeResult, Subject
 from pipeline.probes.gates import log_kept
-from pipeline.probes.trace import (
-    DIRECTIONS,
-    LayerTrace,
-    Trace,
-    metric_suffix,
-    reverse_backward,
-    trace_test_reviews,
-)
+from pipeline.probes.trace import DIRECTIONS, LayerTrace, Trace, metric_suffix, reverse_backward
+from pipeline.probes.traced_reviews import trace_test_reviews
 
 
 class Signal(NamedTuple):

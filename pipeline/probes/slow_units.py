@@ -36,14 +36,8 @@ from pipeline.probes.frame import (
     Subject,
 )
 from pipeline.probes.neutral import Filler, Material, load_material
-from pipeline.probes.trace import (
-    DIRECTIONS,
-    Intervention,
-    metric_suffix,
-    trace,
-    trace_reviews,
-    traceable_network,
-)
+from pipeline.probes.trace import DIRECTIONS, Intervention, metric_suffix, trace
+from pipeline.probes.traced_reviews import trace_reviews, traceable_network
 from pipeline.tokens.encoding import encode_texts
 
 ANSWER, TIME = "answer", "time"  # measures
@@ -254,8 +248,9 @@ def _summarize(table: pd.DataFrame, network: Network, config: ProbeConfig) -> Pr
             f"{found[SLOWEST]:.0%} by the slowest tenth, {found[RANDOM]:.0%} by a random one"
         )
     times = table[table.measure == TIME]
-    for (layer, direction), part in times.groupby(["layer", "direction"]):
-        suffix = metric_suffix(network.architecture, int(layer), str(direction))
+    for _, part in times.groupby(["layer", "direction"]):
+        layer, direction = int(part.layer.iloc[0]), part.direction.iloc[0]
+        suffix = metric_suffix(network.architecture, layer, direction)
         metrics[f"time_constant{suffix}_median"] = part.value.median()
-        metrics[f"time_constant{suffix}_tail"] = part.value.quantile(0.9, "higher")
+        metrics[f"time_constant{suffix}_p90"] = part.value.quantile(0.9, "higher")
     return ProbeResult("slow_units", table, metrics, facts)

@@ -75,6 +75,8 @@ CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
     "confusion.csv": lambda c: c.classes and c.classes.confusion,
     "half_lives.csv": lambda c: c.fading and c.fading.half_lives,
     "time_constants.csv": lambda c: c.fading and c.fading.time_constants,
+    "slow_units.csv": lambda c: c.slow_units and c.slow_units.shares,
+    "unit_times.csv": lambda c: c.slow_units and c.slow_units.times,
     **{
         f"by_{along}{suffix}.csv": _of_breakdown(along, take)
         for along in ("length", "distance")
@@ -93,7 +95,8 @@ _ENDS = ("value", "low", "high")
 _INFINITE = {
     "reach.csv": _ENDS,
     "half_lives.csv": _ENDS,
-    "time_constants.csv": ("lower", "median", "upper", "low", "high"),
+    "time_constants.csv": ("lower", "median", "upper", "low", "high", "p90", "slowest"),
+    "unit_times.csv": ("median", "p90", "slowest"),
 }
 
 

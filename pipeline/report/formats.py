@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.analysis.curves import describe_reach
 
 MISSING = "–"
+LEARNT_NOTHING = "has learnt nothing"
 _FEW = 4  # the most items that a sentence lists one by one
 _SMALLEST_SHARE = 1e-6  # smaller shares cannot be told from zero
 
@@ -20,6 +21,7 @@ def unless_missing(write: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 format_share = unless_missing(lambda value: f"{100 * value:.1f}%")
+format_percent = unless_missing(lambda value: f"{100 * value:.0f}%".replace("-", "−"))
 format_megabytes = unless_missing(lambda megabytes: f"{megabytes:,.0f} MB")
 format_count = unless_missing(lambda value: f"{value:,.0f}")
 format_text = unless_missing(str)
@@ -93,7 +95,9 @@ def format_small(share: float) -> str:
 
 
 def format_reach(row: Any) -> str:
-    """Format a row of reaches: "57 (48 to 66)", "beyond 800", "rises" or "nothing to lose"."""
+    """Format a row of reaches: "57 (48 to 66)", "beyond 800", "rises" or "has learnt nothing"."""
+    if math.isnan(row.value):
+        return LEARNT_NOTHING
     whole = getattr(row, "probe", None) == "context"
     return describe_reach(row, "whole text" if whole else f"beyond {row.furthest:.0f}")
 

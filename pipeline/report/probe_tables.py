@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.curves import PASSING
 from pipeline.analysis.frames import rows_of
 from pipeline.report.formats import (
+    LEARNT_NOTHING,
     MISSING,
     format_count,
     format_ends,
-    format_half_life,
     format_number,
     format_range,
     format_reach,
     format_share,
-    format_small,
-    unless_missing,
 )
+from pipeline.report.inside_tables import ARROWS
 from pipeline.report.tables import (
     ACCURACY,
     ARCHITECTURE,
@@ -33,8 +29,6 @@ from pipeline.report.tables import (
     trend_table,
 )
 
-ARROWS = {"forward": "→", "backward": "←"}
-LAYER = Column("layer", lambda row: f"{row.layer} {ARROWS[row.direction]}", words=True)
 _MEASURES = {
     "effective_tail": "effective context (last tokens)",
     "effective_head": "effective context (first tokens)",
@@ -61,12 +55,16 @@ def reach_table(comparison: Comparison) -> Table | None:
         (row.architecture, row.measure, row.head): format_reach(row)
         for row in rows_of(memory.reaches)
     }
-    kinds = memory.reaches[["measure", "head"]].drop_duplicates()
-    columns = [
-        _reach_column(measure, row.head, found)
+    known = memory.reaches[["measure", "head"]].drop_duplicates()
+    kinds = [
+        (measure, row.head)
         for measure in _MEASURES
-        for row in rows_of(kinds[kinds.measure == measure])
+        for row in rows_of(known[known.measure == measure])
     ]
+    for name in comparison.unlearnt:  # said once, in the first column
+        silent = [(name, *kind) for kind in kinds if found.get((name, *kind)) == LEARNT_NOTHING]
+        found |= dict.fromkeys(silent[1:], MISSING)
+    columns = [_reach_column(measure, head, found) for measure, head in kinds]
     baseline = [comparison.baseline.name] if comparison.baseline is not None else []
     frame = pd.DataFrame({"architecture": [*comparison.summary.architecture, *baseline]})
     caption = "How far each architecture remembers, with 95% intervals"
@@ -130,85 +128,6 @@ def leads_table(leads: pd.DataFrame, unit: str) -> Table:
         Column("95% interval", "lead_interval"),
     ]
     return make_table("Accuracy minus that of the baseline", columns, leads)
-
-
-def retention_table(curves: pd.DataFrame) -> Table:
-    columns = [
-        ARCHITECTURE,
-        Column("steps", "distance", format_count),
-        TEXTS,
-        Column("share left", "share", format_small),
-        Column("95% interval", lambda row: f"{format_small(row.low)} to {format_small(row.high)}"),
-    ]
-    frame = curves[curves.distance.isin([0, 1, 2, 4, 8, 16, 32, 64, 128, 256])]
-    return make_table("Share of a signal that is left", columns, frame)
-
-
-def fading_table(comparison: Comparison) -> Table | None:
-    """Show half-lives and time constants of every layer and direction."""
-    fading = comparison.fading
-    if fading is None or (fading.half_lives.empty and fading.time_constants.empty):
-        return None
-    lives = fading.half_lives
-    found = {
-        (row.architecture, row.layer, row.direction, row.kind, row.head): format_half_life(row)
-        for row in rows_of(lives)
-    }
-    constants = {
-        (row.architecture, row.layer, row.direction): format_constant(row)
-        for row in rows_of(fading.time_constants)
-    }
-    layers = lives[lives.layer > 0][["architecture", "layer", "direction"]].drop_duplicates()
-    layers["last"] = layers.groupby("architecture").layer.transform("max") == layers.layer
-    heads = [head for head in dict.fromkeys(lives["head"]) if head]
-
-    def of_answer(head: str) -> Column:
-        def shown(row: Any) -> str:
-            key = (row.architecture, 0, row.direction, "logit", head)
-            return found.get(key, MISSING) if row.last else MISSING
-
-        return Column(f"of the answer: {head}", shown)
-
-    def inner(heading: str, kind: str) -> Column:
-        return Column(
-            heading,
-            lambda row: found.get((row.architecture, row.layer, row.direction, kind, ""), MISSING),
-        )
-
-    columns = [
-        ARCHITECTURE,
-        LAYER,
-        *map(of_answer, heads),
-        inner("of the state", "state"),
-        inner("by the gates alone", "gate"),
-        Column(
-            "time constant of the median unit",
-            lambda row: constants.get((row.architecture, row.layer, row.direction), MISSING),
-        ),
-    ]
-    return make_table("Half-lives in steps, with 95% intervals", columns, layers)
-
-
-def format_constant(row: Any) -> str:
-    ends = f" ({row.low:.3g} to {row.high:.3g})" if math.isfinite(row.low) else ""
-    return f"{format_time_constant(row.median)}{ends}"
-
-
-@unless_missing
-def format_time_constant(steps: float) -> str:
-    return "forgets nothing" if math.isinf(steps) else f"{steps:.3g}"
-
-
-def constants_table(constants: pd.DataFrame) -> Table:
-    columns = [
-        ARCHITECTURE,
-        LAYER,
-        Column("units", "units", format_count),
-        Column("lower quartile", "lower", format_time_constant),
-        Column("median", format_constant),
-        Column("upper quartile", "upper", format_time_constant),
-    ]
-    return make_table("Time constants of the units, in steps", columns, constants)
 
 
 def lesson_table(lesson: pd.DataFrame) -> Table:

@@ -16,12 +16,13 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import SweepFacts, TrackedRuns
-from pipeline.report import class_tables, probe_tables, run_tables, tables
+from pipeline.report import class_tables, inside_tables, probe_tables, run_tables, tables
 from pipeline.report.figures import accuracy, breakdowns, classes, contrasts, inside, lesson, memory
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.formats import MISSING
 from pipeline.report.prose import answer, sweep
-from pipeline.report.prose.memory import describe_probes
+from pipeline.report.prose import memory as probes
+from pipeline.report.prose.inside import READING_MEASURES, describe_measures
 from pipeline.report.prose.parting import TextCard, describe_parting, group_cards
 from pipeline.report.tables import Table
 
@@ -50,12 +51,21 @@ class Block:
 
     text: the paragraph, the heading, or the title of a folded table. rows: (bold, plain) pairs.
     further: figures that are folded on the page and in line in Markdown. texts: test texts with the
-    answers to them. name: of the table's file.
+    answers to them. name: of the table's file, or of the drawing beside the text.
     on_paper: shown in Markdown only, where no table can be folded under its figure.
     """
 
     kind: Literal[
-        "text", "heading", "table", "folded", "items", "facts", "figure", "further", "texts"
+        "text",
+        "heading",
+        "table",
+        "folded",
+        "items",
+        "facts",
+        "figure",
+        "further",
+        "texts",
+        "drawing",
     ]
     text: str = ""
     table: Table | None = None
@@ -173,6 +183,40 @@ def _further_on_memory(content: Content) -> list[Figure]:
     ]
 
 
+def _probes(content: Content) -> Iterator[Block]:
+    """Say once what the probes do, with a drawing, and how far every architecture reaches."""
+    comparison = content.comparison
+    if comparison.memory is not None:
+        made = set(comparison.memory.curves.probe)
+        if "distance" in made:
+            said = probes.describe_neutral_words(comparison.memory)
+            yield Block("drawing", said, name="neutral_words")
+        if "context" in made:
+            yield Block("drawing", probes.CUTTING, name="cutting")
+        if comparison.unlearnt:
+            yield Block("text", probes.describe_unlearnt(comparison.unlearnt))
+    yield from _table(probe_tables.reach_table(comparison), "reach")
+
+
+def _measures(content: Content) -> Iterator[Block]:
+    """Say why the measures of memory part, with the numbers of this sweep."""
+    name, said = describe_measures(content.comparison)
+    if said:
+        yield Block("text", READING_MEASURES.format(name=name))
+        yield Block("items", rows=said)
+    yield from _table(inside_tables.measures_table(content.comparison), "measures")
+
+
+def _layers(content: Content) -> Iterator[Block]:
+    for name, title, table in (
+        ("half_lives", "Derivatives and gates of every layer", inside_tables.fading_table),
+        ("unit_times", "How slowly the units of every layer move", inside_tables.unit_times_table),
+    ):
+        made = table(content.comparison)
+        if made is not None:
+            yield Block("folded", title, made, name=name)
+
+
 def _trends(content: Content) -> Iterator[Block]:
     comparison = content.comparison
     groups = (
@@ -267,8 +311,8 @@ def _runs(content: Content) -> Iterator[Block]:
 def _method(content: Content) -> Iterator[Block]:
     comparison = content.comparison
     yield Block("text", sweep.describe_method(comparison))
-    if comparison.memory is not None:
-        yield from (Block("text", text) for text in describe_probes(comparison.memory))
+    if comparison.memory is not None and (lean := probes.describe_lean(comparison.memory)):
+        yield Block("text", lean)
 
 
 def provenance_section(runs: pd.DataFrame, facts: SweepFacts) -> PageSection:
@@ -310,7 +354,7 @@ SECTIONS = (
         "Memory",
         _memory_figures,
         _further_on_memory,
-        before=lambda content: _table(probe_tables.reach_table(content.comparison), "reach"),
+        before=_probes,
         after=_trends,
     ),
     Section("texts", "Texts they part on", before=_texts),
@@ -318,10 +362,12 @@ SECTIONS = (
         "inside",
         "Inside the networks",
         lambda content: [
-            *inside.draw_inside(content.comparison),
+            *inside.draw_slow_units(content.comparison),
             *lesson.draw_lesson(content.comparison),
         ],
-        before=lambda content: _table(probe_tables.fading_table(content.comparison), "half_lives"),
+        lambda content: inside.draw_derivatives_and_gates(content.comparison),
+        before=_measures,
+        after=_layers,
     ),
     Section(
         "results",

@@ -22,9 +22,10 @@ from pipeline.analysis.frames import rows_of
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.config.schema import BASELINE
 from pipeline.report.figures import breakdowns, inside, lesson, memory
-from pipeline.report.formats import MISSING, format_reach, format_small, join_values
-from pipeline.report.probe_tables import trend_tables
-from pipeline.report.prose.memory import answer_how_far_back, describe_fading
+from pipeline.report.formats import LEARNT_NOTHING, MISSING, format_reach, format_small, join_values
+from pipeline.report.probe_tables import reach_table, trend_tables
+from pipeline.report.prose.inside import describe_fading, describe_measures
+from pipeline.report.prose.memory import answer_how_far_back
 from pipeline.report.prose.recommendation import recommend
 from pipeline.report.prose.sweep import describe_gaps
 
@@ -76,7 +77,7 @@ def test_what_is_no_better_than_chance_has_nothing_to_lose() -> None:
     found = _remember(runs, probes)
     assert found.reaches.value.isna().all()
     shown = [format_reach(row) for row in rows_of(found.reaches)]
-    assert set(shown) == {"nothing to lose"}
+    assert set(shown) == {LEARNT_NOTHING}
 
 
 def test_seeds_that_disagree_widen_the_interval() -> None:
@@ -120,7 +121,7 @@ def test_every_probe_has_its_figures(probed: tuple[Path, Comparison, Page]) -> N
     assert {
         *("distance_after", "distance_before", "distance_both", "context_tail", "context_head"),
         *("above_baseline", "quiz", "retention_logit", "retention_state", "time_constants"),
-        *("lesson_answer", "lesson_gates"),
+        *("lesson_answer", "lesson_gates", "slow_units"),
     } <= drawn
     assert page.count("figure") == len(drawn)
 
@@ -130,9 +131,12 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     assert comparison.memory is not None
     row = _reach(comparison.memory, "gru", "half_life_after")
     assert format_reach(row) in page.text
+    shortest = _reach(comparison.memory, "simple_rnn", "half_life_after")
+    said = f"(a cross) is left after {shortest.value:.0f} words in simple_rnn and after"
+    assert f"{said} {row.value:.0f} in gru. More than half of it is left after 800" in page.text
     alone = comparison.memory.curves.query("condition == 'alone'")
     assert alone.commonest.between(0.5, 0.6).all()  # answers that follow a coin
-    assert f"in this share of readings: {100 * alone.commonest.min():.1f}% for" in page.text
+    assert f"get the same answer in {100 * alone.commonest.min():.1f}% of readings" in page.text
     (reader,) = answer_how_far_back(comparison)
     assert reader.conclusion == "Beyond 800 words: lstm"
     assert format_reach(row) in reader.reason
@@ -204,7 +208,7 @@ def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
     (reader,) = answer_how_far_back(comparison)
     assert "every network" not in reader.conclusion
     assert "simple_rnn" not in reader.conclusion
-    assert "No margin above zero is shown for simple_rnn" in reader.reason
+    assert "simple_rnn has learnt nothing that could fade" in reader.reason
 
 
 def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
@@ -272,7 +276,8 @@ def test_charts_of_probes_are_valid_vega_lite(probed: tuple[Path, Comparison, Pa
         *memory.draw_contexts(comparison),
         *breakdowns.draw_quiz(comparison),
         *breakdowns.draw_leads(comparison),
-        *inside.draw_inside(comparison),
+        *inside.draw_slow_units(comparison),
+        *inside.draw_derivatives_and_gates(comparison),
         *lesson.draw_lesson(comparison),
     ]:
         for panel in figure.panels:
@@ -293,9 +298,76 @@ def test_a_signal_without_a_half_life_is_named_apart() -> None:
     halves = pd.DataFrame({"architecture": list(lives), "value": list(lives.values())})
     halves = halves.assign(low=halves.value, high=halves.value, furthest=400.0)
     said = describe_fading(halves.assign(rises=halves.architecture == "g"))
-    assert "steps: 5 for c to beyond 400 for e, the others in between." in said
+    assert "is left after 5 steps in c and after 20 in a, the others in between." in said
+    assert "More than half is left after 400 steps in e." in said
     assert "It grows with the steps in g." in said
     assert said.endswith("None that could fade is shown in b.")
+
+
+def test_the_page_says_once_why_the_measures_part(probed: tuple[Path, Comparison, Page]) -> None:
+    folder, comparison, page = probed
+    name, said = describe_measures(comparison)
+    assert name == "lstm"  # its margin lasts longest
+    assert [measure for measure, _ in said] == [
+        "The margin",
+        "A gate",
+        "The slowest units",
+        "A derivative",
+    ]
+    text = " ".join(sentences for _, sentences in said)
+    assert "more than half of it is left after 800 neutral words" in text
+    assert "the median unit for 5 steps, the slowest for 40" in text.replace("5.0", "5")
+    assert "brings 70% of the answer over 50 neutral words. A random tenth brings 10%." in text
+    assert "half of that is left after 20 steps" in text
+    for sentences in text.split(". "):
+        assert page.text.count(sentences.removesuffix(".")) == 1
+    assert page.count("figure") == len(list((folder / "figures").glob("*.svg")))
+    drawings = [a for tag, a in page.elements if tag == "svg" and "bars" in a.get("aria-label", "")]
+    assert len(drawings) == 2
+    markdown = (folder / "report.md").read_text()
+    assert markdown.count("No evidence is lost") == 1
+
+
+def test_what_each_measure_says_follows_the_numbers(probed: tuple[Path, Comparison, Page]) -> None:
+    _, comparison, _ = probed
+    assert comparison.slow_units is not None
+    assert comparison.memory is not None
+    shares = comparison.slow_units.shares.assign(more_low=-0.1)
+    reaches = comparison.memory.reaches
+    short = (reaches.measure == "half_life_both") & (reaches.architecture != "simple_rnn")
+    changed = replace(
+        comparison,
+        slow_units=replace(comparison.slow_units, shares=shares),
+        memory=replace(comparison.memory, reaches=reaches.mask(short, math.nan)),
+    )
+    name, said = describe_measures(changed)
+    assert name == "simple_rnn"  # it has no gate
+    assert [measure for measure, _ in said] == ["The margin", "The slowest units", "A derivative"]
+    assert "the difference is not shown" in said[1][1]
+    assert describe_measures(replace(comparison, memory=None)) == ("", [])
+    (figure,) = inside.draw_slow_units(changed)
+    assert "That the slowest bring more is not shown." in figure.sentence
+    (figure,) = inside.draw_slow_units(comparison)
+    assert "In every network the slowest bring more." in figure.sentence
+
+
+def test_what_has_learnt_nothing_is_said_once(tmp_path: Path) -> None:
+    tracked = make_probed()
+    simple = tracked.runs.run_id[tracked.runs.architecture == "simple_rnn"]
+    distance = tracked.probes["distance"].reset_index(drop=True)
+    guessing = distance.run_id.isin(simple)
+    distance.loc[guessing, "margin"] = np.random.default_rng(3).permutation(
+        np.where(np.arange(guessing.sum()) % 2, 1.0, -1.0)
+    )
+    probed = replace(tracked, probes={**tracked.probes, "distance": distance})
+    comparison, page = report(probed, tmp_path / "report")
+    table = reach_table(comparison)
+    assert table is not None
+    (row,) = [cells for cells in table.rows if cells[0].text == "simple_rnn"]
+    assert [cell.text for cell in row].count(LEARNT_NOTHING) == 1
+    assert page.text.count("simple_rnn has learnt nothing that could fade") == 2  # also at the top
+    lives = pd.read_csv(tmp_path / "report" / "half_lives.csv")
+    assert "simple_rnn" not in set(lives.architecture)
 
 
 def test_units_that_forget_nothing_are_said_to(probed: tuple[Path, Comparison, Page]) -> None:
@@ -304,7 +376,7 @@ def test_units_that_forget_nothing_are_said_to(probed: tuple[Path, Comparison, P
     constants = comparison.fading.time_constants.assign(upper=math.inf)
     constants.loc[constants.architecture == "gru", "median"] = math.inf
     fading = replace(comparison.fading, time_constants=constants)
-    *_, figure = inside.draw_inside(replace(comparison, fading=fading))
+    *_, figure = inside.draw_derivatives_and_gates(replace(comparison, fading=fading))
     assert "The median unit of gru forgets nothing." in figure.sentence
     shown = json.dumps(figure.for_paper()) + str(figure.table)
     assert "to forgets nothing" in shown

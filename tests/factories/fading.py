@@ -52,3 +52,26 @@ def make_gates(constants: dict[str, list[float]], noise: float = 0.01) -> pd.Dat
     ]
     columns = ["run_id", "review_id", "layer", "direction", "unit", "log_gate"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def make_slow_units(
+    shares: dict[str, tuple[float, float]], distances: tuple[int, ...] = (0, 50), score: float = 3.0
+) -> pd.DataFrame:
+    """Answers of which the slowest tenth, and on average a random one, bring these shares."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for run_id, (slowest, random) in shares.items():
+        own = score + rng.normal(0, 0.3, len(REVIEWS))
+        brought = {("all", 0): 1.0, ("slowest", 0): slowest}
+        brought |= {("random", draw): random * (0.5 + draw) for draw in (0, 1)}
+        for distance in distances:
+            for (units, draw), share in brought.items():
+                rows = {"review_id": REVIEWS, "value": share * own}
+                parts.append(
+                    pd.DataFrame(rows).assign(
+                        run_id=run_id, measure="answer", distance=distance, units=units, draw=draw
+                    )
+                )
+        times = pd.DataFrame({"unit": range(10), "value": [*range(1, 10), 200.0]})
+        parts.append(times.assign(run_id=run_id, measure="time", layer=1, direction="forward"))
+    return pd.concat(parts, ignore_index=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from factories.fading import make_gates, make_retention
+from factories.fading import make_gates, make_retention, make_slow_units
 from factories.tracked import make_tracked
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.tracked import TrackedRuns
@@ -140,6 +140,7 @@ def make_probed(architectures: tuple[str, ...] = ("simple_rnn", "lstm", "gru")) 
     probes["gates"] = make_gates({run: [2.0, 5.0, 40.0] for run in gated.run_id})
     fading = {"lstm": 20.0, "gru": 8.0, "simple_rnn": 2.0}
     half_lives = dict(zip(tracked.runs.run_id, tracked.runs.cell.map(fading), strict=True))
+    probes["slow_units"] = make_slow_units(dict.fromkeys(tracked.runs.run_id, (0.7, 0.1)))
     states = make_retention(half_lives)
     answers = states.assign(kind="logit", head="sentiment")
     probes["retention"] = pd.concat([states, answers], ignore_index=True)

@@ -57,7 +57,8 @@ def carried(subject: Subject) -> pd.Series:
     answers = table[table.measure == "answer"]
     score = answers.groupby(["distance", "units", "draw"]).value.mean()
     whole = score.xs("all", level="units").droplevel("draw")
-    return score / score.index.get_level_values("distance").map(whole)
+    distances = score.index.get_level_values("distance")
+    return score / whole.loc[distances].to_numpy()
 
 
 @pytest.mark.parametrize("shape", [{}, {"bidirectional": True}], ids=str)

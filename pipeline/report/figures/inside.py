@@ -1,4 +1,4 @@
-"""Draw what is left of a signal inside the networks, and the time constants of their gates."""
+"""Draw what is inside the networks: what slow units carry, what is left of signals, and gates."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.fading import Fading
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.slow_units import furthest_shown
 from pipeline.report import look
 from pipeline.report.figures.drawing import (
     LOG,
@@ -20,15 +21,22 @@ from pipeline.report.figures.drawing import (
     hover_of,
     interval_chart,
     looks_of,
+    share_axis,
 )
-from pipeline.report.formats import format_small, join_names
-from pipeline.report.probe_tables import (
+from pipeline.report.formats import format_percent, format_small
+from pipeline.report.inside_tables import (
     ARROWS,
     constants_table,
     format_time_constant,
+    outermost_signal,
     retention_table,
+    slow_units_table,
 )
-from pipeline.report.prose.memory import describe_fading
+from pipeline.report.prose.inside import (
+    describe_constants,
+    describe_fading,
+    describe_slow_units,
+)
 
 _FRESH_LSTM = -1 / math.log(1 / (1 + math.exp(-1)))  # steps, for a gate at sigmoid(1)
 _FLOOR = 1e-6  # smaller shares are drawn here
@@ -46,7 +54,56 @@ _SIGNALS = (
 )
 
 
-def draw_inside(comparison: Comparison) -> list[Figure]:
+def draw_slow_units(comparison: Comparison) -> list[Figure]:
+    """Draw what the slowest tenth of the units brings of the answer beside a random tenth."""
+    shown = furthest_shown(comparison.slow_units)
+    if comparison.slow_units is None or shown.empty:
+        return []
+    order = [name for name in comparison.summary.architecture if name in set(shown.architecture)]
+    frame = shown.assign(
+        said=[
+            f"{format_percent(row.slowest)} ({format_percent(row.slowest_low)} to "
+            f"{format_percent(row.slowest_high)}); random: {format_percent(row.random)}"
+            for row in rows_of(shown)
+        ]
+    )
+    hover = hover_of(
+        ("architecture", "Architecture"),
+        ("distance", "Neutral words"),
+        ("said", "Answer left (95% interval)"),
+        ("reviews", "Texts"),
+    )
+    scale = alt.Scale(domainMin=min(0, frame.slowest_low.min()), nice=True)
+    y = alt.Y("architecture:N", sort=order, title=None)
+    marks = interval_chart(
+        frame,
+        Style(looks_of(comparison)),
+        {"y": y},
+        share_axis("Share of the answer that is left"),
+        hover,
+        value="slowest",
+        low="slowest_low",
+        high="slowest_high",
+        scale=scale,
+        size=110,
+    )
+    random = alt.Chart(as_data(frame)).mark_tick(color=look.MUTED, thickness=3, size=18)
+    return [
+        Figure(
+            name="slow_units",
+            title="What the slowest tenth of the units carries",
+            sentence=describe_slow_units(shown),
+            alternative="Share of the answer that the slowest and a random tenth of the units bring.",
+            table=slow_units_table(comparison.slow_units),
+            chart=alt.LayerChart(
+                layer=[random.encode(x=alt.X("random:Q", scale=scale), y=y), *marks]
+            ),
+            height=30 * len(frame) + 20,
+        )
+    ]
+
+
+def draw_derivatives_and_gates(comparison: Comparison) -> list[Figure]:
     """Draw the retention of signals and the time constants, as far as they were measured."""
     fading = comparison.fading
     if fading is None or comparison.summary.empty:
@@ -54,23 +111,14 @@ def draw_inside(comparison: Comparison) -> list[Figure]:
     style = Style(looks_of(comparison))
     figures: list[Figure] = []
     for kind, title, sentence in _SIGNALS:
-        curves = _outermost(fading.curves[fading.curves.kind == kind])
+        curves = outermost_signal(fading.curves, kind)
         if len(curves):
-            halves = _outermost(fading.half_lives[fading.half_lives.kind == kind])
+            halves = outermost_signal(fading.half_lives, kind)
             figures.append(_draw_retention(kind, title, sentence, curves, halves, style))
     finite = fading.time_constants[np.isfinite(fading.time_constants["median"].astype(float))]
     if len(finite):
         figures.append(_draw_constants(fading, finite, style))
     return figures
-
-
-def _outermost(rows: pd.DataFrame) -> pd.DataFrame:
-    """Select the first head, and the forward direction of each architecture's last layer."""
-    if rows.empty:
-        return rows
-    last = rows.groupby("architecture").layer.transform("max")
-    first = rows["head"] == rows["head"].iloc[0]
-    return rows[(rows.layer == last) & first & (rows.direction == "forward")]
 
 
 def _draw_retention(
@@ -119,10 +167,7 @@ def _draw_retention(
     return Figure(
         name=f"retention_{kind}",
         title=title,
-        sentence=(
-            f"{sentence} {describe_fading(halves)} The forward direction of the last layer is shown; "
-            "the others are in the table."
-        ),
+        sentence=f"{sentence} {describe_fading(halves)}",
         alternative="Share of a signal that is left by distance, on a log axis, by architecture.",
         table=retention_table(curves),
         chart=alt.LayerChart(layer=layers),
@@ -137,22 +182,25 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
         for row, several in zip(rows_of(finite), places, strict=True)
     ]
     shown = [
-        "{}; {} to {}".format(*map(format_time_constant, (row.median, row.lower, row.upper)))
+        "{}; {} to {}; {}".format(
+            *map(format_time_constant, (row.median, row.lower, row.upper, row.p90))
+        )
         for row in rows_of(finite)
     ]
     top = finite["median"].max() * 100
-    frame = finite.assign(label=label, shown=shown, upper=finite.upper.clip(upper=top))
+    ends = {name: finite[name].clip(upper=top) for name in ("upper", "p90")}
+    frame = finite.assign(label=label, shown=shown, **ends)
     hover = hover_of(
         ("architecture", "Architecture"),
         ("label", "Layer and direction"),
-        ("shown", "Median; quartiles of the units (steps)"),
+        ("shown", "Median; quartiles; one in ten beyond (steps)"),
         ("units", "Units"),
     )
     marks = interval_chart(
         frame,
         style,
         {"y": alt.Y("label:N", sort=label, title=None)},
-        alt.Axis(title="Time constant (steps)", format="~s", tickCount=6),
+        alt.Axis(title="Time constant (steps)", format="~g", tickCount=6),
         hover,
         value="median",
         low="lower",
@@ -162,22 +210,24 @@ def _draw_constants(fading: Fading, finite: pd.DataFrame, style: Style) -> Figur
         size=110,
         outlined=True,
     )
-    constants = fading.time_constants
-    endless = list(
-        dict.fromkeys(constants.architecture[np.isinf(constants["median"].astype(float))])
-    )
-    beside = f" The median unit of {join_names(endless)} forgets nothing." if endless else ""
     return Figure(
         name="time_constants",
         title="How long units remember through their gates alone",
-        sentence=(
-            "A bar spans the middle half of the units, and a mark is their median: "
-            f"{frame['median'].min():.3g} to {frame['median'].max():.3g} steps.{beside} Keras "
-            "initialises the forget gate of an LSTM with a bias of 1, which alone gives "
-            f"{_FRESH_LSTM:.3g} steps. What returns through the recurrent weights is not included."
-        ),
+        sentence=describe_constants(fading.time_constants, _FRESH_LSTM),
         alternative="Quartiles of the time constants of the units of each gated layer.",
         table=constants_table(fading.time_constants),
-        chart=alt.LayerChart(layer=marks),
+        chart=alt.LayerChart(
+            layer=[
+                alt.Chart(as_data(frame))
+                .mark_tick(thickness=2, size=12)
+                .encode(
+                    x=alt.X("p90:Q", scale=LOG),
+                    y=alt.Y("label:N", sort=label, title=None),
+                    color=style.colour,
+                    opacity=style.opacity(),
+                ),
+                *marks,
+            ]
+        ),
         height=24 * len(frame) + 20,
     )

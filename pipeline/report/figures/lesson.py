@@ -22,7 +22,8 @@ from pipeline.report.figures.drawing import (
     share_axis,
 )
 from pipeline.report.formats import format_number, format_share, join_values
-from pipeline.report.probe_tables import ARROWS, lesson_table
+from pipeline.report.inside_tables import ARROWS
+from pipeline.report.probe_tables import lesson_table
 
 
 def draw_lesson(comparison: Comparison) -> list[Figure]:

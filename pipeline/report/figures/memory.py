@@ -68,7 +68,7 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
     return Figure(
         name=f"distance_{side}",
         title=f"Short reviews with neutral words {SIDES[side]}",
-        sentence=describe_distance(frame, reaches, side),
+        sentence=describe_distance(reaches),
         alternative=f"The margin of each architecture, with more and more neutral words {where}.",
         table=curve_table(frame, "neutral words"),
         chart=_curves(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,6 @@ from pipeline.analysis.memory import Memory
 from pipeline.config.schema import BASELINE
 from pipeline.report.formats import (
     all_or_each,
-    format_half_life,
     format_reach,
     format_share,
     join_names,
@@ -25,6 +25,10 @@ from pipeline.report.prose.answer import ShortAnswer
 SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
 _FEW = 4  # the most networks that are named one by one
 ENDS = {"tail": "last", "head": "first"}
+CUTTING = (
+    "Long texts are read with only their last or first words. That removes evidence as well as "
+    "distance; neutral words separate the two."
+)
 
 
 def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
@@ -38,7 +42,7 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
     reaches = comparison.memory.reaches
     rows = reaches[(reaches.measure == "half_life_both") & (reaches["head"] == "")]
     rows = rows[rows.architecture.isin(comparison.summary.architecture)]
-    grouped = _by_answer(rows)
+    grouped = by_answer(rows)
     kept = [*grouped["beyond"], *grouped["rises"]]
     numbers = sorted(grouped["number"], key=lambda row: -row.value)
     if not kept and not numbers:
@@ -62,46 +66,70 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
         f"{'; '.join(parts)}."
     )
     if grouped["nothing"]:
-        reason += f" No margin above zero is shown for {join_names(grouped['nothing'])}."
+        reason += f" {describe_unlearnt(grouped['nothing'])}"
     return [ShortAnswer("How far back?", conclusion, reason)]
 
 
-def describe_distance(frame: pd.DataFrame, reaches: pd.DataFrame, side: str) -> str:
-    """Say who keeps half of the margin with the most neutral words, and who has none."""
-    furthest, reviews = int(frame.distance.max()), int(frame.reviews.iloc[0])
-    grouped = _by_answer(reaches)
-    kept = [*grouped["beyond"], *grouped["rises"]]
-    judged = len(kept) + len(grouped["number"])
-    text = f"The same {reviews:,} short texts, read whole: no evidence is lost, it is only moved."
-    if judged:
-        who = f"{len(kept)} of {judged}" if kept and judged > _FEW else join_names(kept or ["none"])
-        keep = "keeps" if len(kept) < 2 and not (kept and judged > _FEW) else "keep"
-        rest = "; a cross marks where another has lost it" * bool(grouped["number"])
-        text += f" With {furthest} words {SIDES[side]}, {who} {keep} half of the margin{rest}."
-    if grouped["nothing"]:
-        text += f" No margin above zero is shown for {join_names(grouped['nothing'])}."
+def describe_neutral_words(memory: Memory) -> str:
+    """Say what is done with neutral words, and to which texts."""
+    curves = memory.curves[memory.curves.probe == "distance"]
+    text = (
+        f"{int(curves.reviews.iloc[0]):,} short texts with clear evidence are read again with more and "
+        "more neutral words around them. No evidence is lost; it only moves away from the end of "
+        "reading."
+    )
+    if BASELINE in set(curves.architecture):
+        text += f" {BASELINE} chose texts and words, so by construction it forgets nothing."
     return text
 
 
-def describe_fading(halves: pd.DataFrame) -> str:
-    """Say after how many steps half of a signal inside the networks is left."""
-    grouped = _by_answer(halves)
-    unordered = {*grouped["rises"], *grouped["nothing"]}
-    texts = [
-        (row.value, f"{format_half_life(row)} for {row.architecture}")
-        for row in rows_of(halves[~halves.architecture.isin(unordered)])
-    ]
+def describe_lean(memory: Memory) -> str:
+    """Say how neutral the neutral words are: read alone, they should get every answer equally often."""
+    alone = memory.curves[memory.curves.condition == "alone"]
+    if alone.empty:
+        return ""
+    alone = alone[alone.distance == alone.distance.max()].sort_values("commonest")
+    first, last = alone.iloc[0], alone.iloc[-1]
     text = (
-        f"Half of it (dotted) is left after this many steps: {join_values(texts)}." if texts else ""
+        f"Read alone, {int(last.distance)} neutral words get the same answer in "
+        f"{format_share(first.commonest)} of readings by {first.architecture}"
     )
+    if len(alone) > 1:
+        text += f" and in {format_share(last.commonest)} by {last.architecture}"
+    return (
+        f"{text}. Such a lean shifts accuracies, but not the mean margin over texts of every class."
+    )
+
+
+def describe_unlearnt(names: Sequence[str]) -> str:
+    """Say once whose half-lives are left out."""
+    has, it_is = ("have", "they are") if len(names) > 1 else ("has", "it is")
+    return (
+        f"{join_names(names)} {has} learnt nothing that could fade: on short texts with clear evidence "
+        f"{it_is} not shown to answer better than chance."
+    )
+
+
+def describe_distance(reaches: pd.DataFrame) -> str:
+    """Say after how many neutral words half of the margin is left."""
+    own = reaches[reaches.architecture != BASELINE]
+    grouped = by_answer(own)
+    text = say_ends(
+        grouped["number"],
+        "Half of the margin (a cross) is left after {} words in {}",
+        lambda row: f"{row.value:.0f}",
+    )
+    if grouped["beyond"]:
+        who = all_or_each(grouped["beyond"], len(own))
+        of_it = "of it" if text else "of the margin"
+        text += f" More than half {of_it} is left after {own.furthest.iloc[0]:.0f} words in {who}."
     if grouped["rises"]:
-        text += f" It grows with the steps in {join_names(grouped['rises'])}."
-    if grouped["nothing"]:
-        text += f" None that could fade is shown in {join_names(grouped['nothing'])}."
+        text += f" The margin of {join_names(grouped['rises'])} rises."
     return text.strip()
 
 
-def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
+def by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
+    """Group reaches: rows of a number, and names of those beyond the furthest, rising or of nothing."""
     grouped: dict[str, list[Any]] = {"number": [], "beyond": [], "rises": [], "nothing": []}
     for row in rows_of(reaches):
         if math.isnan(row.value):
@@ -115,54 +143,34 @@ def _by_answer(reaches: pd.DataFrame) -> dict[str, list[Any]]:
     return grouped
 
 
-def describe_probes(memory: Memory) -> list[str]:
-    """Say how the texts of the probes were chosen, and what that does to the numbers."""
-    known = set(memory.curves.probe)
-    sentences = []
-    if "distance" in known:
-        text = (
-            "The short texts with neutral words are those that the order-free baseline classifies "
-            "correctly and most confidently."
-        )
-        if BASELINE in set(memory.curves.architecture):
-            text += (
-                f" {BASELINE} forgets nothing by construction: texts and words were chosen with it."
-            )
-        sentences.append(f"{text} {_describe_filler(memory)}".strip())
-    if "context" in known:
-        sentences.append(
-            "Cutting a long review removes evidence as well as distance; neutral words separate the two."
-        )
-    return sentences
-
-
-def _describe_filler(memory: Memory) -> str:
-    """Say how neutral the neutral words are: read alone, they should get every answer equally often."""
-    alone = memory.curves[memory.curves.condition == "alone"]
-    if alone.empty:
+def say_ends(rows: list[Any], sentence: str, show: Callable[[Any], str]) -> str:
+    """Say the shortest and the longest reach in a sentence with two gaps: the number and the name."""
+    if not rows:
         return ""
-    alone = alone[alone.distance == alone.distance.max()].sort_values("commonest")
-    ends = [f"{format_share(row.commonest)} for {row.architecture}" for row in rows_of(alone)]
-    text = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
-    return (
-        f"Read alone, {int(alone.distance.iloc[0])} neutral words get the same answer in this share of "
-        f"readings: {text}. Such a bias shifts the accuracies at long distances, but not the mean "
-        "margin, which is taken over texts of every class."
-    )
+    first, *_, last = sorted([rows[0], *rows], key=lambda row: row.value)
+    said = sentence.format(show(first), first.architecture)
+    if len(rows) > 1:
+        said += f" and after {show(last)} in {last.architecture}"
+    return said + (", the others in between." if len(rows) > 2 else ".")
 
 
 def describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> str:
-    """Say how many tokens the most and the least demanding network need."""
-    text = f"{int(frame.reviews.iloc[0]):,} long reviews, of which only the {ENDS[end]} tokens are read."
-    grouped = _by_answer(reaches)
-    numbers = sorted(grouped["number"], key=lambda row: row.value)
-    parts = [f"{row.value:.0f} ({row.architecture})" for row in (*numbers[:1], *numbers[1:][-1:])]
+    """Say how many tokens are enough."""
+    grouped = by_answer(reaches)
+    text = f"{int(frame.reviews.iloc[0]):,} long texts are read."
+    if grouped["number"]:
+        first, *_, last = sorted(
+            [grouped["number"][0], *grouped["number"]], key=lambda row: row.value
+        )
+        text += (
+            f" The {ENDS[end]} {first.value:.0f} tokens bring {first.architecture} within a point of "
+            "its full accuracy"
+        )
+        others = len(grouped["number"]) > 1 and last.value > first.value
+        text += f"; {last.architecture} needs {last.value:.0f}." if others else "."
     if grouped["beyond"]:
-        parts = [*parts[:1], f"the whole text ({all_or_each(grouped['beyond'], len(reaches))})"]
-    if parts:
-        text += f" A point below the full accuracy takes {' to '.join(parts)}."
-    if grouped["nothing"]:
-        text += f" Not shown to be better than chance: {join_names(grouped['nothing'])}."
+        who = all_or_each(grouped["beyond"], len(reaches))
+        text += f" Only the whole text is enough for {who}."
     return text
 
 
