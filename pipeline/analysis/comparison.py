@@ -60,6 +60,7 @@ class Comparison:
     tuning: the values tried for each architecture; None if nothing was tuned.
     summary: `SUMMARY_COLUMNS`, the most accurate first; no architecture is shown to be better than
       those in tier 1; and an accuracy with its interval for each further head.
+    margin: the smallest difference of accuracies that matters; a tie is within it.
     pairwise: `PAIR_COLUMNS`; the verdict is that of a against b.
     cost: architecture and the means of `COSTS` over its runs; `alone` if no other work ran.
     notes: what a reader must know before using a number.
@@ -79,7 +80,7 @@ class Comparison:
     heads: tuple[str, ...]
     reviews: int
     chance: tuple[float, ...]
-    tie_margin: float
+    margin: float
     runs: pd.DataFrame
     tuning: Tuning | None
     summary: pd.DataFrame
@@ -112,7 +113,6 @@ def compare(
     rng: np.random.Generator,
     *,
     replicates: int = 1000,
-    tie_margin: float = 0.02,
     allow_different_data: bool = False,
 ) -> Comparison:
     """Compare the architectures of a sweep on the reviews that all of its finished runs predicted.
@@ -121,7 +121,6 @@ def compare(
       tracked: the sweep.
       rng: resamples the reviews; the same state gives the same intervals.
       replicates: the number of resamples.
-      tie_margin: two architectures are tied if the interval of their difference is within it.
       allow_different_data: compare runs trained on different data, on the reviews they share, and add
         a note.
 
@@ -141,10 +140,11 @@ def compare(
     chosen = runs[runs.compared]
     notes += _note_versions(chosen)
     if chosen.empty:
-        return _without_results(tracked.experiment, runs, tuning, tie_margin, notes)
+        return _without_results(tracked, runs, tuning, notes)
     answers = align_answers(tracked.predictions, chosen, shared_only=allow_different_data)
+    margin = tracked.sweep.margin
     main = answers.heads[0]
-    evaluator = Evaluator(chosen, answers, rng, replicates, tie_margin)
+    evaluator = Evaluator(chosen, answers, rng, replicates, margin)
     lengths = length_groups(answers.traits.length, tracked.sweep.length_edges)
     pairwise = evaluator.pairwise(evaluator.overall[main], main)
     baseline = _compare_baseline(evaluator, answers, tracked_baseline, lengths)
@@ -163,17 +163,18 @@ def compare(
     by_length = evaluator.break_down(answers.traits.length, lengths, (main,), yardstick)
     by_distance = _by_distance(evaluator, answers, yardstick)
     quantities = [
-        *evaluator.accuracies(lengths, tracked.sweep.margin),
-        *_changes(by_length, by_distance, memory, tracked.sweep.margin),
+        *evaluator.accuracies(lengths, margin),
+        *_changes(by_length, by_distance, memory, margin),
+        *([memory.half_lives] if memory and memory.half_lives else []),
         *_cost_quantities(chosen),
     ]
-    contrasts = answer_contrasts(chosen, quantities, tracked.sweep.contrasts, tracked.sweep.margin)
+    contrasts = answer_contrasts(chosen, quantities, tracked.sweep)
     return Comparison(
         experiment=tracked.experiment,
         heads=answers.heads,
         reviews=len(answers.traits),
         chance=answers.chance,
-        tie_margin=tie_margin,
+        margin=margin,
         runs=runs,
         tuning=tuning,
         summary=summary,
@@ -338,19 +339,18 @@ def _cost(chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_results(
-    experiment: str,
+    tracked: TrackedRuns,
     runs: pd.DataFrame,
     tuning: Tuning | None,
-    tie_margin: float,
     notes: list[str],
 ) -> Comparison:
     """Return a Comparison without results, so that the page can show what became of each run."""
     return Comparison(
-        experiment=experiment,
+        experiment=tracked.experiment,
         heads=(),
         reviews=0,
         chance=(),
-        tie_margin=tie_margin,
+        margin=tracked.sweep.margin,
         runs=runs,
         tuning=tuning,
         summary=pd.DataFrame(columns=SUMMARY_COLUMNS),

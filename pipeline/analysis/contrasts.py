@@ -8,7 +8,7 @@ part has the degrees of freedom of all its runs (`statistics.contrast`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -44,23 +44,35 @@ class Contrast:
     def terms(self, members: Mapping[str, statistics.Rows]) -> list[tuple[float, statistics.Rows]]:
         """Return a weight and the rows of the runs for each variant; nothing if a side has no runs.
 
-        A variant without runs is left out of its stratum, and a stratum without one side altogether.
+        A variant without runs is left out of its stratum, and a stratum without one side altogether. So
+        is a variant with a single run, which does not tell how much seeds vary, if others are left.
         """
         if self.weights:
             if not all(name in members for name, _ in self.weights):
                 return []
             return [(weight, members[name]) for name, weight in self.weights]
-        held = [
-            tuple([name for name in side if name in members] for side in stratum)
-            for stratum in self.strata
-        ]
-        whole = [stratum for stratum in held if all(stratum)]
+        several = {name: rows for name, rows in members.items() if len(rows) > 1}
+        whole = self._known_strata(several) or self._known_strata(members)
         total: dict[str, float] = {}
         for first, second in whole:
             for side, sign in ((first, 1.0), (second, -1.0)):
                 for name in side:
                     total[name] = total.get(name, 0.0) + sign / (len(side) * len(whole))
         return [(weight, members[name]) for name, weight in total.items() if weight]
+
+    def _known_strata(self, names: Container[str]) -> list[list[list[str]]]:
+        """Return the strata with a variant among `names` on both sides, and of each side those."""
+        held = [
+            [[name for name in side if name in names] for side in stratum]
+            for stratum in self.strata
+        ]
+        return [stratum for stratum in held if all(stratum)]
+
+    def left_out(self, members: Mapping[str, statistics.Rows]) -> list[str]:
+        """Return the variants that `terms` leaves out because they have a single run."""
+        used = {id(rows) for _, rows in self.terms(members)}
+        held = [name for name in self.variants() if name in members]
+        return [name for name in held if len(members[name]) == 1 and id(members[name]) not in used]
 
     def variants(self) -> list[str]:
         """Return the names of all variants that it compares."""

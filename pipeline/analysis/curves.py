@@ -139,6 +139,39 @@ def _first_below(places: Floats, curve: Floats) -> float:
     return float(places[after - 1] + (places[after] - places[after - 1]) * start / (start - end))
 
 
+def half_lives(distances: ArrayLike, curves: Curves) -> RunEstimates:
+    """Return the logarithm of the half-life of every run, as in `half_life`.
+
+    A half-life beyond the furthest distance counts as that distance, as how far beyond it lies was not
+    measured; one below 1 counts as 1. A run whose score at distance 0 is not shown to be above zero has
+    NaN.
+
+    Args:
+      distances: <float>[conditions], rising, the first being 0.
+      curves: the conditions are those distances.
+    """
+    places = np.asarray(distances, dtype=np.float64)
+    start = curves.only(0)
+    learnt = [contrast(start, [(1.0, [run])]).low > 0 for run in range(len(curves.values))]
+    values = _log_halves(places, curves.values)
+    covariance = np.atleast_2d(_covariance(_log_halves(places, curves.draws)))
+    return RunEstimates(np.where(learnt, values, np.nan), covariance)
+
+
+def _log_halves(places: Floats, curves: Floats) -> Floats:
+    """Return the logarithm of where each curve <float>[..., places] first halves, from 1 to the end."""
+    above = curves - curves[..., :1] / 2
+    below = above < 0
+    after = np.maximum(below.argmax(axis=-1), 1)[..., None]
+    start = np.take_along_axis(above, after - 1, -1)[..., 0]
+    end = np.take_along_axis(above, after, -1)[..., 0]
+    near, far = places[after[..., 0] - 1], places[after[..., 0]]
+    fallen = below.any(axis=-1) & ~below[..., 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(fallen, near + (far - near) * start / (start - end), places[-1])
+    return np.log(np.clip(np.where(below[..., 0], 0.0, found), 1.0, places[-1]))
+
+
 def half_life(distances: ArrayLike, curves: Curves, members: Rows) -> Reach:
     """Find the distance at which the mean score of an architecture has first halved.
 

@@ -20,11 +20,13 @@ from pipeline.analysis.curves import (
     Curves,
     effective_context,
     half_life,
+    half_lives,
     resample_curves,
 )
 from pipeline.analysis.probe_tables import Layout, Mask, Row, lay_out, name_left_out, reach_row
 from pipeline.analysis.recall import find_passing, score_quiz
 from pipeline.analysis.slopes import Trends, find_trends
+from pipeline.analysis.verdicts import Quantity
 
 CURVE_COLUMNS = tuple(
     "architecture probe condition distance reviews runs accuracy ci_low ci_high agrees commonest"
@@ -51,6 +53,7 @@ class Memory:
       one range covers all distances. Head `both` means all heads right.
     notes: what a reader must know before using a number.
     trends: by condition, how accuracy changes with the number of neutral words or of tokens read.
+    half_lives: `log_half_life` of every run, with neutral words on both sides; None without that probe.
     """
 
     curves: pd.DataFrame
@@ -58,6 +61,7 @@ class Memory:
     quiz: pd.DataFrame
     notes: tuple[str, ...]
     trends: Mapping[str, Trends]
+    half_lives: Quantity | None = None
 
 
 def summarise_memory(
@@ -79,6 +83,7 @@ def summarise_memory(
     quiz: list[Row] = []
     notes: list[str] = []
     trends: dict[str, Trends] = {}
+    halves: Quantity | None = None
     for probe, table in probes.items():
         if probe != "quiz" and probe not in _REFERENCE:
             continue
@@ -94,6 +99,7 @@ def summarise_memory(
             curves += _describe_curves(layout, scores)
             reaches += _find_reaches(layout, scores)
             trends |= _find_trends(layout, scores, unpaired)
+            halves = halves or _find_half_lives(layout, scores)
     if not curves and not quiz:
         return None
     return Memory(
@@ -102,6 +108,7 @@ def summarise_memory(
         pd.DataFrame(quiz, columns=list(QUIZ_COLUMNS)),
         tuple(notes),
         trends,
+        halves,
     )
 
 
@@ -243,6 +250,17 @@ def _find_reaches(layout: Layout, scores: _ProbeScores) -> list[Row]:
                 for (measure, head), reach in found.items()
             ]
     return rows
+
+
+def _find_half_lives(layout: Layout, scores: _ProbeScores) -> Quantity | None:
+    """Return the half-lives of the first head's margin, with neutral words on both sides."""
+    places = _find_sides(scores).get("both") if scores.probe == "distance" else None
+    if not places:
+        return None
+    distances = [0, *(scores.conditions[place].distance or 0 for place in places)]
+    found = half_lives(distances, scores.margins[""].under([0, *places]))
+    longest = float(np.log(distances[-1]))
+    return Quantity("log_half_life", found, layout.members, longest=longest)
 
 
 def _find_trends(

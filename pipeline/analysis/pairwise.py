@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.analysis import statistics
+from pipeline.analysis import paired, statistics
 from pipeline.analysis.above_simple import Yardstick, leads_over
 from pipeline.analysis.answers import AlignedAnswers
 from pipeline.analysis.baseline import Baseline, compare_to_baseline
 from pipeline.analysis.crowd import choose_shown
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.groups import Group
-from pipeline.analysis.slopes import Trends, find_trends, with_holm
+from pipeline.analysis.multiple import SIGNIFICANCE, compare_pairs
+from pipeline.analysis.slopes import Trends, find_trends
 from pipeline.analysis.verdicts import Quantity, members_of
 
 PAIR_COLUMNS = tuple(
-    "architecture_a architecture_b difference ci_low ci_high p_value p_holm verdict detectable"
-    " effect_size probability_a_wins mcnemar_p runs_a runs_b".split()
+    "architecture_a architecture_b difference ci_low ci_high p_value p_adjusted p_if_alike verdict"
+    " detectable effect_size probability_a_wins mcnemar_p runs_a runs_b".split()
 )
-SIGNIFICANCE = 0.05
+# A verdict on a against b, as one on b against a.
+OPPOSITE = {
+    "better": "worse",
+    "worse": "better",
+    "likely better": "likely worse",
+    "likely worse": "likely better",
+}
 
 
 @dataclass(frozen=True)
@@ -56,10 +65,10 @@ class Evaluator:
         answers: AlignedAnswers,
         rng: np.random.Generator,
         replicates: int,
-        tie_margin: float,
+        margin: float,
     ) -> None:
         self._chosen, self._answers = chosen, answers
-        self._rng, self._replicates, self._tie_margin = rng, replicates, tie_margin
+        self._rng, self._replicates, self._margin = rng, replicates, margin
         self._members = members_of(chosen)
         self._shown = choose_shown(chosen)
         everything = np.ones((1, len(answers.traits)), dtype=bool)
@@ -158,12 +167,24 @@ class Evaluator:
 
         Within `members` of the reviews only the pairs of `choose_shown`.
         """
-        pairs = list(combinations(self._members if members is None else self._shown, 2))
+        names = self._members if members is None else self._shown
+        pairs = list(combinations(names, 2))
         correct = self._answers.correct[head]
         correct = correct if members is None else correct[:, members]
-        rows = [self._pair(pair, estimates, correct, len(pairs)) for pair in pairs]
-        table = with_holm(pd.DataFrame(rows, columns=list(PAIR_COLUMNS)))
-        table["verdict"] = [self._verdict(pair) for pair in table.itertuples()]
+        rows = [self._pair(pair, estimates, correct) for pair in pairs]
+        # Their own generator, so that no other number depends on the pairs.
+        tests = compare_pairs(
+            estimates,
+            [self._members[name] for name in names],
+            np.random.default_rng(0),
+            correct.shape[1],
+        )
+        table = pd.DataFrame(rows, columns=list(PAIR_COLUMNS)).assign(
+            p_if_alike=tests.if_alike, detectable=tests.detectable
+        )
+        # By chance of the simulated sweeps it may be a little less, which would make no sense.
+        table["p_adjusted"] = np.maximum(tests.adjusted, table.p_value.astype(float))
+        table["verdict"] = [self._verdict(pair) for pair in rows_of(table)]
         return table
 
     def _pair(
@@ -171,12 +192,10 @@ class Evaluator:
         pair: tuple[str, str],
         estimates: statistics.RunEstimates,
         correct: NDArray[np.bool_],
-        comparisons: int,
     ) -> dict[str, object]:
         a, b = pair
         first, second = self._members[a], self._members[b]
-        terms = [(1.0, first), (-1.0, second)]
-        gap = statistics.contrast(estimates, terms, comparisons, correct.shape[1])
+        gap = statistics.contrast(estimates, [(1.0, first), (-1.0, second)], correct.shape[1])
         means = estimates.values[first], estimates.values[second]
         return {
             "architecture_a": a,
@@ -185,20 +204,21 @@ class Evaluator:
             "ci_low": gap.low,
             "ci_high": gap.high,
             "p_value": gap.p_value if gap.seeds_counted else np.nan,
-            "detectable": gap.detectable,
-            "effect_size": statistics.effect_size(float(means[0].mean()), float(means[1].mean())),
-            "probability_a_wins": statistics.probability_of_winning(*means),
-            "mcnemar_p": statistics.mcnemar_over_seeds(correct, first, second),
+            "effect_size": paired.effect_size(float(means[0].mean()), float(means[1].mean())),
+            "probability_a_wins": paired.probability_of_winning(*means),
+            "mcnemar_p": paired.mcnemar_over_seeds(correct, first, second),
             "runs_a": len(first),
             "runs_b": len(second),
         }
 
-    def _verdict(self, pair) -> str:
-        """Say whether a difference or a tie is shown; otherwise more runs are needed."""
-        if np.isfinite(pair.p_holm) and pair.p_holm < SIGNIFICANCE:
-            return "better" if pair.difference > 0 else "worse"
-        format_small = max(-pair.ci_low, pair.ci_high) < self._tie_margin
-        return "tied" if np.isfinite(pair.p_holm) and format_small else "not enough runs"
+    def _verdict(self, pair: Any) -> str:
+        """Say what is shown, then what is shown if all seeds vary alike; else more runs are needed."""
+        ahead = "better" if pair.difference > 0 else "worse"
+        if pair.p_adjusted < SIGNIFICANCE:
+            return ahead
+        if np.isfinite(pair.p_adjusted) and max(-pair.ci_low, pair.ci_high) < self._margin:
+            return "tied"
+        return f"likely {ahead}" if pair.p_if_alike < SIGNIFICANCE else "not enough runs"
 
     def break_down(
         self,

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.analysis import statistics
 from pipeline.analysis.logistic import fit_by_doubling
+from pipeline.analysis.multiple import holm
 
 TREND_COLUMNS = tuple(
     "slope slope_low slope_high p_value p_holm at_short at_short_low at_short_high"
@@ -82,8 +83,8 @@ def find_trends(
     ]
     columns = list(TREND_COLUMNS)
     return Trends(
-        slopes=with_holm(pd.DataFrame(slopes, columns=["architecture", *columns])),
-        gaps=with_holm(pd.DataFrame(gaps, columns=["architecture_a", "architecture_b", *columns])),
+        slopes=_with_holm(pd.DataFrame(slopes, columns=["architecture", *columns])),
+        gaps=_with_holm(pd.DataFrame(gaps, columns=["architecture_a", "architecture_b", *columns])),
         short=short,
         long=long,
         change_by_run=places["change"],
@@ -104,6 +105,6 @@ def _describe(
     return row
 
 
-def with_holm(table: pd.DataFrame) -> pd.DataFrame:
+def _with_holm(table: pd.DataFrame) -> pd.DataFrame:
     """Fill `p_holm` with Holm's correction of `p_value` over the whole table."""
-    return table.assign(p_holm=statistics.holm(table.p_value.astype(float)))
+    return table.assign(p_holm=holm(table.p_value.astype(float)))

@@ -39,7 +39,8 @@ class SweepFacts:
     run_url: the address to which a run id is appended, or None if the tracking UI is unknown.
     provenance: (name, value) pairs that the page shows as they are.
     contrasts: declared before the sweep, over the column `variant` of its runs; None if none were, as in
-      version 0.1. margin: the smallest difference that matters, as a share.
+      version 0.1. known_before: how many of the compared networks had begun to train by then, in a sweep
+      that did not ask the same. margin: the smallest difference that matters, as a share.
     show_texts: whether the report may show test texts. sizes: how many texts each split has, by name;
       nothing where unknown.
     """
@@ -55,6 +56,7 @@ class SweepFacts:
     margin: float = MARGIN
     show_texts: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
+    known_before: int = 0
 
 
 @dataclass(frozen=True)

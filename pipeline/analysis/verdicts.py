@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from pipeline.analysis import statistics
 from pipeline.analysis.contrasts import Contrast, as_configured, derive_contrasts
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.multiple import SIGNIFICANCE, holm
+from pipeline.analysis.tracked import SweepFacts
 
 CONTRAST_COLUMNS = tuple(
     "contrast quantity estimate ci_low ci_high p_value p_holm verdict seeds_to_decide"
     " minutes_to_decide declared".split()
 )
-SIGNIFICANCE = 0.05
 YES, NO, OPEN = "yes", "no difference that matters", "not decided"
 _MOST_SEEDS = 200  # a plan beyond it is none
 
@@ -31,6 +32,7 @@ class Quantity:
     estimates: of every run. rows: the rows of the runs of each variant.
     margin: the smallest difference that matters, None where none is set.
     reviews: of an accuracy, how many reviews; see `statistics.contrast`.
+    longest: the value that stands for all beyond it, if any.
     """
 
     name: str
@@ -38,6 +40,15 @@ class Quantity:
     rows: Mapping[str, statistics.Rows]
     margin: float | None = None
     reviews: int | None = None
+    longest: float | None = None
+
+    def answers(self, terms: Sequence[tuple[float, statistics.Rows]]) -> bool:
+        """Return whether the runs of a contrast have values that can be compared."""
+        values = [self.estimates.values[np.asarray(rows)] for _, rows in terms]
+        known = all(np.isfinite(one).all() for one in values)
+        # Where all lie beyond what was measured nothing is known of their difference.
+        measured = self.longest is None or any((one < self.longest).any() for one in values)
+        return bool(values) and known and measured
 
 
 def decide_contrasts(
@@ -69,11 +80,9 @@ def _test(
     found = []
     for one in contrasts:
         terms = one.terms(quantity.rows)
-        if not terms or not _known(quantity.estimates, terms):
+        if not quantity.answers(terms):
             continue
-        found.append(
-            (one, statistics.contrast(quantity.estimates, terms, len(contrasts), quantity.reviews))
-        )
+        found.append((one, statistics.contrast(quantity.estimates, terms, quantity.reviews)))
     table = pd.DataFrame(
         [
             {
@@ -89,8 +98,8 @@ def _test(
         ],
         columns=[*CONTRAST_COLUMNS[:6], "p_same"],
     )
-    table["p_holm"] = statistics.holm(table.p_value.astype(float))
-    table["p_same"] = statistics.holm(table.p_same.astype(float))
+    table["p_holm"] = holm(table.p_value.astype(float))
+    table["p_same"] = holm(table.p_same.astype(float))
     table["verdict"] = [_decide(row) for row in rows_of(table)]
     plans = [
         _plan(gap, quantity, one, len(contrasts), minutes) if verdict == OPEN else (np.nan, np.nan)
@@ -98,12 +107,6 @@ def _test(
     ]
     table[["seeds_to_decide", "minutes_to_decide"]] = np.array(plans, dtype=float).reshape(-1, 2)
     return table
-
-
-def _known(
-    estimates: statistics.RunEstimates, terms: Sequence[tuple[float, statistics.Rows]]
-) -> bool:
-    return all(np.isfinite(estimates.values[np.asarray(rows)]).all() for _, rows in terms)
 
 
 def _equivalence(gap: statistics.Interval, margin: float | None) -> float:
@@ -148,32 +151,35 @@ class Contrasts:
     """What a sweep asks, and the answers.
 
     asked: the contrasts. table: `CONTRAST_COLUMNS`. margin: the smallest difference that matters.
-    declared: whether they were tracked before the sweep began.
+    declared: whether they were tracked before any of the runs began. known_before: of runs that are
+    declared otherwise, how many began earlier. single: variants left out, as one run of them is left.
     """
 
     asked: tuple[Contrast, ...]
     table: pd.DataFrame
     margin: float
     declared: bool
+    known_before: int = 0
+    single: tuple[str, ...] = ()
 
 
 def answer_contrasts(
     chosen: pd.DataFrame,
     quantities: Sequence[Quantity],
-    declared: tuple[Contrast, ...] | None,
-    margin: float,
+    sweep: SweepFacts,
 ) -> Contrasts:
     """Answer the declared contrasts or, where none were declared, those that follow from the runs.
 
     Args:
       chosen: the runs that are compared, with the columns of `SETTINGS`, their architectures made unique
         to their settings and, with declared contrasts, `variant`.
+      sweep: the margin and what was declared.
       quantities: their rows are by architecture.
     """
-    if declared is None:
+    if sweep.contrasts is None:
         asked, names = derive_contrasts(as_configured(chosen), {}), {}
     else:
-        asked = declared
+        asked = sweep.contrasts
         first = chosen.drop_duplicates("variant")
         names = dict(zip(first.variant, first.architecture, strict=True))
     # Contrasts are over the names of the plan; runs are by the names of the comparison.
@@ -185,10 +191,13 @@ def answer_contrasts(
     ]
     seconds = pd.to_numeric(chosen.train_seconds).astype("Float64").astype(float)
     seconds /= pd.to_numeric(chosen.concurrent_runs).astype("Float64").astype(float).fillna(1)
-    key = chosen.architecture if declared is None else chosen.variant
+    key = chosen.architecture if sweep.contrasts is None else chosen.variant
     minutes = {str(name): float(value) / 60 for name, value in seconds.groupby(key).mean().items()}
-    table = decide_contrasts(asked, by_variant, minutes, declared is not None)
-    return Contrasts(asked, table, margin, declared is not None)
+    declared = sweep.contrasts is not None and not sweep.known_before
+    table = decide_contrasts(asked, by_variant, minutes, declared)
+    rows = by_variant[0].rows
+    single = dict.fromkeys(name for one in asked for name in one.left_out(rows))
+    return Contrasts(asked, table, sweep.margin, declared, sweep.known_before, tuple(single))
 
 
 def members_of(runs: pd.DataFrame) -> dict[str, NDArray[np.intp]]:

@@ -62,6 +62,11 @@ def format_interval(low: Any, high: Any, points: bool = False) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f}%"
 
 
+def format_margin(share: float) -> str:
+    """Format a margin, such as "1 point"."""
+    return f"{100 * share:g} point{'' if share == 0.01 else 's'}"
+
+
 def format_lead(low: Any, high: Any) -> str:
     """Format the interval of a lead in points, such as "1.3 to 2.7": only a minus is written."""
     return format_interval(low, high, points=True).replace("+", "")

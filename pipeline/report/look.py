@@ -32,6 +32,7 @@ _DASHES = {  # (bidirectional, stacked)
 # Of the figures' own furniture: on a light page, on a dark page.
 INK, MUTED, RULE, PAPER = "#1b1f24", "#57606a", "#d0d7de", "#ffffff"
 BETTER, TIED, WORSE, UNKNOWN = "#2166ac", "#b3bcc6", "#b2182b", "#eceff3"
+LIKELY_BETTER, LIKELY_WORSE = "#92c5de", "#f4a582"
 ON_DARK = {
     **dict(_COLOURS.values()),
     INK: "#e6e8eb",
@@ -42,6 +43,8 @@ ON_DARK = {
     TIED: "#4c5661",
     WORSE: "#f08a7c",
     UNKNOWN: "#272c34",
+    LIKELY_BETTER: "#2d5a80",
+    LIKELY_WORSE: "#84443c",
 }
 
 

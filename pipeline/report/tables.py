@@ -237,7 +237,8 @@ def pair_table(pairs: pd.DataFrame) -> Table:
         Column("difference (points)", "difference", format_points),
         POINTS_INTERVAL,
         Column("p", "p_value", format_p),
-        Column("p (Holm)", "p_holm", format_p),
+        Column("p, corrected", "p_adjusted", format_p),
+        Column("p if seeds vary alike", "p_if_alike", format_p),
         Column("smallest detectable", "detectable", unless_missing(lambda v: f"{100 * v:.1f}")),
         Column("effect (h)", "effect_size", format_number),
         Column(

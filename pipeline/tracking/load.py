@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipeline.analysis.tracked import MARGIN, SweepFacts, TrackedRuns
 from pipeline.config.schema import BASELINE
 from pipeline.config.settings import settings_by_kind
 from pipeline.errors import TrackingError
+from pipeline.tracking.declared import declares, known_before, load_plan
 from pipeline.tracking.store import Store
 from pipeline.tracking.tables import join_tables
 
@@ -73,9 +75,12 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
         _row(run) if run else _missing_row(plan, fingerprint) for fingerprint, run in chosen.items()
     ]
     history = _history(store, [run for run in chosen.values() if run])
-    facts = _facts(store, sweeps, runs, plan, finished)
+    facts = replace(
+        _facts(store, sweeps, runs, plan, finished),
+        known_before=known_before(store, sweeps, plan, finished),
+    )
     variants: dict[str, str] = {}
-    if plan is not None and _declares(plan):
+    if plan is not None and declares(plan):
         variants = dict(zip(plan["fingerprints"], plan["variants"], strict=True))
     rows = [row | {"variant": variants.get(str(row["fingerprint"]))} for row in rows]
     predictions, probes = _tables(store, finished)
@@ -139,7 +144,7 @@ def _find_runs(
             f"no runs are tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
             f"name={store.name} first"
         )
-    plan = _load_plan(store, sweeps[0]) if sweeps else None
+    plan = load_plan(store, sweeps[0]) if sweeps else None
     return runs, sweeps, plan, _with_baseline(_choose(runs, plan), runs)
 
 
@@ -150,7 +155,7 @@ def find_sweep(store: Store, data_fingerprint: str) -> str | None:
     networks = [run for run in trained if run.data.tags.get("architecture") != BASELINE]
     fingerprints = {run.data.tags.get("fingerprint") for run in networks}
     for sweep in store.runs("tags.kind = 'sweep'"):
-        plan = _load_plan(store, sweep)
+        plan = load_plan(store, sweep)
         if plan is not None and fingerprints & set(plan["fingerprints"]):
             return sweep.info.run_id
     return None
@@ -302,16 +307,11 @@ def _facts(
         tuple(plan.get("tuned", ())) if plan else (),
         url,
         (("Platform", shown.get("platform", "unknown")),),
-        contrasts_from_json(plan["contrasts"]) if plan and _declares(plan) else None,
-        plan["margin"] if plan and _declares(plan) else MARGIN,
+        contrasts_from_json(plan["contrasts"]) if plan and declares(plan) else None,
+        plan["margin"] if plan and declares(plan) else MARGIN,
         (plan or {}).get("show_texts", configured.get("show_texts", True)),
         _sizes(finished),
     )
-
-
-def _declares(plan: dict[str, Any] | None) -> bool:
-    """Return whether the plan says what the sweep asks; those of version 0.1 do not."""
-    return plan is not None and "contrasts" in plan
 
 
 def _data_settings(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
@@ -334,12 +334,6 @@ def _sizes(finished: Sequence[Run]) -> dict[str, int]:
 def _excerpts(store: Store, sweep: Run) -> dict[str, Excerpt]:
     path = store.fetch(sweep, EXCERPTS)
     return {} if path is None else from_json(path.read_text(encoding="utf-8"))
-
-
-def _load_plan(store: Store, sweep: Run) -> dict[str, Any] | None:
-    """Return the plan of a sweep, or None if the sweep was killed before it wrote one."""
-    path = store.fetch(sweep, "plan.json")
-    return json.loads(path.read_text()) if path is not None else None
 
 
 def _concat(tables: list[pd.DataFrame]) -> pd.DataFrame:

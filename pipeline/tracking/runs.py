@@ -158,7 +158,8 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
 def write_plan(store: Store, recorder: RunRecorder, plan: SweepPlan) -> None:
     """Write the plan of a sweep. What it asks stays what it asked at its first launch.
 
-    Otherwise a question could be chosen by its answer and still count as declared.
+    Otherwise a question could be chosen by its answer and still count as declared. The tag `declared` is
+    the time of that launch in milliseconds, as of the start of a run.
     """
     path = store.fetch(store.client.get_run(recorder.run_id), "plan.json")
     known = json.loads(path.read_text()) if path is not None else {}
@@ -170,6 +171,8 @@ def write_plan(store: Store, recorder: RunRecorder, plan: SweepPlan) -> None:
             "else, launch it under another name=..."
         )
     recorder.text(held.as_json(), "plan.json")
+    if "contrasts" not in kept:
+        recorder.tags({"declared": int(1000 * time.time())})
 
 
 def end_abandoned_runs(store: Store, patience: float = 0) -> None:

@@ -1,4 +1,4 @@
-"""Measure by simulation how often the contrasts of a sweep are covered, right and decided.
+"""Measure by simulation how often the contrasts and pairs of a sweep are covered, right and decided.
 
     PYTHONPATH=.:tests python -m tests.analysis.simulate_contrasts [sweeps [world ...]]
 
@@ -8,7 +8,12 @@ seeds and reviews. Counted are: 95 % intervals that contain the truth; sweeps in
 without a difference is called one (a false yes, after Holm); sweeps in which some contrast with a
 difference of at least the margin is called none (a false no); and decided contrasts whose true
 difference is two points (power). The last worlds add seeds as `precision` does, until every interval
-is narrow enough, and count the same. The output is in `simulate_contrasts.txt`.
+is narrow enough, and count the same.
+
+Of the pairs of architectures, in a second line of each world, are counted: sweeps in which one of two
+that do not differ is called better (false better) or at least likely better (false likely), and pairs
+two points apart that are called so. Games and Howell's test, which holds Welch's t alone against the
+studentized range, is shown for comparison. The output is in `simulate_contrasts.txt`.
 """
 
 from __future__ import annotations
@@ -16,16 +21,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
 from factories.tracked import ARCHITECTURES
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 from pipeline.analysis import statistics
 from pipeline.analysis.contrasts import Contrast, derive_contrasts
 from pipeline.analysis.logistic import fit_by_doubling
+from pipeline.analysis.multiple import SIGNIFICANCE, compare_pairs
+from pipeline.analysis.variances import split_means
 from pipeline.analysis.verdicts import NO, YES, Quantity, decide_contrasts
 
 NAMES = list(ARCHITECTURES)
@@ -64,12 +72,19 @@ class SweepWorld:
 WORLDS = (
     SweepWorld("no difference, three seeds"),
     SweepWorld("no difference, two seeds", seeds=2),
+    SweepWorld("no difference, five seeds", seeds=5),
     SweepWorld("no difference, ten seeds", seeds=10),
     SweepWorld("no difference, two of nine thrice as wide", wide=("lstm", "bi_simple_rnn")),
     SweepWorld("no difference, holes", holes={"gru": 0, "stacked_simple_rnn": 0, "bi_lstm": 2}),
+    SweepWorld("no difference, two wide, two seeds", seeds=2, wide=("lstm", "bi_simple_rnn")),
+    SweepWorld("no difference, two wide, ten seeds", seeds=10, wide=("lstm", "bi_simple_rnn")),
+    SweepWorld("exactly the margin, two seeds", deficit=0.01, seeds=2),
     SweepWorld("exactly the margin, three seeds", deficit=0.01),
     SweepWorld("exactly the margin, two wide", deficit=0.01, wide=("lstm", "bi_simple_rnn")),
+    SweepWorld("exactly the margin, ten seeds", deficit=0.01, seeds=10),
+    SweepWorld("two points, two seeds", deficit=0.02, seeds=2),
     SweepWorld("two points, three seeds", deficit=0.02),
+    SweepWorld("two points, ten seeds", deficit=0.02, seeds=10),
     SweepWorld("two points, two wide", deficit=0.02, wide=("lstm", "bi_simple_rnn")),
     SweepWorld("two points, holes", deficit=0.02, holes={"gru": 0, "stacked_simple_rnn": 0}),
     SweepWorld("two points, growing with length", deficit=0.02, growth=-0.15),
@@ -134,7 +149,7 @@ def simulate(world: SweepWorld, sweeps: int, rng: np.random.Generator) -> dict[s
         growth = world.growth if simple else 0.0
         abilities[name] = truth.solve(expected[name], growth, _seed_sd(world, name))
     asked = derive_contrasts(VARIANTS, {})
-    covered, false_yes, false_no, decided, grown, seeds = [], [], [], [], [], []
+    covered, false_yes, false_no, decided, grown, seeds, pairs = [], [], [], [], [], [], []
     everything = np.ones((1, world.reviews), dtype=bool)
     for _ in range(sweeps):
         drawn = replace(world, seeds=_MAX_SEEDS) if world.precision else world
@@ -143,6 +158,7 @@ def simulate(world: SweepWorld, sweeps: int, rng: np.random.Generator) -> dict[s
         if world.precision:
             rows = _add_seeds(world, asked, overall, rows)
             seeds.append(len(next(iter(rows.values()))))
+        pairs.append(judge_pairs(overall, rows, expected, world.reviews, rng))
         quantities = [Quantity("accuracy", overall, rows, MARGIN, world.reviews)]
         if world.growth:
             change = fit_by_doubling(correct, doublings).change(-1.0, 1.0)
@@ -173,7 +189,57 @@ def simulate(world: SweepWorld, sweeps: int, rng: np.random.Generator) -> dict[s
     shares |= {"power": decided} if decided else {}
     shares |= {"growth found": grown} if grown else {}
     shares |= {"of ten seeds used": np.array(seeds) / _MAX_SEEDS} if seeds else {}
-    return {name: float(np.mean(held)) for name, held in shares.items()}
+    found = {name: float(np.mean(held)) for name, held in shares.items()}
+    return found | {name: float(np.mean([one[name] for one in pairs])) for name in pairs[0]}
+
+
+def judge_pairs(
+    overall: statistics.RunEstimates,
+    rows: Mapping[str, NDArray[np.intp]],
+    expected: Mapping[str, float],
+    reviews: int,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """Return, for the pairs of one sweep, what the module names."""
+    members = list(rows.values())
+    tests = compare_pairs(overall, members, rng, reviews, sweeps=1000)
+    better = tests.adjusted < SIGNIFICANCE
+    likely = better | (tests.if_alike < SIGNIFICANCE)
+    first, second = np.triu_indices(len(rows), 1)
+    true = np.array([expected[name] for name in rows])
+    gaps = np.abs(true[first] - true[second])
+    same, apart = gaps < 1e-9, gaps > 0.015
+    found = {
+        "false better": float(better[same].any()),
+        "(Games and Howell)": float((_games_howell(overall, members) & same).any()),
+        "false likely": float(likely[same].any()),
+    }
+    if apart.any():
+        found |= {
+            "pairs better": float(better[apart].mean()),
+            "or likely": float(likely[apart].mean()),
+        }
+    return found
+
+
+def _games_howell(
+    overall: statistics.RunEstimates, members: Sequence[NDArray[np.intp]]
+) -> NDArray[np.bool_]:
+    """Return which pairs the test calls different, which counts the seeds alone."""
+    means = split_means(overall, members)
+    first, second = np.triu_indices(len(members), 1)
+    a, b = ((means.variances / means.counts)[side] for side in (first, second))
+    degrees_a, degrees_b = ((means.counts - 1)[side] for side in (first, second))
+    with np.errstate(invalid="ignore"):  # of seeds that are equal
+        freedom = (a + b) ** 2 / (a**2 / degrees_a + b**2 / degrees_b)
+    least = np.interp(freedom, *_range_quantiles(len(members)))
+    return np.abs(means.values[first] - means.values[second]) > least * np.sqrt((a + b) / 2)
+
+
+@cache
+def _range_quantiles(groups: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    freedoms = np.geomspace(1, 200, 60)
+    return freedoms, stats.studentized_range.isf(SIGNIFICANCE, groups, freedoms)
 
 
 def _add_seeds(
@@ -187,10 +253,7 @@ def _add_seeds(
     held = dict(rows)
     for seeds in range(world.seeds, _MAX_SEEDS + 1):
         held = {name: members[:seeds] for name, members in rows.items()}
-        found = [
-            statistics.contrast(overall, one.terms(held), len(asked), world.reviews)
-            for one in asked
-        ]
+        found = [statistics.contrast(overall, one.terms(held), world.reviews) for one in asked]
         if max((gap.high - gap.low) / 2 for gap in found) <= world.precision:
             break
     return held
@@ -204,13 +267,16 @@ def _mean(
 
 def main() -> None:
     sweeps = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    rng = np.random.default_rng(20261126)
     print(f"{sweeps} sweeps of nine architectures in each world; shares in percent, margin 1 point")
     names = sys.argv[2:]
-    for world in (one for one in WORLDS if not names or any(name in one.name for name in names)):
-        shares = simulate(world, sweeps, rng)
-        shown = "  ".join(f"{name} {100 * share:5.1f}" for name, share in shares.items())
-        print(f"{world.name:45} {shown}", flush=True)
+    for place, world in enumerate(WORLDS):
+        if names and not any(name in world.name for name in names):
+            continue
+        shares = simulate(world, sweeps, np.random.default_rng([20261126, place]))
+        shown = [f"{name} {100 * share:5.1f}" for name, share in shares.items()]
+        pairs = list(shares).index("false better")
+        print(f"{world.name:45} {'  '.join(shown[:pairs])}")
+        print(f"{'':45} {'  '.join(shown[pairs:])}", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ from scipy import special, stats
 
 from pipeline.analysis import statistics
 from pipeline.analysis.logistic import fit_by_doubling
+from pipeline.analysis.multiple import holm
+from pipeline.analysis.paired import mcnemar_over_seeds
+from pipeline.analysis.variances import decompose
 
 REPLICATES = 300
 
@@ -150,9 +153,7 @@ def judge_sweep(
             gap = statistics.contrast(overall, terms)
             note("difference", gap, truth.accuracy[a] - truth.accuracy[b])
             p_values.append(gap.p_value)
-            mcnemar.append(
-                statistics.mcnemar_over_seeds(sweep.correct, sweep.members[a], sweep.members[b])
-            )
+            mcnemar.append(mcnemar_over_seeds(sweep.correct, sweep.members[a], sweep.members[b]))
             single.append(_single_t(overall, terms))
             if fits is not None:
                 gap = statistics.contrast(fits.slope(), terms)
@@ -162,13 +163,13 @@ def judge_sweep(
         ("(a single t)", single),
         ("(McNemar alone)", mcnemar),
     ):
-        held[claim] = [bool(statistics.holm(tests).min() >= 0.05)]
+        held[claim] = [bool(holm(tests).min() >= 0.05)]
     return held
 
 
 def _single_t(estimates: statistics.RunEstimates, terms: list) -> float:
     """The p value by Satterthwaite's degrees of freedom for all sources at once."""
-    parts = statistics._decompose(estimates, terms)
+    parts = decompose(estimates, terms)
     total = parts.from_reviews + parts.from_seeds
     freedom = parts.freedom * (total / max(parts.from_seeds, 1e-30)) ** 2
     return float(2 * stats.t.sf(abs(parts.value) / np.sqrt(total), freedom))

@@ -108,9 +108,9 @@ def test_one_seed_gives_no_verdict(imdb: TrackedRuns) -> None:
 
 def test_a_tie_needs_a_narrow_interval(compared: Comparison) -> None:
     tied = compared.pairwise[compared.pairwise.verdict == "tied"]
-    assert (np.maximum(-tied.ci_low, tied.ci_high) < compared.tie_margin).all()
+    assert (np.maximum(-tied.ci_low, tied.ci_high) < compared.margin).all()
     unclear = compared.pairwise[compared.pairwise.verdict == "not enough runs"]
-    assert (np.maximum(-unclear.ci_low, unclear.ci_high) >= compared.tie_margin).all()
+    assert (np.maximum(-unclear.ci_low, unclear.ci_high) >= compared.margin).all()
 
 
 def test_two_heads_are_right_together_and_alone() -> None:

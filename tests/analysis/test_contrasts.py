@@ -23,6 +23,7 @@ from pipeline.analysis.contrasts import (
     name_variants,
 )
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.variances import decompose
 from pipeline.analysis.verdicts import CONTRAST_COLUMNS, NO, OPEN, YES, Quantity, decide_contrasts
 from pipeline.errors import ConfigError
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
@@ -366,7 +367,7 @@ def test_a_plan_of_as_many_seeds_is_the_sweep_itself() -> None:
     rng = np.random.default_rng(2)
     values = np.concatenate([rng.normal(0.87, 0.004, 4), rng.normal(0.86, 0.012, 4)])
     estimates = quantity(values).estimates
-    parts = statistics._decompose(estimates, [(1.0, range(4)), (-1.0, range(4, 8))])
+    parts = decompose(estimates, [(1.0, range(4)), (-1.0, range(4, 8))])
     again = parts.with_seeds(4)
     assert again.from_seeds == pytest.approx(parts.from_seeds)
     assert again.freedom == pytest.approx(parts.freedom)

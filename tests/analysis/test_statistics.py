@@ -12,8 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from pipeline.analysis import statistics
 from pipeline.analysis.logistic import fit_by_doubling
@@ -117,7 +115,6 @@ class TestContrast:
         estimates = estimate(draw()[0])
         one = statistics.contrast(estimates, [(1, [0]), (-1, ROWS[1])])
         assert not one.seeds_counted
-        assert np.isnan(one.detectable)
 
     def test_an_unknown_estimate_of_another_run_does_no_harm(self) -> None:
         estimates = estimate(draw()[0])
@@ -125,39 +122,6 @@ class TestContrast:
         estimates.covariance[5] = estimates.covariance[:, 5] = np.nan
         assert np.isfinite(statistics.contrast(estimates, [(1, ROWS[0])]).low)
         assert np.isnan(statistics.contrast(estimates, [(1, ROWS[1])]).p_value)
-
-    @pytest.mark.parametrize(("spreads", "seeds"), [((1, 1), 3), ((1, 3), 3), ((2, 2), 5)])
-    def test_four_of_five_sweeps_see_what_is_called_detectable(
-        self, spreads: tuple[int, int], seeds: int
-    ) -> None:
-        rng, from_reviews = np.random.default_rng(3), 1e-6
-        rows = np.arange(seeds), np.arange(seeds, 2 * seeds)
-        terms = [(1.0, rows[0]), (-1.0, rows[1])]
-        deviations = np.repeat(np.array(spreads) * 0.003, seeds)
-        covariance = np.full(
-            (2 * seeds, 2 * seeds), from_reviews / 2
-        )  # of reviews for all runs alike
-        covariance[:seeds, seeds:] = covariance[seeds:, :seeds] = 0
-
-        def sweep(values: np.ndarray) -> statistics.Interval:
-            return statistics.contrast(statistics.RunEstimates(values, covariance), terms, 36)
-
-        # Of which the spreads are the true ones.
-        typical = np.tile(np.asarray(stats.zscore(np.arange(seeds), ddof=1)), 2) * deviations
-        typical[:seeds] += sweep(typical).detectable
-        assert sweep(typical).value == pytest.approx(sweep(typical).detectable)
-        seen = 0
-        for _ in range(400):
-            drawn = rng.normal(0, deviations)
-            drawn[:seeds] += sweep(typical).detectable + rng.normal(0, np.sqrt(from_reviews))
-            seen += sweep(drawn).p_value < 0.05 / 36
-        assert 0.74 * 400 < seen < 0.86 * 400  # three standard errors
-
-    def test_more_comparisons_see_less(self) -> None:
-        estimates = estimate(draw()[0])
-        terms = [(1.0, ROWS[0]), (-1.0, ROWS[1])]
-        alone = statistics.contrast(estimates, terms, 1).detectable
-        assert statistics.contrast(estimates, terms, 36).detectable > alone
 
     @settings(max_examples=60, deadline=None)
     @given(hnp.arrays(np.bool_, (4, 30)), st.integers(0, 1000))
@@ -170,46 +134,6 @@ class TestContrast:
         found = statistics.accuracy_interval(estimate(correct), [0, 1, 2], 50)
         assert found.high == 1
         assert found.low == pytest.approx(50 / (50 + stats.norm.isf(0.025) ** 2), abs=1e-6)
-
-
-class TestPairedTests:
-    @settings(max_examples=80, deadline=None)
-    @given(st.integers(0, 60), st.integers(0, 60))
-    def test_mcnemar_is_that_of_statsmodels(self, only_a: int, only_b: int) -> None:
-        one_sided = statistics.mcnemar_p_values([only_a, only_b], [only_b, only_a])
-        two_sided: Any = mcnemar([[5, only_a], [only_b, 5]], exact=True)
-        assert min(1, 2 * one_sided.min()) == pytest.approx(min(1, two_sided.pvalue), abs=1e-9)
-
-    def test_one_pair_of_seeds_is_at_most_doubled(self) -> None:
-        correct, _ = draw(2)
-        a, b = correct
-        table = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
-        single: Any = mcnemar(table, exact=True)
-        combined = statistics.mcnemar_over_seeds(correct, [0], [1])
-        assert combined == pytest.approx(min(1, 2 * single.pvalue), rel=1e-6)
-
-    def test_seeds_that_disagree_on_the_winner_prove_nothing(self) -> None:
-        rng = np.random.default_rng(0)
-        good, bad = rng.random((2, 2000)) < 0.95, rng.random((2, 2000)) < 0.5
-        correct = np.stack([good[0], bad[0], good[1], bad[1]])
-        assert statistics.mcnemar_over_seeds(correct, [0, 1], [2, 3]) == 1
-
-    @settings(max_examples=15, deadline=None)
-    @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
-    def test_holm_is_that_of_statsmodels(self, p_values: list[float]) -> None:
-        expected: Any = multipletests(p_values, method="holm")[1]
-        np.testing.assert_allclose(statistics.holm(p_values), expected, atol=1e-12)
-
-    def test_holm_leaves_out_what_was_not_tested(self) -> None:
-        corrected = statistics.holm([0.01, np.nan, 0.04])
-        np.testing.assert_allclose(corrected, [0.02, np.nan, 0.04])
-
-    def test_winning(self) -> None:
-        low, high = [0.80, 0.81, 0.805], [0.87, 0.88, 0.875]
-        assert statistics.probability_of_winning(high, low) > 0.99
-        assert statistics.probability_of_winning(low, high) < 0.01
-        assert statistics.probability_of_winning(low, low) == pytest.approx(0.5)
-        assert np.isnan(statistics.probability_of_winning([0.8], low))
 
 
 class TestSlopes:

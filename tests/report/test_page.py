@@ -49,7 +49,7 @@ def test_the_contracts_files_and_columns(quickstart: tuple[Path, Comparison, Pag
     pairs = pd.read_csv(folder / "pairwise.csv")
     assert list(pairs.columns[:8]) == [
         *("architecture_a", "architecture_b", "difference", "ci_low", "ci_high", "p_value"),
-        *("p_holm", "verdict"),
+        *("p_adjusted", "p_if_alike", "verdict"),
     ]
 
 

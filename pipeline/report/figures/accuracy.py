@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.pairwise import OPPOSITE
 from pipeline.report import look
 from pipeline.report.families import by_family
 from pipeline.report.figures.drawing import (
@@ -39,6 +40,7 @@ from pipeline.report.tables import pair_table, summary_table
 
 _COST_HEIGHT = 300
 _MOST_RUNS = 100  # whose learning curves are drawn one by one
+_STRONG = ("better", "worse")  # of squares whose numbers stand in the colour of the page
 
 
 def draw_accuracy(comparison: Comparison) -> list[Figure]:
@@ -134,7 +136,7 @@ def _verdicts(comparison: Comparison) -> Figure:
         difference=-pairs.difference,
         ci_low=-pairs.ci_high,
         ci_high=-pairs.ci_low,
-        verdict=pairs.verdict.replace({"better": "worse", "worse": "better"}),
+        verdict=pairs.verdict.replace(OPPOSITE),
     )
     both = pd.concat([pairs, swapped], ignore_index=True).rename(
         columns={"architecture_a": "architecture", "architecture_b": "against"}
@@ -143,7 +145,9 @@ def _verdicts(comparison: Comparison) -> Figure:
     both["points"] = both.difference.map(format_points)
     kinds = {
         "better": look.BETTER,
+        "likely better": look.LIKELY_BETTER,
         "tied": look.TIED,
+        "likely worse": look.LIKELY_WORSE,
         "worse": look.WORSE,
         "not enough runs": look.UNKNOWN,
     }
@@ -172,7 +176,7 @@ def _verdicts(comparison: Comparison) -> Figure:
             legend=alt.Legend(title=None, orient="bottom", columns=2),
         )
     )
-    dark_text = alt.FieldOneOfPredicate("verdict", ["not enough runs", "tied"])
+    dark_text = alt.FieldOneOfPredicate("verdict", [kind for kind in kinds if kind not in _STRONG])
     # On a phone the squares are too narrow for numbers; the table has them.
     size = alt.expr(f"width < {34 * len(names)} ? 0 : 11")
     number = base.mark_text(fontSize=size).encode(

@@ -14,12 +14,13 @@ import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
-from pipeline.analysis.pairwise import Breakdown
+from pipeline.analysis.pairwise import OPPOSITE, Breakdown
 from pipeline.analysis.selection import describe_tuning
 from pipeline.config.parameter_counts import TOLERANCE
 from pipeline.report.formats import (
     format_count,
     format_interval,
+    format_margin,
     format_range,
     format_seconds,
     format_share,
@@ -43,7 +44,10 @@ class ShortAnswer:
 
 @dataclass(frozen=True)
 class LeaderVerdicts:
-    """The most accurate architecture, and the verdicts on the others against it."""
+    """The most accurate architecture, and the verdicts on the others against it.
+
+    unclear: neither worse nor tied; of these `likely_worse` are worse if all seeds vary alike.
+    """
 
     leader: str
     accuracy: float
@@ -51,6 +55,7 @@ class LeaderVerdicts:
     high: float
     worse: tuple[str, ...]
     tied: tuple[str, ...]
+    likely_worse: tuple[str, ...]
     unclear: tuple[str, ...]
     rank: str  # of the leader's accuracy, in words
 
@@ -72,14 +77,12 @@ def find_leader(accuracy: pd.DataFrame, pairs: pd.DataFrame) -> LeaderVerdicts:
     verdicts = {}
     for pair in rows_of(pairs):
         verdicts[pair.architecture_a, pair.architecture_b] = pair.verdict
-        verdicts[pair.architecture_b, pair.architecture_a] = {
-            "better": "worse",
-            "worse": "better",
-        }.get(pair.verdict, pair.verdict)
+        opposite = OPPOSITE.get(pair.verdict, pair.verdict)
+        verdicts[pair.architecture_b, pair.architecture_a] = opposite
 
-    def with_verdict(verdict: str) -> tuple[str, ...]:
+    def with_verdict(*wanted: str) -> tuple[str, ...]:
         names = [other.architecture for other in others]
-        return tuple(name for name in names if verdicts[first.architecture, name] == verdict)
+        return tuple(name for name in names if verdicts[first.architecture, name] in wanted)
 
     shared = any(np.isclose(other.accuracy, first.accuracy, rtol=1e-9) for other in others)
     return LeaderVerdicts(
@@ -89,7 +92,8 @@ def find_leader(accuracy: pd.DataFrame, pairs: pd.DataFrame) -> LeaderVerdicts:
         high=first.ci_high,
         worse=with_verdict("better"),
         tied=with_verdict("tied"),
-        unclear=with_verdict("not enough runs"),
+        likely_worse=with_verdict("likely better"),
+        unclear=with_verdict("likely better", "likely worse", "not enough runs"),
         rank="the joint highest" if shared else "the highest",
     )
 
@@ -133,12 +137,14 @@ def _against(found: LeaderVerdicts, comparison: Comparison) -> str:
     if found.worse:
         parts.append(f"It is better than {_name_groups(found.worse, comparison)}.")
     if found.tied:
-        margin = f"{100 * comparison.tie_margin:g} points"
+        margin = format_margin(comparison.margin)
         parts.append(
             f"It is tied, to within {margin}, with {_name_groups(found.tied, comparison)}."
         )
-    if found.unclear:
-        others = _name_groups(found.unclear, comparison, "or")
+    if found.likely_worse:
+        parts.append(f"It is likely better than {_name_groups(found.likely_worse, comparison)}.")
+    if rest := [name for name in found.unclear if name not in found.likely_worse]:
+        others = _name_groups(rest, comparison, "or")
         parts.append(f"Against {others}, {_too_few_seeds(comparison)}.")
     return " ".join(parts)
 

@@ -12,7 +12,13 @@ from pipeline.analysis.contrasts import Contrast
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.verdicts import NO, OPEN, YES, Contrasts
 from pipeline.config.programs import again_with
-from pipeline.report.formats import capitalise, format_lead, format_minutes, format_ratio
+from pipeline.report.formats import (
+    capitalise,
+    format_lead,
+    format_margin,
+    format_minutes,
+    format_ratio,
+)
 from pipeline.report.prose.answer import ShortAnswer, none_has_learnt
 
 # What a change of the lead is over, by the quantity that says so.
@@ -30,6 +36,7 @@ QUANTITIES = {
     "change_with_length": "change with length",
     "change_with_distance": "change with distance",
     "change_with_neutral_words": "change with neutral words",
+    "log_half_life": "half-life",
     "log_train_seconds": "training time",
     "log_parameters": "parameters",
 }
@@ -42,7 +49,7 @@ def headline_of_contrasts(comparison: Comparison) -> str:
     if found is None or asked is None or none_has_learnt(comparison):
         return ""
     rows = rows_by_quantity(found, asked)
-    row, margin = rows["accuracy"], _margin(found)
+    row, margin = rows["accuracy"], format_margin(found.margin)
     better, other = _sides(asked, row)
     interval, size = _interval_of_lead(row), _points(row.estimate)
     if row.verdict == YES and asked.name == _GATES and row.estimate > 0:
@@ -138,7 +145,7 @@ def _plan(comparison: Comparison, row: Any) -> tuple[str, str]:
         which = "One seed" if one else "An architecture with one seed left"
         return f"{which} decides nothing. To train more:", _command(comparison, 3)
     assert comparison.contrasts is not None
-    margin = _margin(comparison.contrasts)
+    margin = format_margin(comparison.contrasts.margin)
     if pd.isna(row.seeds_to_decide):
         return (
             f"To find a difference of {margin} would take over 200 seeds, or more test texts.",
@@ -150,10 +157,6 @@ def _plan(comparison: Comparison, row: Any) -> tuple[str, str]:
     time = "" if pd.isna(minutes) else f", in {format_minutes(minutes)}"
     found = f"{seeds} seeds of each would find a difference of {margin} with 80% chance{time}:"
     return found, _command(comparison, seeds)
-
-
-def _margin(found: Contrasts) -> str:
-    return f"{100 * found.margin:g} point{'' if found.margin == 0.01 else 's'}"
 
 
 def _command(comparison: Comparison, seeds: int) -> str:

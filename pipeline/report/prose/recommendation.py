@@ -57,7 +57,7 @@ def choose(comparison: Comparison) -> str | None:
     if comparison.cost.train_seconds.isna().any() or "train_seconds" in held_equal(comparison):
         return found.leader
     accuracies = comparison.summary.set_index("architecture").accuracy
-    close = accuracies.index[accuracies >= found.accuracy - _margin(comparison)]
+    close = accuracies.index[accuracies >= found.accuracy - comparison.margin]
     possible = [
         name for name in found.candidates if name in close and name not in _losers(comparison)
     ]
@@ -84,10 +84,6 @@ def _leader(comparison: Comparison, name: str) -> str:
     if found.leader == name:
         return ""
     return f"{found.leader} scores {format_share(found.accuracy)}, but is not shown to be better."
-
-
-def _margin(comparison: Comparison) -> float:
-    return comparison.contrasts.margin if comparison.contrasts else comparison.tie_margin
 
 
 def _sides(comparison: Comparison, asked: Contrast) -> tuple[set[str], set[str]]:

@@ -15,6 +15,7 @@ from pipeline.analysis.selection import describe_run
 from pipeline.analysis.slopes import Trends
 from pipeline.report.formats import (
     format_lead,
+    format_margin,
     format_points,
     format_range,
     format_share,
@@ -71,11 +72,14 @@ def describe_method(comparison: Comparison) -> str:
         "Every run is scored once on the same test texts, after its epoch has been chosen on the "
         "validation split. An interval combines Student's t over the seeds with a bootstrap over the "
         "texts, with the same resampled texts for all runs. “Better” and “worse” require a p value "
-        f"below {SIGNIFICANCE:g} after Holm's correction for all pairs. “Tied” means that the whole "
-        f"interval, without correction, lies within {100 * comparison.tie_margin:g} points. Otherwise "
-        "the verdict is “not enough runs”. McNemar's test (twice the median of its p values over the "
-        "pairs of seeds) concerns only these trained networks, not other seeds. Whether a gap grows is "
-        "tested with the logistic regression correct ~ architecture × log2(length), clustered by text."
+        f"below {SIGNIFICANCE:g}, by Welch's test corrected for all pairs. The correction is Games and "
+        "Howell's, made valid for few seeds by simulated sweeps without any difference. “Tied” means "
+        "that the whole interval, without correction, lies within "
+        f"{format_margin(comparison.margin)}. “Likely better” and “likely worse” require such a p value "
+        "by Tukey's test, which assumes that the seeds of all architectures vary alike. Otherwise the "
+        "verdict is “not enough runs”. McNemar's test (twice the median of its p values over the pairs "
+        "of seeds) concerns only these trained networks, not other seeds. Whether a gap grows is tested "
+        "with the logistic regression correct ~ architecture × log2(length), clustered by text."
     )
 
 
@@ -154,12 +158,17 @@ def describe_pairs(comparison: Comparison) -> str:
     counts = comparison.pairwise.verdict.value_counts()
     clear = int(counts.get("better", 0) + counts.get("worse", 0))
     parts = [f"{clear} {'shows' if clear == 1 else 'show'} a difference"]
+    likely = int(counts.get("likely better", 0) + counts.get("likely worse", 0))
+    if likely:
+        parts.append(f"{likely} likely {'does' if likely == 1 else 'do'}")
     if tied := int(counts.get("tied", 0)):
         are = "is" if tied == 1 else "are"
-        parts.append(f"{tied} {are} tied to within {100 * comparison.tie_margin:g} points")
+        parts.append(f"{tied} {are} tied to within {format_margin(comparison.margin)}")
     if unclear := int(counts.get("not enough runs", 0)):
         parts.append(f"{unclear} {'needs' if unclear == 1 else 'need'} more runs")
     sentence = f"Of {pluralise(len(comparison.pairwise), 'pair')}, {join_names(parts)}."
+    if likely:
+        sentence += " “Likely” assumes that the seeds of all architectures vary alike."
     return f"{sentence} Numbers are the row minus the column, in points."
 
 

@@ -1,0 +1,51 @@
+"""Read the plan of a sweep: what it asks, and what was known when it was declared."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mlflow.entities import Run
+
+from pipeline.config.schema import BASELINE
+from pipeline.tracking.store import Store
+
+
+def load_plan(store: Store, sweep: Run) -> dict[str, Any] | None:
+    """Return the plan of a sweep, or None if the sweep was killed before it wrote one."""
+    path = store.fetch(sweep, "plan.json")
+    return json.loads(path.read_text()) if path is not None else None
+
+
+def declares(plan: dict[str, Any] | None) -> bool:
+    """Return whether the plan says what the sweep asks; those of version 0.1 do not."""
+    return plan is not None and "contrasts" in plan
+
+
+def known_before(
+    store: Store, sweeps: list[Run], plan: dict[str, Any] | None, finished: list[Run]
+) -> int:
+    """Return how many networks had begun to train before what the sweep asks was declared.
+
+    A run that an earlier sweep trained, which asked the same, is compared with that declaration.
+    """
+    if plan is None or not declares(plan):
+        return 0
+    started = {
+        run.data.tags.get("fingerprint"): run.info.start_time
+        for run in finished
+        if run.data.tags.get("architecture") != BASELINE
+    }
+    declared = _declared_at(sweeps[0])
+    early = {key for key, time in started.items() if time < declared}
+    others = store.runs("tags.kind = 'sweep'") if early else []
+    for sweep in others:
+        other = load_plan(store, sweep) or {}
+        if all(other.get(name) == plan[name] for name in ("contrasts", "margin")):
+            planned = early & set(other["fingerprints"])
+            early -= {key for key in planned if started[key] >= _declared_at(sweep)}
+    return len(early)
+
+
+def _declared_at(sweep: Run) -> int:
+    return int(sweep.data.tags.get("declared", sweep.info.start_time))
