@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.analysis.frames import rank
+from pipeline.analysis.frames import rank, rows_of
 from pipeline.analysis.groups import Group, even_ranges, rising_groups
 from pipeline.analysis.selection import describe_run
 from pipeline.config.data import DATA
@@ -89,8 +89,8 @@ def _align(predictions: pd.DataFrame, chosen: pd.DataFrame, shared_only: bool) -
     found = predictions.groupby("run_id", sort=False, observed=True).indices
     by_run: list[NDArray[np.intp]] = []
     index = None
-    for run in chosen.itertuples():
-        rows = found[run.run_id]
+    for run in rows_of(chosen):
+        rows = np.asarray(found[run.run_id])
         rows = rows[np.argsort(reviews[rows], kind="stable")]
         own = reviews[rows]
         if (own[1:] == own[:-1]).any():

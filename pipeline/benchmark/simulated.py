@@ -23,7 +23,8 @@ from pipeline.config.schema import ArchitectureConfig, ProbeConfig, RunConfig
 from pipeline.data.lexicon import LESSON
 from pipeline.tracking import RunRecorder, Store, SweepPlan, track_run, track_sweep
 
-EPOCHS = 8
+NAME = "simulated"  # of the experiment
+_EPOCHS = 8
 _CLASSES = np.array(["negative", "positive"])
 _DROPOUTS = np.round(np.arange(20) * 0.04, 2)  # of a swept setting, in the order of the sweep
 _DISTANCES = np.unique(np.round(np.geomspace(1, 400, 43)).astype(int) - 1)
@@ -60,7 +61,7 @@ def list_configs(root: Path, variants: int, seeds: int) -> list[RunConfig]:
     first = from_plain(
         {
             "data": {"kind": "imdb"},
-            "name": "simulated",
+            "name": NAME,
             "root": str(root),
             "architecture": {"name": "lstm", "cell": "lstm"},
         }
@@ -102,7 +103,7 @@ def _write_run(
     predictions = _predict(texts, skill, rng)
     accuracy = float(predictions.correct.mean())
     if not config.baseline:
-        for epoch in range(1, EPOCHS + 1):
+        for epoch in range(1, _EPOCHS + 1):
             recorder.metrics(_epoch(accuracy, epoch, rng), epoch)
     recorder.metrics(_results(config, accuracy, rng))
     recorder.table(predictions, "predictions.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -30,9 +31,10 @@ def make_tracked(
     *,
     two_heads: bool = False,
     experiment: str = "imdb",
+    draw: int = 7,
 ) -> TrackedRuns:
-    """A sweep with believable numbers, the same each time."""
-    rng = np.random.default_rng(7)
+    """A sweep with believable numbers, the same each time for the same `draw`."""
+    rng = np.random.default_rng(draw)
     length = np.exp(rng.normal(5.2, 0.65, reviews)).clip(10, 2400).astype(int)
     if two_heads:
         distance = rng.integers(0, 201, reviews)
@@ -138,4 +140,26 @@ def make_tracked(
         pd.concat(predictions, ignore_index=True) if predictions else pd.DataFrame(),
         pd.DataFrame(history),
         sweep,
+    )
+
+
+def make_crowd(settings: int, seeds: int = 2, reviews: int = 200) -> TrackedRuns:
+    """All architectures at several values of dropout, of which the last is the best on validation."""
+    parts = []
+    for place in range(settings):
+        part = make_tracked(tuple(ARCHITECTURES), seeds, reviews, draw=7 + place)
+        ids = part.runs.run_id + f"-{place}"
+        runs = part.runs.assign(run_id=ids, dropout=0.1 * place, val_accuracy=0.5 + 0.01 * place)
+        renamed = dict(zip(part.runs.run_id, ids, strict=True))
+        predictions = part.predictions.assign(run_id=part.predictions.run_id.map(renamed))
+        # All are tested on the reviews of the first.
+        same = parts[0].predictions if parts else predictions
+        predictions = predictions.assign(length=same.length.to_numpy(), label=same.label.to_numpy())
+        history = part.history.assign(run_id=part.history.run_id.map(renamed))
+        parts.append(replace(part, runs=runs, predictions=predictions, history=history))
+    return replace(
+        parts[0],
+        runs=pd.concat([part.runs for part in parts], ignore_index=True),
+        predictions=pd.concat([part.predictions for part in parts], ignore_index=True),
+        history=pd.concat([part.history for part in parts], ignore_index=True),
     )

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from factories import small_run
 from mlflow.utils.validation import _validate_metric_name
+from sqlalchemy import event
 
 from pipeline.analysis.selection import select_runs
 from pipeline.config.compose import baseline_of
@@ -280,6 +281,26 @@ def test_a_wider_sweep_takes_over_the_runs_of_the_narrower_and_leaves_those_of_o
     with sweep(0, 1, 5) as wide:
         assert parent_of(run) == wide.run_id
         assert parent_of(not_wanted) == other.run_id
+
+
+def test_the_store_is_asked_as_often_for_many_runs_as_for_few(store, tmp_path):
+    asked: list[str] = []
+    engine = store.client._tracking_client.store.engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def count(connection, cursor, statement, *others):
+        asked.append(statement)
+
+    counts = []
+    for seeds in (range(2), range(2, 8)):
+        for seed in seeds:
+            _finish(store, small_run(tmp_path, seed=seed), 0.9)
+        asked.clear()
+        tracked = load_runs(store)
+        counts.append(len(asked))
+    assert tracked.history.run_id.nunique() == 8
+    assert list(tracked.history.val_accuracy) == [0.9] * 16
+    assert 0 < counts[0] == counts[1]
 
 
 def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp_path):
