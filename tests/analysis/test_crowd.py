@@ -30,7 +30,7 @@ def _frames(found: Any, name: str = "") -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _as_categories(table: pd.DataFrame) -> pd.DataFrame:
     """As tables are loaded: texts as categories, here in an order of no meaning."""
-    texts = [name for name in table if table[name].map(type).eq(str).all()]
+    texts = [str(name) for name in table if table[name].map(lambda one: isinstance(one, str)).all()]
     orders = {name: table[name].drop_duplicates().sample(frac=1, random_state=1) for name in texts}
     return table.assign(**{n: pd.Categorical(table[n], categories=orders[n]) for n in texts})
 

@@ -322,7 +322,9 @@ def test_the_page_says_once_why_the_measures_part(probed: tuple[Path, Comparison
     for sentences in text.split(". "):
         assert page.text.count(sentences.removesuffix(".")) == 1
     assert page.count("figure") == len(list((folder / "figures").glob("*.svg")))
-    drawings = [a for tag, a in page.elements if tag == "svg" and "bars" in a.get("aria-label", "")]
+    drawings = [
+        a for tag, a in page.elements if tag == "svg" and "bars" in (a.get("aria-label") or "")
+    ]
     assert len(drawings) == 2
     markdown = (folder / "report.md").read_text()
     assert markdown.count("No evidence is lost") == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.analysis.frames import rows_of
 from pipeline.benchmark.reporting import benchmark_reports, measure_report
 from pipeline.benchmark.simulated import list_configs
 from pipeline.config.schema import ProbeConfig
@@ -24,7 +25,7 @@ SMALL = ProbeConfig(
 @pytest.mark.slow
 def test_a_report_of_a_simulated_sweep_is_measured(tmp_path: Path, capsys) -> None:
     table = benchmark_reports(tmp_path, [(3, 2)], 400, SMALL)
-    (row,) = table.itertuples()
+    (row,) = rows_of(table)
     assert (row.runs, row.architectures, row.seeds, row.reviews) == (6, 3, 2, 400)
     assert row.cpu_seconds > 0
     assert row.seconds > 0
