@@ -85,6 +85,7 @@ CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
             ("_pairwise", lambda breakdown: breakdown.pairwise),
             ("_slopes", lambda breakdown: breakdown.trends.slopes),
             ("_gaps", lambda breakdown: breakdown.trends.gaps),
+            ("_above_simple", lambda breakdown: breakdown.above_simple),
         )
     },
 }

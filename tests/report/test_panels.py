@@ -85,6 +85,7 @@ def test_many_architectures_have_a_panel_for_each_family(
     assert len(figures) == 9
     for figure in figures:
         titles = [panel.title for panel in figure.panels]
+        assert figure.sentence.endswith(" Grey lines are the other networks.")
         gated = figure.name == "above_simple"  # whose zero are the simple cells
         assert titles == ["SimpleRNN", "LSTM", "GRU"][gated:], figure.name
         specs = figure.for_page()
@@ -104,6 +105,7 @@ def test_many_architectures_have_a_panel_for_each_family(
 def test_few_architectures_share_one_panel(three: Comparison) -> None:
     for figure in _curves(three):
         assert len(figure.panels) == len(figure.for_page()) == 1
+        assert "Grey lines" not in figure.sentence
         (spec,) = figure.for_page()
         labels = {row["label"] for row in _rows(spec, "label")}
         assert {"lstm", "gru"} <= labels <= {"lstm", "gru", "simple_rnn", "nb_bigrams"}

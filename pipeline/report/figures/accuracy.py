@@ -27,6 +27,7 @@ from pipeline.report.figures.drawing import (
 from pipeline.report.figures.panels import (
     Layers,
     draw_behind,
+    explain_grey,
     height_of,
     label_ends,
     label_marks,
@@ -276,7 +277,7 @@ def _curves(history: pd.DataFrame, style: Style) -> Figure:
     return Figure(
         name="learning_curves",
         title="Learning curves",
-        sentence=sweep.describe_curves(history),
+        sentence=explain_grey(style, sweep.describe_curves(history)),
         alternative="Validation accuracy of every run, epoch by epoch.",
         table=curves_table(history),
         chart=split(style, list(shown.architecture), draw),

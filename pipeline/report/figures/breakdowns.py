@@ -28,7 +28,7 @@ from pipeline.report.figures.drawing import (
     share_axis,
     with_interval,
 )
-from pipeline.report.figures.panels import Drawn, draw_curves, height_of
+from pipeline.report.figures.panels import Drawn, draw_curves, explain_grey, height_of
 from pipeline.report.formats import (
     format_interval,
     format_points,
@@ -85,7 +85,7 @@ def _above_simple(breakdown: Breakdown, style: Style) -> Figure:
     return Figure(
         name="above_simple",
         title=f"Points of accuracy above {against}, by the length of the review",
-        sentence=sweep.describe_above_simple(breakdown),
+        sentence=explain_grey(style, sweep.describe_above_simple(breakdown)),
         alternative=f"Accuracy of each network minus that of {against}, for short to long reviews.",
         table=above_simple_table(breakdown, "length in words"),
         chart=draw_curves(
@@ -131,7 +131,7 @@ def _by_length(comparison: Comparison, breakdown: Breakdown, style: Style) -> Fi
     return Figure(
         name="by_length",
         title="Accuracy by the length of the review",
-        sentence=sweep.describe_breakdown(breakdown, head, "words", gaps=True),
+        sentence=explain_grey(style, sweep.describe_breakdown(breakdown, head, "words", gaps=True)),
         alternative="Test accuracy of each architecture for short to long reviews.",
         table=breakdown_table(breakdown, "length in words", head),
         chart=_accuracies(placed(means), placed(runs), style, x, "Words", height),
@@ -166,7 +166,9 @@ def _by_distance(comparison: Comparison, breakdown: Breakdown, style: Style, hea
     return Figure(
         name="by_distance" if main else f"by_distance_{head}",
         title="How far back the networks remember" if main else f"The {head} alone",
-        sentence=sweep.describe_breakdown(breakdown, head, "words of distance", gaps=main),
+        sentence=explain_grey(
+            style, sweep.describe_breakdown(breakdown, head, "words of distance", gaps=main)
+        ),
         alternative=f"Share of texts with {what}, by the distance of the evidence from the end.",
         table=breakdown_table(breakdown, "distance in words", head),
         chart=_accuracies(
@@ -293,7 +295,7 @@ def _draw_leads(comparison: Comparison, baseline: Baseline, style: Style) -> Fig
     return Figure(
         name="above_baseline",
         title="What order is worth: the networks against a baseline that sees none",
-        sentence=describe_leads(baseline, overall),
+        sentence=explain_grey(style, describe_leads(baseline, overall)),
         alternative="Accuracy of each network minus that of the order-free baseline, by text.",
         table=table,
         chart=draw_curves(

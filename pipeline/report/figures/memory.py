@@ -20,7 +20,7 @@ from pipeline.report.figures.drawing import (
     looks_of,
     share_axis,
 )
-from pipeline.report.figures.panels import Drawn, draw_curves, height_of
+from pipeline.report.figures.panels import Drawn, draw_curves, explain_grey, height_of
 from pipeline.report.formats import format_interval, format_reach, format_share
 from pipeline.report.probe_tables import curve_table
 from pipeline.report.prose.memory import ENDS, SIDES, describe_context, describe_distance
@@ -68,7 +68,7 @@ def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
     return Figure(
         name=f"distance_{side}",
         title=f"Short reviews with neutral words {SIDES[side]}",
-        sentence=describe_distance(reaches),
+        sentence=explain_grey(style, describe_distance(reaches)),
         alternative=f"The margin of each architecture, with more and more neutral words {where}.",
         table=curve_table(frame, "neutral words"),
         chart=_curves(
@@ -133,7 +133,7 @@ def _draw_context(memory: Memory, style: Style, end: str) -> Figure:
     return Figure(
         name=f"context_{end}",
         title=f"Long reviews read with only their {ENDS[end]} tokens",
-        sentence=describe_context(frame, reaches, end),
+        sentence=explain_grey(style, describe_context(frame, reaches, end)),
         alternative=f"Accuracy of each architecture when only the {ENDS[end]} tokens are read.",
         table=curve_table(frame, "tokens read"),
         chart=_curves(placed, style, x, "accuracy", "Test accuracy", height),

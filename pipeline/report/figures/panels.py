@@ -43,6 +43,11 @@ def height_of(style: Style, whole: int) -> int:
     return 200 if style.is_split else whole
 
 
+def explain_grey(style: Style, sentence: str) -> str:
+    """Say what the grey lines are, where there are any."""
+    return f"{sentence} Grey lines are the other networks." if style.is_split else sentence
+
+
 def split(
     style: Style, names: Sequence[str], draw: Callable[[list[str], list[str]], Layers]
 ) -> Drawn:

@@ -128,8 +128,8 @@ def describe_above_simple(breakdown: Breakdown) -> str:
     text += f" {interval}."
     if yardstick.name == SIMPLE:
         text += " Each network is compared with the simple one that is like it in all else"
-        if yardstick.unmatched:
-            text += f"; {join_names(yardstick.unmatched)} with all simple ones"
+        if unmatched := [name for name in yardstick.unmatched if name in set(leads.architecture)]:
+            text += f"; {join_names(unmatched)} with all simple ones"
         text += "."
     return text
 
