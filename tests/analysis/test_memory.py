@@ -394,7 +394,7 @@ def test_hostile_text_in_probes_stays_text(tmp_path: Path) -> None:
     hostile = replace(tracked, runs=runs, probes={**tracked.probes, "lesson": lesson})
     _, page = report(hostile, tmp_path / "report")
     assert page.count("img") == 0
-    assert page.count("script") == 4
+    assert page.count("script") == 5
     assert HOSTILE in page.text
     names = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
     assert "lesson_answer.svg" in names
