@@ -8,12 +8,17 @@ from typing import Any
 
 _DIGITS = 6  # of numbers that are drawn
 _TAG = re.compile(r"<[^>]*>")
+_SPOKEN = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 _DECIMALS = re.compile(r"(\d\.\d\d)\d+(?!\d*e)")
 
 
 def slim_svg(svg: str) -> str:
-    """Round places to hundredths of a pixel; what is written as text stays as it is."""
-    return _TAG.sub(lambda tag: _DECIMALS.sub(r"\1", tag.group()), svg)
+    """Round places to hundredths of a pixel, and drop what is spoken of each mark.
+
+    The page describes a figure as a whole, so that nobody hears of single marks: half of the file.
+    What is written as text stays as it is.
+    """
+    return _TAG.sub(lambda tag: _DECIMALS.sub(r"\1", _SPOKEN.sub("", tag.group())), svg)
 
 
 def slim_spec(spec: Any) -> Any:

@@ -60,5 +60,5 @@ def test_data_keep_the_columns_that_a_drawing_names() -> None:
 
 
 def test_places_are_rounded_and_words_are_not() -> None:
-    svg = '<path d="M1.23456,-0.98765L1e-7,12"/><text x="3.999">0.123456</text>'
+    svg = '<path d="M1.23456,-0.98765L1e-7,12" aria-label="a: 1"/><text x="3.999">0.123456</text>'
     assert slim_svg(svg) == '<path d="M1.23,-0.98L1e-7,12"/><text x="3.99">0.123456</text>'

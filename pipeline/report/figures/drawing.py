@@ -323,7 +323,6 @@ def _names_in(spec: Any) -> Iterator[str]:
 def _config(legend: dict[str, Any]) -> dict[str, Any]:
     text = {"labelColor": look.MUTED, "titleColor": look.INK, "titleFontWeight": "normal"}
     return {
-        "aria": False,  # the page describes a figure as a whole; each mark's text would be half of it
         "font": "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif",
         "axis": text
         | {
