@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-MOST_SHOWN = 20
+MOST_SHOWN = 12
 _KIND = ["cell", "num_layers", "bidirectional"]
 _NAMES = ("architecture", "architecture_a", "architecture_b")
 Found = TypeVar("Found")

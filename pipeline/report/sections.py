@@ -263,7 +263,7 @@ def _classes_one_by_one(content: Content) -> Iterator[Block]:
 
 
 def _results(content: Content) -> Iterator[Block]:
-    comparison, leagues = content.comparison, content.leagues
+    comparison, leagues = content.whole, content.leagues
     if comparison.summary.empty:
         return
     yield from _table(tables.summary_table(comparison))
@@ -282,8 +282,8 @@ def _pairs(content: Content) -> Iterator[Block]:
 
 
 def _costs(content: Content) -> Iterator[Block]:
-    if not content.comparison.summary.empty:
-        yield from _table(tables.cost_table(content.comparison))
+    if not content.whole.summary.empty:
+        yield from _table(tables.cost_table(content.whole))
 
 
 def _published(content: Content) -> Iterator[Block]:

@@ -212,8 +212,8 @@ def _describe_shown(comparison: Comparison) -> list[str]:
     if every == shown:
         return []
     return [
-        f"Figures and tables show {shown} of {every} architectures: the best on validation of each kind "
-        "of network. The CSV files have all, and compare these by length and distance."
+        f"Figures show {shown} of {every} architectures: the best on validation of each kind of "
+        "network. The tables of accuracy and cost and the CSV files have all."
     ]
 
 
