@@ -380,7 +380,8 @@ SECTIONS = (
     Section(
         "classes",
         "By class",
-        lambda content: classes.draw_classes(content.comparison),
+        lambda content: classes.draw_classes(content.comparison, "best"),
+        lambda content: classes.draw_classes(content.comparison, "worst"),
         before=_class_tables,
         after=_classes_one_by_one,
     ),

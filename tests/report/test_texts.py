@@ -122,7 +122,8 @@ def test_two_classes_alike_in_number_have_no_such_section(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("number", "drawn"), [(3, 3), (12, 12), (15, 15), (40, 16)])
 def test_many_classes_are_drawn_as_the_commonest_and_the_others(number: int, drawn: int) -> None:
-    best, worst = draw_classes(_compare(_with_classes(number)))
+    comparison = _compare(_with_classes(number))
+    (best,), (worst,) = draw_classes(comparison, "best"), draw_classes(comparison, "worst")
     for figure in (best, worst):
         spec = figure.panels[0].chart.to_dict(validate=True)
         (rows,) = spec["datasets"].values()

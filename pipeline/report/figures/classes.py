@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -22,19 +22,20 @@ _ENDS = {"best": "highest", "worst": "lowest"}
 _STRONGEST = 0.5  # a cell on which the same ink can be read, on a light page and on a dark one
 
 
-def draw_classes(comparison: Comparison) -> list[Figure]:
-    """Draw the confusions of every head with its scores by class, for two architectures."""
+def draw_classes(comparison: Comparison, end: Literal["best", "worst"]) -> list[Figure]:
+    """Draw what the best or the worst architecture confuses, for every head with scores by class."""
     found = comparison.classes
     if found is None:
         return []
     figures = []
     for number, head in enumerate(found.heads):
         names = list(found.summary.architecture[found.summary["head"] == head])
-        ends = {"best": names[0], "worst": names[-1]} if len(names) > 1 else {"best": names[0]}
-        for end, architecture in ends.items():
-            name = f"confusion_{end}" + f"_{number}" * (number > 0)
-            rank = f" It has the {_ENDS[end]} balanced accuracy." * (len(ends) > 1)
-            figures.append(_draw(found, head, architecture, name, rank))
+        if len(names) == 1 and end == "worst":
+            continue
+        name = f"confusion_{end}" + f"_{number}" * (number > 0)
+        rank = f" It has the {_ENDS[end]} balanced accuracy." * (len(names) > 1)
+        architecture = names[0] if end == "best" else names[-1]
+        figures.append(_draw(found, head, architecture, name, rank))
     return figures
 
 
