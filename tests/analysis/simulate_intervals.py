@@ -6,9 +6,9 @@ Each of a thousand sweeps draws new seeds and reviews. The log odds that a run i
 the sum of effects of the architecture, the seed, the review, and the architecture on that review. The
 truth is the expectation over seeds and reviews, so an interval must cover both. The simulation counts
 how often 95 % intervals contain the truth (accuracy, difference, accuracy on long reviews, slope over
-length and its difference) and, where no architecture differs, in how many sweeps the corrected verdicts
-call at least one "better". Satterthwaite's t alone and McNemar's test alone are shown for comparison.
-The output is in `simulate_intervals.txt`.
+length and its difference) and, where no architecture differs, in how many sweeps no pair is called
+different by Holm's correction; `simulate_contrasts` counts the verdicts on pairs. Satterthwaite's t
+alone and McNemar's test alone are shown for comparison. The output is in `simulate_intervals.txt`.
 """
 
 from __future__ import annotations

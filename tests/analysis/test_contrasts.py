@@ -26,7 +26,11 @@ from pipeline.analysis.frames import rows_of
 from pipeline.analysis.variances import decompose
 from pipeline.analysis.verdicts import CONTRAST_COLUMNS, NO, OPEN, YES, Quantity, decide_contrasts
 from pipeline.errors import ConfigError
-from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
+from pipeline.report.prose.contrasts import (
+    answers_of_contrasts,
+    describe_contrasts,
+    headline_of_contrasts,
+)
 from tests.analysis.simulate_contrasts import WORLDS, simulate
 
 
@@ -449,3 +453,85 @@ def test_simulated_sweeps_are_covered_and_decided(name: str) -> None:
     assert shares["covered"] > 0.88
     assert shares["power"] > 0.85
     assert shares["false no"] == 0
+
+
+def test_a_variant_with_one_seed_left_is_left_out_where_others_are() -> None:
+    asked = {
+        one.name: one for one in derive_contrasts(variants(), {"mine": {"lstm": 1, "gru": -1}})
+    }
+    members = rows_of_two(*ARCHITECTURES)
+    members["bi_lstm"] = members["bi_lstm"][:1]
+    gated = asked["gated_vs_simple"]
+    used = {int(rows[0]): weight for weight, rows in gated.terms(members)}
+    assert int(members["bi_lstm"][0]) not in used
+    assert used[int(members["bi_gru"][0])] == pytest.approx(1 / 3)
+    assert sum(used.values()) == pytest.approx(0)
+    assert gated.left_out(members) == ["bi_lstm"]
+    assert len(asked["lstm_vs_gru"].terms(members)) == 2
+    # What a person asked for stays as it was asked, and one seed each is all there is.
+    members["lstm"] = members["lstm"][:1]
+    assert [len(rows) for _, rows in asked["mine"].terms(members)] == [1, 2]
+    assert asked["mine"].left_out(members) == []
+    single = {name: rows[:1] for name, rows in members.items()}
+    assert len(gated.terms(single)) == 8
+    assert gated.left_out(single) == []
+
+
+def test_a_sweep_with_one_seed_left_somewhere_is_decided_and_says_so() -> None:
+    tracked = make_tracked(tuple(ARCHITECTURES), reviews=2_000)
+    names = tracked.runs.architecture
+    runs = tracked.runs[(names != "bi_gru") | (tracked.runs.seed == 0)]
+    comparison = compare(replace(tracked, runs=runs), np.random.default_rng(0), replicates=100)
+    found = comparison.contrasts
+    assert found is not None
+    assert found.single == ("bi_gru",)
+    table = found.table.set_index(["contrast", "quantity"])
+    assert table.verdict["gated_vs_simple", "accuracy"] == YES
+    assert "bi_gru is left out, as one seed decides nothing." in describe_contrasts(comparison)
+
+
+def test_groups_that_a_person_chose_are_not_called_alike_in_all_else() -> None:
+    tracked = make_tracked(reviews=300)
+    asked = derive_contrasts(tracked.runs, {"mine": {"lstm": 1, "simple_rnn": -1}})
+    runs = tracked.runs.assign(variant=tracked.runs.architecture)
+
+    def describe(**facts: Any) -> str:
+        sweep = replace(tracked.sweep, **facts)
+        sweep_of = replace(tracked, runs=runs, sweep=sweep)
+        return describe_contrasts(compare(sweep_of, np.random.default_rng(0), replicates=50))
+
+    text = describe(contrasts=asked)
+    assert "The groups of lstm against simple_rnn were chosen by hand" in text
+    assert "declared before the first run." in text
+    assert "chosen by hand" not in describe(contrasts=asked[:-1])
+    text = describe(contrasts=asked, known_before=3)
+    assert "3 of the 9 runs began before the questions were declared" in text
+
+
+def test_what_was_known_before_is_not_declared() -> None:
+    tracked = make_tracked(reviews=300)
+    runs = tracked.runs.assign(variant=tracked.runs.architecture)
+    sweep = replace(tracked.sweep, contrasts=derive_contrasts(tracked.runs, {}), known_before=1)
+    found = compare(
+        replace(tracked, runs=runs, sweep=sweep), np.random.default_rng(0), replicates=50
+    ).contrasts
+    assert found is not None
+    assert not found.declared
+    assert not found.table.declared.any()
+
+
+def test_half_lives_beyond_what_was_measured_are_compared_up_to_there() -> None:
+    values = np.log([30.0, 40.0, 50.0, 800.0, 800.0, 700.0])
+    known = Quantity(
+        "log_half_life",
+        statistics.RunEstimates(values, np.zeros((6, 6))),
+        {"a": np.arange(3), "b": np.arange(3, 6)},
+        longest=float(np.log(800)),
+    )
+    (row,) = rows_of(decide_contrasts(A_OR_B, [known], {}, True))
+    assert row.estimate == pytest.approx(values[:3].mean() - values[3:].mean())
+    assert row.verdict == YES
+    beyond = replace(known, rows={"a": np.arange(3, 5), "b": np.arange(3, 5)})
+    assert decide_contrasts(A_OR_B, [beyond], {}, True).empty
+    values[0] = np.nan
+    assert decide_contrasts(A_OR_B, [known], {}, True).empty

@@ -18,6 +18,7 @@ from factories.pages import HOSTILE, Page, report
 from factories.tracked import make_tracked
 
 from pipeline.analysis.comparison import Comparison, compare
+from pipeline.analysis.curves import half_life, half_lives, resample_curves
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.config.schema import BASELINE
@@ -59,6 +60,36 @@ def test_a_half_life_is_the_one_that_was_made(found: Memory, side: str) -> None:
     lstm = _reach(found, "lstm", f"half_life_{side}")
     assert np.isinf(lstm.value)
     assert not lstm.rises
+
+
+def test_half_lives_of_runs_are_compared_up_to_the_furthest_distance(found: Memory) -> None:
+    halves = found.half_lives
+    assert halves is not None
+    by_name = {
+        name: np.exp(halves.estimates.values[np.asarray(rows)])
+        for name, rows in halves.rows.items()
+    }
+    assert by_name["gru"] == pytest.approx([153] * 3, rel=0.05)
+    assert by_name["simple_rnn"] == pytest.approx([30] * 3, rel=0.1)
+    assert by_name["lstm"].tolist() == pytest.approx([800] * 3)  # the furthest that was read
+    assert halves.longest == pytest.approx(np.log(800))
+    assert np.isfinite(halves.estimates.covariance).all()
+
+
+def test_the_half_life_of_each_run_is_that_of_an_architecture_of_one() -> None:
+    rng = np.random.default_rng(3)
+    levels = rng.normal(0, 0.4, (12, 6)).cumsum(axis=1)
+    scores = rng.normal(1 + levels[:, :, None], 1, (12, 6, 200))
+    scores[0] -= 3  # has learnt nothing
+    places = np.array([0.0, 25, 50, 100, 200, 400])
+    curves = resample_curves(scores, rng, replicates=100)
+    found = half_lives(places, curves).values
+    for run in range(12):
+        value = half_life(places, curves, [run]).value
+        expected = min(max(value, 1.0), 400.0) if np.isfinite(value) or value > 0 else np.nan
+        assert np.exp(found[run]) == pytest.approx(expected, nan_ok=True)
+    assert np.isnan(found[0])
+    assert len(set(found[1:])) > 5
 
 
 @pytest.mark.parametrize("end", ["tail", "head"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sqlite3
 import subprocess
@@ -301,6 +302,50 @@ def test_the_store_is_asked_as_often_for_many_runs_as_for_few(store, tmp_path):
     assert tracked.history.run_id.nunique() == 8
     assert list(tracked.history.val_accuracy) == [0.9] * 16
     assert 0 < counts[0] == counts[1]
+
+
+def _sweep_and_train(store: Store, folder: Path, cells: tuple[str, ...], seeds: tuple[int, ...]):
+    """Launch a sweep, train what is not yet trained, and return how many runs were known before."""
+    configs = [
+        small_run(folder, seed=seed, architecture__name=cell, architecture__cell=cell)
+        for cell in cells
+        for seed in seeds
+    ]
+    with track_sweep(store, SweepPlan.of(configs)) as sweep:
+        for config in configs:
+            if not is_done(store.newest_run(fingerprint(config))):
+                _finish(store, config, 0.5, sweep.run_id)
+        sweep.end("finished")
+    return load_runs(store).sweep.known_before
+
+
+def test_runs_of_a_sweep_that_asked_the_same_were_declared(store, tmp_path):
+    assert _sweep_and_train(store, tmp_path, ("lstm", "gru"), (0,)) == 0
+    assert _sweep_and_train(store, tmp_path, ("lstm", "gru"), (0, 1)) == 0
+
+
+def test_runs_that_began_before_anybody_asked_are_counted(store, tmp_path):
+    assert _sweep_and_train(store, tmp_path, ("lstm",), (0, 1)) == 0
+    assert _sweep_and_train(store, tmp_path, ("lstm", "gru"), (0, 1, 2)) == 2
+    # What was asked later stays late, however often it is asked.
+    assert _sweep_and_train(store, tmp_path, ("lstm", "gru"), (0, 1, 2)) == 2
+    assert _sweep_and_train(store, tmp_path, ("lstm", "gru"), (0, 1, 2, 3)) == 2
+
+
+def test_a_plan_without_questions_declares_them_when_it_gets_them(store, tmp_path):
+    config = small_run(tmp_path)
+    plan = SweepPlan.of([config])
+    with track_sweep(store, plan) as sweep:
+        old = json.loads(plan.as_json())
+        del old["contrasts"], old["margin"]
+        sweep.text(json.dumps(old), "plan.json")
+        store.client.delete_tag(sweep.run_id, "declared")
+        _finish(store, config, 0.5, sweep.run_id)
+        sweep.end("finished")
+    assert load_runs(store).sweep.known_before == 0  # as nothing is declared
+    with track_sweep(store, plan) as sweep:
+        sweep.end("finished")
+    assert load_runs(store).sweep.known_before == 1
 
 
 def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp_path):

@@ -12,7 +12,7 @@ from pipeline.report import look
 from pipeline.report.contrast_tables import contrast_table
 from pipeline.report.figures.drawing import Figure, as_data, hover_of
 from pipeline.report.formats import format_interval, format_points
-from pipeline.report.prose.contrasts import describe_contrasts, shorten
+from pipeline.report.prose.contrasts import describe_contrasts, name_question
 
 _SHOWN = {
     YES: ("a difference", look.BETTER),
@@ -82,7 +82,7 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
 
 
 def _frame(found: Contrasts) -> pd.DataFrame:
-    asked = {one.name: f"{shorten(one.first)} against {shorten(one.second)}" for one in found.asked}
+    asked = {one.name: name_question(one) for one in found.asked}
     rows = found.table[found.table.quantity == "accuracy"]
     return pd.DataFrame(
         [

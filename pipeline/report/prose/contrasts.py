@@ -18,6 +18,7 @@ from pipeline.report.formats import (
     format_margin,
     format_minutes,
     format_ratio,
+    join_names,
 )
 from pipeline.report.prose.answer import ShortAnswer, none_has_learnt
 
@@ -104,15 +105,35 @@ def describe_contrasts(comparison: Comparison) -> str:
     """Say what the figure of contrasts shows, and how they were chosen."""
     found = comparison.contrasts
     assert found is not None
-    declared = (
-        "The questions were declared before the first run."
-        if found.declared
-        else "The questions follow from what was varied; they were not declared before the sweep."
-    )
-    return (
+    sentences = [
         "A dot is a difference in accuracy between groups that are alike in all else, and its line the "
-        f"95% interval. In the grey band it is too small to matter. {declared}"
-    )
+        "95% interval. In the grey band it is too small to matter."
+    ]
+    own = [name_question(one) for one in found.asked if one.weights]
+    if own:
+        sentences.append(
+            f"The groups of {join_names(own)} were chosen by hand and may differ in more."
+        )
+    if found.single:
+        are = "is" if len(found.single) == 1 else "are"
+        sentences.append(f"{join_names(found.single)} {are} left out, as one seed decides nothing.")
+    return " ".join([*sentences, _describe_declaration(comparison, found)])
+
+
+def _describe_declaration(comparison: Comparison, found: Contrasts) -> str:
+    if found.declared:
+        return "The questions were declared before the first run."
+    if found.known_before:
+        return (
+            f"{found.known_before} of the {int(comparison.runs.compared.sum())} runs began before the "
+            "questions were declared, so their results may have been known."
+        )
+    return "The questions follow from what was varied; they were not declared before the sweep."
+
+
+def name_question(asked: Contrast) -> str:
+    """Return the two groups of a question, as a figure names them."""
+    return f"{shorten(asked.first)} against {shorten(asked.second)}"
 
 
 def shorten(group: str) -> str:
