@@ -195,7 +195,7 @@ def _describe_costs(asked: Contrast, rows: dict[str, Any]) -> str:
     if ratio < ALIKE:
         return "Both train in the same time."
     slower = asked.first if row.estimate > 0 else asked.second
-    return f"{capitalise(slower)} take {format_ratio(ratio)} times as long to train."
+    return f"Training takes {format_ratio(ratio)} times as long with {slower}."
 
 
 def _describe_price_of_gates(rows: dict[str, Any]) -> str:
@@ -231,7 +231,8 @@ def _describe_change(asked: Contrast, accuracy: Any, row: Any, over: str) -> str
         return f"Their lead {verb} by {_points(row.estimate)} {over} ({interval})."
     if row.verdict == NO:
         return f"Their lead stays the same {over} ({interval})."
-    return f"Whether their lead changes {over} is not decided ({interval})."
+    counted = ", all questions counted" if min(row.ci_low * row.ci_high, 0) == 0 else ""
+    return f"Whether their lead changes {over} is not decided{counted} ({interval})."
 
 
 def _interval_of_lead(row: Any) -> str:

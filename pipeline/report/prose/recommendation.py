@@ -47,22 +47,25 @@ def recommend(comparison: Comparison) -> str:
 def choose(comparison: Comparison) -> str | None:
     """Return the cheapest architecture that may be the best, None where none can be recommended.
 
-    It is not shown to be worse than the most accurate one, not on the losing side of a question, and
-    scores within the margin of the most accurate one, so that what merely could not be judged is not
-    recommended.
+    Of each question with an answer it has the better side or, where none is better, the cheaper one. It
+    is not shown to be worse than the most accurate of those that are left, and scores within the
+    margin of it, so that what merely could not be judged is not recommended.
     """
     if len(comparison.summary) < 2 or none_has_learnt(comparison):
         return None
-    found = find_leader(comparison.summary, comparison.pairwise)
+    dropped = _dropped(comparison)
+    left = comparison.summary[~comparison.summary.architecture.isin(dropped)]
+    summary = comparison.summary if left.empty else left
+    pairs = comparison.pairwise
+    among = pairs.architecture_a.isin(summary.architecture)
+    among &= pairs.architecture_b.isin(summary.architecture)
+    found = find_leader(summary, pairs[among])
     if comparison.cost.train_seconds.isna().any() or "train_seconds" in held_equal(comparison):
         return found.leader
-    accuracies = comparison.summary.set_index("architecture").accuracy
+    accuracies = summary.set_index("architecture").accuracy
     close = accuracies.index[accuracies >= found.accuracy - comparison.margin]
-    possible = [
-        name for name in found.candidates if name in close and name not in _losers(comparison)
-    ]
     seconds = comparison.cost.set_index("architecture").train_seconds
-    return str(seconds[possible or [found.leader]].idxmin())
+    return str(seconds[[name for name in found.candidates if name in close]].idxmin())
 
 
 def in_words(row: Any, comparison: Comparison) -> str:
@@ -95,14 +98,18 @@ def _sides(comparison: Comparison, asked: Contrast) -> tuple[set[str], set[str]]
     return first, second
 
 
-def _losers(comparison: Comparison) -> set[str]:
-    """Return the architectures on the losing side of a question with a shown difference."""
-    lost: set[str] = set()
+def _dropped(comparison: Comparison) -> set[str]:
+    """Return the architectures on the worse side of a question, or on the dearer one of equals."""
+    dropped: set[str] = set()
     for asked, row in _answered(comparison):
         first, second = _sides(comparison, asked)
         if row.verdict == YES:
-            lost |= second if row.estimate > 0 else first
-    return lost
+            dropped |= second if row.estimate > 0 else first
+        elif row.verdict == NO and comparison.contrasts is not None:
+            cost = rows_by_quantity(comparison.contrasts, asked).get("log_train_seconds")
+            if cost is not None:
+                dropped |= first if cost.estimate > 0 else second
+    return dropped
 
 
 def _answered(comparison: Comparison) -> list[tuple[Contrast, Any]]:
@@ -126,11 +133,11 @@ def _alternatives(comparison: Comparison, name: str) -> str:
         other = asked.second if name in first else asked.first
         if row.verdict == NO:
             ratio = _price(rows_by_quantity(found, asked), name in first)
-            sentences.append(f"{capitalise(other)} gain nothing that matters{ratio}.")
+            sentences.append(f"{capitalise(other)} would gain nothing that matters{ratio}.")
         elif row.verdict != YES:
             unknown.append(other)
         elif place:  # the headline has the first
-            sentences.append(f"{capitalise(other)} score lower.")
+            sentences.append(f"{capitalise(other)} would score lower.")
     if unknown:
         sentences.append(f"Whether {join_names(unknown, 'or')} would gain anything is not decided.")
     return " ".join(sentences)
