@@ -166,4 +166,5 @@ def _baseline(comparison: Comparison, chosen: Any) -> str:
     cost = comparison.cost.set_index("architecture").train_seconds[chosen.architecture]
     if not (own.ci_low <= 0).all() or not seconds < cost:
         return ""
-    return f"If accuracy is all you need, the baseline does as well in {format_seconds(seconds)}."
+    well = "better" if (own.ci_high < 0).all() else "as well"
+    return f"If accuracy is all you need, the baseline does {well} in {format_seconds(seconds)}."
