@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
+from altair.utils.schemapi import debug_mode
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import SweepFacts, TrackedRuns
@@ -124,6 +125,7 @@ class PageSection:
         return named
 
 
+@debug_mode(False)  # half of the time; tests validate every figure
 def build(content: Content) -> list[PageSection]:
     """Build the sections that have content."""
     built = []

@@ -49,7 +49,11 @@ def test_categories_and_the_order_of_rows_change_no_number() -> None:
     expected, found = dict(_frames(_compare(tracked))), dict(_frames(_compare(compact)))
     assert set(expected) == set(found) >= {".memory.quiz", ".fading.lesson", ".by_length.pairwise"}
     for name, frame in expected.items():
-        pd.testing.assert_frame_equal(found[name], frame, check_dtype=False, obj=name)
+        pair = [found[name], frame]
+        if name == ".parting.answers":  # as they come
+            keys = ["review_id", "architecture"]
+            pair = [one.sort_values(keys, ignore_index=True) for one in pair]
+        pd.testing.assert_frame_equal(*pair, check_dtype=False, obj=name)
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +69,10 @@ def test_of_many_architectures_the_best_of_each_kind_on_validation_are_shown(
     shown = runs[runs.architecture.isin(crowd.shown)].drop_duplicates("architecture")
     kinds = shown.groupby(["cell", "num_layers", "bidirectional"])
     assert len(kinds) == len(ARCHITECTURES)
-    # Two of each kind, those of the highest values of dropout, and of two kinds the third.
-    assert set(kinds.size()) == {2, 3}
-    assert all({0.1, 0.2} <= set(group.dropout.round(1)) for _, group in kinds)
+    # Of each kind that with the most dropout, and of three kinds the next.
+    assert set(kinds.size()) == {1, 2}
+    assert all(0.2 in set(group.dropout.round(1)) for _, group in kinds)
+    assert set(shown.dropout.round(1)) == {0.1, 0.2}
 
 
 def test_the_accuracy_on_test_does_not_choose_what_is_shown(crowd: Comparison) -> None:
@@ -90,11 +95,11 @@ def test_limited_results_name_nobody_else_in_any_frame(crowd: Comparison) -> Non
     assert names >= {".summary", ".cost", ".by_length.accuracy", ".by_length.trends.slopes"}
     for name, frame in _frames(crowd.limited_to_shown()):
         for column in {"architecture", "architecture_a", "architecture_b"} & set(frame):
-            assert set(frame[column]) == set(crowd.shown) or column != "architecture", name
             assert set(frame[column]) <= set(crowd.shown), name
+    assert set(crowd.limited_to_shown().summary.architecture) == set(crowd.shown)
 
 
 def test_a_few_architectures_are_shown_as_they_are() -> None:
-    comparison = _compare(make_crowd(2))
-    assert len(comparison.summary) == len(comparison.shown) == 18
+    comparison = _compare(make_crowd(1))
+    assert len(comparison.summary) == len(comparison.shown) == 9
     assert comparison.limited_to_shown() is comparison

@@ -23,7 +23,7 @@ def test_a_page_of_many_architectures_is_small_and_its_tables_have_all(tmp_path:
     assert (tmp_path / "report" / "index.html").stat().st_size < 5e6
     legend = [found for tag, found in page.elements if tag == "button" and "aria-pressed" in found]
     assert len(legend) == MOST_SHOWN
-    assert f"show {MOST_SHOWN} of {every} architectures" in page.text
+    assert f"Figures show {MOST_SHOWN} of {every} architectures" in page.text
     pairs = pd.read_csv(tmp_path / "report" / "pairwise.csv")
     assert len(pairs) == every * (every - 1) // 2
     assert pd.read_csv(tmp_path / "report" / "by_length.csv").architecture.nunique() == every
@@ -51,12 +51,30 @@ def test_a_small_sweep_is_shown_whole(tmp_path: Path) -> None:
 
 def test_data_keep_the_columns_that_a_drawing_names() -> None:
     spec = {
+        "data": {"name": "one"},
         "encoding": {"x": {"field": "length"}, "opacity": {"test": "datum.architecture === 'a'"}},
         "datasets": {"one": [{"length": 1 / 3, "architecture": "a", "run_id": "1", "seed": 0}]},
     }
     expected = [{"length": 0.333333, "architecture": "a"}]
-    assert slim_spec(spec) == {"encoding": spec["encoding"], "datasets": {"one": expected}}
+    assert slim_spec(spec) == spec | {"datasets": {"one": expected}}
     assert slim_spec([spec]) == [slim_spec(spec)]
+
+
+def test_each_layer_keeps_what_itself_draws_of_its_data() -> None:
+    """What stands around a layer counts for it, what stands in another does not."""
+    rows = [{"x": 1, "low": 2, "high": 3, "note": "a"}]
+    spec = {
+        "encoding": {"x": {"field": "x"}},
+        "layer": [
+            {"data": {"name": "one"}, "encoding": {"y": {"field": "low"}}},
+            {"layer": [{"data": {"name": "two"}, "encoding": {"y": {"field": "high"}}}]},
+        ],
+        "datasets": {"one": rows, "two": rows},
+    }
+    assert slim_spec(spec)["datasets"] == {
+        "one": [{"x": 1, "low": 2}],
+        "two": [{"x": 1, "high": 3}],
+    }
 
 
 def test_places_are_rounded_and_words_are_not() -> None:
