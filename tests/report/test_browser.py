@@ -256,7 +256,7 @@ def test_hovering_a_question_says_its_answer(made: Made, report: Visit) -> None:
     )
     assert "Question: gated cells" in said
     assert first.verdict == "yes"
-    assert "Verdict: a difference" in said
+    assert "Answer: a difference" in said
 
 
 def _opacities(seen: Visit) -> dict[str, list[tuple[str, float]]]:

@@ -15,7 +15,8 @@
       ? JSON.parse(JSON.stringify(spec).replace(/#[0-9a-f]{6}\b/g, (colour) => onDark[colour] || colour))
       : spec;
 
-  // On a phone a title may be wider than its axis, so it is broken into lines.
+  // On a phone a title may be wider than its axis, so it is broken into lines; a legend has fewer columns.
+  const paperWidth = 620;
   const fitted = (spec, width) => {
     const most = Math.floor(width / 9);
     const lines = (title) => title.split(" ").reduce((all, word) => {
@@ -23,6 +24,9 @@
       return last && last.length + word.length >= most ? [...all, word] : [...all.slice(0, -1), last ? `${last} ${word}` : word];
     }, [""]);
     return JSON.parse(JSON.stringify(spec), (key, value) => {
+      if (key === "legend" && value?.columns) {
+        return { ...value, columns: Math.max(1, Math.min(value.columns, Math.floor((width * value.columns) / paperWidth))) };
+      }
       const title = key === "x" && value && value.axis && value.axis.title;
       return typeof title === "string" && title.length > most ? { ...value, axis: { ...value.axis, title: lines(title) } } : value;
     });
