@@ -492,7 +492,8 @@ def test_a_sweep_with_one_seed_left_somewhere_is_decided_and_says_so() -> None:
 
 def test_groups_that_a_person_chose_are_not_called_alike_in_all_else() -> None:
     tracked = make_tracked(reviews=300)
-    asked = derive_contrasts(tracked.runs, {"mine": {"lstm": 1, "simple_rnn": -1}})
+    asked = derive_contrasts(as_configured(tracked.runs), {"mine": {"lstm": 1, "simple_rnn": -1}})
+    assert len(asked) == 3
     runs = tracked.runs.assign(variant=tracked.runs.architecture)
 
     def describe(**facts: Any) -> str:
@@ -511,7 +512,9 @@ def test_groups_that_a_person_chose_are_not_called_alike_in_all_else() -> None:
 def test_what_was_known_before_is_not_declared() -> None:
     tracked = make_tracked(reviews=300)
     runs = tracked.runs.assign(variant=tracked.runs.architecture)
-    sweep = replace(tracked.sweep, contrasts=derive_contrasts(tracked.runs, {}), known_before=1)
+    sweep = replace(
+        tracked.sweep, contrasts=derive_contrasts(as_configured(tracked.runs), {}), known_before=1
+    )
     found = compare(
         replace(tracked, runs=runs, sweep=sweep), np.random.default_rng(0), replicates=50
     ).contrasts

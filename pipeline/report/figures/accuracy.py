@@ -174,7 +174,7 @@ def _verdicts(comparison: Comparison) -> Figure:
         color=alt.Color(
             "verdict:N",
             scale=alt.Scale(domain=list(kinds), range=list(kinds.values())),
-            legend=alt.Legend(title=None, orient="bottom", columns=2),
+            legend=alt.Legend(title=None, orient="bottom", columns=2, columnPadding=2),
         )
     )
     dark_text = alt.FieldOneOfPredicate("verdict", [kind for kind in kinds if kind not in _STRONG])
