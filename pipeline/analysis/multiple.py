@@ -62,8 +62,8 @@ def holm(p_values: ArrayLike) -> Floats:
 class PairTests:
     """The tests of all pairs of architectures, in the order of `itertools.combinations`.
 
-    adjusted: p values corrected for all pairs, none below one over `sweeps`; NaN where an architecture has
-      one run.
+    adjusted: p values corrected for all pairs, none below one over `sweeps`; NaN where an architecture
+      has one run.
     if_alike: the same if the seeds of all architectures vary alike; NaN if none has two runs.
     detectable: the true difference at which `POWER` of such sweeps would have `adjusted` below
       `SIGNIFICANCE`.
