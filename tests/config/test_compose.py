@@ -227,6 +227,9 @@ def test_the_quickstart_probes_fewer_reviews():
         distances=[50, 200, 800],
         distance_reviews=100,
         retention_reviews=40,
+        slow_reviews=100,
+        slow_distances=[200],
+        slow_draws=3,
     )
     assert none.kinds == []
 
