@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from factories.pages import Page
 from factories.tracked import make_tracked
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -149,7 +150,7 @@ def test_the_page_holds_the_grid_and_the_budget(tmp_path: Path) -> None:
     lost = (tracked.runs.learning_rate == 3e-3) & (tracked.runs.seed == 0)
     tracked = _lose(tracked, lost, "diverged")
     comparison = judge(tracked)
-    page = write_report(comparison, tracked, tmp_path / "report").read_text()
+    page = Page(write_report(comparison, tracked, tmp_path / "report").read_text()).text
     assert comparison.notes[0] in page
     assert "Tuning of learning_rate: mean validation accuracy of every value" in page
     assert "2 runs diverged: gru seed 0, learning_rate 0.003 and lstm seed 0" in page

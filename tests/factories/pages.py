@@ -70,7 +70,7 @@ def fold_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(
             section,
             figures=lambda content: [*section.figures(content)][:1],
-            further=lambda content: [*section.figures(content)][1:],
+            further=lambda content: [*[*section.figures(content)][1:], *section.further(content)],
         )
 
     declared = [folded(one) if one.id == "memory" else one for one in sections.SECTIONS]
