@@ -61,6 +61,7 @@ def count_classes(
             .size()
             .rename_axis(["run_id", "class", "predicted"])
             .reset_index(name="texts")
+            .astype(dict.fromkeys(["run_id", "class", "predicted"], object))  # no categories
         )
         parts = (counts.assign(architecture=counts.run_id.map(architecture)), chosen.architecture)
         scores.append(_score(*parts).assign(head=name))

@@ -125,8 +125,13 @@ def _answers_to(ids: pd.Series, predictions: pd.DataFrame, runs: pd.DataFrame) -
         columns = [kept[f"{head}{what}"].astype(str) for head in heads]
         return [", ".join(values) for values in zip(*columns, strict=True)]
 
-    found = kept[["review_id", "architecture", "side", "correct"]]
-    return found.assign(label=join("label"), predicted=join("predicted"))
+    found = kept[["review_id", "architecture", "side", "correct"]].astype({"review_id": str})
+    places = [
+        found.review_id.map({name: place for place, name in enumerate(ids)}),
+        found.architecture.map({n: place for place, n in enumerate(runs.architecture.unique())}),
+    ]
+    answered = found.assign(label=join("label"), predicted=join("predicted"))
+    return answered.iloc[np.lexsort(places[::-1])]
 
 
 def _by_architecture(given: pd.DataFrame) -> pd.DataFrame:

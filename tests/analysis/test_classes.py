@@ -85,6 +85,20 @@ def test_the_head_with_several_classes_is_scored_for_every_architecture():
     assert "scenery" not in set(found.confusion["class"])
 
 
+def test_categories_in_any_order_change_no_number():
+    table = _predictions(COUNTS)
+    compact = table.assign(
+        run_id=pd.Categorical(table.run_id, ["r1", "r0", "r2"]),
+        label=pd.Categorical(table.label, ["c", "b", "a", "d"]),
+        predicted=pd.Categorical(table.predicted, ["b", "c", "a"]),
+    )
+    found, expected = count_classes(compact, CHOSEN, ("label",)), _count(COUNTS)
+    assert found is not None
+    for name in ("scores", "summary", "confusion"):
+        frame = getattr(expected, name)
+        pd.testing.assert_frame_equal(getattr(found, name), frame, check_dtype=False, obj=name)
+
+
 def test_runs_that_are_not_compared_do_not_count():
     tracked = make_tracked(("lstm",), 2, 200, two_heads=True)
     one = tracked.runs.iloc[:1]
