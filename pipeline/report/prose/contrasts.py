@@ -231,8 +231,7 @@ def _describe_change(asked: Contrast, accuracy: Any, row: Any, over: str) -> str
         return f"Their lead {verb} by {_points(row.estimate)} {over} ({interval})."
     if row.verdict == NO:
         return f"Their lead stays the same {over} ({interval})."
-    counted = ", all questions counted" if min(row.ci_low * row.ci_high, 0) == 0 else ""
-    return f"Whether their lead changes {over} is not decided{counted} ({interval})."
+    return ""  # not decided: the table of the figure has it
 
 
 def _interval_of_lead(row: Any) -> str:

@@ -30,16 +30,18 @@ def recommend(comparison: Comparison) -> str:
     if name is None:
         return ""
     chosen = next(rows_of(comparison.summary[comparison.summary.architecture == name]))
-    text = f"Use {in_words(chosen, comparison)}: it is right on {format_share(chosen.accuracy)}"
+    baseline = _baseline(comparison, chosen)
+    use = "If you need a network, use" if baseline else "Use"
+    text = f"{use} {in_words(chosen, comparison)}: it is right on {format_share(chosen.accuracy)}"
     seconds = comparison.cost.set_index("architecture").train_seconds[name]
     if pd.notna(seconds):
         text += f" and trains in {format_seconds(seconds)}"
     alone = "" if comparison.summary.seeds_counted.any() else " One seed cannot confirm it."
     parts = (
+        baseline,
         f"{text}.{alone}",
         _leader(comparison, name),
         _alternatives(comparison, name),
-        _baseline(comparison, chosen),
     )
     return " ".join(part for part in parts if part)
 
@@ -166,5 +168,5 @@ def _baseline(comparison: Comparison, chosen: Any) -> str:
     cost = comparison.cost.set_index("architecture").train_seconds[chosen.architecture]
     if not (own.ci_low <= 0).all() or not seconds < cost:
         return ""
-    well = "better" if (own.ci_high < 0).all() else "as well"
-    return f"If accuracy is all you need, the baseline does {well} in {format_seconds(seconds)}."
+    well = "better than this network" if (own.ci_high < 0).all() else "as well"
+    return f"Use the baseline: it does {well}, after {format_seconds(seconds)} of training."
