@@ -139,7 +139,7 @@ def _draw_gates(gates: pd.DataFrame, style: Style) -> Figure:
         )
     )
     # On a phone the squares are too narrow for numbers; the table has them.
-    numbers = base.mark_text(fontSize=alt.expr("width < 420 ? 0 : 11"), aria=False).encode(
+    numbers = base.mark_text(fontSize=alt.expr("width < 420 ? 0 : 11")).encode(
         text=alt.Text("value:Q", format=".2f"),
         color=alt.when("datum.of_row > 0.6").then(alt.value("black")).otherwise(alt.value("white")),
     )
