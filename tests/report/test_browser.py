@@ -418,8 +418,6 @@ def test_the_print_has_every_figure_and_every_table(
     with opened(made, browser, name, color_scheme=scheme) as seen:
         # One architecture is followed on the screen; paper shows all.
         seen.page.query_selector_all(".legend button")[0].click()
-        if name != "folded":  # folded figures are dimmed when they are drawn
-            _wait_for_dimmed(seen, dimmed=True)
         captions = [one.text_content() or "" for one in seen.page.query_selector_all("caption")]
         titles = [one.text_content() or "" for one in seen.page.query_selector_all("figure h3")]
         charts = len(_charts(seen))
