@@ -13,17 +13,16 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pipeline.analysis import statistics
 from pipeline.analysis.above_simple import Yardstick, choose_yardstick
 from pipeline.analysis.answers import (
     AlignedAnswers,
     align_answers,
     distance_groups,
     length_groups,
-    name_run,
 )
 from pipeline.analysis.baseline import Baseline
 from pipeline.analysis.classes import Classes, count_classes
+from pipeline.analysis.comparable import check_data, note_baseline, note_versions
 from pipeline.analysis.crowd import choose_shown, limit_to
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group
@@ -36,11 +35,11 @@ from pipeline.analysis.learnt import (
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
 from pipeline.analysis.parting import Parting, find_parting
+from pipeline.analysis.quantities import change_quantities, cost_quantities
 from pipeline.analysis.selection import Tuning, select_runs
 from pipeline.analysis.slow_units import SlowUnits, summarise_slow_units
 from pipeline.analysis.tracked import COSTS, RUN_COLUMNS, TrackedRuns, columns_of
-from pipeline.analysis.verdicts import Contrasts, Quantity, answer_contrasts, members_of
-from pipeline.config.programs import as_started
+from pipeline.analysis.verdicts import Contrasts, answer_contrasts
 from pipeline.config.schema import BASELINE
 from pipeline.errors import ReportError
 
@@ -136,9 +135,9 @@ def compare(
         raise ReportError(f"{tracked.experiment}: only the order-free baseline is tracked")
     known = tracked.runs.reindex(columns=list(dict.fromkeys([*RUN_COLUMNS, *tracked.runs.columns])))
     runs, tuning, notes = select_runs(known, tracked.predictions, tracked.sweep.tuned)
-    notes += _check_data(runs[runs.compared], allow_different_data)
+    notes += check_data(runs[runs.compared], allow_different_data)
     chosen = runs[runs.compared]
-    notes += _note_versions(chosen)
+    notes += note_versions(chosen)
     if chosen.empty:
         return _without_results(tracked, runs, tuning, notes)
     answers = align_answers(tracked.predictions, chosen, shared_only=allow_different_data)
@@ -164,9 +163,9 @@ def compare(
     by_distance = _by_distance(evaluator, answers, yardstick)
     quantities = [
         *evaluator.accuracies(lengths, margin),
-        *_changes(by_length, by_distance, memory, margin),
+        *change_quantities(by_length, by_distance, memory, margin),
         *([memory.half_lives] if memory and memory.half_lives else []),
-        *_cost_quantities(chosen),
+        *cost_quantities(chosen),
     ]
     contrasts = answer_contrasts(chosen, quantities, tracked.sweep)
     return Comparison(
@@ -184,7 +183,7 @@ def compare(
         cost=_cost(chosen),
         notes=(
             *notes,
-            *_notes_on_baseline(tracked_baseline, baseline),
+            *note_baseline(tracked_baseline, baseline),
             *(memory.notes if memory else ()),
             *(fading.notes if fading else ()),
             *(slow_units.notes if slow_units else ()),
@@ -210,41 +209,6 @@ def _parting(
     rows = {str(name): np.asarray(places) for name, places in members.items()}
     asked = next((one for one in contrasts.asked if one.terms(rows)), None)
     return asked and find_parting(asked, rows, answers, predictions, chosen)
-
-
-def _changes(
-    by_length: Breakdown | None,
-    by_distance: Breakdown | None,
-    memory: Memory | None,
-    margin: float,
-) -> list[Quantity]:
-    """Return how the accuracy of every run changes with length, distance and neutral words."""
-    found = {
-        "change_with_length": by_length.trends if by_length else None,
-        "change_with_distance": by_distance.trends if by_distance else None,
-        "change_with_neutral_words": memory.trends.get("both") if memory else None,
-    }
-    return [
-        Quantity(name, trends.change_by_run, trends.members, margin)
-        for name, trends in found.items()
-        if trends is not None
-    ]
-
-
-def _cost_quantities(chosen: pd.DataFrame) -> list[Quantity]:
-    rows = members_of(chosen)
-    none = np.zeros((len(chosen), len(chosen)))
-    return [
-        Quantity(
-            f"log_{name}",
-            statistics.RunEstimates(
-                np.log(pd.to_numeric(chosen[name]).astype(float).to_numpy()), none
-            ),
-            rows,
-        )
-        for name in ("train_seconds", "parameters")
-        if chosen[name].notna().all()
-    ]
 
 
 def _separate_baseline(tracked: TrackedRuns) -> tuple[TrackedRuns, TrackedRuns]:
@@ -282,43 +246,6 @@ def _compare_baseline(
 def _probed_runs(chosen: pd.DataFrame, baseline: Baseline | None) -> pd.DataFrame:
     runs = chosen[["run_id", "architecture"]]
     return runs if baseline is None else pd.concat([runs, baseline.run[["run_id", "architecture"]]])
-
-
-def _notes_on_baseline(tracked: TrackedRuns, baseline: Baseline | None) -> list[str]:
-    if baseline is not None:
-        return []
-    why = "did not finish" if len(tracked.runs) else "is not tracked"
-    why = "was tested on other reviews" if len(tracked.predictions) else why
-    return [
-        f"The order-free baseline {why}, so no figure shows what can be answered without memory. "
-        + as_started("The program experiments.probe trains it.")
-    ]
-
-
-def _check_data(chosen: pd.DataFrame, allow_different: bool) -> list[str]:
-    groups = chosen.groupby(chosen.data_fingerprint.astype("string").fillna("unknown"))
-    if groups.ngroups < 2:
-        return []
-    which = "; ".join(
-        f"data {str(key)[:12]}: {', '.join(name_run(run) for run in group.itertuples())}"
-        for key, group in groups
-    )
-    if not allow_different:
-        raise ReportError(f"runs trained on different data are not compared: {which}")
-    return [f"Compared on request, although trained on different data: {which}."]
-
-
-def _note_versions(chosen: pd.DataFrame) -> list[str]:
-    """Return a note if TensorFlow or Keras differ between the runs; other versions may differ."""
-    versions = chosen.versions.astype("string").fillna("")
-    found = versions.str.findall(r"(?:tensorflow|keras) [^, ]+").map(", ".join)
-    groups = chosen.groupby(found.replace("", "unknown versions"))
-    if groups.ngroups < 2:
-        return []
-    which = "; ".join(
-        f"{key}: {', '.join(name_run(run) for run in group.itertuples())}" for key, group in groups
-    )
-    return [f"The runs were trained with different versions, which may change numbers: {which}."]
 
 
 def _by_distance(

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from pipeline.analysis.adding import AddingResults, AddingRuns
 from pipeline.report import adding_tables, look
+from pipeline.report.blocks import Block, PageSection, figures_of
 from pipeline.report.exports import write_tables
 from pipeline.report.figures.adding import draw_steps
 from pipeline.report.folder import staging_folder
 from pipeline.report.page import write_page
 from pipeline.report.prose import adding
-from pipeline.report.sections import Block, PageSection, figures_of, provenance_section
+from pipeline.report.sections import provenance_section
 
 CSV_FILES = {
     "runs.csv": lambda results: results.runs,

@@ -21,6 +21,7 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.errors import ReportError
 from pipeline.report import look
+from pipeline.report.blocks import Content, PageSection, figures_of, tables_of
 from pipeline.report.exports import CSV_FILES, write_figures, write_latex, write_tables
 from pipeline.report.figures.drawing import looks_of
 from pipeline.report.folder import staging_folder
@@ -31,7 +32,7 @@ from pipeline.report.prose.baseline import headline_of_baseline
 from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
 from pipeline.report.prose.memory import answer_how_far_back
 from pipeline.report.prose.recommendation import recommend
-from pipeline.report.sections import LEAD, Content, PageSection, build, figures_of, tables_of
+from pipeline.report.sections import LEAD, build
 from pipeline.report.slim import slim_spec
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -1,164 +1,34 @@
-"""Declare the sections of a page once, for HTML and Markdown alike.
+"""Declare the sections of a sweep's page, and fill them.
 
 A section without content is left out.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
-from altair.utils.schemapi import debug_mode
 
-from pipeline.analysis.comparison import Comparison
-from pipeline.analysis.tracked import SweepFacts, TrackedRuns
+from pipeline.analysis.tracked import SweepFacts
 from pipeline.report import class_tables, inside_tables, probe_tables, run_tables, tables
+from pipeline.report.blocks import (
+    Block,
+    Content,
+    PageSection,
+    Section,
+    build_sections,
+    table_blocks,
+)
 from pipeline.report.figures import accuracy, breakdowns, classes, contrasts, inside, lesson, memory
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.formats import MISSING
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose import memory as probes
 from pipeline.report.prose.inside import READING_MEASURES, describe_measures
-from pipeline.report.prose.parting import TextCard, describe_parting, group_cards
-from pipeline.report.tables import Table
+from pipeline.report.prose.parting import describe_parting, group_cards
 
 _PUBLISHED = Path(__file__).parent / "published_results.csv"
-
-
-@dataclass(frozen=True)
-class Content:
-    """What the sections of a sweep's page are built from.
-
-    comparison: of the architectures that the page shows; whole: of all.
-    """
-
-    whole: Comparison
-    tracked: TrackedRuns
-    leagues: Sequence[Comparison] = ()
-
-    @cached_property
-    def comparison(self) -> Comparison:
-        return self.whole.limited_to_shown()
-
-
-@dataclass(frozen=True)
-class Block:
-    """A piece of a section.
-
-    text: the paragraph, the heading, or the title of a folded table. rows: (bold, plain) pairs.
-    further: figures that are folded on the page and in line in Markdown. texts: test texts with the
-    answers to them. name: of the table's file, or of the drawing beside the text.
-    on_paper: shown in Markdown only, where no table can be folded under its figure.
-    """
-
-    kind: Literal[
-        "text",
-        "heading",
-        "table",
-        "folded",
-        "items",
-        "facts",
-        "figure",
-        "further",
-        "texts",
-        "drawing",
-    ]
-    text: str = ""
-    table: Table | None = None
-    rows: Sequence[tuple[str, str]] = ()
-    figure: Figure | None = None
-    further: Sequence[Figure] = ()
-    texts: Sequence[TextCard] = ()
-    on_paper: bool = False
-    name: str = ""
-
-    @property
-    def id(self) -> str:
-        """Return the id of a heading."""
-        return "part-" + re.sub(r"\W+", "-", self.text.lower()).strip("-")
-
-    @property
-    def figures(self) -> list[Figure]:
-        return [*([] if self.figure is None else [self.figure]), *self.further]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section as declared: blocks, its figures, `further` figures folded under one line, blocks."""
-
-    id: str
-    title: str
-    figures: Callable[[Content], Iterable[Figure]] = lambda content: ()
-    further: Callable[[Content], Iterable[Figure]] = lambda content: ()
-    before: Callable[[Content], Iterable[Block]] = lambda content: ()
-    after: Callable[[Content], Iterable[Block]] = lambda content: ()
-
-
-@dataclass(frozen=True)
-class PageSection:
-    """A section as built for one page."""
-
-    id: str
-    title: str
-    blocks: tuple[Block, ...] = field(default=())
-
-    @property
-    def figures(self) -> list[Figure]:
-        return [figure for block in self.blocks for figure in block.figures]
-
-    @property
-    def named_blocks(self) -> list[tuple[str, Block]]:
-        """Return what the page shows; a table without a name is called after its section."""
-        named: list[tuple[str, Block]] = []
-        unnamed = 0
-        for block in self.blocks:
-            if block.on_paper:
-                continue
-            unnamed += block.table is not None and not block.name
-            ordinal = f"_{unnamed}" if unnamed > 1 else ""
-            named.append((block.name or f"{self.id}{ordinal}", block))
-        return named
-
-
-@debug_mode(False)  # half of the time; tests validate every figure
-def build(content: Content) -> list[PageSection]:
-    """Build the sections that have content."""
-    built = []
-    for section in SECTIONS:
-        figures = (Block("figure", figure=figure) for figure in section.figures(content))
-        further = _fold(section.further(content))
-        blocks = (*section.before(content), *figures, *further, *section.after(content))
-        built += [PageSection(section.id, section.title, blocks)] if blocks else []
-    return built
-
-
-def figures_of(sections: Iterable[PageSection]) -> list[Figure]:
-    return [figure for section in sections for figure in section.figures]
-
-
-def tables_of(sections: Iterable[PageSection]) -> Iterator[tuple[str, Table]]:
-    """Yield each table with the name of its file; that of a figure is called like the figure."""
-    for section in sections:
-        for name, block in section.named_blocks:
-            yield from ((figure.name, figure.table) for figure in block.figures)
-            if block.table is not None:
-                yield name, block.table
-
-
-def _fold(figures: Iterable[Figure]) -> list[Block]:
-    """Fold figures under a line that names them."""
-    further = tuple(figures)
-    titles = "; ".join(figure.title for figure in further)
-    return [Block("further", f"More figures: {titles}", further=further)] if further else []
-
-
-def _table(table: Table | None, name: str = "") -> list[Block]:
-    return [] if table is None else [Block("table", table=table, name=name)]
 
 
 def _memory_figures(content: Content) -> list[Figure]:
@@ -197,7 +67,7 @@ def _probes(content: Content) -> Iterator[Block]:
             yield Block("drawing", probes.CUTTING, name="cutting")
         if comparison.unlearnt:
             yield Block("text", probes.describe_unlearnt(comparison.unlearnt))
-    yield from _table(probe_tables.reach_table(comparison), "reach")
+    yield from table_blocks(probe_tables.reach_table(comparison), "reach")
 
 
 def _measures(content: Content) -> Iterator[Block]:
@@ -206,7 +76,7 @@ def _measures(content: Content) -> Iterator[Block]:
     if said:
         yield Block("text", READING_MEASURES.format(name=name))
         yield Block("items", rows=said)
-    yield from _table(inside_tables.measures_table(content.comparison), "measures")
+    yield from table_blocks(inside_tables.measures_table(content.comparison), "measures")
 
 
 def _layers(content: Content) -> Iterator[Block]:
@@ -252,7 +122,7 @@ def _class_tables(content: Content) -> Iterator[Block]:
     if found is not None:
         yield Block("text", class_tables.READING)
         for head in found.heads:
-            yield from _table(class_tables.summary_table(found, head))
+            yield from table_blocks(class_tables.summary_table(found, head))
 
 
 def _classes_one_by_one(content: Content) -> Iterator[Block]:
@@ -268,13 +138,13 @@ def _results(content: Content) -> Iterator[Block]:
     comparison, leagues = content.whole, content.leagues
     if comparison.summary.empty:
         return
-    yield from _table(tables.summary_table(comparison))
+    yield from table_blocks(tables.summary_table(comparison))
     yield Block("text", sweep.describe_reading(comparison))
     if leagues:
         yield Block("heading", "Leagues side by side")
         yield Block("text", sweep.READING_LEAGUES)
         yield Block("items", rows=answer.describe_leagues([comparison, *leagues]))
-        yield from _table(tables.league_table(comparison, leagues), "leagues")
+        yield from table_blocks(tables.league_table(comparison, leagues), "leagues")
 
 
 def _pairs(content: Content) -> Iterator[Block]:
@@ -285,7 +155,7 @@ def _pairs(content: Content) -> Iterator[Block]:
 
 def _costs(content: Content) -> Iterator[Block]:
     if not content.whole.summary.empty:
-        yield from _table(tables.cost_table(content.whole))
+        yield from table_blocks(tables.cost_table(content.whole))
 
 
 def _published(content: Content) -> Iterator[Block]:
@@ -300,7 +170,7 @@ def _runs(content: Content) -> Iterator[Block]:
     comparison, run_url = content.whole, content.tracked.sweep.run_url
     unfinished = run_tables.unfinished_table(comparison, run_url)
     if unfinished.rows:
-        yield from _table(unfinished, "unfinished")
+        yield from table_blocks(unfinished, "unfinished")
     else:
         yield Block("text", sweep.describe_complete(comparison))
     if comparison.tuning:
@@ -408,3 +278,8 @@ SECTIONS = (
     ),
     Section("provenance", "Provenance", before=_provenance),
 )
+
+
+def build(content: Content) -> list[PageSection]:
+    """Build the sections of a sweep's page that have content."""
+    return build_sections(SECTIONS, content)

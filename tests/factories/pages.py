@@ -14,7 +14,7 @@ import pytest
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.report import sections, write_report
-from pipeline.report.sections import Section
+from pipeline.report.blocks import Section
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">&\'</style>{{ 7 * 7 }}'
 

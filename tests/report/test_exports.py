@@ -17,10 +17,11 @@ from pipeline.analysis.adding import summarise
 from pipeline.analysis.comparison import compare
 from pipeline.analysis.frames import rows_of
 from pipeline.report import write_adding_report, write_report
+from pipeline.report.blocks import Content, tables_of
 from pipeline.report.exports import flag_infinite
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.latex import escape_latex, latex_of
-from pipeline.report.sections import Content, build, tables_of
+from pipeline.report.sections import build
 from pipeline.report.tables import Column, make_table
 
 

@@ -13,11 +13,12 @@ from factories.tracked import ARCHITECTURES, make_tracked
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.report import look
+from pipeline.report.blocks import Content
 from pipeline.report.families import FEW, by_family, name_families
 from pipeline.report.figures import accuracy, breakdowns, lesson, memory
 from pipeline.report.figures.drawing import Figure, Style, looks_of
 from pipeline.report.figures.panels import spread
-from pipeline.report.sections import SECTIONS, Content
+from pipeline.report.sections import SECTIONS
 
 ORDER = (
     *("simple_rnn", "bi_simple_rnn", "stacked_simple_rnn"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import altair as alt
@@ -28,22 +29,26 @@ from pipeline.report.prose.memory import ENDS, SIDES, describe_context, describe
 
 def draw_distances(comparison: Comparison, *sides: str) -> list[Figure]:
     """Draw the margins of short reviews with neutral words on these sides, as far as they were read."""
-    memory = comparison.memory
-    if memory is None or comparison.summary.empty:
-        return []
-    style = Style(looks_of(comparison))
-    known = set(memory.curves.condition)
-    return [_draw_distance(memory, style, side) for side in sides if side in known]
+    return _draw_each(comparison, _draw_distance, sides)
 
 
 def draw_contexts(comparison: Comparison) -> list[Figure]:
     """Draw the accuracies on long reviews of which only one end is read."""
+    return _draw_each(comparison, _draw_context, ENDS)
+
+
+def _draw_each(
+    comparison: Comparison,
+    draw: Callable[[Memory, Style, str], Figure],
+    conditions: Iterable[str],
+) -> list[Figure]:
+    """Draw the conditions under which texts were read."""
     memory = comparison.memory
     if memory is None or comparison.summary.empty:
         return []
     style = Style(looks_of(comparison))
     known = set(memory.curves.condition)
-    return [_draw_context(memory, style, end) for end in ENDS if end in known]
+    return [draw(memory, style, one) for one in conditions if one in known]
 
 
 def _draw_distance(memory: Memory, style: Style, side: str) -> Figure:
