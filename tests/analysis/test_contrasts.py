@@ -208,7 +208,8 @@ def test_the_lead_of_the_second_grows_where_the_first_loses_more() -> None:
         (
             5.0,
             7.2,
-            "5 seeds of each would find a difference of 1 point with 80% chance, in 8 minutes:",
+            "5 seeds of each in all would find a difference of 1 point with 80% chance, in 8 "
+            "minutes more:",
         ),
         (
             5.0,

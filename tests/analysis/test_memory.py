@@ -272,6 +272,10 @@ def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Compariso
         assert text.startswith("Use ")
         assert text.startswith("Use the baseline: it does ") == said
         assert ("after 0.1 s of training" in text) == said
+    missing = pd.array([pd.NA], dtype="Float64")
+    run = comparison.baseline.run.assign(train_seconds=missing)
+    unknown = replace(comparison.baseline, run=run)
+    assert recommend(replace(comparison, baseline=unknown)).startswith("Use a")
 
 
 def test_the_baseline_is_beside_the_networks_and_none_of_them(

@@ -18,11 +18,13 @@ from factories.tracked import ARCHITECTURES, make_tracked
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import Tuning
+from pipeline.analysis.verdicts import NO
 from pipeline.errors import ReportError
 from pipeline.report import look, write_report
+from pipeline.report.blocks import Content, figures_of
 from pipeline.report.prose import answer
 from pipeline.report.prose.recommendation import choose, in_words, recommend
-from pipeline.report.sections import Content, build, figures_of
+from pipeline.report.sections import build
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +193,30 @@ def test_a_small_budget_does_not_buy_what_merely_could_not_be_judged() -> None:
     comparison = replace(comparison, cost=comparison.cost.assign(train_seconds=quickest))
     assert choose(comparison) not in (None, "simple_rnn")
     assert "One seed cannot confirm it." in recommend(comparison)
+
+
+def test_what_is_shown_to_be_worse_is_not_recommended_for_its_price() -> None:
+    comparison = compare(make_tracked(("lstm", "gru")), np.random.default_rng(0), replicates=50)
+    contrasts = comparison.contrasts
+    assert contrasts is not None
+    alike = contrasts.table.assign(
+        verdict=NO,
+        estimate=contrasts.table.estimate.where(contrasts.table.quantity == "accuracy", 1),
+    )
+    equal = replace(comparison, contrasts=replace(contrasts, table=alike))
+    assert choose(equal) == "gru"  # the cheaper of equals
+    first, second = ("lstm", "gru")
+    pair = {"architecture_a": first, "architecture_b": second, "verdict": "better"}
+    ahead = comparison.summary.assign(
+        accuracy=comparison.summary.architecture.map({first: 0.9, second: 0.895})
+    )
+    worse = replace(
+        equal,
+        summary=ahead.sort_values("accuracy", ascending=False, ignore_index=True),
+        pairwise=comparison.pairwise.assign(**pair),
+    )
+    assert choose(worse) == "lstm"
+    assert "not shown to be better" not in recommend(worse)
 
 
 def test_one_architecture_has_nobody_to_beat(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ _SHOWN = {
     OPEN: ("not decided", look.MUTED),
 }
 _ROW = 62  # pixels: two lines of text above an interval
+_BELOW = 21  # pixels from the middle of a row to its interval
 
 
 def draw_contrasts(comparison: Comparison) -> list[Figure]:
@@ -49,7 +50,7 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
     # The words stand over each interval, so that a phone has its whole width for it, and on paper,
     # so that no line crosses them.
     words = base.encode(x=alt.value(0))
-    paper = words.mark_bar(size=38, yOffset=-10, color=look.PAPER).encode(x2=alt.value("width"))
+    paper = words.mark_bar(size=42, yOffset=-10, color=look.PAPER).encode(x2=alt.value("width"))
     return [
         Figure(
             name="contrasts",
@@ -64,8 +65,8 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
                     ),
                     zero.mark_rule(color=look.INK).encode(x=alt.X("points:Q", axis=axis)),
                     paper,
-                    interval.mark_rule(strokeWidth=2.5, yOffset=16),
-                    base.mark_point(filled=True, size=110, opacity=1, yOffset=16).encode(
+                    interval.mark_rule(strokeWidth=2.5, yOffset=_BELOW),
+                    base.mark_point(filled=True, size=110, opacity=1, yOffset=_BELOW).encode(
                         x=alt.X("points:Q", axis=axis), color=colour
                     ),
                     words.mark_text(

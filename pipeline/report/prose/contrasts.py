@@ -175,8 +175,10 @@ def _plan(comparison: Comparison, row: Any) -> tuple[str, str]:
     seeds, minutes = int(row.seeds_to_decide), row.minutes_to_decide
     if minutes == 0:
         return f"Four in five sweeps of this size would find a difference of {margin}.", ""
-    time = "" if pd.isna(minutes) else f", in {format_minutes(minutes)}"
-    found = f"{seeds} seeds of each would find a difference of {margin} with 80% chance{time}:"
+    time = "" if pd.isna(minutes) else f", in {format_minutes(minutes)} more"
+    found = (
+        f"{seeds} seeds of each in all would find a difference of {margin} with 80% chance{time}:"
+    )
     return found, _command(comparison, seeds)
 
 

@@ -50,12 +50,13 @@ def choose(comparison: Comparison) -> str | None:
     """Return the cheapest architecture that may be the best, None where none can be recommended.
 
     Of each question with an answer it has the better side or, where none is better, the cheaper one. It
-    is not shown to be worse than the most accurate of those that are left, and scores within the
-    margin of it, so that what merely could not be judged is not recommended.
+    is not shown to be worse than the most accurate one, and scores within the margin of the most
+    accurate of those that are left, so that what merely could not be judged is not recommended.
     """
     if len(comparison.summary) < 2 or none_has_learnt(comparison):
         return None
-    dropped = _dropped(comparison)
+    best = find_leader(comparison.summary, comparison.pairwise)
+    dropped = {*_dropped(comparison), *best.worse}
     left = comparison.summary[~comparison.summary.architecture.isin(dropped)]
     summary = comparison.summary if left.empty else left
     pairs = comparison.pairwise
@@ -166,7 +167,7 @@ def _baseline(comparison: Comparison, chosen: Any) -> str:
     ]
     seconds = baseline.run.train_seconds.iloc[0]
     cost = comparison.cost.set_index("architecture").train_seconds[chosen.architecture]
-    if not (own.ci_low <= 0).all() or not seconds < cost:
+    if pd.isna(seconds) or pd.isna(cost) or seconds >= cost or (own.ci_low > 0).any():
         return ""
     well = "better than this network" if (own.ci_high < 0).all() else "as well"
     return f"Use the baseline: it does {well}, after {format_seconds(seconds)} of training."
