@@ -274,7 +274,8 @@ def test_the_cheapest_is_held_against_the_baseline(probed: tuple[Path, Compariso
         assert ("after 0.1 s of training" in text) == said
     missing = pd.array([pd.NA], dtype="Float64")
     run = comparison.baseline.run.assign(train_seconds=missing)
-    unknown = replace(comparison.baseline, run=run)
+    leads = comparison.baseline.leads.assign(ci_low=-0.1)
+    unknown = replace(comparison.baseline, run=run, leads=leads)
     assert recommend(replace(comparison, baseline=unknown)).startswith("Use a")
 
 
