@@ -169,5 +169,5 @@ def _baseline(comparison: Comparison, chosen: Any) -> str:
     cost = comparison.cost.set_index("architecture").train_seconds[chosen.architecture]
     if pd.isna(seconds) or pd.isna(cost) or seconds >= cost or (own.ci_low > 0).any():
         return ""
-    well = "better than this network" if (own.ci_high < 0).all() else "as well"
+    well = "better" if (own.ci_high < 0).all() else "as well"
     return f"Use the baseline: it does {well}, after {format_seconds(seconds)} of training."
