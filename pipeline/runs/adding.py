@@ -60,6 +60,8 @@ def run_adding(
     with watch_training(recorder, _progress_spec(data), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
+    if result.skipped:
+        log.info("Left out %d training steps whose gradients overflowed", result.skipped)
     if result.outcome == Outcome.diverged:
         last = int(result.history.step.max()) if len(result.history) else 0
         end_diverged(recorder, f"the error was not finite after step {last:,}")
@@ -100,6 +102,7 @@ def _progress_spec(data: AddingConfig) -> ProgressSpec:
 def _metrics(result: TrainResult) -> dict[str, float]:
     metrics = {"time/train_seconds": result.seconds}
     steps = steps_to_solve(result)
+    metrics["train/skipped_steps"] = result.skipped
     metrics["adding/solved"] = float(steps is not None)
     if steps is not None:
         metrics["adding/steps_to_solve"] = steps

@@ -47,6 +47,8 @@ def run_network(
         task = Classification(encoded, config.train, config.seed)
         result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
+    if result.skipped:
+        log.info("Left out %d training steps whose gradients overflowed", result.skipped)
     if result.outcome == Outcome.diverged:
         epoch = len(result.history) + 1
         end_diverged(recorder, f"the loss was not finite in epoch {epoch}")
@@ -74,6 +76,7 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
     metrics = {
         "time/train_seconds": result.seconds,
         "time/tokens_per_second": result.tokens_per_second,
+        "train/skipped_steps": result.skipped,
     }
     if result.best:
         best = result.history.set_index("epoch").loc[result.best]

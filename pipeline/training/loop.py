@@ -7,6 +7,10 @@ and is validated and checkpointed after each. A task with long epochs can define
 that carries a state from batch to batch receives it from `loss` in `on_step`, uses it for the next batch
 and lists it in `variables`, so that it is checkpointed.
 
+A gradient through hundreds of steps can overflow, and clipping would turn it and all weights into NaN.
+Such a step is left out and counted, as in training with loss scaling (Micikevicius et al. 2018).
+Training has diverged when the loss is not finite, or after several such steps in a row.
+
 The test split is never used here.
 """
 
@@ -31,12 +35,14 @@ from pipeline.models.architectures import forward_of
 from pipeline.models.fused import FusedAdam
 from pipeline.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 
+_MOST_SKIPPED = 10  # steps in a row: then no batch can be trained on
+
 Forward = Callable[..., list[Any]]  # (inputs, training: bool) -> list of outputs, one per head
 
 
 class Outcome(Enum):
     finished = "finished"
-    diverged = "diverged"  # the loss is not finite
+    diverged = "diverged"  # the loss is not finite, or no gradient is
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class Period:
     weight: int = 0
     tokens: int = 0
     steps: int = 0
+    skipped: int = 0
     seconds: float = 0.0
 
     def add(self, batch: TrainingBatch, loss: float) -> None:
@@ -131,13 +138,14 @@ class TrainResult:
 
     history: a row for each validated period, with the fields of the task's record as columns; best: the
     number of the period whose weights the model has now, or 0; seconds: of training;
-    tokens_per_second: without padding.
+    tokens_per_second: without padding; skipped: steps left out, as their gradient was not finite.
     """
 
     history: pd.DataFrame
     best: int
     seconds: float
     tokens_per_second: float
+    skipped: int
     outcome: Outcome
 
 
@@ -188,6 +196,7 @@ class _TrainingState:
     task: Task
     records: list[Any] = field(default_factory=list)
     tokens: int = 0
+    skipped: int = 0
     best: int = 0
     best_score: float = -math.inf
     best_weights: list[np.ndarray] = field(default_factory=list)
@@ -207,14 +216,17 @@ class _TrainingState:
         return before + seconds >= self.task.max_seconds
 
     def run_period(self, watcher: Watcher) -> Any:
-        """Train and validate a period; return its record, or None if a loss is not finite."""
+        """Train and validate a period; return its record, or None if training diverged."""
         period = Period(len(self.records) + 1)
         started = time.perf_counter()
+        in_a_row = 0
         for batch in self.task.batches(self.records):
-            loss, extra = self.step(batch.inputs, batch.targets)
-            loss = float(loss)
-            if not math.isfinite(loss):
+            loss, extra, skipped = self.step(batch.inputs, batch.targets)
+            loss, skipped = float(loss), bool(skipped)
+            in_a_row = in_a_row + 1 if skipped else 0
+            if not math.isfinite(loss) or in_a_row == _MOST_SKIPPED:
                 return None
+            period.skipped += skipped
             self.task.on_step(extra)
             period.add(batch, loss)
             watcher.on_batch(period.number, batch.tokens, period.mean_loss)
@@ -225,6 +237,7 @@ class _TrainingState:
         if not all(math.isfinite(value) for value in asdict(record).values()):
             return None
         self.tokens += period.tokens
+        self.skipped += period.skipped
         self._append(record)
         return record
 
@@ -245,6 +258,7 @@ class _TrainingState:
         facts = {
             "records": [asdict(record) for record in self.records],
             "tokens": self.tokens,
+            "skipped": self.skipped,
             "best": self.best,
             "best_score": self.best_score,
         }
@@ -259,6 +273,7 @@ class _TrainingState:
             variable.assign(value)
         self.best_weights = checkpoint.arrays.get("best", [])
         self.tokens = checkpoint.facts["tokens"]
+        self.skipped = checkpoint.facts["skipped"]
         self.best = checkpoint.facts["best"]
         self.best_score = checkpoint.facts["best_score"]
         self.records = [self.task.record(**record) for record in checkpoint.facts["records"]]
@@ -271,7 +286,7 @@ class _TrainingState:
         columns = list(self.task.record.__dataclass_fields__)
         history = pd.DataFrame([asdict(record) for record in self.records], columns=columns)
         rate = self.tokens / seconds if seconds else 0.0
-        return TrainResult(history, self.best, seconds, rate, outcome)
+        return TrainResult(history, self.best, seconds, rate, self.skipped, outcome)
 
 
 def _training_step(
@@ -288,8 +303,9 @@ def _training_step(
         with tf.GradientTape() as tape:
             loss, extra = task.loss(forward(inputs, training=True), targets)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
-        optimizer.apply(gradients)
-        return loss, extra
+        finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
+        tf.cond(finite, lambda: optimizer.apply(gradients), lambda: None)
+        return loss, extra, tf.logical_not(finite)
 
     graph: Any = step
     graph.get_concrete_function()  # trace now, so that tracing does not count as training time

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from factories import CELLS, small_run
 
 from pipeline.config.schema import TrainConfig
@@ -17,7 +20,7 @@ from pipeline.models.fused import fuse
 from pipeline.tokens.encoding import EncodedSplit, EncodedSplits, train_tokenizer
 from pipeline.training import loop as training
 from pipeline.training.classify import Classification, EpochRecord
-from pipeline.training.loop import Outcome, train
+from pipeline.training.loop import Outcome, TrainResult, train
 
 HEADS = (Head("first", ("a", "b")), Head("second", ("x", "y", "z")))
 
@@ -176,6 +179,49 @@ def test_a_loss_that_is_not_finite_ends_training_as_diverged_and_keeps_the_histo
     assert len(result.history) == 1
     assert np.isfinite(result.history.to_numpy(float)).all()
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+def _overflowing(model: keras.Model, in_how_many: int) -> Callable[..., list[Any]]:
+    """Return a forward pass whose gradient overflows in the first steps; its outputs are finite."""
+    steps = tf.Variable(0)
+
+    def forward(inputs: Any, training: bool = False) -> list[Any]:
+        outputs = forward_of(model)(inputs, training=training)
+        if not training:
+            return outputs
+        overflows = steps.assign_add(1) <= in_how_many
+
+        @tf.custom_gradient
+        def scale(values: Any) -> Any:
+            return values, lambda upstream: tf.where(overflows, upstream * np.inf, upstream)
+
+        return [scale(values) for values in outputs]
+
+    return forward
+
+
+def test_a_step_whose_gradient_overflows_is_left_out_and_counted():
+    def trained(in_how_many: int) -> tuple[TrainResult, list[np.ndarray], list[np.ndarray]]:
+        model = build_model(_architecture(), 20, HEADS, 0)
+        before = model.get_weights()
+        config = TrainConfig(epochs=1, batch_size=64)
+        task = Classification(_splits(rows=128), config, 0)
+        result = train(model, task, Silent(), _overflowing(model, in_how_many))
+        return result, before, model.get_weights()
+
+    for left_out, of_steps in ((0, 2), (1, 2), (2, 2)):
+        result, before, after = trained(left_out)
+        assert (result.outcome, result.skipped) == (Outcome.finished, left_out)
+        assert all(np.isfinite(weights).all() for weights in after)
+        moved = any((a != b).any() for a, b in zip(before, after, strict=True))
+        assert moved == (left_out < of_steps)
+
+
+def test_training_whose_gradients_all_overflow_has_diverged():
+    model = build_model(_architecture(), 20, HEADS, 0)
+    task = Classification(_splits(rows=512), TrainConfig(epochs=1, batch_size=16), 0)
+    result = train(model, task, Silent(), _overflowing(model, 1_000))
+    assert (result.outcome, len(result.history)) == (Outcome.diverged, 0)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
