@@ -92,16 +92,18 @@ class ClausesConfig(ShownTexts):
     """Configure the generated corpus. Distances are in words between the evidence and the end.
 
     `train_distance_exponent`: above 1, short distances are more frequent than long ones in the training
-    split; at 1 they are uniform, as they always are in the other two splits.
+    split; at 1 they are uniform, as they always are in the other two splits. `distractor_fraction`: the
+    share of the sentences around the evidence that hold an opinion that does not count.
+    `contradicted_fraction`: the share of texts whose evidence holds somebody else's opinion too.
     """
 
     kind: str = "clauses"
-    train_size: int = count(12_000, 100)
+    train_size: int = count(24_000, 100)
     validation_size: int = count(1_200, 100)
     test_size: int = count(3_000, 100)
     max_distance: int = count(200, 0)
-    train_distance_exponent: float = positive(3.0)
-    distractor_fraction: float = fraction(0.5, with_zero=True)
+    train_distance_exponent: float = positive(10.0)
+    distractor_fraction: float = fraction(0.4, with_zero=True)
     contradicted_fraction: float = fraction(0.25, with_zero=True)
     length_edges: list[int] = increasing([50, 100, 150, 200], of_report=True)
 

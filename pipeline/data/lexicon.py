@@ -49,60 +49,63 @@ SENTIMENT_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
-# {own}: the narrator's sentiment, which is the label; {other}: the opposite one, of {person}.
-PLAIN_FRAMES: dict[str, tuple[str, ...]] = {
+# Sentences with one opinion: {one.I} and {one.me} are its holder, {one.felt} is what is felt. The holder
+# never stands beside the feeling, so that no pair of words tells whose feeling it is.
+OPINION_FRAMES: dict[str, tuple[str, ...]] = {
     "adjective": (
-        "while {taking_in} the {noun}, I could only think of how {own} it was",
-        "I found the {noun} {own}",
-        "the {noun} was {own}",
-        "to my mind the {noun} was {own}",
-        "the {noun} seemed {own} to me from the first minute to the last",
-        "what stayed with me was how {own} the {noun} was",
-        "if you ask me, the {noun} was simply {own}",
-        "{own} is the only word I have for the {noun}",
-        "I could not stop thinking about the {noun} and how {own} it had been",
-        "nobody had told me how {own} the {noun} would be",
-        "I must have said four times how {own} I thought the {noun}",
+        "while {taking_in} the {noun}, {one.I} could only think of how {one.felt} it was",
+        "{one.I} found the {noun} {one.felt}",
+        "{one.I} thought that the {noun} was {one.felt}",
+        "for {one.me} the {noun} was {one.felt} from the first minute to the last",
+        "what struck {one.me} about the {noun} was how {one.felt} it was",
+        "nobody had told {one.me} how {one.felt} the {noun} would be",
+        "about the {noun} {one.I} kept saying how {one.felt} it was",
+        "{one.I} could not stop thinking about the {noun} and how {one.felt} it had been",
+        "of the {noun} {one.I} would have said that it was simply {one.felt}",
+        "the {noun} was {one.felt}, or so {one.I} said on the stairs",
+        "the {noun} seemed {one.felt} from the first minute to the last, at least to {one.me}",
+        "that the {noun} was {one.felt} was clear to {one.me}",
+        "how {one.felt} the {noun} was, {one.I} kept saying",
     ),
     "verb": (
-        "I {own} the {noun}",
-        "I {own} the {noun} more than I can say",
-        "while {taking_in} the {noun}, I noticed how much I {own} it",
-        "there was nothing about the {noun} that I had not {own} by the end",
+        "{one.I} really {one.felt} the {noun}",
+        "{one.I} openly {one.felt} the {noun} from beginning to end",
+        "the {noun} was what {one.I} most {one.felt} that evening",
+        "the {noun} was {one.felt} by nobody more than {one.me}",
+        "the {noun} would always be {one.felt}, at least by {one.me}",
+        "there was nothing about the {noun} that {one.I} had not {one.felt} by the end",
     ),
     "noun": (
-        "for me the {noun} was a {own}",
-        "the {noun} turned out to be a {own}",
-        "it has to be said that the {noun} was a {own}",
-        "I thought the {noun} a {own} and said so",
+        "for {one.me} the {noun} was a {one.felt}",
+        "{one.I} called the {noun} a {one.felt}",
+        "{one.I} thought of the {noun} as a {one.felt}",
+        "the {noun} turned out to be a {one.felt}, or so {one.I} thought",
+        "the {noun} was a {one.felt}, and {one.I} said so",
     ),
 }
+# Sentences with two opinions of one subject. The narrator's is the first or the second.
 CONTRADICTED_FRAMES: dict[str, tuple[str, ...]] = {
     "adjective": (
-        "{person} had told me that the {noun} would be {other}, but it was {own}",
-        "{person} called the {noun} {other}; I found it {own}",
-        "I found the {noun} {own}, although {person} called it {other}",
-        "I had expected the {noun} to be {other}, yet it was {own}",
-        "the {noun} was {own}, when I had expected it to be {other}",
-        "the {noun} was not {other} but {own}",
-        "the {noun} was {own}, not {other}",
-        "while {taking_in} the {noun}, I could only think of how {own} it was and not, as "
-        "{person} had said, how {other}",
-        "{person} keeps saying how {other} the {noun} is. I thought it {own}",
+        "{one.I} called the {noun} {one.felt}, but {two.I} thought it {two.felt}",
+        "for {one.me} the {noun} was {one.felt}, and for {two.me} it was {two.felt}",
+        "while {taking_in} the {noun}, {one.I} whispered how {one.felt} it was and {two.I} how "
+        "{two.felt}",
+        "{one.I} kept saying how {one.felt} the {noun} was, and {two.I} how {two.felt} it was",
+        "what {one.I} said of the {noun} was how {one.felt} it was. What {two.I} said was how "
+        "{two.felt}",
     ),
     "verb": (
-        "{person} {other} the {noun}, but I {own} it",
-        "I {own} the {noun}, even if {person} {other} it",
+        "{one.I} really {one.felt} the {noun}, and {two.I} really {two.felt} it",
+        "the {noun} was what {one.I} most {one.felt} and {two.I} most {two.felt}",
     ),
     "noun": (
-        "{person} had called the {noun} a {other}; for me it was a {own}",
-        "for me the {noun} was a {own}, whatever {person} meant by calling it a {other}",
-        "the {noun}, which {person} thought a {other}, was a {own}",
+        "{one.I} called the {noun} a {one.felt}; for {two.me} it was a {two.felt}",
+        "for {one.me} the {noun} was a {one.felt}, and for {two.me} it was a {two.felt}",
     ),
 }
 OPINIONATED = _phrases(
     """a friend | my sister | one critic | our neighbour | a colleague | my uncle | the usher |
-    the man next to me | everybody at work | somebody on the tram"""
+    the man on my left | everybody at work | somebody on the tram"""
 )
 # Verbs for each subject. Distractors use them about as often as opinions do.
 TAKING_IN: dict[str, tuple[str, ...]] = {
@@ -114,26 +117,9 @@ TAKING_IN: dict[str, tuple[str, ...]] = {
     "camerawork": ("watching", "studying"),
 }
 
-# Neutral sentences about a subject. Every frame fits every subject, or it would reveal the subject.
-DISTRACTOR_FRAMES = (
-    "while {taking_in} the {noun}, {person} ate a sandwich",
-    "while {taking_in} the {noun}, {person} looked for a glove",
-    "{person} asked me who was responsible for the {noun}",
-    "{person} wanted to know what the {noun} had cost",
-    "a page of the leaflet was about the {noun}",
-    "the studio in {town} had spent two years on the {noun}",
-    "there had been a lecture on the {noun} in {town}",
-    "the radio had a report from {town} about the {noun}",
-    "two students were talking about the {noun} on the stairs",
-    "someone from {town} was writing an essay on the {noun}",
-    "{person} asked what I knew about the {noun}",
-    "the board outside said something about the {noun}",
-    "the {noun} had been in the news in {town}",
-    "the {noun} was mentioned twice on the poster",
-)
-TOWNS = _phrases(
-    "Prague | Lisbon | Oslo | Toronto | Naples | Dublin | Seville | Vienna | Bergen | Lyon"
-)
+# What the narrator has an opinion of beside the subjects.
+THINGS = ("popcorn", "tea", "coffee", "sandwich", "chocolate", "taxi", "tram", "ticket")
+TAKING_IN_THINGS = ("waiting for", "paying for")
 
 
 class Scene(NamedTuple):

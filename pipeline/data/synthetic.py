@@ -3,19 +3,22 @@
 The corpus asks the question of the lesson this project starts from: after reading "While watching the
 movie, I could only think of how terrible it was." and then a few hundred words about trams and tickets,
 which network still knows the sentiment and its subject? Both labels are decided by one sentence, the
-evidence; all other sentences are drawn independently of the labels.
+evidence; no other sentence alone tells anything of them.
 
-A bag of words must fail in two cases:
+Around it stand neutral sentences and distractors: opinions that do not count. They are somebody else's
+about any subject, or the narrator's about something that is no subject, in the same words and frames as
+the evidence. The further the evidence is from the end, the more of them follow. In *contradicted* texts
+the evidence holds a second, opposite opinion of the same subject, before or after the narrator's.
 
-- Sentiment, in *contradicted* texts. The evidence contains a word of each sentiment, of the same part of
-  speech and equally frequent: the narrator's own, and one that is somebody else's, expected, or denied.
-  Only the syntax distinguishes them, in either order: chance is 1/2.
-- Subject, in texts with *distractors*. These neutral sentences name other subjects, each once, in
-  frames that fit every subject, before and after the evidence: with k of them chance is 1 / (k + 1).
+So neither words nor neighbouring pairs of words tell the labels where distractors are:
 
-Elsewhere it must not fail: one subject is named, and every sentiment word agrees with the label. The
-order of sentences reveals nothing, because half of the texts start with neutral ones. Bigrams capture a
-little syntax ("was not", "found it") and fail less than single words.
+- Sentiment: half of all opinions are of either sentiment (of an odd number, one more or one less than
+  half), so that counting them leaves a chance of 1/2.
+- Subject: with k distinct other subjects named, chance is about 1 / (k + 1).
+- Whose feeling it is stands before or after it, never beside it.
+
+Without distractors and contradiction words suffice. The order of sentences reveals nothing, because half
+of the texts start with other sentences than the evidence.
 
 The words themselves are in `pipeline.data.lexicon`.
 """
@@ -24,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -32,9 +35,8 @@ import pandas as pd
 from pipeline.config.data import ClausesConfig
 from pipeline.data.lexicon import (
     CONTRADICTED_FRAMES,
-    DISTRACTOR_FRAMES,
+    OPINION_FRAMES,
     OPINIONATED,
-    PLAIN_FRAMES,
     SCENES,
     SENTIMENT_WORDS,
     SENTIMENTS,
@@ -42,12 +44,42 @@ from pipeline.data.lexicon import (
     SUBJECT_NOUNS,
     SUBJECTS,
     TAKING_IN,
+    TAKING_IN_THINGS,
+    THINGS,
     TIMES,
-    TOWNS,
 )
 
-_LONGEST_OPENING = 3  # neutral sentences before the evidence
-_MOST_DISTRACTORS = 3
+_WRITTEN = ["text", "distance", "distractors", "evidence", "deciding_words"]
+_LONGEST_OPENING = 3  # sentences before the evidence
+_ABOUT_THINGS = 1 / 3  # of the distractors; the others are opinions of other people
+
+_PLAIN, _CONTRADICTED = (
+    [(kind, frame) for kind, frames in by_kind.items() for frame in frames]
+    for by_kind in (OPINION_FRAMES, CONTRADICTED_FRAMES)
+)
+
+
+class _Distractor(NamedTuple):
+    """Hold a sentence with an opinion that does not count, but for what is felt."""
+
+    kind: str
+    frame: str
+    noun: str
+    taking_in: str
+    I: str  # noqa: E741
+    me: str
+
+    def write(self, rng: np.random.Generator, sentiment: int) -> str:
+        opinion = _Opinion(self.I, self.me, _feeling(rng, sentiment, self.kind))
+        return _express(self.frame, self.noun, self.taking_in, [opinion])
+
+
+class _Opinion(NamedTuple):
+    """Hold who has an opinion, in the nominative and the objective case, and what is felt."""
+
+    I: str  # noqa: E741
+    me: str
+    felt: str
 
 
 @dataclass(frozen=True)
@@ -56,9 +88,9 @@ class GeneratedTexts:
 
     texts: n texts; sentiments: <int32>[n], an index into SENTIMENTS; subjects: <int32>[n], an index
     into SUBJECTS; traits: a row for each text, with `distance` (words after the evidence),
-    `distractors` (sentences that name another subject), `contradicted` (bool), `evidence` (the
-    deciding sentence as in the text, two sentences now and then) and `deciding_words` (the
-    noun of the subject and the word of the narrator's own sentiment).
+    `distractors` (sentences with an opinion that does not count), `contradicted` (bool), `evidence`
+    (the deciding sentence as in the text, two sentences now and then) and `deciding_words` (the noun of
+    the subject and the word of the narrator's own sentiment).
     """
 
     texts: list[str]
@@ -82,10 +114,10 @@ def generate_texts(
     any of uniform distances are that short.
     """
     plan = _plan(config, size, rng, distance_exponent)
-    rows = [_write(rng, *row) for row in plan.itertuples(index=False, name=None)]
-    written = pd.DataFrame(rows, columns=["text", "distance", "evidence", "deciding_words"])
-    traits = pd.concat([written["distance"], plan[["distractors", "contradicted"]],
-                        written[["evidence", "deciding_words"]]], axis=1)  # fmt: skip
+    rows = [_write(rng, config, *row) for row in plan.itertuples(index=False, name=None)]
+    written = pd.DataFrame(rows, columns=_WRITTEN)
+    traits = written.drop(columns="text")
+    traits.insert(2, "contradicted", plan["contradicted"])
     return GeneratedTexts(
         texts=written["text"].tolist(),
         sentiments=plan["sentiment"].to_numpy(np.int32),
@@ -110,10 +142,6 @@ def _plan(
         subject = pair % len(SUBJECTS)
         # Alternate, so that a last, incomplete round of pairs is balanced in both labels.
         sentiment = (pair + pair // len(SUBJECTS)) % len(SENTIMENTS)
-        order = rng.permutation(count)
-        distractors = np.where(
-            order < round(config.distractor_fraction * count), 1 + order % _MOST_DISTRACTORS, 0
-        )
         spread = np.linspace(0, 1, count) ** distance_exponent
         blocks.append(
             pd.DataFrame(
@@ -121,7 +149,6 @@ def _plan(
                     "sentiment": sentiment,
                     "subject": subject,
                     "distance": (config.max_distance * spread).round().astype(int),
-                    "distractors": distractors,
                     "contradicted": rng.permutation(count)
                     < round(config.contradicted_fraction * count),
                 }
@@ -133,72 +160,92 @@ def _plan(
 
 def _write(
     rng: np.random.Generator,
+    config: ClausesConfig,
     sentiment: int,
     subject: int,
     distance: int,
-    distractors: int,
     contradicted: bool,
-) -> tuple[str, int, str, str]:
-    """Return the text, its distance in words, its evidence and its deciding words."""
-    evidence, deciding_words = _opinion(rng, sentiment, subject, contradicted)
+) -> tuple[str, int, int, str, str]:
+    """Return the text, its distance in words, its distractors, its evidence and its deciding words."""
+    evidence, deciding_words = _evidence(rng, sentiment, subject, contradicted)
     distance = distance if distance != 1 else 0  # no sentence has one word
-    before: list[str] = []
-    after: list[str] = []
-    others = [index for index in range(len(SUBJECTS)) if index != subject]
-    remaining = distance
-    for other in rng.permutation(others)[:distractors]:
-        sentence = _distractor(rng, int(other))
-        words = _count_words(sentence)
-        if rng.random() < 0.7 and _fits(words, remaining):
-            after.append(sentence)
-            remaining -= words
-        else:
-            before.append(sentence)
-    after += _neutral_sentences(rng, remaining)
+    share = config.distractor_fraction
+    before: list[str | _Distractor] = []
     if rng.random() < 0.5:
-        before += [_neutral(rng) for _ in range(1 + int(rng.random() * _LONGEST_OPENING))]
-    sentences = [*_shuffled(rng, before), evidence, *_shuffled(rng, after)]
-    return " ".join(sentences), distance, evidence, deciding_words
+        before = [_around(rng, share) for _ in range(1 + int(rng.random() * _LONGEST_OPENING))]
+    after = _fill(rng, distance, share)
+    distractors = [one for one in (*before, *after) if isinstance(one, _Distractor)]
+    felt = iter(_felt(rng, sentiment, len(distractors), contradicted))
+    sentences = [
+        one if isinstance(one, str) else one.write(rng, next(felt))
+        for one in (*before, evidence, *after)
+    ]
+    return " ".join(sentences), distance, len(distractors), evidence, deciding_words
 
 
-def _opinion(
+def _evidence(
     rng: np.random.Generator, sentiment: int, subject: int, contradicted: bool
 ) -> tuple[str, str]:
-    """Return the evidence and its deciding words."""
-    frames = CONTRADICTED_FRAMES if contradicted else PLAIN_FRAMES
-    kind, frame = _pick(rng, [(kind, frame) for kind in frames for frame in frames[kind]])
-    own = _pick(rng, SENTIMENT_WORDS[SENTIMENTS[sentiment]][kind])
-    other = _pick(rng, SENTIMENT_WORDS[SENTIMENTS[1 - sentiment]][kind])
+    """Return the sentence with the narrator's opinion, and its deciding words."""
+    kind, frame = _pick(rng, _CONTRADICTED if contradicted else _PLAIN)
     noun, taking_in = _name(rng, subject)
-    sentence = frame.format(
-        noun=noun, taking_in=taking_in, own=own, other=other, person=_pick(rng, OPINIONATED)
-    )
-    return _sentence(sentence), f"{noun} {own}"
+    own = _Opinion("I", "me", _feeling(rng, sentiment, kind))
+    opinions = [own]
+    if contradicted:
+        person = _pick(rng, OPINIONATED)
+        opinions.append(_Opinion(person, person, _feeling(rng, 1 - sentiment, kind)))
+    return _express(frame, noun, taking_in, _shuffled(rng, opinions)), f"{noun} {own.felt}"
 
 
-def _distractor(rng: np.random.Generator, subject: int) -> str:
-    noun, taking_in = _name(rng, subject)
-    return _sentence(
-        _pick(rng, DISTRACTOR_FRAMES).format(
-            noun=noun, taking_in=taking_in, person=_pick(rng, OPINIONATED), town=_pick(rng, TOWNS)
-        )
-    )
+def _fill(rng: np.random.Generator, words: int, share: float) -> list[str | _Distractor]:
+    """Return sentences with exactly `words` words in total."""
+    sentences: list[str | _Distractor] = []
+    while words:
+        sentence = _around(rng, share)
+        size = _count_words(sentence if isinstance(sentence, str) else sentence.write(rng, 0))
+        if _fits(size, words):
+            sentences.append(sentence)
+            words -= size
+    return sentences
+
+
+def _around(rng: np.random.Generator, share: float) -> str | _Distractor:
+    return _distractor(rng) if rng.random() < share else _neutral(rng)
+
+
+def _distractor(rng: np.random.Generator) -> _Distractor:
+    """Return somebody else's opinion of any subject, or the narrator's opinion of a thing."""
+    kind, frame = _pick(rng, _PLAIN)
+    if rng.random() < _ABOUT_THINGS:
+        return _Distractor(kind, frame, _pick(rng, THINGS), _pick(rng, TAKING_IN_THINGS), "I", "me")
+    person = _pick(rng, OPINIONATED)
+    return _Distractor(kind, frame, *_name(rng, int(rng.integers(len(SUBJECTS)))), person, person)
+
+
+def _felt(rng: np.random.Generator, sentiment: int, count: int, contradicted: bool) -> list[int]:
+    """Return the sentiments of distractors.
+
+    Half of all opinions in a text are of either sentiment, or of an odd number one more or one less than
+    half, so that counting them says nothing.
+    """
+    opinions = 1 + int(contradicted) + count
+    opposite = (opinions + int(rng.integers(opinions % 2 + 1))) // 2 - int(contradicted)
+    felt = [1 - sentiment if number < opposite else sentiment for number in range(count)]
+    return _shuffled(rng, felt)
+
+
+def _express(frame: str, noun: str, taking_in: str, opinions: Sequence[_Opinion]) -> str:
+    held = dict(zip(("one", "two"), opinions, strict=False))
+    return _sentence(frame.format(noun=noun, taking_in=taking_in, **held))
+
+
+def _feeling(rng: np.random.Generator, sentiment: int, kind: str) -> str:
+    return _pick(rng, SENTIMENT_WORDS[SENTIMENTS[sentiment]][kind])
 
 
 def _name(rng: np.random.Generator, subject: int) -> tuple[str, str]:
     name = SUBJECTS[subject]
     return _pick(rng, SUBJECT_NOUNS[name]), _pick(rng, TAKING_IN[name])
-
-
-def _neutral_sentences(rng: np.random.Generator, words: int) -> list[str]:
-    """Return neutral sentences with exactly `words` words in total."""
-    sentences = []
-    while words:
-        sentence = _neutral(rng)
-        if _fits(_count_words(sentence), words):
-            sentences.append(sentence)
-            words -= _count_words(sentence)
-    return sentences
 
 
 def _fits(words: int, room: int) -> bool:
@@ -241,5 +288,5 @@ def _pick(rng: np.random.Generator, options: Sequence[_Option]) -> _Option:
     return options[int(rng.random() * len(options))]
 
 
-def _shuffled(rng: np.random.Generator, sentences: list[str]) -> list[str]:
-    return [sentences[index] for index in rng.permutation(len(sentences))]
+def _shuffled(rng: np.random.Generator, options: Sequence[_Option]) -> list[_Option]:
+    return [options[index] for index in rng.permutation(len(options))]
