@@ -23,6 +23,7 @@ from pipeline.probes.frame import (
     ask,
     count_words,
     draw_stratified,
+    reach_metrics,
 )
 
 SIDES = ("tail", "head")
@@ -98,6 +99,6 @@ def _summarize(table: pd.DataFrame, reviews: Reviews, config: ProbeConfig) -> Pr
         scores = np.concatenate([part, whole[None]])[None].astype(float)
         curves = resample_curves(scores, np.random.default_rng(config.seed))
         reach = effective_context(config.context_lengths, curves, [0], chance)
-        metrics[f"effective_{side}"] = reach.value
+        metrics |= reach_metrics(f"effective_{side}", reach)
         facts[f"effective_{side}"] = describe_reach(reach, "the whole text")
     return ProbeResult("context", table, metrics, facts)

@@ -23,6 +23,7 @@ from pipeline.probes.frame import (
     answer_columns,
     ask,
     draw_stratified,
+    reach_metrics,
 )
 from pipeline.probes.neutral import Filler, Material, load_material
 
@@ -122,7 +123,7 @@ def _summarize(
             margins = np.concatenate([plain[column], part[column]]).reshape(-1, len(plain))
             curves = resample_curves(margins[None], np.random.default_rng(config.seed))
             reach = half_life([0, *config.distances], curves, [0])
-            metrics[name] = reach.value
+            metrics |= reach_metrics(name, reach)
             facts[name] = describe_reach(reach, f"beyond {furthest}")
     alone = table[(table.condition == ALONE) & (table.distance == furthest)]
     metrics["filler_alone_accuracy"] = float(alone.correct.mean())

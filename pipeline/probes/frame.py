@@ -7,6 +7,7 @@ a network use its `Network`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
+from pipeline.analysis.curves import Reach
 from pipeline.config.data import DataConfig
 from pipeline.config.schema import ArchitectureConfig, ProbeConfig
 from pipeline.data.reviews import Head, ReviewSplits, predicted_classes
@@ -43,6 +45,16 @@ class ProbeResult:
     table: pd.DataFrame
     metrics: dict[str, float]
     facts: dict[str, str]
+
+
+def reach_metrics(name: str, reach: Reach) -> dict[str, float]:
+    """Return a reach as metrics that can be charted.
+
+    One that lies beyond what was measured is given as the furthest place measured, and the flag
+    `<name>_is_bound` says so. Both are NaN where there was nothing to lose.
+    """
+    is_bound = math.nan if math.isnan(reach.value) else float(math.isinf(reach.value))
+    return {name: min(reach.value, reach.furthest), f"{name}_is_bound": is_bound}
 
 
 class Reader(Protocol):

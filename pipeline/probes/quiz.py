@@ -21,6 +21,7 @@ from pipeline.probes.frame import (
     Subject,
     answer_columns,
     ask,
+    reach_metrics,
 )
 from pipeline.probes.neutral import Filler
 
@@ -90,6 +91,6 @@ def _summarize(table: pd.DataFrame, config: ProbeConfig) -> ProbeResult:
     correct = test.correct.to_numpy()[None]
     rng = np.random.default_rng(config.seed)
     reach = distance_under(PASSING, correct, test.distance.to_numpy(), [[0]], rng)[0]
-    metrics["under_75"] = reach.value
+    metrics |= reach_metrics("under_75", reach)
     facts = {"under_75": describe_reach(reach, f"beyond {test.distance.max()}")}
     return ProbeResult("quiz", table, metrics, facts)

@@ -31,7 +31,7 @@ from pipeline.analysis.curves import describe_reach, half_life, resample_curves
 from pipeline.analysis.fading import relative
 from pipeline.config.schema import ArchitectureConfig, ProbeConfig
 from pipeline.data.reviews import Head, predicted_classes
-from pipeline.probes.frame import ProbeResult, Subject
+from pipeline.probes.frame import ProbeResult, Subject, reach_metrics
 from pipeline.probes.gates import log_kept
 from pipeline.probes.trace import DIRECTIONS, LayerTrace, Trace, metric_suffix, reverse_backward
 from pipeline.probes.traced_reviews import trace_test_reviews
@@ -159,7 +159,7 @@ def _summarize(
         resampled = resample_curves(relative(values[None]), rng)
         reach = half_life(distances, resampled, [0])
         name = _name(signal, subject.heads, subject.network.architecture)
-        metrics[name] = reach.value
+        metrics |= reach_metrics(name, reach)
         facts[name] = describe_reach(reach, f"beyond {distances[-1]}")
     return ProbeResult("retention", table, metrics, facts)
 

@@ -55,11 +55,12 @@ def run_adding(
 
     model = build_regressor(config.architecture, FEATURES, config.seed)
     forward = forward_for(model, config.architecture, device_kind)
-    recorder.summary(*summarise_model(model))
+    summary, sizes = summarise_model(model)
+    recorder.text(summary, "model_summary.txt")
     task = Adding(held_out.validation, data, config.train, config.seed)
     with watch_training(recorder, _progress_spec(data), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
-    recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
+    recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes)
     if result.skipped:
         log.info("Left out %d training steps whose gradients overflowed", result.skipped)
     if result.outcome == Outcome.diverged:
@@ -74,7 +75,9 @@ def run_adding(
     answered = marked.assign(target=held_out.test.targets, predicted=answers)
     recorder.table(answered, "predictions.parquet")
     recorder.model(model)
-    _log_result(result, data, mse)
+    said = _describe(result, data, mse)
+    log.info("%s", said)
+    recorder.note(f"{said}.")
     return "finished"
 
 
@@ -82,7 +85,7 @@ def _progress_spec(data: AddingConfig) -> ProgressSpec:
     started, last_tenth = time.monotonic(), 0
 
     def metrics(record: Validation) -> tuple[int, dict[str, float]]:
-        return record.step, {"train/mse": record.train_mse, "val/mse": record.val_mse}
+        return record.step, {"val/mse": record.val_mse, "train/mse": record.train_mse}
 
     def line(record: Validation) -> str:
         nonlocal last_tenth
@@ -113,10 +116,9 @@ def _metrics(result: TrainResult) -> dict[str, float]:
     return metrics
 
 
-def _log_result(result: TrainResult, data: AddingConfig, mse: float) -> None:
+def _describe(result: TrainResult, data: AddingConfig, mse: float) -> str:
     if (steps := steps_to_solve(result)) is not None:
         verdict = f"Solved length {data.length} in {steps:,} steps"
     else:
         verdict = f"Did not solve length {data.length} in {data.max_steps:,} steps"
-    sequences = f"{data.test_size:,}"
-    log.info("%s; mean squared error %.5f over %s test sequences", verdict, mse, sequences)
+    return f"{verdict}; mean squared error {mse:.5f} over {data.test_size:,} test sequences"

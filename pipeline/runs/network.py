@@ -11,12 +11,13 @@ from pipeline.data.reviews import load_reviews
 from pipeline.models.architectures import build_model, forward_for, summarise_model
 from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.device import peak_memory_mb
+from pipeline.runs.note import describe_accuracy, describe_memory
 from pipeline.runs.probing import track_probes
 from pipeline.runs.progress import ProgressSpec, end_diverged, watch_training
 from pipeline.tokens.encoding import EncodedSplits, encode_splits
 from pipeline.tracking import RunRecorder
 from pipeline.training.classify import Classification, EpochRecord
-from pipeline.training.evaluate import evaluate
+from pipeline.training.evaluate import Evaluation, evaluate
 from pipeline.training.loop import Outcome, TrainResult, train
 
 log = logging.getLogger(__name__)
@@ -42,20 +43,23 @@ def run_network(
     vocab_size = encoded.tokenizer.get_vocab_size()
     model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
     forward = forward_for(model, config.architecture, device_kind)
-    recorder.summary(*summarise_model(model))
+    summary, sizes = summarise_model(model)
+    recorder.text(summary, "model_summary.txt")
     with watch_training(recorder, _progress_spec(encoded, config), job_dir) as watcher:
         task = Classification(encoded, config.train, config.seed)
         result = train(model, task, watcher, forward, checkpoint)
-    recorder.metrics(_training_metrics(result) | {"memory/peak_mb": peak_memory_mb()})
+    costs = _training_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes
     if result.skipped:
         log.info("Left out %d training steps whose gradients overflowed", result.skipped)
     if result.outcome == Outcome.diverged:
+        recorder.metrics(costs)
         epoch = len(result.history) + 1
         end_diverged(recorder, f"the loss was not finite in epoch {epoch}")
     else:
         batch_size, edges = config.train.batch_size, config.data.length_edges
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
         recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
+        recorder.metrics(costs)
         watcher.on_test(result.history.val_accuracy.max(), test.metrics["accuracy"])
         recorder.table(test.predictions, "predictions.parquet")
         recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
@@ -64,12 +68,30 @@ def run_network(
         network = Network(model, forward, config.architecture)
         reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)
         subject = Subject(reader, encoded.tokenizer, config.data, reviews, cache, network)
-        track_probes(recorder, subject, config.probe, config)
+        facts = track_probes(recorder, subject, config.probe, config)
+        recorder.note(_describe(result, config, test, sizes, facts))
         log.info(
             "Test accuracy %.4f over %s reviews, weights of epoch %d",
             *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best),
         )
     return result.outcome.name
+
+
+def _describe(
+    result: TrainResult,
+    config: RunConfig,
+    test: Evaluation,
+    sizes: dict[str, float],
+    facts: dict[str, str],
+) -> str:
+    """Return the note of a run, in Markdown."""
+    lines = [
+        describe_accuracy(test),
+        f"Trained in {result.seconds:,.0f} s, with the weights of epoch {result.best} of "
+        f"{len(result.history)}. {sizes['model/parameters']:,.0f} parameters.",
+        *describe_memory(facts),
+    ]
+    return "\n\n".join(lines)
 
 
 def _training_metrics(result: TrainResult) -> dict[str, Any]:
@@ -91,10 +113,10 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
 def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
     def metrics(record: EpochRecord) -> tuple[int, dict[str, float]]:
         return record.epoch, {
-            "train/loss": record.train_loss,
-            "train/accuracy": record.train_accuracy,
+            "val/accuracy": record.val_accuracy,  # first: what MLflow's compare page plots
             "val/loss": record.val_loss,
-            "val/accuracy": record.val_accuracy,
+            "train/accuracy": record.train_accuracy,
+            "train/loss": record.train_loss,
             "time/epoch_seconds": record.seconds,
         }
 

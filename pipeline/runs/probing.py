@@ -74,13 +74,20 @@ def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
 
 def track_probes(
     recorder: RunRecorder, subject: Subject, config: ProbeConfig, run: RunConfig
-) -> None:
-    """Run the probes and write their tables, metrics and facts; a tag records their settings."""
+) -> dict[str, str]:
+    """Run the probes and write their tables, metrics and facts; a tag records their settings.
+
+    Returns:
+      The facts, by names such as `distance/half_life_both`.
+    """
     started = time.perf_counter()
+    facts = {}
     for result in run_probes(subject, config):
         name = f"probe/{result.name}"
         recorder.table(result.table, f"probes/{result.name}.parquet")
         recorder.metrics({f"{name}/{key}": value for key, value in result.metrics.items()})
         recorder.tags({f"{name}/{key}": fact for key, fact in result.facts.items()})
+        facts |= {f"{result.name}/{key}": fact for key, fact in result.facts.items()}
     recorder.metrics({"time/probe_seconds": time.perf_counter() - started})
     recorder.tags({"probes": probe_fingerprint(config, run)})
+    return facts

@@ -24,6 +24,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from pipeline.data.reviews import Head
 from pipeline.tracking.store import Store
 
+NOTE_TAG = "mlflow.note.content"
 _INVALID_IN_NAME = re.compile(r"[^\w\-. :/]")
 _LONGEST_NAME = 250
 
@@ -60,6 +61,10 @@ class RunRecorder:
             Metric(key, value, now, step) for key, value in new.items() if math.isfinite(value)
         ]
         self.store.writer.log_batch(self.run_id, metrics=batch)
+
+    def note(self, text: str) -> None:
+        """Write the description of the run, in Markdown, which MLflow shows on its page."""
+        self.tags({NOTE_TAG: text})
 
     def params(self, values: dict[str, Any]) -> None:
         params = [Param(key, str(value)) for key, value in values.items()]
@@ -100,11 +105,6 @@ class RunRecorder:
         entry = DatasetInput(data_set, [InputTag("mlflow.data.context", "training")])
         self.store.writer.log_inputs(self.run_id, datasets=[entry])
         self.tags({"data_fingerprint": digest})
-
-    def summary(self, text: str, sizes: dict[str, float]) -> None:
-        """Write a model's layers as text, and its parameter counts as metrics."""
-        self.text(text, "model_summary.txt")
-        self.metrics(sizes)
 
     def heads(self, heads: tuple[Head, ...]) -> None:
         """Write the names of the heads and their classes, in the order of the model's outputs."""

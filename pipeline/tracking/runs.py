@@ -8,6 +8,8 @@ was therefore interrupted, and `end_abandoned_runs` ends it.
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import hashlib
 import json
 import logging
@@ -31,9 +33,11 @@ from pipeline.cells import find_cell
 from pipeline.config.compose import as_plain
 from pipeline.config.data import AddingConfig, may_show_texts
 from pipeline.config.fingerprint import fingerprint
+from pipeline.config.programs import as_started
 from pipeline.config.schema import CODE, IN_CLONE, RunConfig
 from pipeline.config.settings import values_of
 from pipeline.errors import TrackingError
+from pipeline.tracking.pages import VIEW_TAG, view_of_runs
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.store import Store, is_done
 
@@ -119,6 +123,8 @@ def track_run(store: Store, config: RunConfig, parent_run_id: str | None) -> Ite
     """
     newest = None if config.rerun else store.newest_run(fingerprint(config))
     recorder = _start_run(store, config, parent_run_id, None if is_done(newest) else newest)
+    if parent_run_id is None:
+        store.tag_experiment({VIEW_TAG: view_of_runs(config.data.kind)})
     try:
         yield recorder
     except KeyboardInterrupt:
@@ -151,6 +157,7 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
         name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
         recorder = _open_run(store, name, tags, same[0] if same else None)
         write_plan(store, recorder, plan)
+        store.tag_experiment({VIEW_TAG: view_of_runs(plan.data)})
         _adopt_runs(store, plan, [run for run in sweeps if run not in same], recorder.run_id)
         yield recorder
 
@@ -291,7 +298,13 @@ def provenance() -> dict[str, str]:
     except OSError:  # git is not installed
         commit = changed = "unknown"
     packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "mlflow"))
-    return {
+    shown = {"mlflow.source.name": as_started("python -m experiments.compare")}
+    if commit != "unknown":
+        shown["mlflow.source.git.commit"] = commit
+    with contextlib.suppress(OSError, KeyError):  # a user without a name, as in some containers
+        shown["mlflow.user"] = getpass.getuser()
+    return shown | {
+        "mlflow.source.type": "LOCAL",
         "git_commit": commit,
         "git_dirty": changed if changed == "unknown" else str(bool(changed)).lower(),
         "versions": f"python {platform.python_version()}, {packages}",

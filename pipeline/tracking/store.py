@@ -112,6 +112,10 @@ class Store:
             self.client.delete_run(duplicate.info.run_id)
         return run
 
+    def tag_experiment(self, tags: dict[str, str]) -> None:
+        for key, value in tags.items():
+            self.client.set_experiment_tag(self.experiment_id, key, value)
+
     def runs(self, condition: str = "") -> list[Run]:
         """Return the runs of the experiment that match MLflow's filter `condition`, newest first."""
         found: list[Run] = []
@@ -195,10 +199,8 @@ class Store:
             # A server has its own artifact location; the local store keeps artifacts next to itself.
             folder = self.root / "mlartifacts" / self.name
             location = folder.as_uri() if self.is_local else None
-            # With this kind MLflow's pages open with the runs instead of language model traces.
-            tags = {"mlflow.experimentKind": "custom_model_development"}
             try:
-                return self.client.create_experiment(self.name, location, tags)
+                return self.client.create_experiment(self.name, location)
             except MlflowException as error:  # another process was faster
                 known = self.client.get_experiment_by_name(self.name)
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:

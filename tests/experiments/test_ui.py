@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import requests
 from factories import ROOT, small_run
 
 pytest.importorskip("playwright", reason="Playwright is not installed (pip install '.[dev]')")
 
 from chromium import Visit, open_chromium, visit
 from factories.tracked import make_tracked
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.tracked import TrackedRuns
@@ -38,9 +37,10 @@ def in_browser(test: Any) -> Any:
 
 
 class Sweep(NamedTuple):
-    """accuracy: of each nested run, by its name."""
+    """address: of the server; opened: the printed one; accuracy: of each nested run, by its name."""
 
     address: str
+    opened: str
     experiment_id: str
     run_id: str
     accuracy: dict[str, float]
@@ -64,24 +64,22 @@ def sweep(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [sys.executable, "-m", "experiments.ui", "--port", str(port), "--root", str(root)]
     with (root / "ui.log").open("w") as log:
         server = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | quiet,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
     try:
-        _wait_for(address, server, root / "ui.log")
+        opened = _wait_for_address(server, root / "ui.log")
         accuracy = {
             f"{run.architecture} seed {run.seed}": run.test_accuracy
             for run in rows_of(tracked.runs)
         }
-        yield Sweep(address, store.experiment_id, run_id, accuracy)
+        yield Sweep(address, opened, store.experiment_id, run_id, accuracy)
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
@@ -117,14 +115,14 @@ def _track(tracked: TrackedRuns, store: Store) -> str:
     return parent.run_id
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
+def _wait_for_address(server: subprocess.Popen[bytes], log: Path) -> str:
+    """The address that `make ui` prints when MLflow answers."""
+    for _ in range(1200):
         assert server.poll() is None, log.read_text()[-2000:]
-        try:
-            if requests.get(f"{address}/health", timeout=60).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.5)
+        found = re.search(r"^MLflow: (\S+)$", log.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+        time.sleep(0.5)
     raise AssertionError("MLflow did not come up")
 
 
@@ -137,6 +135,53 @@ def seen(sweep: Sweep, browser: Browser) -> Iterator[Visit]:
         ]
         # Its own pages may ask for more; this project's report, which is shown in them, may not.
         assert not [url for url in outside if "report" in url]
+
+
+@in_browser
+def test_the_printed_address_opens_at_the_ranked_runs(sweep: Sweep, seen: Visit) -> None:
+    page = seen.page
+    page.goto(sweep.opened)
+    # Curves come first, then the results of one value.
+    for title in ("While training", "After training", "val/accuracy", "test/accuracy"):
+        expect(page.get_by_text(title, exact=False).first).to_be_visible()
+    groups = page.get_by_text(re.compile("^Group: "))
+    expect(groups).to_have_count(2)
+    means: dict[str, list[float]] = {}
+    for name, accuracy in sweep.accuracy.items():
+        means.setdefault(name.split(" seed")[0], []).append(accuracy)
+    ranked = sorted(means, key=lambda name: -sum(means[name]) / len(means[name]))
+    assert groups.all_text_contents() == [f"Group: {name}" for name in ranked]
+    expect(page.get_by_text("Traces", exact=True)).not_to_have_attribute("aria-current", "page")
+    # As a table, which shows the metrics, and from there to the comparison of all runs.
+    _show_as_table(page)
+    for column in ("test/accuracy", "time/train_seconds", "model/parameters"):
+        expect(page.get_by_role("columnheader", name=column)).to_be_visible()
+    for best, accuracies in means.items():
+        row = page.get_by_role("row").filter(has_text=f"Group: {best}")
+        mean = sum(accuracies) / len(accuracies)
+        expect(row).to_contain_text(f"{mean:.6f}"[:5])
+    page.locator(".ag-header-select-all input").first.check()
+    page.get_by_test_id("runs-compare-button").click()
+    expect(page.get_by_text("Comparing 4 Runs from 1 Experiment")).to_be_visible()
+    plotted = page.get_by_text("Metrics:").locator("xpath=following::*[1]")
+    expect(plotted).to_contain_text("val/accuracy")
+
+
+def _show_as_table(page: Page) -> None:
+    page.goto(page.url.replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
+
+
+@in_browser
+def test_the_sweep_and_the_experiment_say_what_came_of_it(sweep: Sweep, seen: Visit) -> None:
+    page = seen.page
+    page.goto(f"{sweep.address}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}")
+    description = page.get_by_text("Description", exact=True).locator("xpath=ancestor::div[2]")
+    expect(description.get_by_role("table")).to_contain_text("gru")
+    expect(page.get_by_text("experiments.compare")).to_be_visible()  # the source
+    description.get_by_role("link", name="report").click()
+    expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text(
+        "small: recurrent networks compared"
+    )
 
 
 @in_browser

@@ -101,7 +101,9 @@ def test_a_reader_of_the_last_token_has_an_effective_context_of_one(subject_of):
 
 def test_evidence_at_the_end_is_not_in_the_first_tokens(subject_of):
     result = measure_context(subject_of(ByHand(lambda before, after: 1.0)), SETTINGS)
-    assert result.metrics["effective_head"] == np.inf
+    furthest = float(SETTINGS.context_lengths[-1])
+    assert result.metrics["effective_head"] == furthest
+    assert result.metrics["effective_head_is_bound"] == 1
     assert result.facts["effective_head"] == "the whole text"
     head = result.table[result.table.condition == "head"]
     assert head.correct.mean() == pytest.approx(0.5)
@@ -150,11 +152,13 @@ def test_between_two_distances_the_half_life_lies_between(subject_of):
         subject_of(ByHand(lambda before, after: 4 * 0.5 ** (after / 70))), SETTINGS
     )
     assert result.metrics["half_life_after"] == pytest.approx(70, rel=0.05)
+    assert result.metrics["half_life_after_is_bound"] == 0
 
 
 def test_a_reader_that_ignores_filler_is_beyond(subject_of):
     result = measure_distance(subject_of(ByHand(lambda before, after: 3.0)), SETTINGS)
-    assert result.metrics["half_life_after"] == np.inf
+    assert result.metrics["half_life_after"] == 200  # the furthest that was measured
+    assert result.metrics["half_life_after_is_bound"] == 1
     assert result.facts["half_life_after"] == "beyond 200"
     assert result.metrics["flipped_after"] == 0
 

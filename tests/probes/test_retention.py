@@ -180,7 +180,8 @@ def test_a_cell_that_forgets_has_the_half_life_it_was_set_to(
 def test_a_cell_that_never_forgets_has_no_half_life_within_reach() -> None:
     config = ArchitectureConfig(name="set", cell="lstm", units=5, embedding_dim=4)
     result = measure_retention(make_subject(config, 1.0), SETTINGS)
-    assert math.isinf(result.metrics["half_life_state"])
+    assert result.metrics["half_life_state"] == 59
+    assert result.metrics["half_life_state_is_bound"] == 1
     assert result.facts["half_life_state"] == "beyond 59"
 
 

@@ -163,11 +163,12 @@ def _by_distance(comparison: Comparison, breakdown: Breakdown, style: Style, hea
     height = height_of(style, 340 if main else 240)
     what = f"the {head} right" if several and not main else "the answer right"
     what = f"{head} answers right" if several and main else what
+    said = sweep.describe_breakdown(breakdown, head, "words of distance", gaps=main)
     return Figure(
         name="by_distance" if main else f"by_distance_{head}",
         title="How far back the networks remember" if main else f"The {head} alone",
         sentence=explain_grey(
-            style, sweep.describe_breakdown(breakdown, head, "words of distance", gaps=main)
+            style, f"{said} {sweep.describe_budget(comparison)}" if main else said
         ),
         alternative=f"Share of texts with {what}, by the distance of the evidence from the end.",
         table=breakdown_table(breakdown, "distance in words", head),

@@ -117,6 +117,14 @@ def describe_breakdown(breakdown: Breakdown, head: str, unit: str, *, gaps: bool
     return f"{sentence} {describe_gaps(breakdown.trends)}".strip() if gaps else sentence
 
 
+def describe_budget(comparison: Comparison) -> str:
+    """Say that what is remembered depends on how long was trained."""
+    runs = comparison.runs[comparison.runs.compared]
+    found = runs.epochs.dropna().unique() if "epochs" in runs else []
+    after = f" of {pluralise(int(found[0]), 'epoch')}" if len(found) == 1 else ""
+    return f"This is what the networks learnt in their budget{after}; another gives another curve."
+
+
 def describe_above_simple(breakdown: Breakdown) -> str:
     """Name the largest lead on the longest texts, and with whom every network is compared."""
     yardstick, leads = breakdown.yardstick, breakdown.above_simple

@@ -1,0 +1,116 @@
+"""Address MLflow's pages, and say what they show: the runs of an experiment, ranked and charted.
+
+MLflow keeps a view that somebody shares in a tag of the experiment, and opens it by an address that
+names the tag. So a view can be written before anybody has opened the page.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_VIEW = "runs"
+VIEW_TAG = f"mlflow.sharedViewState.{_VIEW}"
+
+# By what is tracked: the metric that ranks the runs and whether more of it is better, curves, results.
+_CLASSIFIED = (
+    ("test/accuracy", True),
+    ("val/accuracy", "val/loss"),
+    ("test/accuracy", "probe/distance/half_life_both", "time/train_seconds", "model/parameters"),
+)
+_ADDED = (
+    ("adding/steps_to_solve", False),
+    ("val/mse", "train/mse"),
+    ("adding/steps_to_solve", "test/mse", "time/train_seconds", "model/parameters"),
+)
+_WIDTHS = {"params": 130, "metrics": 190}  # pixels; MLflow's own cut the names of metrics
+
+
+def runs_address(server: str, experiment_id: str) -> str:
+    """Return the address of the runs of an experiment, ranked and charted, on a server's pages."""
+    return (
+        f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs"
+        f"?workflowType=machine_learning&viewStateShareKey={_VIEW}&compareRunsMode=CHART"
+    )
+
+
+def artifact_address(experiment_id: str, run_id: str, path: str) -> str:
+    """Return the address of an artifact, from within MLflow's pages."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/{path}"
+
+
+def view_of_runs(data: str) -> str:
+    """Return the view as the value of its tag.
+
+    Runs are grouped by architecture, with means over seeds, the best first. Curves come before the
+    results that have a single value.
+
+    data: the kind of the data, which decides what is measured.
+    """
+    (rank, more_is_better), curves, results = _ADDED if data == "adding" else _CLASSIFIED
+    columns = ["params.`architecture`", "params.`seed`", *(f"metrics.`{name}`" for name in results)]
+    charts = [_chart("LINE", name, "curves") for name in curves]
+    charts += [_chart("BAR", name, "results") for name in results]
+    sections = [_section("curves", "While training"), _section("results", "After training")]
+    state = {
+        "searchFilter": "tags.kind = 'run'",
+        "orderByKey": f"metrics.`{rank}`",
+        "orderByAsc": not more_is_better,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": columns,
+        "columnOrder": columns,
+        "columnWidths": {name: _WIDTHS[name.split(".")[0]] for name in columns},
+        "runsExpanded": {},
+        "runsPinned": [],
+        "runsHidden": [],
+        "runsVisibilityMap": {},
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunCharts": charts,
+        "compareRunSections": sections,
+        "viewMaximized": False,
+        "runListHidden": False,
+        "isAccordionReordered": True,
+        "useGroupedValuesInCharts": True,
+        "hideEmptyCharts": True,
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "param", "groupByData": "architecture"}],
+        },
+        "groupsExpanded": {},
+        "autoRefreshEnabled": True,
+        "globalLineChartConfig": _X_AXIS,
+    }
+    return json.dumps(state)
+
+
+_X_AXIS = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
+
+
+def _chart(kind: str, metric: str, section: str) -> dict[str, Any]:
+    chart: dict[str, Any] = {
+        "uuid": f"{section}-{metric}",
+        "type": kind,
+        "runsCountToCompare": 20,
+        "metricSectionId": section,
+        "deleted": False,
+        "isGenerated": False,
+        "metricKey": metric,
+    }
+    if kind == "LINE":
+        chart |= _X_AXIS | {
+            "selectedMetricKeys": [metric],
+            "scaleType": "linear",
+            "xAxisScaleType": "linear",
+            "range": {"xMin": None, "xMax": None, "yMin": None, "yMax": None},
+            "useGlobalXaxisKey": True,
+            "useGlobalLineSmoothing": True,
+        }
+    return chart
+
+
+def _section(uuid: str, name: str) -> dict[str, Any]:
+    flags = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
+    return {"uuid": uuid, "name": name, **flags}
