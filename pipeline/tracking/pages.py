@@ -16,7 +16,14 @@ VIEW_TAG = f"mlflow.sharedViewState.{_VIEW}"
 _CLASSIFIED = (
     ("test/accuracy", True),
     ("val/accuracy", "val/loss"),
-    ("test/accuracy", "probe/distance/half_life_both", "time/train_seconds", "model/parameters"),
+    (
+        *(
+            "test/accuracy",
+            "probe/distance/half_life_both",
+            "probe/distance/half_life_both_is_bound",
+        ),
+        *("time/train_seconds", "model/parameters"),
+    ),
 )
 _ADDED = (
     ("adding/steps_to_solve", False),

@@ -23,6 +23,13 @@ from pipeline.report.formats import (
 from pipeline.report.prose.answer import ShortAnswer
 
 SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
+QUIZ, HALF_LIFE = "under_75", "half_life_both"
+_REASONS = {
+    QUIZ: f"All answers are right on {PASSING:.0%} of the texts whose evidence is at most so far from "
+    "the end: {}.",
+    HALF_LIFE: "With as many neutral words before a short text as after it, half of the margin is left "
+    "after {}.",
+}
 _FEW = 4  # the most networks that are named one by one
 ENDS = {"tail": "last", "head": "first"}
 CUTTING = (
@@ -32,16 +39,18 @@ CUTTING = (
 
 
 def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
-    """Answer how far back the networks remember, by half-lives with neutral words on both sides.
+    """Answer how far back the networks remember.
 
-    Words after the text alone would not test a backward layer, which reads the text last. The result
-    is empty where no half-life was measured.
+    Where the place of the evidence is known, by the distance up to which they answer well. Else by
+    half-lives with neutral words on both sides: words after the text alone would not test a backward
+    layer, which reads the text last. The result is empty where neither was measured.
     """
     if comparison.memory is None:
         return []
     reaches = comparison.memory.reaches
-    rows = reaches[(reaches.measure == "half_life_both") & (reaches["head"] == "")]
-    rows = rows[rows.architecture.isin(comparison.summary.architecture)]
+    reaches = reaches[reaches.architecture.isin(comparison.summary.architecture)]
+    measure = main_measure(comparison.memory)
+    rows = reaches[main_rows(reaches, measure)]
     grouped = by_answer(rows)
     kept = [*grouped["beyond"], *grouped["rises"]]
     numbers = sorted(grouped["number"], key=lambda row: -row.value)
@@ -61,13 +70,37 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
     ends = [(row.value, f"{format_reach(row)} words for {row.architecture}") for row in numbers]
     parts = [join_values(ends)] if ends else []
     parts += [f"more than {furthest} words for {join_names(kept)}"] if kept else []
-    reason = (
-        "With as many neutral words before a short text as after it, half of the margin is left after "
-        f"{'; '.join(parts)}."
-    )
+    reason = _REASONS[measure].format("; ".join(parts))
+    if measure == QUIZ:
+        neutral = reaches[main_rows(reaches, HALF_LIFE)]
+        held = by_answer(neutral)["beyond"]
+        lost = [row.architecture for row in numbers if row.architecture in held]
+        reason += _describe_overwritten(lost, neutral.furthest.max())
     if grouped["nothing"]:
         reason += f" {describe_unlearnt(grouped['nothing'])}"
     return [ShortAnswer("How far back?", conclusion, reason)]
+
+
+def main_measure(memory: Memory) -> str:
+    """Return the measure of memory that answers how far back, of those that were made."""
+    return QUIZ if (memory.reaches.measure == QUIZ).any() else HALF_LIFE
+
+
+def main_rows(reaches: pd.DataFrame, measure: str) -> pd.Series:
+    """Return which rows of `reaches` hold the measure for the main answer, <bool>[rows]."""
+    head = "both" if measure == QUIZ else ""
+    return (reaches.measure == measure) & (reaches["head"] == head)
+
+
+def _describe_overwritten(names: Sequence[str], words: float) -> str:
+    """Say who keeps its margin over neutral words alone, so that something else costs it the answer."""
+    if not names:
+        return ""
+    has = "has" if len(names) == 1 else "have"
+    return (
+        f" With neutral words alone in between, {join_names(names)} {has} more than half of the margin "
+        f"left after {words:.0f}: it seems to be other opinions that overwrite the answer."
+    )
 
 
 def describe_neutral_words(memory: Memory) -> str:
