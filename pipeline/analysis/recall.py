@@ -19,8 +19,10 @@ def score_quiz(layout: Layout, rng: np.random.Generator) -> list[Row]:
     distances = table.distance.to_numpy()
     columns = {c.removesuffix("_correct"): c for c in layout.columns("_correct")}
     rows = []
-    for texts, inside in _kinds_of_texts(table).items():
-        furthest = int(distances[inside].max()) if inside.any() else 0
+    kinds = _kinds_of_texts(table)
+    for texts, inside in kinds.items():
+        # The kinds are cut alike, though texts without distractors are seldom far ones.
+        furthest = int(distances[inside if texts == "lesson" else kinds["all"]].max())
         ranges = [(0, furthest), *even_ranges(furthest)]
         if texts == "lesson":
             ranges = [(0, furthest), *((d, d) for d in np.unique(distances[inside]).tolist())]

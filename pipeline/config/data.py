@@ -93,7 +93,8 @@ class ClausesConfig(ShownTexts):
 
     `train_distance_exponent`: above 1, short distances are more frequent than long ones in the training
     split; at 1 they are uniform, as they always are in the other two splits. `distractor_fraction`: the
-    share of the sentences around the evidence that hold an opinion that does not count.
+    share of the sentences around the evidence that hold an opinion that does not count; a little less in
+    fact, as these are long and fit into a distance less often.
     `contradicted_fraction`: the share of texts whose evidence holds somebody else's opinion too.
     """
 

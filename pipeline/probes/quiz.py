@@ -1,8 +1,8 @@
 """Measure accuracy on the generated corpus by the distance of the evidence from the end.
 
 The evidence of every generated text is known, with its distance from the end and what makes it harder:
-distractors, which name other subjects, and contradictions, which name the other sentiment. The sentence
-of the lesson is read too, with more and more neutral words after it.
+distractors, sentences with an opinion that does not count, and contradictions, a second opinion in the
+evidence. The sentence of the lesson is read too, with more and more neutral words after it.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def run_adding(
         log.info("Left out %d training steps whose gradients overflowed", result.skipped)
     if result.outcome == Outcome.diverged:
         last = int(result.history.step.max()) if len(result.history) else 0
-        end_diverged(recorder, f"the error was not finite after step {last:,}")
+        end_diverged(recorder, f"the error or its gradient was not finite after step {last:,}")
         return result.outcome.name
 
     answers = read_values(forward, held_out.test, config.train.batch_size)

@@ -54,7 +54,7 @@ def run_network(
     if result.outcome == Outcome.diverged:
         recorder.metrics(costs)
         epoch = len(result.history) + 1
-        end_diverged(recorder, f"the loss was not finite in epoch {epoch}")
+        end_diverged(recorder, f"the loss or its gradient was not finite in epoch {epoch}")
     else:
         batch_size, edges = config.train.batch_size, config.data.length_edges
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)

@@ -68,7 +68,6 @@ class Period:
     weight: int = 0
     tokens: int = 0
     steps: int = 0
-    skipped: int = 0
     seconds: float = 0.0
 
     def add(self, batch: TrainingBatch, loss: float) -> None:
@@ -223,10 +222,10 @@ class _TrainingState:
         for batch in self.task.batches(self.records):
             loss, extra, skipped = self.step(batch.inputs, batch.targets)
             loss, skipped = float(loss), bool(skipped)
+            self.skipped += skipped
             in_a_row = in_a_row + 1 if skipped else 0
             if not math.isfinite(loss) or in_a_row == _MOST_SKIPPED:
                 return None
-            period.skipped += skipped
             self.task.on_step(extra)
             period.add(batch, loss)
             watcher.on_batch(period.number, batch.tokens, period.mean_loss)
@@ -237,7 +236,6 @@ class _TrainingState:
         if not all(math.isfinite(value) for value in asdict(record).values()):
             return None
         self.tokens += period.tokens
-        self.skipped += period.skipped
         self._append(record)
         return record
 

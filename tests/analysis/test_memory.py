@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from factories.fading import make_runs
-from factories.memory import CONTEXTS, REVIEWS, make_distance, make_probed, make_probes
+from factories.memory import (
+    CONTEXTS,
+    REVIEWS,
+    make_distance,
+    make_probed,
+    make_probes,
+    make_quiz,
+)
 from factories.pages import HOSTILE, Page, report
 from factories.tracked import make_tracked
 
@@ -26,7 +33,7 @@ from pipeline.report.figures import breakdowns, inside, lesson, memory
 from pipeline.report.formats import LEARNT_NOTHING, MISSING, format_reach, format_small, join_values
 from pipeline.report.probe_tables import reach_table, trend_tables
 from pipeline.report.prose.inside import describe_fading, describe_measures
-from pipeline.report.prose.memory import answer_how_far_back
+from pipeline.report.prose.memory import answer_how_far_back, describe_quiz
 from pipeline.report.prose.recommendation import recommend
 from pipeline.report.prose.sweep import describe_gaps
 
@@ -134,6 +141,42 @@ def test_runs_that_were_asked_something_else_are_left_out_and_named() -> None:
     assert set(curves.runs) == {2}
     assert set(found.curves[found.curves.probe == "context"].runs) == {3}
     assert any("run2" in note and "distance probe" in note for note in found.notes)
+
+
+def _quiz_of(distractors: str | int) -> Memory:
+    """Make a quiz in which the nearer texts have no distractors, or all have so many."""
+    runs = make_runs(lstm=2)
+    quiz = pd.concat([make_quiz(run, 200, np.random.default_rng(0)) for run in runs.run_id])
+    if distractors == "far":
+        quiz["distractors"] = (quiz.distance >= 300).astype(int)
+    else:
+        quiz["distractors"] = distractors
+    return _remember(runs, {"quiz": quiz})
+
+
+def test_the_quiz_cuts_texts_with_and_without_distractors_at_the_same_distances() -> None:
+    quiz = _quiz_of("far").quiz
+    quiz = quiz[quiz["head"] == "both"]
+    cut = {
+        texts: list(zip(part.low, part.high, strict=True)) for texts, part in quiz.groupby("texts")
+    }
+    whole, *ranges = cut["all"]
+    assert whole == (0, 796)
+    assert ranges[:3] == [(0, 99), (100, 199), (200, 299)]
+    assert cut["without distractors"] == [whole, *ranges[:3]]
+    assert cut["with distractors"] == [whole, *ranges[3:]]
+    counts = quiz.groupby(["texts", "low", "high"]).reviews.first()
+    assert counts["without distractors", 0, 796] == 75
+    assert counts["with distractors", 300, 399] == counts["all", 300, 399] == 25
+
+
+def test_the_page_says_of_the_quiz_what_distractors_are_where_there_are_some() -> None:
+    said = describe_quiz(_quiz_of("far"))
+    assert "Distractors are sentences that hold other subjects or opinions" in said
+    assert "contradicted texts" in said
+    assert "at like distances" in said
+    assert "at like distances" not in describe_quiz(_quiz_of(1))
+    assert "istractors" not in describe_quiz(_quiz_of(0))
 
 
 def test_no_probes_no_memory() -> None:

@@ -2,18 +2,17 @@
 
 import itertools
 import re
-from collections import Counter
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import sparse, stats
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.config.data import ClausesConfig
+from pipeline.data.cleaning import WORD_PATTERN
 from pipeline.data.lexicon import (
     CONTRADICTED_FRAMES,
     OPINION_FRAMES,
@@ -141,14 +140,30 @@ def test_only_deciding_words_correlate_with_a_label(test: GeneratedTexts) -> Non
     # The verbs of a subject identify it too: plots are followed, music is heard.
     deciding = _NOUNS | _OPINIONS | set("watching following studying considering hearing".split())
     deciding |= {"listening", "to"}
-    present = pd.DataFrame([Counter(set(_words(text))) for text in test.texts]).fillna(0)
-    frequent = [word for word in present if 50 <= present[word].sum() <= len(present) - 50]
-    frequent = [word for word in frequent if word not in deciding]
-    assert len(frequent) > 200
+    counter = CountVectorizer(binary=True, ngram_range=(1, 2), token_pattern=WORD_PATTERN)
+    present = counter.fit_transform(test.texts)
+    texts_with = np.asarray(present.sum(axis=0)).ravel()
+    frequent = (texts_with >= 50) & (texts_with <= len(test.texts) - 50)
+    names = counter.get_feature_names_out()
+    others = frequent & np.array([deciding.isdisjoint(name.split()) for name in names])
+    pairs = others & np.array([" " in name for name in names])
+    assert (others & ~pairs).sum() > 200
+    assert pairs.sum() > 400
     for labels in (test.sentiments, test.subjects):
-        tables = [pd.crosstab(present[word], labels) for word in frequent]
-        p_values = np.array([stats.chi2_contingency(table)[1] for table in tables], float)
-        assert p_values.min() * len(frequent) > 0.01  # Bonferroni
+        p_values = _test_independence(present[:, others], labels)
+        assert p_values.min() * len(p_values) > 0.01  # Bonferroni
+    nouns = np.isin(names, list(_NOUNS))
+    assert _test_independence(present[:, nouns], test.subjects).max() < 0.001
+
+
+def _test_independence(present: sparse.csr_matrix, labels: np.ndarray) -> np.ndarray:
+    """Return the p value of each column by Pearson's chi-squared test of independence of the labels."""
+    of_class = np.eye(labels.max() + 1)[labels]
+    totals = of_class.sum(axis=0)
+    expected = np.outer(present.mean(axis=0), totals)
+    off = np.square(present.T @ of_class - expected)
+    statistic = (off / expected + off / (totals - expected)).sum(axis=1)
+    return stats.chi2.sf(statistic, len(totals) - 1)
 
 
 def _right(train: list[str], labels: np.ndarray, test: list[str], truth: np.ndarray) -> np.ndarray:

@@ -217,11 +217,23 @@ def test_a_step_whose_gradient_overflows_is_left_out_and_counted():
         assert moved == (left_out < of_steps)
 
 
+def test_steps_left_out_before_an_interruption_still_count(tmp_path):
+    def trained(epochs: int, overflowing: int) -> TrainResult:
+        model = build_model(_architecture(), 20, HEADS, 0)
+        task = Classification(_splits(rows=128), TrainConfig(epochs=epochs, batch_size=64), 0)
+        forward = _overflowing(model, overflowing)
+        return train(model, task, Silent(), forward, tmp_path / "run.npz")
+
+    assert trained(1, 1).skipped == 1
+    resumed = trained(2, 0)
+    assert (len(resumed.history), resumed.skipped) == (2, 1)
+
+
 def test_training_whose_gradients_all_overflow_has_diverged():
     model = build_model(_architecture(), 20, HEADS, 0)
     task = Classification(_splits(rows=512), TrainConfig(epochs=1, batch_size=16), 0)
     result = train(model, task, Silent(), _overflowing(model, 1_000))
-    assert (result.outcome, len(result.history)) == (Outcome.diverged, 0)
+    assert (result.outcome, len(result.history), result.skipped) == (Outcome.diverged, 0, 10)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

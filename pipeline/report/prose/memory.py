@@ -208,9 +208,21 @@ def describe_context(frame: pd.DataFrame, reaches: pd.DataFrame, end: str) -> st
 
 
 def describe_quiz(memory: Memory) -> str:
-    """Say who passes the quiz furthest back."""
+    """Say who passes the quiz furthest back, and what the kinds of texts are."""
     reaches = memory.reaches[(memory.reaches.measure == "under_75")].dropna(subset="value")
     text = "“lesson” is the lesson's sentence followed by neutral words."
+    kinds = set(memory.quiz.texts)
+    if "with distractors" in kinds:
+        text += (
+            " Distractors are sentences that hold other subjects or opinions, which do not count."
+        )
+    if "contradicted" in kinds:
+        text += " In contradicted texts the sentence that decides holds both sentiments."
+    if {"with distractors", "without distractors"} <= kinds:
+        text += (
+            " The kinds differ in distance too, as the more words follow, the more distractors are "
+            "among them: compare them at like distances, in the table."
+        )
     if reaches.empty:
         return text
     best = reaches[reaches.value == reaches.value.max()]
