@@ -34,3 +34,8 @@ def describe_install(extra: str) -> str:
     if not IN_CLONE:
         return f"pip install 'rnn-vs-lstm[{extra}]'"
     return "make bench TORCH=1" if extra == "bench" else f"pip install -e '.[{extra}]'"
+
+
+def say(stage: str) -> None:
+    """Say at once what begins now, as the next line may be seconds away."""
+    print(stage, flush=True)
