@@ -46,7 +46,7 @@ def main() -> None:
 def explain(tree: DictConfig, words: list[str | None]) -> int:
     """Explain the text with every requested network, write the page, and return the exit status."""
     config = build(tree)
-    say(f"Opening the runs of {config.name}")
+    say("Loading MLflow")
     # Imported only now: they take seconds.
     from pipeline.report.explained import write_explanation
     from pipeline.report.terminal import show

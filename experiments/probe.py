@@ -35,7 +35,7 @@ def main() -> None:
 def probe(tree: DictConfig, run_id: str | None) -> int:
     """Probe one tracked run, or all without the tables of these settings; return the exit status."""
     config = build(tree)
-    say(f"Opening the runs of {config.name}")
+    say("Loading MLflow")
     # Imported only now: it takes seconds.
     from pipeline.runs.start import probe_tracked
 

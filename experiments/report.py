@@ -23,7 +23,7 @@ def main() -> None:
 def report(tree: DictConfig) -> int:
     """Write the report of an experiment's newest sweep, and return the exit status."""
     config = build(tree)
-    say(f"Opening the runs of {config.name}")
+    say("Loading MLflow")
     # Imported only now: it takes seconds.
     from pipeline.sweeps.finish import rewrite_report
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import difflib
 import functools
+import gc
 import os
 import re
 import signal
@@ -24,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config.compose import expected_value, known_keys, register_schemas
 from pipeline.config.data import DATA
 from pipeline.config.help import Program, describe_program
-from pipeline.config.programs import as_started
+from pipeline.config.programs import as_started, say
 from pipeline.config.schema import CONF
 from pipeline.errors import ConfigError, PipelineError
 
@@ -45,9 +47,12 @@ def run_program(
       mode: RUN for a program that never sweeps, whatever the experiment says.
       stopped: called with the reason when Ctrl-C, SIGTERM or an error ends the program.
     """
+    end_at_once()
     if asks_for_help(sys.argv[1:]):
         print(as_started(describe_program(program)))
         return
+    if not _flags(sys.argv[1:]):  # which print what others read, such as --cfg
+        say("Checking the configuration")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Otherwise Hydra handles every error itself and exits with 1; a user who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
@@ -83,8 +88,18 @@ def run_program(
     sys.exit(max(statuses, default=0))
 
 
+def end_at_once() -> None:
+    """Make Python end without a last search for cycles in all that was loaded, which takes a second."""
+    atexit.register(gc.freeze)
+
+
 def asks_for_help(arguments: list[str]) -> bool:
     return bool({"--help", "-h"} & {*arguments}) and "--hydra-help" not in arguments
+
+
+def _flags(arguments: list[str]) -> list[str]:
+    """Return the arguments that show something in place of a run."""
+    return [one for one in arguments if one.startswith("-") and one not in ("-m", "--multirun")]
 
 
 def _settings_first(arguments: list[str]) -> list[str]:
