@@ -103,6 +103,7 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
         sweep = find_sweep(other, data[0]) if other else None
         if other is None or sweep is None:
             continue
+        say(f"Reading the sweep {name}, which is shown beside this one")
         try:
             tracked = load_runs(other, sweep)
             # All leagues have the same baseline, which the sweep itself contains already.

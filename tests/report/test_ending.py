@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def probed() -> Comparison:
     return compare(make_probed(), np.random.default_rng(0), replicates=100)
 
 
-def _shown(comparison: Comparison, width: int = 80, **options: bool) -> str:
+def _shown(comparison: Comparison, width: int = 80, **options: Any) -> str:
     file = io.StringIO()
     show_sweep(comparison, Console(file=file, width=width, highlight=False, **options))
     return file.getvalue()
