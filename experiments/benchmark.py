@@ -1,5 +1,6 @@
 """Measure how fast the project trains, compared with its peers, and what a report of many runs costs.
 
+python -m experiments.benchmark                                      both, one after the other
 python -m experiments.benchmark training --seconds 3 --rounds 5
 python -m experiments.benchmark report
 """
@@ -9,32 +10,37 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 from pathlib import Path
 
-from pipeline.benchmark.measure import benchmark
-from pipeline.benchmark.reporting import benchmark_reports
-from pipeline.benchmark.variants import ENVIRONMENT
 from pipeline.config.command_line import report_error
-from pipeline.config.programs import as_started
+from pipeline.config.programs import as_started, say
 from pipeline.config.schema import ROOT
 
 PARTS = REPORT, TRAINING = "report", "training"
 
 
 def main() -> None:
+    said, _, examples = as_started(__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(
         prog=as_started("python -m experiments.benchmark"),
-        description="Measure how fast training is, and what a report costs.",
+        description=said,
+        epilog="examples:\n" + textwrap.indent(examples, "  "),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "part", nargs="?", choices=PARTS, help="what to measure (default: one after the other)"
-    )
-    parser.add_argument("--seconds", type=float, default=3.0, help="seconds per turn of training")
-    parser.add_argument("--rounds", type=int, default=5, help="turns per variant")
-    parser.add_argument(
-        "--folder", type=Path, default=ROOT / "reports" / "benchmark", help="folder of the results"
-    )
+    add = parser.add_argument
+    add("part", nargs="?", choices=PARTS, help="what to measure; default: both")
+    folder = ROOT / "reports" / "benchmark"
+    add("--seconds", type=float, default=3.0, help="of a turn of training; default: %(default)s")
+    add("--rounds", type=int, default=5, help="turns of each variant; default: %(default)s")
+    add("--folder", type=Path, default=folder, help="of the results; default: %(default)s")
     options = parser.parse_args()
+    say("Loading what is measured")
+    # Imported only now: they take seconds.
+    from pipeline.benchmark.measure import benchmark
+    from pipeline.benchmark.reporting import benchmark_reports
+    from pipeline.benchmark.variants import ENVIRONMENT
+
     try:
         if options.part != TRAINING:
             benchmark_reports(options.folder)

@@ -1,10 +1,10 @@
 """Train a network or, with a sweep, many in parallel, and write a report that compares them.
 
-Every run is tracked in MLflow.
+Usage: python -m experiments.compare [setting=value ...]
 
-python -m experiments.compare [setting=value ...]
+Every run is tracked in MLflow, and every setting may be swept.
 
-  experiment=quickstart                 a named sweep (conf/experiment/), with its own report
+  experiment=quickstart                 a named sweep, with its own report
   experiment=imdb seed=0,1,2            the same, over three seeds
   architecture=gru seed=1               one run
   -m architecture=lstm,gru seed=0,1     a sweep by hand
@@ -16,11 +16,12 @@ python -m experiments.compare [setting=value ...]
 from __future__ import annotations
 
 from pipeline.config.command_line import run_program
+from pipeline.config.help import EVERYTHING, Program
 from pipeline.sweeps.callback import compare, stop_sweep
 
 
 def main() -> None:
-    run_program(compare, stopped=stop_sweep, about=__doc__)
+    run_program(compare, Program(__doc__ or "", EVERYTHING), stopped=stop_sweep)
 
 
 if __name__ == "__main__":

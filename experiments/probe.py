@@ -1,11 +1,13 @@
 """Probe tracked runs without training them again.
 
-python -m experiments.probe experiment=imdb              all finished runs without these tables, and
-                                                         the baseline if it is missing
-python -m experiments.probe experiment=imdb run=<id>     one run, even if it has these tables
+Usage: python -m experiments.probe [setting=value ...]
 
-The probes use the settings of the command line, such as `probe.distance_reviews=500`; data, vocabulary
-and network are those of each run.
+  python -m experiments.probe experiment=imdb              all finished runs without these tables, and
+                                                           the baseline if it is missing
+  python -m experiments.probe experiment=imdb run=<id>     one run, even if it has these tables
+  python -m experiments.probe experiment=imdb probe.distance_reviews=500
+
+The probes use the settings of the command line; data, vocabulary and network are those of each run.
 """
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ from omegaconf import DictConfig
 
 from pipeline.config.command_line import report_error, run_program, take_word
 from pipeline.config.compose import build
-from pipeline.runs.start import probe_tracked
+from pipeline.config.help import TRACKED, Program
+from pipeline.config.programs import say
+
+WORDS = {"run": "the id of one run; default: all finished runs without these tables"}
+PROGRAM = Program(__doc__ or "", (*TRACKED, "probe", "device"), WORDS)
 
 
 def main() -> None:
@@ -23,12 +29,16 @@ def main() -> None:
     def task(tree: DictConfig) -> int:
         return probe(tree, run_id)
 
-    run_program(task, mode="RUN", about=__doc__)
+    run_program(task, PROGRAM, mode="RUN")
 
 
 def probe(tree: DictConfig, run_id: str | None) -> int:
     """Probe one tracked run, or all without the tables of these settings; return the exit status."""
     config = build(tree)
+    say("Loading MLflow")
+    # Imported only now: it takes seconds.
+    from pipeline.runs.start import probe_tracked
+
     try:
         failed = probe_tracked(config, run_id)
     except Exception as error:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import difflib
 import functools
+import gc
 import os
 import re
 import signal
@@ -18,12 +20,13 @@ from dataclasses import fields
 
 import hydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.compose import expected_value, known_keys, register_schemas
 from pipeline.config.data import DATA
-from pipeline.config.programs import as_started
+from pipeline.config.help import Program, describe_program
+from pipeline.config.programs import as_started, say
 from pipeline.config.schema import CONF
 from pipeline.errors import ConfigError, PipelineError
 
@@ -33,24 +36,28 @@ at_end = contextlib.ExitStack()
 
 def run_program(
     task: Callable[[DictConfig], int],
+    program: Program,
     mode: str | None = None,
     stopped: Callable[[str], None] = lambda reason: None,
-    about: str | None = None,
 ) -> None:
     """Compose the configuration, call `task` with it and exit with the status that it returns.
 
     Parameters:
+      program: what --help says.
       mode: RUN for a program that never sweeps, whatever the experiment says.
       stopped: called with the reason when Ctrl-C, SIGTERM or an error ends the program.
-      about: the description of the program that --help prints above the settings.
     """
+    end_at_once()
+    if asks_for_help(sys.argv[1:]):
+        print(as_started(describe_program(program)))
+        return
+    if not _flags(sys.argv[1:]):  # which print what others read, such as --cfg
+        say("Checking the configuration")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Otherwise Hydra handles every error itself and exits with 1; a user who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_schemas()
-    text = as_started(about or "").strip() + "\n"
-    OmegaConf.register_new_resolver("about_program", lambda: text, replace=True)
     given = [f"hydra.mode={mode}"] if mode is not None else []
     sys.argv[1:] = _settings_first([*given, *sys.argv[1:]])
     statuses: list[int] = []
@@ -79,6 +86,20 @@ def run_program(
             error = ConfigError(f"{which} is null; choose one of its options or leave it out")
         sys.exit(report_error(error))
     sys.exit(max(statuses, default=0))
+
+
+def end_at_once() -> None:
+    """Make Python end without a last search for cycles in all that was loaded, which takes a second."""
+    atexit.register(gc.freeze)
+
+
+def asks_for_help(arguments: list[str]) -> bool:
+    return bool({"--help", "-h"} & {*arguments}) and "--hydra-help" not in arguments
+
+
+def _flags(arguments: list[str]) -> list[str]:
+    """Return the arguments that show something in place of a run."""
+    return [one for one in arguments if one.startswith("-") and one not in ("-m", "--multirun")]
 
 
 def _settings_first(arguments: list[str]) -> list[str]:

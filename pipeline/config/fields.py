@@ -1,4 +1,7 @@
-"""Declare the fields of the configuration, each with what it may hold."""
+"""Declare the fields of the configuration, each with what it means and what it may hold.
+
+The metadata `about` says what a setting means, for the help of the programs.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,21 @@ from typing import Any
 from omegaconf import MISSING
 
 
-def checked(default: Any, check: Callable[[Any], bool], expected: str, **metadata: Any) -> Any:
-    """Return a field that accepts what `check` accepts; `expected` describes that for messages.
+def setting(default: Any, **metadata: Any) -> Any:
+    """Return a field that accepts every value of its type.
 
-    metadata: further facts about the setting (see `pipeline.config.settings`).
+    metadata: what it means, as `about`, and further facts (see `pipeline.config.settings`).
     """
-    metadata = {"check": check, "expected": expected, **metadata}
     if default is NO_DEFAULT:
         default = MISSING
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
+    if isinstance(default, list | dict):
+        return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def checked(default: Any, check: Callable[[Any], bool], expected: str, **metadata: Any) -> Any:
+    """Return a field that accepts what `check` accepts; `expected` describes that for messages."""
+    return setting(default, check=check, expected=expected, **metadata)
 
 
 def count(default: int, low: int = 1, **metadata: Any) -> Any:

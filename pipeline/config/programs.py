@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
-from pipeline.config.schema import CONF, IN_CLONE
+from pipeline.config.data import AddingConfig
+from pipeline.config.schema import CONF, IN_CLONE, ROOT, RunConfig
 
 _STARTS = re.compile(
     r"(?:(?:python -m )?experiments\.|make )(compare|report|probe|explain|benchmark|ui)\b"
@@ -29,8 +31,49 @@ def again_with(experiment: str, settings: str) -> str:
     return f"the same command with {settings}"
 
 
+def open_store(root: Path) -> str:
+    """Return the command that opens MLflow's pages on the local store in a folder."""
+    if root == ROOT:
+        return as_started("make ui")
+    return as_started(f"python -m experiments.ui --root {shlex.quote(str(root))}")
+
+
+def steps_after(config: RunConfig, outcome: str) -> list[tuple[str, str]]:
+    """Return what may follow a single run, each with its command.
+
+    outcome: of the run, "finished" or "diverged".
+    """
+    found = []
+    own = [f"architecture={config.architecture.name}", f"seed={config.seed}"]
+    if not config.baseline:
+        found.append(("Write its report", _with_words("report", _words_of(config))))
+    if not config.baseline and outcome == "finished" and not isinstance(config.data, AddingConfig):
+        command = _with_words("explain", [*_words_of(config), *own])
+        found.append(("See how it reads a text", f'{command} text="..."'))
+    where = open_store(Path(config.root)) if config.tracking.uri is None else config.tracking.uri
+    return [*found, ("Compare runs in MLflow", where)]
+
+
+def _words_of(config: RunConfig) -> list[str]:
+    """Return the settings by which a program finds the runs of an experiment again."""
+    named = (CONF / "experiment" / f"{config.name}.yaml").exists()
+    words = [f"experiment={config.name}" if named else f"name={config.name}"]
+    words += [f"root={config.root}"] * (Path(config.root) != ROOT)
+    words += [f"tracking.uri={config.tracking.uri}"] * (config.tracking.uri is not None)
+    return words
+
+
+def _with_words(program: str, words: list[str]) -> str:
+    return as_started(f"python -m experiments.{program} {shlex.join(words)}")
+
+
 def describe_install(extra: str) -> str:
     """Return the command that installs the packages of an extra."""
     if not IN_CLONE:
         return f"pip install 'rnn-vs-lstm[{extra}]'"
     return "make bench TORCH=1" if extra == "bench" else f"pip install -e '.[{extra}]'"
+
+
+def say(stage: str) -> None:
+    """Say at once what begins now, as the next line may be seconds away."""
+    print(stage, flush=True)

@@ -16,12 +16,18 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
 
-from omegaconf import MISSING
-
 from pipeline import cells
 from pipeline.config import parameter_counts
 from pipeline.config.data import AddingConfig, DataConfig
-from pipeline.config.fields import NO_DEFAULT, checked, count, fraction, increasing, positive
+from pipeline.config.fields import (
+    NO_DEFAULT,
+    checked,
+    count,
+    fraction,
+    increasing,
+    positive,
+    setting,
+)
 
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds `pipeline` and `conf`
 CONF = CODE / "conf"
@@ -84,41 +90,56 @@ def _is_distinct(kinds: list[ProbeKind]) -> bool:
 
 @dataclass
 class TokenizerConfig:
-    kind: TokenizerKind = field(default=TokenizerKind.word, metadata={"column": "tokenizer"})
-    vocab_size: int = count(20_000, 3)
-    max_length: int = count(400)
-    keep: Keep = Keep.tail
+    kind: TokenizerKind = setting(
+        TokenizerKind.word, column="tokenizer", about="whole words, or pieces of words"
+    )
+    vocab_size: int = count(20_000, 3, about="tokens in the vocabulary, the most frequent of train")
+    max_length: int = count(400, about="tokens of a text that a network reads")
+    keep: Keep = setting(
+        Keep.tail,
+        about="the tokens that are kept of a longer text: the last, the first, or half of each",
+    )
 
 
 @dataclass
 class ArchitectureConfig:
-    """Configure a network. `dropout` is applied before, between and after the recurrent layers.
+    """Configure a network."""
 
-    `recurrent_parameters`: the total number of trainable weights in the recurrent layers; if set,
-    `build` solves `units` from it and ignores the given `units`. `forget_bias` needs an LSTM.
-    `chrono_steps`: the longest memory that `forget_bias=chrono` initialises; null means `max_length`.
-    Without chrono it does nothing.
-    """
-
-    name: str = MISSING
+    name: str = setting(NO_DEFAULT, about="name of the architecture in the report")
     cell: str = checked(
-        NO_DEFAULT, cells.is_cell, f"one of {', '.join(one.name for one in cells.cells())}"
+        NO_DEFAULT,
+        cells.is_cell,
+        f"one of {', '.join(one.name for one in cells.cells())}",
+        about="the recurrent cell",
     )
-    units: int = count(64)
+    units: int = count(64, about="units of a recurrent layer, in each direction")
     recurrent_parameters: int | None = checked(
         None,
         lambda value: value is None or value >= 1,
         "null or a whole number of at least 1",
         resolved_into="units",
+        about="trainable weights in all recurrent layers; if set, `units` is solved from it",
     )
-    num_layers: int = count(1)
-    bidirectional: bool = False
-    embedding_dim: int = count(64)
-    dropout: float = fraction(0.0, with_zero=True, tunable=True)
-    readout: Readout = Readout.last
-    forget_bias: ForgetBias = ForgetBias.unit
+    num_layers: int = count(1, about="recurrent layers")
+    bidirectional: bool = setting(False, about="read the text backwards too")
+    embedding_dim: int = count(64, about="numbers that stand for a token")
+    dropout: float = fraction(
+        0.0, with_zero=True, tunable=True, about="before, between and after the recurrent layers"
+    )
+    readout: Readout = setting(
+        Readout.last,
+        about="what is read of the last recurrent layer: its last step, or the mean or the maximum "
+        "over all steps",
+    )
+    forget_bias: ForgetBias = setting(
+        ForgetBias.unit,
+        about="how the bias of an LSTM's forget gate begins; chrono: by the length of the memory",
+    )
     chrono_steps: int | None = checked(
-        None, lambda value: value is None or value >= 2, "null or a whole number of at least 2"
+        None,
+        lambda value: value is None or value >= 2,
+        "null or a whole number of at least 2",
+        about="the longest memory that `forget_bias=chrono` begins with; null: `max_length`",
     )
 
     @property
@@ -131,21 +152,25 @@ class ArchitectureConfig:
 
 @dataclass
 class TrainConfig:
-    """Configure training, which ends at whichever comes first.
+    """Configure training, which ends after `epochs`, `patience` or `max_seconds`, whichever is first.
 
-    After `epochs`; after `patience` epochs without a better validation accuracy; or after `max_seconds`
-    of training, without validation, even within an epoch. The weights of the best epoch are kept.
+    The weights of the best epoch are kept.
     """
 
-    epochs: int = count(10)
-    batch_size: int = count(64, tunable=True)
-    learning_rate: float = positive(1e-3, tunable=True)
-    global_clipnorm: float = positive(1.0, tunable=True)
-    patience: int = count(2)
+    epochs: int = count(10, about="most epochs; the weights of the best one are kept")
+    batch_size: int = count(64, tunable=True, about="texts in a training step")
+    learning_rate: float = positive(1e-3, tunable=True, about="of the optimizer, Adam")
+    global_clipnorm: float = positive(
+        1.0, tunable=True, about="a gradient longer than this is scaled down to it"
+    )
+    patience: int = count(
+        2, about="epochs without a better validation accuracy after which training ends"
+    )
     max_seconds: float | None = checked(
         None,
         lambda value: value is None or (value > 0 and math.isfinite(value)),
         "null or a positive finite number",
+        about="seconds of training, without validation, after which it ends, even within an epoch",
     )
 
 
@@ -153,12 +178,6 @@ class TrainConfig:
 class ProbeConfig:
     """Configure the probes, which measure a trained network by intervening in its texts.
 
-    `seed` draws the test reviews of a probe, stratified by label and the same for every architecture.
-    `context_lengths`: how many tokens at the start, and at the end, are read of reviews of at least
-    `context_min_words` words. `distances`: neutral words around reviews of at most `distance_max_words`
-    words. `retention_tokens`: the last tokens that are read while gradients and gates are recorded.
-    `slow_distances`: neutral tokens that the slowest units bridge alone, around short reviews like those
-    of `distances`; `slow_draws`: how often as many units are drawn at random instead.
     Probing does not change a network, so that other probes need no new training.
     """
 
@@ -166,49 +185,67 @@ class ProbeConfig:
         list(ProbeKind),
         _is_distinct,
         "a list of distinct kinds of probes, such as [context,distance]",
+        about="what is measured",
     )
-    seed: int = count(0, 0)
-    context_reviews: int = count(2_000, 2)
-    context_min_words: int = count(200)
-    context_lengths: list[int] = increasing([10, 25, 50, 100, 200, 400], may_be_empty=False)
-    distance_reviews: int = count(300, 2)
-    distance_max_words: int = count(80)
-    distances: list[int] = increasing([25, 50, 100, 200, 400, 800], may_be_empty=False)
-    retention_reviews: int = count(100, 2)
-    retention_tokens: int = count(400, 2)
-    slow_reviews: int = count(100, 2)
-    slow_distances: list[int] = increasing([50, 200], may_be_empty=False)
-    slow_draws: int = count(5)
+    seed: int = count(
+        0, 0, about="draws the test texts of a probe, the same for every architecture"
+    )
+    context_reviews: int = count(2_000, 2, about="texts of the probe context")
+    context_min_words: int = count(200, about="fewest words of a text of the probe context")
+    context_lengths: list[int] = increasing(
+        [10, 25, 50, 100, 200, 400],
+        may_be_empty=False,
+        about="how many tokens at the start, and at the end, the probe context reads alone",
+    )
+    distance_reviews: int = count(300, 2, about="texts of the probe distance")
+    distance_max_words: int = count(80, about="most words of a text of the probe distance")
+    distances: list[int] = increasing(
+        [25, 50, 100, 200, 400, 800],
+        may_be_empty=False,
+        about="how many neutral words the probe distance puts around a text",
+    )
+    retention_reviews: int = count(100, 2, about="texts of the probes retention and gates")
+    retention_tokens: int = count(
+        400, 2, about="last tokens that are read while gradients and gates are recorded"
+    )
+    slow_reviews: int = count(100, 2, about="short texts of the probe slow_units")
+    slow_distances: list[int] = increasing(
+        [50, 200],
+        may_be_empty=False,
+        about="how many neutral tokens the slowest units bridge alone",
+    )
+    slow_draws: int = count(5, about="how often as many units are drawn at random instead")
 
 
 @dataclass
 class DeviceConfig:
-    """Configure where runs are computed.
+    """Configure where runs are computed."""
 
-    `workers`: parallel runs of a sweep; `threads`: threads of each run; null divides the cores equally.
-    """
-
-    kind: Device = Device.auto
-    workers: int = count(1)
+    kind: Device = setting(Device.auto, about="auto: a GPU when there is one")
+    workers: int = count(
+        1, about="parallel runs of a sweep; unless set, one on each core, or one on a GPU"
+    )
     threads: int | None = checked(
-        None, lambda value: value is None or value >= 1, "null or at least 1"
+        None,
+        lambda value: value is None or value >= 1,
+        "null or at least 1",
+        about="threads of each run; null: its share of the cores",
     )
 
 
 @dataclass
 class TrackingConfig:
-    """Configure tracking.
-
-    `uri`: the address of an MLflow server; null means the SQLite store `mlflow.db` in `root`.
-    `wait_seconds`: how long the start and the end of a run wait for an unreachable server.
-    """
+    """Configure tracking."""
 
     uri: str | None = checked(
         None,
         lambda value: value is None or re.match(r"https?://\w", value) is not None,
         "null or the address of an MLflow server, such as http://127.0.0.1:5000",
+        about="the server that tracks runs; null: the file `mlflow.db` in `root`",
     )
-    wait_seconds: int = count(60, 0)
+    wait_seconds: int = count(
+        60, 0, about="how long the start and the end of a run wait for an unreachable server"
+    )
 
 
 # The section of each setting that may be tuned: how a network is trained. A setting that changes the
@@ -225,47 +262,57 @@ TUNABLE = {
 class RunConfig:
     """Configure a run: one architecture, its settings and one seed.
 
-    `name` is the experiment: its runs are compared with each other, and its report is written to
-    `reports/<name>`. `tuned`: settings that a sweep varies only to choose, on validation, the best value
-    for each architecture; only runs with the chosen values are compared. `root` is the folder of the
-    store, the reports and the caches. `margin`: the smallest difference of accuracies that matters, in
-    points. `contrasts`: what a sweep asks beside what follows from its settings: for each name a weight
-    of every architecture that is compared, summing to zero. `precision`: a sweep adds seeds, at most
-    `max_seeds` of each architecture, until the interval of every contrast of accuracies is no wider than
-    so many points to each side. With `baseline` the run is the baseline
-    instead of a network: the architecture, its training and the seed have no effect, and texts are read
-    whole.
+    With `baseline` the run is the baseline instead of a network: the architecture, its training and the
+    seed have no effect, and texts are read whole.
     """
 
-    data: DataConfig = MISSING
-    tokenizer: TokenizerConfig = MISSING
-    architecture: ArchitectureConfig = MISSING
-    train: TrainConfig = MISSING
-    probe: ProbeConfig = field(default_factory=ProbeConfig)
-    device: DeviceConfig = MISSING
-    tracking: TrackingConfig = MISSING
+    data: DataConfig = setting(NO_DEFAULT, about="what is read: texts, or the adding problem")
+    tokenizer: TokenizerConfig = setting(NO_DEFAULT, about="how texts become tokens")
+    architecture: ArchitectureConfig = setting(NO_DEFAULT, about="the network")
+    train: TrainConfig = setting(NO_DEFAULT, about="how it is trained")
+    probe: ProbeConfig = field(
+        default_factory=ProbeConfig, metadata={"about": "what is measured of it when it is trained"}
+    )
+    device: DeviceConfig = setting(NO_DEFAULT, about="where it is computed")
+    tracking: TrackingConfig = setting(NO_DEFAULT, about="where runs are tracked")
     name: str = checked(
         "adhoc",
         lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", value) is not None,
         "at most 80 letters, digits, '_', '-' or '.', because it names a folder",
+        about="the experiment: its runs are compared, and its report is in reports/<name>",
     )
-    seed: int = checked(0, lambda value: 0 <= value < 2**31, "a whole number from 0 to 2147483647")
+    seed: int = checked(
+        0,
+        lambda value: 0 <= value < 2**31,
+        "a whole number from 0 to 2147483647",
+        about="draws the first weights and the order of the texts",
+    )
     tuned: list[str] = checked(
         [],
         lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
         f"a list of distinct names out of {', '.join(TUNABLE)}",
+        about="settings that a sweep varies only to choose, on validation, the best value for each "
+        "architecture; only runs with the chosen values are compared",
     )
-    margin: float = positive(1.0)
-    contrasts: dict[str, dict[str, float]] = field(default_factory=dict)
+    margin: float = positive(
+        1.0, about="the smallest difference of accuracies that matters, in points"
+    )
+    contrasts: dict[str, dict[str, float]] = setting(
+        {},
+        about="what a sweep asks beside what follows from its settings: for each name a weight of "
+        "every architecture that is compared, summing to zero",
+    )
     precision: float | None = checked(
         None,
         lambda value: value is None or (value > 0 and math.isfinite(value)),
         "null or a positive finite number",
+        about="a sweep adds seeds until the interval of every contrast of accuracies is no wider than "
+        "so many points to each side",
     )
-    max_seeds: int = count(10, 2)
-    baseline: bool = False
-    rerun: bool = False
-    root: str = str(ROOT)
+    max_seeds: int = count(10, 2, about="most seeds of each architecture with `precision`")
+    baseline: bool = setting(False, about="run the baseline instead of a network")
+    rerun: bool = setting(False, about="run again what is done already")
+    root: str = setting(str(ROOT), about="folder of the store, the reports and the caches")
 
     def tuned_values(self) -> dict[str, float]:
         """Return the value of each tuned setting in this run."""

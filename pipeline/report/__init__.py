@@ -2,12 +2,12 @@
 
 `sections` declares what the page shows, and `page` writes it into a folder. `prose` holds the
 sentences, `figures` the charts, `tables`, `probe_tables` and `adding_tables` the tables, and `formats`
-writes numbers as text. `adding_page` is the page of the adding problem; `explained` and `terminal`
-show one text word by word.
+writes numbers as text. `adding_page` is the page of the adding problem; `ending` is what a sweep
+prints when it ends; `explained` and `terminal` show one text word by word.
 """
 
 from pipeline.report.adding_page import write_adding_report
-from pipeline.report.adding_tables import describe_steps
+from pipeline.report.ending import show_adding, show_sweep
 from pipeline.report.page import write_report
 
-__all__ = ["describe_steps", "write_adding_report", "write_report"]
+__all__ = ["show_adding", "show_sweep", "write_adding_report", "write_report"]

@@ -19,17 +19,19 @@ from markupsafe import Markup
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import TrackedRuns
+from pipeline.config.programs import say
 from pipeline.errors import ReportError
 from pipeline.report import look
 from pipeline.report.blocks import Content, PageSection, figures_of, tables_of
 from pipeline.report.exports import CSV_FILES, write_figures, write_latex, write_tables
 from pipeline.report.figures.drawing import looks_of
 from pipeline.report.folder import staging_folder
+from pipeline.report.formats import pluralise
 from pipeline.report.glossary import Glossary, Term
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.advice import advise
-from pipeline.report.prose.baseline import headline_of_baseline
-from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_contrasts
+from pipeline.report.prose.contrasts import answers_of_contrasts
+from pipeline.report.prose.headline import headline_of_sweep
 from pipeline.report.prose.memory import answer_how_far_back
 from pipeline.report.prose.recommendation import recommend
 from pipeline.report.sections import LEAD, build
@@ -92,14 +94,7 @@ def _gather(content: Content) -> dict[str, Any]:
     whole, comparison = content.whole, content.comparison
     return {
         "facts": sweep.describe_sweep(whole, content.tracked.sweep.started),
-        "headline": " ".join(
-            part
-            for part in (
-                headline_of_contrasts(whole) or answer.headline(whole),
-                headline_of_baseline(whole),
-            )
-            if part
-        ),
+        "headline": headline_of_sweep(whole),
         "short_answers": [
             *(answers_of_contrasts(comparison) or answer.answers_by_length(comparison)),
             *answer_how_far_back(comparison),
@@ -122,7 +117,10 @@ def write_page(
     """Write the page, its figures and its tables as LaTeX; return the terms that it uses."""
     _drawing_library()  # starts bundling meanwhile
     write_latex(tables_of(sections), folder)
-    svgs = write_figures(figures_of(sections), folder)
+    figures = figures_of(sections)
+    say(f"Drawing {pluralise(len(figures), 'figure')}")
+    svgs = write_figures(figures, folder)
+    say("Writing the page")
     glossary = Glossary([one.architecture for one in looks])
     page = render_page(content, sections, looks, svgs, glossary)
     (folder / "index.html").write_text(page, encoding="utf-8")

@@ -37,6 +37,7 @@ _MEASURES = {
     "half_life_both": "half-life, words on both sides",
     "under_75": f"quiz passed ({PASSING:.0%}) up to",
 }
+_MAIN = ("half_life_both", "")
 _TRENDS = {  # condition: title, unit
     "after": ("As the neutral words after double", "neutral words"),
     "before": ("As the neutral words before double", "neutral words"),
@@ -48,9 +49,29 @@ _TRENDS = {  # condition: title, unit
 
 def reach_table(comparison: Comparison) -> Table | None:
     """Show every reach of every architecture, a row each."""
+    columns = _reach_columns(comparison)
+    if not columns:
+        return None
+    baseline = [comparison.baseline.name] if comparison.baseline is not None else []
+    frame = pd.DataFrame({"architecture": [*comparison.summary.architecture, *baseline]})
+    caption = "How far each architecture remembers, with 95% intervals"
+    return make_table(caption, [ARCHITECTURE, *columns.values()], frame)
+
+
+def main_reach_column(comparison: Comparison) -> Column | None:
+    """Return the column of the reach that tells most where there is room for one; None without any.
+
+    Words after the text alone would not test a backward layer, which reads the text last.
+    """
+    columns = _reach_columns(comparison)
+    return columns.get(_MAIN, next(iter(columns.values()), None))
+
+
+def _reach_columns(comparison: Comparison) -> dict[tuple[str, str], Column]:
+    """Return a column for each reach that was measured, by measure and head."""
     memory = comparison.memory
     if memory is None or memory.reaches.empty:
-        return None
+        return {}
     found = {
         (row.architecture, row.measure, row.head): format_reach(row)
         for row in rows_of(memory.reaches)
@@ -64,11 +85,7 @@ def reach_table(comparison: Comparison) -> Table | None:
     for name in comparison.unlearnt:  # said once, in the first column
         silent = [(name, *kind) for kind in kinds if found.get((name, *kind)) == LEARNT_NOTHING]
         found |= dict.fromkeys(silent[1:], MISSING)
-    columns = [_reach_column(measure, head, found) for measure, head in kinds]
-    baseline = [comparison.baseline.name] if comparison.baseline is not None else []
-    frame = pd.DataFrame({"architecture": [*comparison.summary.architecture, *baseline]})
-    caption = "How far each architecture remembers, with 95% intervals"
-    return make_table(caption, [ARCHITECTURE, *columns], frame)
+    return {kind: _reach_column(*kind, found) for kind in kinds}
 
 
 def _reach_column(measure: str, head: str, found: dict[tuple[str, str, str], str]) -> Column:

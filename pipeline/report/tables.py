@@ -99,11 +99,11 @@ SEED = Column("seed", "seed")
 TRAINING = Column("training", "train_seconds", format_seconds)
 POINTS_INTERVAL = interval(show=_format_points_interval)
 # A star marks intervals over reviews only, and times measured while other work may have run.
-_STARRED_INTERVAL = Column(
+STARRED_INTERVAL = Column(
     "95% interval",
     lambda row: format_interval(row.ci_low, row.ci_high) + ("" if row.seeds_counted else " *"),
 )
-_STARRED_TRAINING = Column(
+STARRED_TRAINING = Column(
     "training", lambda row: format_seconds(row.train_seconds) + ("" if row.alone else " *")
 )
 
@@ -128,7 +128,7 @@ def summary_table(comparison: Comparison) -> Table:
         ARCHITECTURE,
         Column("tier", "tier", format_count),
         Column("test accuracy", "accuracy", format_share),
-        _STARRED_INTERVAL,
+        STARRED_INTERVAL,
         Column("each seed", "each", words=True),
         *(Column(f"{h} alone", f"accuracy_{h}", format_share) for h in comparison.heads[1:]),
         Column("validation", "val_accuracy", format_share),
@@ -161,7 +161,7 @@ def cost_table(comparison: Comparison) -> Table:
         Column("units", "units", format_count),
         Column("parameters", "parameters", format_count),
         Column("in the recurrent layers", "recurrent_parameters", format_count),
-        _STARRED_TRAINING,
+        STARRED_TRAINING,
         Column("one epoch", "epoch_seconds", format_seconds),
         Column("tokens per second", "tokens_per_second", format_count),
         Column("peak memory", "peak_memory_mb", format_megabytes),
@@ -193,9 +193,9 @@ def _league_columns(league: Comparison) -> list[Column]:
 
     return [
         of_league(league.experiment, lambda row: format_share(row.accuracy)),
-        of_league("95% interval", _STARRED_INTERVAL.source),  # pyright: ignore[reportArgumentType]
+        of_league("95% interval", STARRED_INTERVAL.source),  # pyright: ignore[reportArgumentType]
         of_league("recurrent weights", lambda row: format_count(row.recurrent_parameters)),
-        of_league("training", _STARRED_TRAINING.source),  # pyright: ignore[reportArgumentType]
+        of_league("training", STARRED_TRAINING.source),  # pyright: ignore[reportArgumentType]
     ]
 
 

@@ -36,7 +36,7 @@ def show(explanation: Explanation, console: Console | None = None) -> None:
         table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False)
         table.add_column(min_width=names, no_wrap=True)
         for place in words:
-            table.add_column(_plain(explanation.words[place]), justify="center", no_wrap=True)
+            table.add_column(plain(explanation.words[place]), justify="center", no_wrap=True)
         for network in rows:
             for name, cells in network:
                 table.add_row(name, *cells[words.start : words.stop])
@@ -51,7 +51,7 @@ def _rows(network: NetworkReading, tag: Text) -> list[tuple[Text, list[Text]]]:
     rows = []
     for place, head in enumerate(network.heads):
         before = Text() if place else tag
-        rows.append((before + _plain(f" {head.followed} %"), _answer_cells(network, head)))
+        rows.append((before + plain(f" {head.followed} %"), _answer_cells(network, head)))
     for gate in network.gates:
         cells = [
             _shaded(f"{value:.2f}", INK, _STRONGEST_GATE * value)
@@ -91,17 +91,17 @@ def _show_answers(
     explanation: Explanation, network: NetworkReading, tag: Text, console: Console
 ) -> None:
     answers = " · ".join(describe_answer(head) for head in network.heads)
-    console.print(tag + _plain(f" {answers}"))
+    console.print(tag + plain(f" {answers}"))
     for head in network.heads:
         words = ", ".join(
             f"“{explanation.words[place]}” {describe_change(float(head.changes[place]))}"
             for place in head.moved_most()
         )
-        console.print(_plain(f"  what moved {head.name} most: {words or 'nothing'}"))
+        console.print(plain(f"  what moved {head.name} most: {words or 'nothing'}"))
     for note in network.notes:
         console.print(Text(f"  it {note}", style="dim"))
 
 
-def _plain(text: str) -> Text:
+def plain(text: str) -> Text:
     """Return untrusted text without characters that control a terminal."""
     return Text("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text))

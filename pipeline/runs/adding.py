@@ -16,7 +16,7 @@ from pipeline.config.schema import RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
 from pipeline.models.architectures import build_regressor, forward_for, summarise_model
 from pipeline.runs.device import peak_memory_mb
-from pipeline.runs.progress import ProgressSpec, end_diverged, watch_training
+from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
 from pipeline.tracking import RunRecorder
 from pipeline.training.adding import (
     Adding,
@@ -53,11 +53,13 @@ def run_adding(
     counts = {"validation": len(held_out.validation), "test": len(held_out.test)}
     recorder.data_set(data.kind, held_out.fingerprint, counts, data.source)
 
+    log.info("Building the network")
     model = build_regressor(config.architecture, FEATURES, config.seed)
     forward = forward_for(model, config.architecture, device_kind)
     summary, sizes = summarise_model(model)
     recorder.text(summary, "model_summary.txt")
     task = Adding(held_out.validation, data, config.train, config.seed)
+    enter_stage("training", f"Training for at most {data.max_steps:,} steps", job_dir)
     with watch_training(recorder, _progress_spec(data), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes)
@@ -68,6 +70,7 @@ def run_adding(
         end_diverged(recorder, f"the error or its gradient was not finite after step {last:,}")
         return result.outcome.name
 
+    enter_stage("testing", f"Testing on {data.test_size:,} sequences", job_dir)
     answers = read_values(forward, held_out.test, config.train.batch_size)
     mse = mean_squared_error(held_out.test, answers)
     recorder.metrics({"test/mse": mse})

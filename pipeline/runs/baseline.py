@@ -25,13 +25,17 @@ def run_baseline(config: RunConfig, recorder: RunRecorder) -> None:
     The run must be tracked: see `pipeline.runs.start.run`.
     """
     cache = Path(config.root) / ".cache"
+    log.info("Reading the texts")
     reviews = load_reviews(config.data, cache)
+    log.info("Encoding the texts")
     encoded = encode_splits(reviews, config.tokenizer, cache)
     counts = {name: len(split) for name, split in reviews.named()}
     recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
+    log.info("Fitting the baseline")
     started = time.perf_counter()
     baseline = fit_baseline(reviews.train, reviews.validation, reviews.heads)
     seconds = time.perf_counter() - started
+    log.info("Testing the baseline")
     logits, edges = baseline.read(reviews.test.texts), config.data.length_edges
     test = evaluate_logits(logits, encoded.test, encoded.heads, edges, reviews.test)
     recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})

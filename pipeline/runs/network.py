@@ -13,7 +13,7 @@ from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.note import describe_accuracy, describe_memory
 from pipeline.runs.probing import track_probes
-from pipeline.runs.progress import ProgressSpec, end_diverged, watch_training
+from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
 from pipeline.tokens.encoding import EncodedSplits, encode_splits
 from pipeline.tracking import RunRecorder
 from pipeline.training.classify import Classification, EpochRecord
@@ -35,16 +35,22 @@ def run_network(
     The device must be prepared and the run tracked: see `pipeline.runs.start.run`.
     """
     cache = Path(config.root) / ".cache"
+    enter_stage("reading", "Reading the texts", job_dir)
     reviews = load_reviews(config.data, cache)
+    log.info("Encoding the texts")
     encoded = encode_splits(reviews, config.tokenizer, cache)
     counts = {name: len(split) for name, split in reviews.named()}
     recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
 
+    log.info("Building the network")
     vocab_size = encoded.tokenizer.get_vocab_size()
     model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
     forward = forward_for(model, config.architecture, device_kind)
     summary, sizes = summarise_model(model)
     recorder.text(summary, "model_summary.txt")
+    most = config.train.epochs
+    plural = "s" * (most != 1)
+    enter_stage("training", f"Training for at most {most} epoch{plural}", job_dir)
     with watch_training(recorder, _progress_spec(encoded, config), job_dir) as watcher:
         task = Classification(encoded, config.train, config.seed)
         result = train(model, task, watcher, forward, checkpoint)
@@ -56,6 +62,7 @@ def run_network(
         epoch = len(result.history) + 1
         end_diverged(recorder, f"the loss or its gradient was not finite in epoch {epoch}")
     else:
+        enter_stage("testing", f"Testing on {len(reviews.test):,} texts", job_dir)
         batch_size, edges = config.train.batch_size, config.data.length_edges
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
         recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
@@ -64,11 +71,12 @@ def run_network(
         recorder.table(test.predictions, "predictions.parquet")
         recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
         recorder.heads(encoded.heads)
+        log.info("Saving the network")
         recorder.model(model)
         network = Network(model, forward, config.architecture)
         reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)
         subject = Subject(reader, encoded.tokenizer, config.data, reviews, cache, network)
-        facts = track_probes(recorder, subject, config.probe, config)
+        facts = track_probes(recorder, subject, config.probe, config, job_dir)
         recorder.note(_describe(result, config, test, sizes, facts))
         log.info(
             "Test accuracy %.4f over %s reviews, weights of epoch %d",

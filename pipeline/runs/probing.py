@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.compose import as_plain
@@ -14,8 +16,9 @@ from pipeline.data.reviews import ReviewSplits, load_reviews
 from pipeline.errors import Failure, PipelineError
 from pipeline.models.architectures import forward_for, layer_class
 from pipeline.models.bigram_baseline import fit_baseline
-from pipeline.probes import Network, NetworkReader, Subject, run_probes
+from pipeline.probes import Network, NetworkReader, ProbeResult, Subject, run_probes
 from pipeline.runs.device import DeviceFacts
+from pipeline.runs.progress import enter_stage
 from pipeline.tracking import RunRecorder, TrainedRun
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ def probe_all(
         try:
             key = json.dumps(as_plain(run.config.data))
             if key not in loaded:
+                log.info("Reading the texts")
                 # Keep one data set in memory at a time: they may be large.
                 loaded = {key: load_reviews(run.config.data, cache)}
             subject = open_subject(run, loaded[key], cache, device)
@@ -57,6 +61,7 @@ def open_subject(
         )
     tokenizer = run.tokenizer()
     if run.config.baseline:
+        log.info("Fitting the baseline")
         baseline = fit_baseline(reviews.train, reviews.validation, reviews.heads)
         return Subject(baseline, tokenizer, run.config.data, reviews, cache)
     network = open_network(run, device)
@@ -73,16 +78,22 @@ def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
 
 
 def track_probes(
-    recorder: RunRecorder, subject: Subject, config: ProbeConfig, run: RunConfig
+    recorder: RunRecorder,
+    subject: Subject,
+    config: ProbeConfig,
+    run: RunConfig,
+    job_dir: Path | None = None,
 ) -> dict[str, str]:
     """Run the probes and write their tables, metrics and facts; a tag records their settings.
+
+    job_dir: the folder of a job of a sweep, which receives its progress.
 
     Returns:
       The facts, by names such as `distance/half_life_both`.
     """
     started = time.perf_counter()
     facts = {}
-    for result in run_probes(subject, config):
+    for result in [*_run_one_by_one(subject, config, job_dir)]:  # all of them, or none
         name = f"probe/{result.name}"
         recorder.table(result.table, f"probes/{result.name}.parquet")
         recorder.metrics({f"{name}/{key}": value for key, value in result.metrics.items()})
@@ -91,3 +102,12 @@ def track_probes(
     recorder.metrics({"time/probe_seconds": time.perf_counter() - started})
     recorder.tags({"probes": probe_fingerprint(config, run)})
     return facts
+
+
+def _run_one_by_one(
+    subject: Subject, config: ProbeConfig, job_dir: Path | None
+) -> Iterator[ProbeResult]:
+    """Yield the result of each probe, and say which one is next: some take minutes."""
+    for kind in config.kinds:
+        enter_stage("probing", f"Probing {kind.name}", job_dir)
+        yield from run_probes(subject, replace(config, kinds=[kind]))

@@ -44,6 +44,13 @@ class ProgressSpec:
     status: Callable[[Any], dict[str, float]]
 
 
+def enter_stage(stage: str, message: str, job_dir: Path | None = None) -> None:
+    """Say what a run does now: in a line and, of a job of a sweep, as one word in the live table."""
+    log.info("%s", message)
+    if job_dir is not None:
+        update_status(job_dir, stage=stage)
+
+
 class _Tracker:
     """Write each record to the store and as a log line.
 

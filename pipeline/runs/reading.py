@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from pipeline.analysis.explanation import Explanation, NetworkReading
 from pipeline.data.reviews import Head, load_reviews
 from pipeline.errors import DataError, Failure
@@ -9,6 +11,8 @@ from pipeline.probes.reading import Words, cut_words, read_words
 from pipeline.runs.device import DeviceFacts
 from pipeline.runs.probing import open_network
 from pipeline.tracking import TrainedRun
+
+log = logging.getLogger(__name__)
 
 
 def explain_text(text: str, runs: list[TrainedRun], device: DeviceFacts) -> Explanation:
@@ -29,6 +33,7 @@ def explain_text(text: str, runs: list[TrainedRun], device: DeviceFacts) -> Expl
 
 
 def _read_text(run: TrainedRun, words: Words, device: DeviceFacts) -> NetworkReading:
+    log.info("Reading the text with %s", run.name)
     return read_words(words, open_network(run, device), _heads(run), run.config, run.run_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sys
@@ -13,6 +14,8 @@ from pipeline.config.schema import RunConfig
 from pipeline.data.cleaning import clean_text
 from pipeline.errors import ConfigError, Failure
 from pipeline.tracking import Store, TrainedRun, find_runs, finished_runs
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def choose_runs(config: RunConfig, request: ExplainRequest) -> list[TrainedRun]:
       ConfigError: the arguments contradict each other.
       TrackingError, Failure: there is no such run.
     """
+    log.info("Reading the tracked runs")
     store = Store.of(config)
     if request.runs is not None:
         if request.architectures or request.seeds:

@@ -17,6 +17,7 @@ from pipeline.config.fingerprint import fingerprint, probe_fingerprint
 from pipeline.config.schema import RunConfig
 from pipeline.errors import Failure
 from pipeline.runs.device import prepare_device
+from pipeline.runs.progress import enter_stage
 from pipeline.tracking import Store, TrainedRun, finished_runs, is_done, track_run
 from pipeline.tracking.store import Run
 
@@ -73,6 +74,7 @@ def _run_claimed(
     if done is not None:
         log.info(describe_done(done))
         return done.data.tags["outcome"]
+    enter_stage("loading", "Loading TensorFlow", job_dir)
     device = prepare_device(config.device, concurrent_runs)
     log.info("Computing on %s", device)
     from pipeline.runs.adding import run_adding
@@ -106,6 +108,7 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
     Returns:
       The reason for each run that could not be probed, by name.
     """
+    log.info("Reading the tracked runs of %s", config.name)
     runs = _select_text_runs(finished_runs(Store.of(config), run_id))
     if run_id is None:
         _train_missing_baseline(runs, config)
@@ -117,6 +120,7 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
     print(f"{len(runs)} finished runs, {len(lacking)} to probe")
     if not lacking:
         return {}
+    log.info("Loading TensorFlow")
     device = prepare_device(config.device, 1)
     log.info("Computing on %s", device)
     from pipeline.runs.probing import probe_all
@@ -149,6 +153,7 @@ def explain(text: str, runs: list[TrainedRun], config: RunConfig) -> Explanation
     Raises:
       DataError: none of its words is in any vocabulary.
     """
+    log.info("Loading TensorFlow")
     device = prepare_device(config.device, 1)
     from pipeline.runs.reading import explain_text
 

@@ -35,7 +35,7 @@ class JobStatus:
     epoch: the current or last one, 0 before the first; share: the part of it that is done, 0 to 1;
     val_accuracy: of the last complete epoch, at the end of the best one; tokens_per_second: of the last
     complete epoch; resumed: epochs completed before the last interruption; started, ended: seconds
-    since 1970; reason: of a failure.
+    since 1970; reason: of a failure; stage: what a running job does, in one word.
     """
 
     state: JobState = JobState.waiting
@@ -49,6 +49,7 @@ class JobStatus:
     started: float | None = None
     ended: float | None = None
     reason: str = ""
+    stage: str = ""
 
     @property
     def is_over(self) -> bool:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from pipeline.config.command_line import at_end, report_error
 from pipeline.config.compose import build
+from pipeline.config.programs import say, steps_after
 from pipeline.sweeps.plan import make_plan, reject_single_run
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
             plan = make_plan(config)
+            say("Loading MLflow")
             from pipeline.sweeps.sweep import Sweep
 
             _open_sweeps.append(Sweep(plan))
@@ -64,13 +66,19 @@ def compare(tree: DictConfig) -> int:
     config = build(tree)
     try:
         reject_single_run(HydraConfig.get().launcher)
+        say("Loading MLflow")
         from pipeline.runs.start import run
-        from pipeline.tracking import Store, end_abandoned_runs
+        from pipeline.sweeps.sweep import open_store
+        from pipeline.tracking import end_abandoned_runs
 
-        end_abandoned_runs(Store.of(config))
-        return 0 if run(config) == "finished" else 1
+        end_abandoned_runs(open_store(config))
+        outcome = run(config)
     except Exception as error:
         return report_error(error)
+    print("\nNext:")
+    for what, command in steps_after(config, outcome):
+        print(f"  {what + ':':<25}{command}")
+    return 0 if outcome == "finished" else 1
 
 
 def _without_hydra(config: DictConfig) -> DictConfig:

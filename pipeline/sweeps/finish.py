@@ -8,18 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.analysis.adding import AddingResults, AddingRuns, summarise
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import describe_run
 from pipeline.analysis.tracked import TrackedRuns
-from pipeline.config.programs import as_started
+from pipeline.config.programs import open_store, say
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
-from pipeline.report import describe_steps, write_adding_report, write_report
+from pipeline.report import show_adding, show_sweep, write_adding_report, write_report
+from pipeline.report.formats import pluralise
 from pipeline.sweeps.texts import keep_excerpts, with_excerpts
 from pipeline.tracking import RunRecorder, Store
 from pipeline.tracking.load import find_sweep, is_adding_problem, load_adding, load_runs
@@ -33,6 +32,7 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
 
     The status is 1 if a run has not finished.
     """
+    say("Reading the tracked runs")
     try:
         tracked = load_tracked(store, parent.run_id)
     except TrackingError as error:
@@ -43,19 +43,28 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
     parent.end("finished" if failed.empty else "failed", partial)
     if isinstance(tracked, AddingRuns):
         settings = ("length",)
-        results, page = make_adding_report(tracked, store)
-        parent.metrics(aggregate_steps(results))
+        found, page = make_adding_report(tracked, store)
+        parent.metrics(aggregate_steps(found))
     else:
         settings = tracked.sweep.tuned
-        comparison, tracked, page = make_report(tracked, store)
+        found, tracked, page = make_report(tracked, store)
         keep_excerpts(tracked, store, parent)
-        parent.metrics(aggregate_accuracies(comparison.runs) | aggregate_contrasts(comparison))
+        parent.metrics(aggregate_accuracies(found.runs) | aggregate_contrasts(found))
     parent.file(page, "report")  # so that the report can be read on a server too
-    pages = as_started("make ui") if store.is_local else store.shown_uri
-    print(f"\nReport: {page}\nCompare the runs in MLflow: {pages}")
+    show_ending(found, page, store)
     for run in failed.itertuples():
         print(f"Not finished: {describe_run(run, settings)}: {run.status}, {run.failure}")
     return 0 if failed.empty else 1
+
+
+def show_ending(found: Comparison | AddingResults, page: Path, store: Store) -> None:
+    """Print the answer, its numbers, and where to read more."""
+    if isinstance(found, AddingResults):
+        show_adding(found)
+    else:
+        show_sweep(found)
+    pages = open_store(store.root) if store.is_local else store.shown_uri
+    print(f"Report: {page}\nCompare the runs in MLflow: {pages}", flush=True)
 
 
 def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | AddingRuns:
@@ -72,10 +81,12 @@ def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Tracked
 
     The same runs give the same intervals. The page also shows the leagues run on the same data.
     """
+    say(f"Comparing {pluralise(len(tracked.runs), 'run')}")
     comparison = compare(tracked, np.random.default_rng(0))
     tracked = with_excerpts(tracked, comparison, store)
     folder = store.root / "reports" / tracked.experiment
     leagues = find_leagues(comparison, store)
+    say("Writing the report")
     return comparison, tracked, write_report(comparison, tracked, folder, leagues)
 
 
@@ -92,6 +103,7 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
         sweep = find_sweep(other, data[0]) if other else None
         if other is None or sweep is None:
             continue
+        say(f"Reading the sweep {name}, which is shown beside this one")
         try:
             tracked = load_runs(other, sweep)
             # All leagues have the same baseline, which the sweep itself contains already.
@@ -106,16 +118,10 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
 
 
 def make_adding_report(tracked: AddingRuns, store: Store) -> tuple[AddingResults, Path]:
-    """Write the report on the adding problem to `reports/<experiment>/`, and print the steps."""
+    """Write the report on the adding problem to `reports/<experiment>/`."""
     results = summarise(tracked)
+    say("Writing the report")
     page = write_adding_report(results, tracked, store.root / "reports" / tracked.experiment)
-    table = Table(title="Steps to solve each length", title_justify="left")
-    table.add_column("length", no_wrap=True)
-    for length in results.lengths:
-        table.add_column(f"{length:,}", justify="right")
-    for name, *cells in describe_steps(results):
-        table.add_row(name, *cells)
-    Console().print(table)
     return results, page
 
 
@@ -164,10 +170,13 @@ def aggregate_contrasts(comparison: Comparison) -> dict[str, float]:
     return metrics
 
 
-def rewrite_report(config: RunConfig) -> Path:
-    """Write the report of an experiment's newest sweep again, and return its page."""
+def rewrite_report(config: RunConfig) -> None:
+    """Write the report of an experiment's newest sweep again, and print what it says."""
+    say(f"Reading the tracked runs of {config.name}")
     store = Store.of(config)
     tracked = load_tracked(store)
     if isinstance(tracked, AddingRuns):
-        return make_adding_report(tracked, store)[1]
-    return make_report(tracked, store)[-1]
+        found, page = make_adding_report(tracked, store)
+    else:
+        found, _, page = make_report(tracked, store)
+    show_ending(found, page, store)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.command_line import report_error
+from pipeline.config.command_line import end_at_once, report_error
 from pipeline.config.compose import as_plain, from_plain
 from pipeline.config.schema import RunConfig
 from pipeline.files import replacing
@@ -95,12 +95,15 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     for name in ("absl", "alembic", "mlflow"):  # they only log about themselves at INFO
         logging.getLogger(name).setLevel(logging.WARNING)
+    end_at_once()
     parent = os.getppid()
     job = JobDescription.read(Path(sys.argv[1]))
     threading.Thread(target=_exit_with_launcher, args=(job.launcher, parent), daemon=True).start()
+    logging.info("Loading MLflow")
     # This import takes seconds, during which the launcher may end: watch it first.
     from pipeline.runs.start import run
 
+    logging.info("Opening the tracking store")
     try:
         outcome = run(job.config, job.concurrent_runs, job.parent_run_id, job.folder)
     except Exception as error:

@@ -225,7 +225,7 @@ def _cells(job: JobRow, status: JobStatus, now: float, width: int) -> list[Rende
     return [
         _line(job.name),
         str(job.seed),
-        Text(status.state.value, _STYLES[status.state]),
+        Text((running and status.stage) or status.state.value, _STYLES[status.state]),
         f"{status.epoch}/{status.epochs}" if status.epoch else "",
         bar,
         _accuracy(status.val_accuracy),

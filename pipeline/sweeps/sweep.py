@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.command_line import at_end
 from pipeline.config.compose import available_cores, baseline_of
 from pipeline.config.data import AddingConfig
+from pipeline.config.programs import say
 from pipeline.config.schema import RunConfig
 from pipeline.errors import ConfigError
 from pipeline.runs.start import describe_done, find_done
@@ -34,7 +36,7 @@ class Sweep:
         # The adding problem has no text for the baseline to read.
         has_text = not isinstance(self.first.data, AddingConfig)
         self.baselines = [baseline_of(self.first)] if has_text else []
-        self.store = Store.of(self.first)
+        self.store = open_store(self.first)
         self.tracking = ExitStack()
         self.parent = self.tracking.enter_context(
             track_sweep(self.store, SweepPlan.of([*plan.configs, *self.baselines]))
@@ -66,11 +68,13 @@ class Sweep:
         Their probes need the caches that its probes write, and it must not slow down networks that are
         being timed.
         """
-        if self.baselines and self.shows_table:  # the table shows epochs, which it does not have
-            print("Training the baseline first", flush=True)
         folder = self.plan.folder / "baseline"
-        jobs = [self._describe(config, folder, 1) for config in self.baselines]
-        run_jobs(self._drop_done(jobs), 1, record_result)
+        # The table shows epochs, which the baseline does not have: its lines are printed instead.
+        described = [self._describe(config, folder, 1) for config in self.baselines]
+        jobs = self._drop_done([replace(job, echo_output=True) for job in described])
+        if jobs:
+            say("Training the baseline first")
+        run_jobs(jobs, 1, record_result)
 
     def describe_jobs(
         self, job_overrides: Sequence[Sequence[str]], first: int
@@ -146,10 +150,18 @@ class Sweep:
 
     def finish(self) -> int:
         """Write the report, and return the exit status."""
+        say("Loading what compares the runs")
         # Imported only now: it takes seconds, and 100 MB that the jobs can use.
         from pipeline.sweeps.finish import end_sweep
 
         return end_sweep(self.store, self.parent)
+
+
+def open_store(config: RunConfig) -> Store:
+    """Open the tracking store, and say so: a new one takes several seconds."""
+    is_new = config.tracking.uri is None and not Path(config.root, "mlflow.db").exists()
+    say(f"{'Creating' if is_new else 'Opening'} the tracking store")
+    return Store.of(config)
 
 
 def _report_done(job: JobDescription, done: Run) -> None:

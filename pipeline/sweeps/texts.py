@@ -18,6 +18,7 @@ from pipeline.analysis.excerpts import Excerpt, abridge, as_json
 from pipeline.analysis.parting import ids_of
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.config.data import DataConfig, ShownTexts
+from pipeline.config.programs import say
 from pipeline.data.reviews import load_reviews
 from pipeline.errors import PipelineError
 from pipeline.tracking import RunRecorder, Store, finished_runs
@@ -56,7 +57,7 @@ def _load(wanted: Iterable[str], comparison: Comparison, store: Store) -> dict[s
 def _excerpts(
     data: DataConfig, wanted: Iterable[str], fingerprint: str, cache: Path
 ) -> dict[str, Excerpt]:
-    log.info("Loading the texts that the report shows")
+    say("Loading the texts that the report shows")
     reviews = load_reviews(data, cache)
     if reviews.fingerprint != fingerprint:
         log.warning("The report shows no texts: the data are no longer those of the runs")

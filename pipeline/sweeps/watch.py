@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.command_line import report_error
+from pipeline.config.programs import say
 from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.job import DIVERGED, FAILED, FINISHED, JobDescription
 from pipeline.tracking import Store, ensure_failed
@@ -70,6 +71,8 @@ def run_job(
     try:
         epochs = job.config.train.epochs
         update_status(job.folder, state=JobState.running, epochs=epochs, started=time.time())
+        if job.echo_output:
+            say(f"{job.title}  Starting")
         status = _watch(job, start)
     except Exception as error:  # for example, submitit has requeued the job too often
         return JobResult(

@@ -431,20 +431,13 @@ def test_runs_are_one_at_a_time_on_a_gpu_and_one_on_each_core_elsewhere(kind, on
     assert composition.build(tree).device.workers == (1 if on_gpu else 7)
 
 
-def test_help_shows_the_choices_and_exit_statuses():
-    done = _compare("--help")
-    assert done.returncode == 0
-    for word in ("experiment=imdb", "stacked_bi_lstm", "learning_rate", "Exit status"):
-        assert word in done.stdout
-
-
 @pytest.mark.parametrize("program", ["compare", "report", "probe"])
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
         (["--cfg", "job"], "name: quickstart"),
         (["--info", "defaults"], "experiment/quickstart"),
-        (["--help"], "learning_rate"),
+        (["--help"], "tracking.uri=null"),
         (["--hydra-help"], "== Flags =="),
     ],
 )

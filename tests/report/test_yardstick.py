@@ -17,7 +17,8 @@ from factories.pages import HOSTILE, Page
 from pipeline.analysis.adding import AddingRuns, summarise
 from pipeline.analysis.frames import rows_of
 from pipeline.data.adding import SOLVED_BELOW
-from pipeline.report import describe_steps, write_adding_report
+from pipeline.report import write_adding_report
+from pipeline.report.adding_tables import describe_steps
 from pipeline.report.prose.adding import headline
 
 

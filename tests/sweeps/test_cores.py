@@ -82,7 +82,9 @@ def test_lines_are_kept_and_repeated_behind_the_name_unless_a_table_is_shown(
     programs["0"] = "print('a line')"
     (job,) = _jobs(tmp_path, ["0"], echo_output=echo_output)
     _run([job])
-    assert capsys.readouterr().out == (f"{job.title}  a line\n" if echo_output else "")
+    assert capsys.readouterr().out == (
+        f"{job.title}  Starting\n{job.title}  a line\n" if echo_output else ""
+    )
     assert job.output.read_text() == "a line\n"
 
 

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from pipeline.runs.progress import enter_stage
 from pipeline.runs.status import FILE, JobState, JobStatus, read_status, update_status
 from pipeline.sweeps import live_table
 from pipeline.sweeps.live_table import (
@@ -76,6 +77,20 @@ def test_a_bar_grows_with_the_share_of_all_epochs():
         return sum(len(segment.text) for segment in drawn if segment.style == complete)
 
     assert [filled(1, 0.0), filled(1, 0.5), filled(2, 0.5), filled(4, 0.5)] == [0, 1, 3, 7]
+
+
+def test_a_running_job_says_what_it_does(tmp_path):
+    update_status(tmp_path, state=JobState.running, epoch=4, epochs=4, started=NOW - 75)
+    enter_stage("probing", "Probing distance", tmp_path)
+    status = read_status(tmp_path)
+    assert status is not None
+    _, row, footer = _drawn([status]).splitlines()
+    assert row.split()[:4] == "lstm 0 probing 4/4".split()
+    assert "1 running" in footer
+    update_status(tmp_path, state=JobState.done)
+    over = read_status(tmp_path)
+    assert over is not None
+    assert _drawn([over]).splitlines()[1].split()[2] == "done"
 
 
 def test_a_wide_terminal_shows_the_speed_too():
@@ -240,7 +255,9 @@ def test_a_sweep_on_a_terminal_shows_its_table_and_then_its_last_lines(tmp_path)
     assert "2/2" in table
     assert "1 of 2 done, 1 diverged" in table
     assert "Epoch" not in terminal.written  # the lines of the jobs would tear the table
-    assert last.strip().startswith("Report: ")
+    assert last.strip().startswith("Loading what compares the runs")
+    ending = last.partition("Writing the page")[2]
+    assert f"Report: {tmp_path}" in ending
     assert "Not finished: lstm seed 0: diverged" in " ".join(last.split())
     (log,) = tmp_path.glob("outputs/small/*/0/output.log")
     assert "Epoch 2/2" in log.read_text()

@@ -7,6 +7,7 @@ import pytest
 from factories import SMALL
 from factories.programs import run_program
 
+from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import BASELINE
 from pipeline.tracking import Store
 
@@ -82,16 +83,37 @@ def test_the_baseline_is_trained_ahead_once_and_probed_as_far_as_it_has_an_insid
     assert probe.path == "probes/quiz.parquet"
 
 
-def test_the_device_is_the_first_thing_said(swept):
+def test_every_stage_is_said_before_it_begins(swept):
     _, done = swept
-    said = [line.split("  ")[-1].strip() for line in done.stdout.splitlines() if "seed 0" in line]
-    assert said[0].startswith("Computing on ")
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        "Checking the configuration",
+        "Loading MLflow",
+        "Creating the tracking store",
+    ]
+    said = [line.removeprefix(f"{BASELINE} seed 0").strip() for line in lines if BASELINE in line]
+    stages = [
+        *(
+            "Starting",
+            "Loading MLflow",
+            "Opening the tracking store",
+            "Loading TensorFlow",
+            "Computing on ",
+        ),
+        *("Reading the texts", "Encoding the texts", "Fitting the baseline"),
+        *("Testing the baseline", "Probing quiz", "Probe quiz: ", "Probing gates"),
+    ]
+    places = [next(n for n, line in enumerate(said) if line.startswith(one)) for one in stages]
+    assert places == sorted(places)
+    for stage in ("Building the network", "Training for at most 2 epochs", "Saving the network"):
+        assert any(line.startswith("lstm seed 0") and line.endswith(stage) for line in lines)
 
 
 def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
     root, done = swept
     folder = root / "reports" / "small"
-    assert f"Report: {folder / 'index.html'}" in done.stdout
+    *_, ui, _, _ = done.stdout.splitlines()  # the two that diverged have the last lines
+    assert ui == f"Compare the runs in MLflow: python -m experiments.ui --root {root}"
     runs = pd.read_csv(folder / "runs.csv")
     assert len(runs) == 4
     assert runs.status.value_counts().to_dict() == {"finished": 2, "diverged": 2}
@@ -102,11 +124,34 @@ def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
     assert "diverged" in (folder / "index.html").read_text()
 
 
+def test_a_sweep_ends_with_its_answer_and_its_numbers(swept):
+    root, done = swept
+    ending = done.stdout.partition("Writing the page\n")[2]
+    assert "\x1b" not in ending  # no colour in a pipe
+    assert max(map(len, ending.partition("Report: ")[0].splitlines())) <= 80
+    answer, table, *_ = ending.strip().split("\n\n")
+    assert " ".join(answer.split()) in (root / "reports" / "small" / "report.md").read_text()
+    runs = pd.read_csv(root / "reports" / "small" / "runs.csv")
+    finished = runs[runs.status == "finished"]
+    rows = {line.split()[0]: line for line in table.splitlines()}
+    for run in rows_of(finished):
+        assert f"{100 * run.test_accuracy:.1f}%" in rows[run.architecture.split()[0]]
+    assert rows[BASELINE].rstrip().endswith("–")
+
+
 def test_a_second_launch_runs_nothing_that_is_done_and_says_so(copied_sweep):
     again = run_program(copied_sweep, *SMALL, "architecture=lstm")
     assert again.returncode == 0
     assert "already finished" in again.stdout
     assert "Epoch" not in again.stdout
+    words = f"name=small root={copied_sweep}"
+    assert again.stdout.splitlines()[-4:] == [
+        "Next:",
+        f"  Write its report:        python -m experiments.report {words}",
+        f"  See how it reads a text: python -m experiments.explain {words} architecture=lstm seed=0 "
+        'text="..."',
+        f"  Compare runs in MLflow:  python -m experiments.ui --root {copied_sweep}",
+    ]
 
 
 def test_the_report_is_made_again_without_training(copied_sweep):
@@ -115,6 +160,9 @@ def test_the_report_is_made_again_without_training(copied_sweep):
     done = run_program(copied_sweep, "name=small", program="report")
     assert done.returncode == 0, done.stderr
     assert page.exists()
+    headline = " ".join(done.stdout.partition("\n\n")[2].partition("\n\n")[0].split())
+    assert headline in page.with_name("report.md").read_text()
+    assert done.stdout.splitlines()[-2] == f"Report: {page}"
 
 
 def test_a_second_sweep_takes_the_baseline_of_the_first(copied_sweep):

@@ -214,7 +214,7 @@ def describe_lost(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def _describe_shown(comparison: Comparison) -> list[str]:
+def describe_shown(comparison: Comparison) -> list[str]:
     """Say which architectures the page shows, if not all."""
     every, shown = len(comparison.summary), len(comparison.shown)
     if every == shown:
@@ -227,7 +227,17 @@ def _describe_shown(comparison: Comparison) -> list[str]:
 
 def cautions(comparison: Comparison) -> list[str]:
     """List what a reader must know before using a number."""
-    sentences = [*_describe_shown(comparison), *comparison.notes, *describe_lost(comparison)]
+    return [
+        *describe_shown(comparison),
+        *comparison.notes,
+        *describe_lost(comparison),
+        *describe_marks(comparison),
+    ]
+
+
+def describe_marks(comparison: Comparison) -> list[str]:
+    """Say what a star beside a number means, as far as there is one."""
+    sentences = []
     single = comparison.summary[~comparison.summary.seeds_counted.astype(bool)]
     if len(single):
         sentences.append(

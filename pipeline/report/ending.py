@@ -1,0 +1,121 @@
+"""Print what a sweep found when it ends: its answer, and a table with a row for each architecture.
+
+The numbers and sentences are those of the page, of the same results.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import pandas as pd
+import rich.table
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.analysis.adding import AddingResults
+from pipeline.analysis.comparison import Comparison
+from pipeline.report.adding_tables import steps_table
+from pipeline.report.formats import MISSING, format_count
+from pipeline.report.probe_tables import main_reach_column
+from pipeline.report.prose import adding
+from pipeline.report.prose.headline import headline_of_sweep
+from pipeline.report.prose.sweep import describe_marks, describe_shown
+from pipeline.report.tables import (
+    ACCURACY,
+    ARCHITECTURE,
+    STARRED_INTERVAL,
+    STARRED_TRAINING,
+    Column,
+    Entry,
+    Table,
+    make_table,
+)
+from pipeline.report.terminal import plain
+
+_WIDEST = 100  # characters of a line that is still read with ease
+
+
+def show_sweep(comparison: Comparison, console: Console | None = None) -> None:
+    """Print the headline of a sweep, and its architectures with the baseline."""
+    table = results_table(comparison.limited_to_shown())
+    notes = [*describe_shown(comparison), *describe_marks(comparison)] if table.rows else []
+    _show(headline_of_sweep(comparison), table, notes, console)
+
+
+def show_adding(results: AddingResults, console: Console | None = None) -> None:
+    """Print which architectures solve the adding problem, and in how many steps."""
+    table = steps_table(results)
+    _show(adding.headline(results), table, [table.caption], console)
+
+
+def results_table(comparison: Comparison) -> Table:
+    """Show accuracy, memory, cost and seeds of every architecture, then of the baseline."""
+    costs = comparison.cost[["architecture", "train_seconds", "alone"]]
+    frame = comparison.summary.merge(costs, on="architecture")
+    frame = frame.assign(
+        seeds=[_count_seeds(*one) for one in zip(frame.runs, frame.planned, strict=True)]
+    )
+    reach = main_reach_column(comparison)
+    columns = [
+        ARCHITECTURE,
+        ACCURACY,
+        STARRED_INTERVAL,
+        *([reach] if reach else []),
+        STARRED_TRAINING,
+        Column("seeds", "seeds"),
+    ]
+    rows = pd.concat([frame, _baseline_row(comparison)], ignore_index=True)
+    return make_table("Every architecture", columns, rows)
+
+
+def _count_seeds(finished: int, planned: int) -> str:
+    return f"{finished} of {planned}" if finished < planned else format_count(finished)
+
+
+def _baseline_row(comparison: Comparison) -> pd.DataFrame:
+    baseline = comparison.baseline
+    if baseline is None:
+        return pd.DataFrame()
+    scores = baseline.scores
+    own = scores[(scores.along == "all") & (scores["head"] == comparison.heads[0])]
+    return own[["accuracy", "ci_low", "ci_high"]].assign(
+        architecture=baseline.name,
+        seeds_counted=True,  # it has none, so none is left out
+        train_seconds=baseline.run.train_seconds.iloc[0],
+        alone=True,
+        seeds=MISSING,
+    )
+
+
+def _show(headline: str, table: Table, notes: Sequence[str], console: Console | None) -> None:
+    console = console or Console(highlight=False)
+    width = min(console.width, _WIDEST)
+    console.print()
+    console.print(_wrapped(headline, width))
+    if table.rows:
+        console.print()
+        console.print(_drawn(table), width=width)
+    for note in notes:
+        console.print(_wrapped(note, width), style="dim")
+    console.print()
+
+
+def _wrapped(text: str, width: int) -> Text:
+    return Text("\n").join(map(plain, textwrap.wrap(text, width)))
+
+
+def _drawn(table: Table) -> rich.table.Table:
+    """Draw a table without lines; words may go on in a second line, numbers stay whole."""
+    drawn = rich.table.Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for column in table.columns:
+        drawn.add_column(
+            plain(column.heading), justify="left" if column.words else "right", overflow="fold"
+        )
+    for row in table.rows:
+        drawn.add_row(*map(_cell, row))
+    return drawn
+
+
+def _cell(entry: Entry) -> Text:
+    return plain(entry.text)

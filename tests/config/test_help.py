@@ -1,0 +1,120 @@
+"""What --help says of a program: itself and its own settings, at once, from the dataclasses."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from factories import ROOT
+
+from pipeline.config.data import DATA
+from pipeline.config.help import EVERYTHING, Program, describe_program
+from pipeline.config.schema import SECTIONS, RunConfig
+
+HYDRA = ["compare", "report", "probe", "explain"]
+
+
+def _help(program: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"experiments.{program}", *words],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "80"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _settings(text: str) -> set[str]:
+    """The names of the settings that a help lists: without examples, which follow other words."""
+    _, _, listed = text.partition("\nSettings:\n")
+    return set(re.findall(r"^  ([\w.]+)=", listed, re.MULTILINE))
+
+
+@pytest.mark.parametrize("program", [*HYDRA, "benchmark"])
+def test_help_is_about_the_program_and_loads_nothing_that_takes_seconds(program):
+    done = _help(program, "--help", PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0, done.stderr
+    assert f"python -m experiments.{program}" in done.stdout
+    for module in ("tensorflow", "keras", "mlflow", "pandas", "altair", "sklearn"):
+        assert f" {module}\n" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["-h"], ["experiment=nonsense", "--help"], ["--help", "seed=0,1"]]
+)
+def test_help_needs_no_configuration_that_is_right(words):
+    done = _help("report", *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Write the report of an experiment again")
+
+
+def test_a_report_has_the_settings_that_find_its_runs_and_no_other():
+    names = _settings(_help("report", "--help").stdout)
+    expected = {"experiment", "name", "root", "tracking", "tracking.uri", "tracking.wait_seconds"}
+    assert names == expected
+
+
+def test_probe_and_explain_have_their_own_arguments_beside_settings():
+    said = _help("probe", "--help").stdout
+    assert re.search(r"^  run=\.\.\. +the id of one run", said, re.MULTILINE)
+    assert "probe.distance_reviews" in _settings(said)
+    assert not {name for name in _settings(said) if name.startswith(("train", "architecture"))}
+    said = _help("explain", "--help").stdout
+    assert re.findall(r"^  (\w+)=\.\.\. ", said, re.MULTILINE) == [
+        *("text", "file", "run", "architecture", "seed", "page")
+    ]
+
+
+def test_compare_has_every_setting_that_a_person_may_give():
+    names = _settings(_help("compare", "--help").stdout)
+    sections = [*SECTIONS.items(), *(("data", node) for node in DATA.values())]
+    own = {f"{name}.{one.name}" for name, node in sections for one in dataclasses.fields(node)}
+    own |= {entry.name for entry in dataclasses.fields(RunConfig)} | {"experiment"}
+    # The group of data says its kind.
+    assert own - names == {"data.kind"}
+    assert names <= own
+
+
+def test_every_setting_says_what_it_means():
+    nodes = {**SECTIONS, **DATA, "": RunConfig}
+    silent = {
+        f"{name}.{entry.name}"
+        for name, node in nodes.items()
+        for entry in dataclasses.fields(node)
+        if not entry.metadata.get("about")
+    }
+    assert silent == {f"{kind}.kind" for kind in DATA}
+
+
+def test_a_setting_has_its_default_and_what_it_may_be(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    text = " ".join(describe_program(Program("about", EVERYTHING)).split())
+    for said in (
+        "train.learning_rate=0.001 of the optimizer, Adam; a positive finite number",
+        "architecture.cell=lstm the recurrent cell; one of ",
+        "architecture.readout=last what is read",
+        "over all steps; one of last, mean, max",
+        "probe.kinds=[context,distance,quiz,retention,gates,slow_units,lesson]",
+        "what is measured; a list out of context, distance, quiz",
+        "baseline=false run the baseline instead of a network; true or false",
+        "data=clauses what is read: texts, or the adding problem; one of adding, clauses, csv, imdb",
+        # Nobody knows the number of cores before a machine is asked, nor a path before it is given.
+        "device.workers=... parallel runs",
+        "data.path=... table of your texts; the path of a CSV or Parquet file",
+    ):
+        assert said in text
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100"])
+def test_settings_fit_the_terminal(columns):
+    said = _help("compare", "--help", COLUMNS=columns).stdout
+    _, _, listed = said.partition("\nSettings:\n")
+    too_long = [line for line in listed.splitlines() if len(line) > int(columns)]
+    # A default may be longer than a line, and is never cut.
+    assert [line for line in too_long if "=" not in line] == []
+    assert _settings(said) == _settings(_help("compare", "--help").stdout)
