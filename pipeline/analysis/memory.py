@@ -38,6 +38,9 @@ QUIZ_COLUMNS = tuple("architecture head texts low high reviews accuracy ci_low c
 _REFERENCE = {"context": "whole", "distance": "plain"}
 
 
+QUIZ, HALF_LIFE = ("under_75", "both"), ("half_life_both", "")
+
+
 @dataclass(frozen=True)
 class Memory:
     """The results of the probes for every architecture and the baseline.
@@ -62,6 +65,17 @@ class Memory:
     notes: tuple[str, ...]
     trends: Mapping[str, Trends]
     half_lives: Quantity | None = None
+
+    @property
+    def main_reach(self) -> tuple[str, str]:
+        """Return the measure and the head that answer how far back the networks remember.
+
+        Where the place of the evidence is known, the distance up to which they answer well. Else the
+        half-life with neutral words on both sides: words after the text alone would not test a backward
+        layer, which reads the text last.
+        """
+        known = (self.reaches.measure == QUIZ[0]).any()
+        return QUIZ if known else HALF_LIFE
 
 
 def summarise_memory(

@@ -7,7 +7,7 @@ prints when it ends; `explained` and `terminal` show one text word by word.
 """
 
 from pipeline.report.adding_page import write_adding_report
-from pipeline.report.ending import show_adding, show_sweep
+from pipeline.report.ending import describe_results, show_results
 from pipeline.report.page import write_report
 
-__all__ = ["show_adding", "show_sweep", "write_adding_report", "write_report"]
+__all__ = ["describe_results", "show_results", "write_adding_report", "write_report"]

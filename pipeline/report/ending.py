@@ -17,6 +17,7 @@ from pipeline.analysis.adding import AddingResults
 from pipeline.analysis.comparison import Comparison
 from pipeline.report.adding_tables import steps_table
 from pipeline.report.formats import MISSING, format_count
+from pipeline.report.markdown import as_markdown, table_as_markdown
 from pipeline.report.probe_tables import main_reach_column
 from pipeline.report.prose import adding
 from pipeline.report.prose.headline import headline_of_sweep
@@ -36,17 +37,27 @@ from pipeline.report.terminal import plain
 _WIDEST = 100  # characters of a line that is still read with ease
 
 
-def show_sweep(comparison: Comparison, console: Console | None = None) -> None:
-    """Print the headline of a sweep, and its architectures with the baseline."""
-    table = results_table(comparison.limited_to_shown())
-    notes = [*describe_shown(comparison), *describe_marks(comparison)] if table.rows else []
-    _show(headline_of_sweep(comparison), table, notes, console)
+def show_results(found: Comparison | AddingResults, console: Console | None = None) -> None:
+    """Print the headline of a sweep, its architectures and the baseline, or the steps to solve."""
+    headline, table, notes = _results(found)
+    _show(headline, table, notes, console)
 
 
-def show_adding(results: AddingResults, console: Console | None = None) -> None:
-    """Print which architectures solve the adding problem, and in how many steps."""
-    table = steps_table(results)
-    _show(adding.headline(results), table, [table.caption], console)
+def describe_results(found: Comparison | AddingResults) -> str:
+    """Return the headline and the table as Markdown, for MLflow's pages."""
+    headline, table, _ = _results(found)
+    parts = [f"**{as_markdown(headline)}**", *([table_as_markdown(table)] if table.rows else [])]
+    return "\n\n".join(parts)
+
+
+def _results(found: Comparison | AddingResults) -> tuple[str, Table, list[str]]:
+    """Return the headline of a sweep, its table, and the notes that the table needs."""
+    if isinstance(found, AddingResults):
+        table = steps_table(found)
+        return adding.headline(found), table, [table.caption]
+    table = results_table(found.limited_to_shown())
+    notes = [*describe_shown(found), *describe_marks(found)] if table.rows else []
+    return headline_of_sweep(found), table, notes
 
 
 def results_table(comparison: Comparison) -> Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import html
 import json
 import re
 import subprocess
@@ -28,6 +27,7 @@ from pipeline.report.figures.drawing import looks_of
 from pipeline.report.folder import staging_folder
 from pipeline.report.formats import pluralise
 from pipeline.report.glossary import Glossary, Term
+from pipeline.report.markdown import as_markdown
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.advice import advise
 from pipeline.report.prose.contrasts import answers_of_contrasts
@@ -169,20 +169,10 @@ def _template(name: str) -> Markup:
 
 def _render_markdown(content: dict[str, Any], sections: Sequence[PageSection]) -> str:
     environment = make_environment(autoescape=False)
-    environment.filters["md"] = _as_markdown
+    environment.filters["md"] = as_markdown
     environment.filters["address"] = functools.partial(quote, safe=":/#?=&%")
     text = environment.get_template("report.md.j2").render(content, sections=sections)
     return re.sub(r"\n{3,}", "\n\n", text)
-
-
-def _as_markdown(text: str) -> str:
-    """Escape text so that Markdown shows it as it is: no element, link, emphasis or new cell."""
-    plain = html.escape(" ".join(str(text).split()), quote=False)
-    return _MARKS.sub(r"\\\g<0>", plain)
-
-
-# What Markdown acts upon. An underscore within a word, as in most names, is no emphasis.
-_MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|(?<=http):|(?<=https):|(?<=www)\.")
 
 
 def _as_script(value: Any) -> Markup:

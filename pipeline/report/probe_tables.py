@@ -37,7 +37,6 @@ _MEASURES = {
     "half_life_both": "half-life, words on both sides",
     "under_75": f"quiz passed ({PASSING:.0%}) up to",
 }
-_MAIN = ("half_life_both", "")
 _TRENDS = {  # condition: title, unit
     "after": ("As the neutral words after double", "neutral words"),
     "before": ("As the neutral words before double", "neutral words"),
@@ -59,12 +58,11 @@ def reach_table(comparison: Comparison) -> Table | None:
 
 
 def main_reach_column(comparison: Comparison) -> Column | None:
-    """Return the column of the reach that tells most where there is room for one; None without any.
-
-    Words after the text alone would not test a backward layer, which reads the text last.
-    """
+    """Return the column of the reach that tells most where there is room for one; None without any."""
+    if comparison.memory is None:
+        return None
     columns = _reach_columns(comparison)
-    return columns.get(_MAIN, next(iter(columns.values()), None))
+    return columns.get(comparison.memory.main_reach, next(iter(columns.values()), None))
 
 
 def _reach_columns(comparison: Comparison) -> dict[tuple[str, str], Column]:

@@ -17,11 +17,13 @@ from pipeline.analysis.tracked import TrackedRuns
 from pipeline.config.programs import open_store, say
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
-from pipeline.report import show_adding, show_sweep, write_adding_report, write_report
+from pipeline.report import describe_results, show_results, write_adding_report, write_report
 from pipeline.report.formats import pluralise
 from pipeline.sweeps.texts import keep_excerpts, with_excerpts
 from pipeline.tracking import RunRecorder, Store
 from pipeline.tracking.load import find_sweep, is_adding_problem, load_adding, load_runs
+from pipeline.tracking.pages import artifact_address, runs_address
+from pipeline.tracking.record import NOTE_TAG
 
 # Experiments that compare the same architectures, each with another quantity held equal.
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")
@@ -51,19 +53,27 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
         keep_excerpts(tracked, store, parent)
         parent.metrics(aggregate_accuracies(found.runs) | aggregate_contrasts(found))
     parent.file(page, "report")  # so that the report can be read on a server too
+    note_results(found, store, parent)
     show_ending(found, page, store)
     for run in failed.itertuples():
         print(f"Not finished: {describe_run(run, settings)}: {run.status}, {run.failure}")
     return 0 if failed.empty else 1
 
 
+def note_results(found: Comparison | AddingResults, store: Store, parent: RunRecorder) -> None:
+    """Say in MLflow what came of a sweep: on the page of its run, and above all runs."""
+    report = artifact_address(store.experiment_id, parent.run_id, "report/index.html")
+    note = f"{describe_results(found)}\n\nAll of it, with figures: [report]({report})"
+    parent.note(note)
+    store.tag_experiment({NOTE_TAG: note})
+
+
 def show_ending(found: Comparison | AddingResults, page: Path, store: Store) -> None:
     """Print the answer, its numbers, and where to read more."""
-    if isinstance(found, AddingResults):
-        show_adding(found)
-    else:
-        show_sweep(found)
-    pages = open_store(store.root) if store.is_local else store.shown_uri
+    show_results(found)
+    pages = open_store(store.root)
+    if not store.is_local:
+        pages = runs_address(store.shown_uri, store.experiment_id)
     print(f"Report: {page}\nCompare the runs in MLflow: {pages}", flush=True)
 
 

@@ -18,7 +18,7 @@ from pipeline.analysis.adding import summarise
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import BASELINE
-from pipeline.report import show_adding, show_sweep
+from pipeline.report import show_results
 from pipeline.report.ending import results_table
 from pipeline.report.prose import adding
 from pipeline.report.prose.headline import headline_of_sweep
@@ -31,7 +31,7 @@ def probed() -> Comparison:
 
 def _shown(comparison: Comparison, width: int = 80, **options: Any) -> str:
     file = io.StringIO()
-    show_sweep(comparison, Console(file=file, width=width, highlight=False, **options))
+    show_results(comparison, Console(file=file, width=width, highlight=False, **options))
     return file.getvalue()
 
 
@@ -133,7 +133,7 @@ def test_a_name_of_anybody_moves_no_cursor() -> None:
 def test_the_adding_problem_ends_with_its_steps() -> None:
     results = summarise(make_adding_runs())
     file = io.StringIO()
-    show_adding(results, Console(file=file, width=80, highlight=False))
+    show_results(results, Console(file=file, width=80, highlight=False))
     said = " ".join(file.getvalue().split())
     assert said.startswith(adding.headline(results))
     assert "length 50 length 200" in said

@@ -17,7 +17,7 @@ from pipeline.analysis.excerpts import abridge
 from pipeline.analysis.parting import ids_of
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.report.figures.classes import draw_classes
-from pipeline.report.page import _as_markdown
+from pipeline.report.markdown import as_markdown
 from pipeline.report.prose.advice import advise
 
 TWO = ("simple_rnn", "lstm")
@@ -83,7 +83,7 @@ def test_a_hostile_text_stays_text(tmp_path: Path) -> None:
     ],
 )
 def test_markdown_acts_upon_no_text(text: str, shown: str) -> None:
-    assert _as_markdown(text) == shown
+    assert as_markdown(text) == shown
 
 
 def _with_classes(number: int, name: str = "class {}") -> TrackedRuns:

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.curves import PASSING
 from pipeline.analysis.frames import rows_of
-from pipeline.analysis.memory import Memory
+from pipeline.analysis.memory import HALF_LIFE, QUIZ, Memory
 from pipeline.config.schema import BASELINE
 from pipeline.report.formats import (
     all_or_each,
@@ -23,7 +23,6 @@ from pipeline.report.formats import (
 from pipeline.report.prose.answer import ShortAnswer
 
 SIDES = {"after": "after them", "before": "before them", "both": "on both sides"}
-QUIZ, HALF_LIFE = "under_75", "half_life_both"
 _REASONS = {
     QUIZ: f"All answers are right on {PASSING:.0%} of the texts whose evidence is at most so far from "
     "the end: {}.",
@@ -39,18 +38,13 @@ CUTTING = (
 
 
 def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
-    """Answer how far back the networks remember.
-
-    Where the place of the evidence is known, by the distance up to which they answer well. Else by
-    half-lives with neutral words on both sides: words after the text alone would not test a backward
-    layer, which reads the text last. The result is empty where neither was measured.
-    """
+    """Answer how far back the networks remember; empty where that was not measured."""
     if comparison.memory is None:
         return []
     reaches = comparison.memory.reaches
     reaches = reaches[reaches.architecture.isin(comparison.summary.architecture)]
-    measure = main_measure(comparison.memory)
-    rows = reaches[main_rows(reaches, measure)]
+    main = comparison.memory.main_reach
+    rows = _rows_of(reaches, main)
     grouped = by_answer(rows)
     kept = [*grouped["beyond"], *grouped["rises"]]
     numbers = sorted(grouped["number"], key=lambda row: -row.value)
@@ -70,9 +64,9 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
     ends = [(row.value, f"{format_reach(row)} words for {row.architecture}") for row in numbers]
     parts = [join_values(ends)] if ends else []
     parts += [f"more than {furthest} words for {join_names(kept)}"] if kept else []
-    reason = _REASONS[measure].format("; ".join(parts))
-    if measure == QUIZ:
-        neutral = reaches[main_rows(reaches, HALF_LIFE)]
+    reason = _REASONS[main].format("; ".join(parts))
+    if main == QUIZ:
+        neutral = _rows_of(reaches, HALF_LIFE)
         held = by_answer(neutral)["beyond"]
         lost = [row.architecture for row in numbers if row.architecture in held]
         reason += _describe_overwritten(lost, neutral.furthest.max())
@@ -81,15 +75,10 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
     return [ShortAnswer("How far back?", conclusion, reason)]
 
 
-def main_measure(memory: Memory) -> str:
-    """Return the measure of memory that answers how far back, of those that were made."""
-    return QUIZ if (memory.reaches.measure == QUIZ).any() else HALF_LIFE
-
-
-def main_rows(reaches: pd.DataFrame, measure: str) -> pd.Series:
-    """Return which rows of `reaches` hold the measure for the main answer, <bool>[rows]."""
-    head = "both" if measure == QUIZ else ""
-    return (reaches.measure == measure) & (reaches["head"] == head)
+def _rows_of(reaches: pd.DataFrame, measured: tuple[str, str]) -> pd.DataFrame:
+    """Return the rows of a measure and a head."""
+    measure, head = measured
+    return reaches[(reaches.measure == measure) & (reaches["head"] == head)]
 
 
 def _describe_overwritten(names: Sequence[str], words: float) -> str:
