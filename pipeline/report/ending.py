@@ -28,12 +28,12 @@ from pipeline.report.tables import (
     STARRED_INTERVAL,
     STARRED_TRAINING,
     Column,
-    Entry,
     Table,
     make_table,
 )
 from pipeline.report.terminal import plain
 
+_STAR = " *"  # behind a number that a note explains
 _WIDEST = 100  # characters of a line that is still read with ease
 
 
@@ -117,16 +117,26 @@ def _wrapped(text: str, width: int) -> Text:
 
 
 def _drawn(table: Table) -> rich.table.Table:
-    """Draw a table without lines; words may go on in a second line, numbers stay whole."""
+    """Draw a table without lines; words may go on in a second line."""
     drawn = rich.table.Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for column in table.columns:
-        drawn.add_column(
-            plain(column.heading), justify="left" if column.words else "right", overflow="fold"
-        )
-    for row in table.rows:
-        drawn.add_row(*map(_cell, row))
+    cells = []
+    for column, entries in zip(table.columns, zip(*table.rows, strict=True), strict=True):
+        justify = "left" if column.words else "right"
+        drawn.add_column(plain(column.heading), justify=justify, overflow="fold")
+        texts = [entry.text for entry in entries]
+        cells.append([*map(plain, texts)] if column.words else _aligned(texts, len(column.heading)))
+    for row in zip(*cells, strict=True):
+        drawn.add_row(*row)
     return drawn
 
 
-def _cell(entry: Entry) -> Text:
-    return plain(entry.text)
+def _aligned(texts: Sequence[str], width: int) -> list[Text]:
+    """Return the cells of a column; where some have a star, numbers stand under numbers."""
+    if not any(text.endswith(_STAR) for text in texts):
+        return [plain(text) for text in texts]
+    padded = [text if text.endswith(_STAR) else text + " " * len(_STAR) for text in texts]
+    width = max(width, *map(len, padded))
+    aligned = [plain(text.rjust(width)) for text in padded]
+    for cell in aligned:
+        cell.justify = "left"
+    return aligned

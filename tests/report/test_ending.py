@@ -98,7 +98,16 @@ def test_what_is_missing_is_said() -> None:
     assert rows["lstm"][-1] == "2 of 3"
     assert rows["gru"][-1] == "3"
     assert rows["gru"][-2].endswith(" *")
-    assert "Times marked * were" in _shown(found)
+    lines = _shown(found).splitlines()
+    assert any("Times marked * were" in line for line in lines)
+
+
+def test_numbers_stand_under_numbers_where_some_have_a_star(probed: Comparison) -> None:
+    alone = probed.cost.assign(alone=probed.cost.architecture != "lstm")
+    lines = _shown(replace(probed, cost=alone)).splitlines()
+    units = {line.split()[0]: line.rfind(" min") for line in lines if " min" in line}
+    assert [*units] == [*probed.summary.architecture, BASELINE]
+    assert len({*units.values()}) == 1
 
 
 def test_nothing_finished_has_a_sentence_and_no_table() -> None:
