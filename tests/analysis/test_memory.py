@@ -211,12 +211,38 @@ def test_the_page_says_the_half_lives(probed: tuple[Path, Comparison, Page]) -> 
     alone = comparison.memory.curves.query("condition == 'alone'")
     assert alone.commonest.between(0.5, 0.6).all()  # answers that follow a coin
     assert f"get the same answer in {100 * alone.commonest.min():.1f}% of readings" in page.text
-    (reader,) = answer_how_far_back(comparison)
+    (reader,) = answer_how_far_back(_without_quiz(comparison))
     assert reader.conclusion == "Beyond 800 words: lstm"
     assert format_reach(row) in reader.reason
     assert BASELINE not in reader.conclusion + reader.reason
     reach = pd.read_csv(probed[0] / "reach.csv")
     assert len(reach) == len(comparison.memory.reaches)
+
+
+def _without_quiz(comparison: Comparison) -> Comparison:
+    """Return what remains where the place of the evidence is not known."""
+    assert comparison.memory is not None
+    reaches = comparison.memory.reaches[comparison.memory.reaches.measure != "under_75"]
+    return replace(comparison, memory=replace(comparison.memory, reaches=reaches))
+
+
+def test_where_the_evidence_is_known_its_distance_answers_how_far_back(
+    probed: tuple[Path, Comparison, Page],
+) -> None:
+    _, comparison, _ = probed
+    assert comparison.memory is not None
+    reaches = comparison.memory.reaches.copy()
+    quiz = (reaches.measure == "under_75") & (reaches["head"] == "both")
+    halves = (reaches.measure == "half_life_both") & (reaches["head"] == "")
+    for name, reach in (("lstm", np.inf), ("gru", np.inf), ("simple_rnn", 21.0)):
+        own = reaches.architecture == name
+        reaches.loc[own & quiz, ["value", "low", "high", "furthest"]] = [reach, reach, reach, 200.0]
+        reaches.loc[own & halves, ["value", "low", "high", "furthest"]] = [np.inf] * 3 + [800.0]
+    changed = replace(comparison, memory=replace(comparison.memory, reaches=reaches))
+    (reader,) = answer_how_far_back(changed)
+    assert reader.conclusion == "Beyond 200 words: gru and lstm"
+    assert "21 words for simple_rnn; more than 200 words for gru and lstm" in reader.reason
+    assert "simple_rnn has more than half of the margin left after 800" in reader.reason
 
 
 def test_a_gap_that_grows_with_the_distance_is_found_and_said() -> None:
@@ -279,7 +305,7 @@ def test_a_network_that_answers_by_chance_is_not_said_to_remember() -> None:
     distance.loc[still, "margin"] = 2.0
     probed = replace(tracked, probes={**tracked.probes, "distance": distance})
     comparison = compare(probed, np.random.default_rng(0), replicates=100)
-    (reader,) = answer_how_far_back(comparison)
+    (reader,) = answer_how_far_back(_without_quiz(comparison))
     assert "every network" not in reader.conclusion
     assert "simple_rnn" not in reader.conclusion
     assert "simple_rnn has learnt nothing that could fade" in reader.reason
@@ -300,7 +326,7 @@ def test_the_words_it_takes_are_by_the_architecture_only_where_intervals_part(
             high,
         ]
         changed = replace(comparison, memory=replace(comparison.memory, reaches=reaches))
-        (reader,) = answer_how_far_back(changed)
+        (reader,) = answer_how_far_back(_without_quiz(changed))
         assert reader.conclusion == f"60 to 200 words, {said}"
 
 

@@ -45,13 +45,16 @@ def test_the_numbers_are_those_of_the_comparison(probed: Comparison) -> None:
     assert [*rows] == [*probed.summary.architecture, BASELINE]
     reaches = probed.memory.reaches if probed.memory else None
     assert reaches is not None
+    measure, head = probed.memory.main_reach
     for row in rows_of(probed.summary):
         accuracy, interval, half_life, training, seeds = rows[row.architecture]
         assert accuracy == f"{100 * row.accuracy:.1f}%"
         assert interval == f"{100 * row.ci_low:.1f} to {100 * row.ci_high:.1f}%"
-        own = reaches[(reaches.architecture == row.architecture) & (reaches["head"] == "")]
-        (value,) = own[own.measure == "half_life_both"].value
-        assert half_life.startswith("beyond 800" if np.isinf(value) else f"{value:.0f}")
+        own = reaches[(reaches.architecture == row.architecture) & (reaches["head"] == head)]
+        (value,) = own[own.measure == measure].value
+        assert half_life.startswith(
+            f"beyond {own.furthest.max():.0f}" if np.isinf(value) else f"{value:.0f}"
+        )
         cost = probed.cost.set_index("architecture").train_seconds[row.architecture]
         assert training in (f"{cost:.3g} s", f"{cost / 60:.1f} min")
         assert seeds == "3"

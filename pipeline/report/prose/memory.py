@@ -45,7 +45,10 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
     reaches = reaches[reaches.architecture.isin(comparison.summary.architecture)]
     main = comparison.memory.main_reach
     rows = _rows_of(reaches, main)
-    grouped = by_answer(rows)
+    silent = set(comparison.unlearnt)
+    grouped = by_answer(rows[~rows.architecture.isin(silent)])
+    unlearnt = [row.architecture for row in rows_of(rows) if row.architecture in silent]
+    unlearnt += grouped["nothing"]
     kept = [*grouped["beyond"], *grouped["rises"]]
     numbers = sorted(grouped["number"], key=lambda row: -row.value)
     if not kept and not numbers:
@@ -70,8 +73,8 @@ def answer_how_far_back(comparison: Comparison) -> list[ShortAnswer]:
         held = by_answer(neutral)["beyond"]
         lost = [row.architecture for row in numbers if row.architecture in held]
         reason += _describe_overwritten(lost, neutral.furthest.max())
-    if grouped["nothing"]:
-        reason += f" {describe_unlearnt(grouped['nothing'])}"
+    if unlearnt:
+        reason += f" {describe_unlearnt(unlearnt)}"
     return [ShortAnswer("How far back?", conclusion, reason)]
 
 
