@@ -20,7 +20,6 @@ from rich.console import Console
 from scipy.special import expit, logit, softmax
 from tokenizers import Tokenizer
 
-from experiments.explain import ExplainRequest, choose_runs, read_text
 from pipeline.analysis.explanation import Explanation, HeadReading, NetworkReading
 from pipeline.config.schema import (
     BASELINE,
@@ -40,6 +39,7 @@ from pipeline.probes.reading import cut_words, read_words
 from pipeline.probes.trace import trace
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
+from pipeline.runs.request import ExplainRequest, choose_runs, read_text
 from pipeline.tokens.encoding import encode_texts, train_tokenizer
 from pipeline.tracking import Store, find_runs, track_run
 
