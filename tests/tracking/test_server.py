@@ -161,7 +161,7 @@ def test_what_could_not_be_delivered_is_delivered_by_the_next_launch(server, pos
     server.kill()
     said += process.communicate()[0]
     assert process.returncode == 0, said
-    assert "the next launch or report on this server" in said.strip().splitlines()[-1]
+    assert "the next launch or report on this server" in said
     waiting = list((tmp_path / "outbox").glob("*/*/*/call.json"))
     assert f"{len(waiting)} writes to the tracking server {server.uri} are pending in" in said
 
@@ -208,12 +208,12 @@ def test_a_wrong_password_ends_with_one_line_that_names_the_variables(
     process = _start(tmp_path, "name=swept", "tracking=server", program="report")
     said = process.communicate()[0]
     assert process.returncode == 1
-    (line,) = said.strip().splitlines()
+    *_, line = said.strip().splitlines()
     assert line.startswith(
         f"Failed: the tracking server {server.uri} does not accept the credentials"
     )
     assert "MLFLOW_TRACKING_PASSWORD" in line
-    assert "secret" not in line
+    assert "secret" not in said
 
 
 def test_an_address_with_a_password_is_refused_before_anything_is_written(
