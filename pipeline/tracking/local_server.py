@@ -1,0 +1,86 @@
+"""Serve MLflow's pages on the local store, and find the address that opens at the runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from pipeline.errors import Failure
+from pipeline.tracking.pages import VIEW_TAG, runs_address, view_of_runs
+
+# MLflow's own consumers of jobs judge language models, and nothing here is told to anybody.
+_QUIET = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PYTHONWARNINGS": "ignore",
+}
+_PATIENCE = 120  # seconds for the server to answer
+
+
+def start_server(root: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start MLflow's server on the store in `root`, on this machine only; its log is `log_of(root)`."""
+    command = [sys.executable, "-m", "mlflow", "server"]
+    command += ["--backend-store-uri", f"sqlite:///{root / 'mlflow.db'}"]
+    command += ["--artifacts-destination", (root / "mlartifacts").as_uri()]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--uvicorn-opts", "--log-level warning"]
+    log_of(root).parent.mkdir(exist_ok=True)
+    with log_of(root).open("w") as log:
+        return subprocess.Popen(command, env=os.environ | _QUIET, stdout=log, stderr=log)
+
+
+def log_of(root: Path) -> Path:
+    return root / ".cache" / "mlflow-server.log"
+
+
+def wait_for_runs(base: str, server: subprocess.Popen[bytes], root: Path) -> str:
+    """Wait until the server at `base` answers, and return the address of the newest run's experiment.
+
+    Raises:
+      Failure: the server ended, or does not answer.
+    """
+    started = time.monotonic()
+    while not _answers(base):
+        if server.poll() is not None or time.monotonic() - started > _PATIENCE:
+            server.terminate()
+            raise Failure(f"MLflow did not start: see the last lines of {log_of(root)}")
+        time.sleep(0.2)
+    experiments = _ask(base, "experiments/search", max_results=1000)["experiments"]
+    ids = [experiment["experiment_id"] for experiment in experiments]
+    order = ["attributes.start_time DESC"]
+    found = _ask(base, "runs/search", experiment_ids=ids, max_results=1, order_by=order)
+    if not found.get("runs"):
+        return base
+    newest = found["runs"][0]
+    experiment_id = newest["info"]["experiment_id"]
+    tags = {tag["key"]: tag["value"] for tag in newest["data"].get("tags", [])}
+    # An experiment of an earlier version has no view yet.
+    view = view_of_runs(tags.get("data", ""))
+    _ask(
+        base,
+        "experiments/set-experiment-tag",
+        experiment_id=experiment_id,
+        key=VIEW_TAG,
+        value=view,
+    )
+    return runs_address(base, experiment_id)
+
+
+def _answers(base: str) -> bool:
+    try:
+        return requests.get(f"{base}/health", timeout=10).ok
+    except requests.RequestException:
+        return False
+
+
+def _ask(base: str, what: str, **asked: Any) -> dict[str, Any]:
+    answer = requests.post(f"{base}/api/2.0/mlflow/{what}", json=asked, timeout=60)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
