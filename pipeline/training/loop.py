@@ -297,7 +297,7 @@ def _training_step(
         jit_compile=False,
         autograph=False,  # no Python branch depends on a tensor, and autograph takes seconds
     )
-    def step(inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    def step(inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
         with tf.GradientTape() as tape:
             loss, extra = task.loss(forward(inputs, training=True), targets)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
