@@ -14,8 +14,10 @@ def describe_accuracy(test: Evaluation) -> str:
         for name, value in test.metrics.items()
         if name.startswith("accuracy/") and "length_" not in name
     ]
-    both = f", with all answers right ({', '.join(heads)})" if heads else ""
-    return f"**{test.metrics['accuracy']:.1%}** of {texts}{both or ' right'}."
+    share = f"**{test.metrics['accuracy']:.1%}** of {texts}"
+    if not heads:
+        return f"Right on {share}."
+    return f"All answers are right on {share} ({', '.join(heads)})."
 
 
 def describe_memory(facts: dict[str, str]) -> list[str]:

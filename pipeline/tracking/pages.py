@@ -7,30 +7,38 @@ names the tag. So a view can be written before anybody has opened the page.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 _VIEW = "runs"
 VIEW_TAG = f"mlflow.sharedViewState.{_VIEW}"
 
-# By what is tracked: the metric that ranks the runs and whether more of it is better, curves, results.
-_CLASSIFIED = (
-    ("test/accuracy", True),
-    ("val/accuracy", "val/loss"),
-    (
-        *(
-            "test/accuracy",
-            "probe/distance/half_life_both",
-            "probe/distance/half_life_both_is_bound",
-        ),
-        *("time/train_seconds", "model/parameters"),
+
+class _View(NamedTuple):
+    """Name the metrics that are shown: what ranks the runs, curves, and results of one value."""
+
+    rank: str
+    more_is_better: bool
+    curves: tuple[str, ...]
+    results: tuple[str, ...]
+
+
+_COSTS = ("time/train_seconds", "model/parameters")
+
+
+def _of_texts(reach: str) -> _View:
+    results = ("test/accuracy", reach, f"{reach}_is_bound", *_COSTS)
+    return _View("test/accuracy", True, ("val/accuracy", "val/loss"), results)
+
+
+_OTHERS = _of_texts("probe/distance/half_life_both")
+_VIEWS = {
+    "clauses": _of_texts("probe/quiz/under_75"),  # the distance of the evidence is known
+    "adding": _View(
+        *("adding/steps_to_solve", False, ("val/mse", "train/mse")),
+        ("adding/steps_to_solve", "test/mse", *_COSTS),
     ),
-)
-_ADDED = (
-    ("adding/steps_to_solve", False),
-    ("val/mse", "train/mse"),
-    ("adding/steps_to_solve", "test/mse", "time/train_seconds", "model/parameters"),
-)
-_WIDTHS = {"params": 130, "metrics": 190}  # pixels; MLflow's own cut the names of metrics
+}
+_WIDTH = 210  # pixels of a column; MLflow's own cut the names of metrics
 
 
 def runs_address(server: str, experiment_id: str) -> str:
@@ -54,22 +62,22 @@ def view_of_runs(data: str) -> str:
 
     data: the kind of the data, which decides what is measured.
     """
-    (rank, more_is_better), curves, results = _ADDED if data == "adding" else _CLASSIFIED
-    columns = ["params.`architecture`", "params.`seed`", *(f"metrics.`{name}`" for name in results)]
-    charts = [_chart("LINE", name, "curves") for name in curves]
-    charts += [_chart("BAR", name, "results") for name in results]
+    view = _VIEWS.get(data, _OTHERS)
+    columns = [f"metrics.`{name}`" for name in view.results]
+    charts = [_chart("LINE", name, "curves") for name in view.curves]
+    charts += [_chart("BAR", name, "results") for name in view.results]
     sections = [_section("curves", "While training"), _section("results", "After training")]
     state = {
         "searchFilter": "tags.kind = 'run'",
-        "orderByKey": f"metrics.`{rank}`",
-        "orderByAsc": not more_is_better,
+        "orderByKey": f"metrics.`{view.rank}`",
+        "orderByAsc": not view.more_is_better,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
         "selectedColumns": columns,
         "columnOrder": columns,
-        "columnWidths": {name: _WIDTHS[name.split(".")[0]] for name in columns},
+        "columnWidths": dict.fromkeys(columns, _WIDTH),
         "runsExpanded": {},
         "runsPinned": [],
         "runsHidden": [],

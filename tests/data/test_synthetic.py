@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_only_deciding_words_correlate_with_a_label(test: GeneratedTexts) -> Non
     deciding = _NOUNS | _OPINIONS | set("watching following studying considering hearing".split())
     deciding |= {"listening", "to"}
     counter = CountVectorizer(binary=True, ngram_range=(1, 2), token_pattern=WORD_PATTERN)
-    present = counter.fit_transform(test.texts)
+    present: Any = counter.fit_transform(test.texts)
     texts_with = np.asarray(present.sum(axis=0)).ravel()
     frequent = (texts_with >= 50) & (texts_with <= len(test.texts) - 50)
     names = counter.get_feature_names_out()

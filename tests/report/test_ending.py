@@ -43,8 +43,8 @@ def _rows(comparison: Comparison) -> dict[str, list[str]]:
 def test_the_numbers_are_those_of_the_comparison(probed: Comparison) -> None:
     rows = _rows(probed)
     assert [*rows] == [*probed.summary.architecture, BASELINE]
-    reaches = probed.memory.reaches if probed.memory else None
-    assert reaches is not None
+    assert probed.memory is not None
+    reaches = probed.memory.reaches
     measure, head = probed.memory.main_reach
     for row in rows_of(probed.summary):
         accuracy, interval, half_life, training, seeds = rows[row.architecture]

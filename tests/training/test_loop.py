@@ -183,7 +183,7 @@ def test_a_loss_that_is_not_finite_ends_training_as_diverged_and_keeps_the_histo
 
 def _overflowing(model: keras.Model, in_how_many: int) -> Callable[..., list[Any]]:
     """Return a forward pass whose gradient overflows in the first steps; its outputs are finite."""
-    steps = tf.Variable(0)
+    steps = tf.Variable(tf.constant(0))
 
     def forward(inputs: Any, training: bool = False) -> list[Any]:
         outputs = forward_of(model)(inputs, training=training)
