@@ -143,7 +143,10 @@ def describe_above_simple(breakdown: Breakdown) -> str:
 
 
 def describe_gaps(trends: Trends) -> str:
-    """Say whether a gap is shown to change: both its slope and its change in points must show it."""
+    """Say which gap is shown to change most: both its slope and its change in points must show it.
+
+    Where none is, the table of pairs has them: a contrast over groups, above, may be surer than any pair.
+    """
     gaps = trends.gaps.dropna(subset="slope")
     if gaps.empty:
         return ""
@@ -152,7 +155,7 @@ def describe_gaps(trends: Trends) -> str:
     moved = (gaps.change_low > 0) | (gaps.change_high < 0)
     shown = gaps[(gaps.p_holm < SIGNIFICANCE) & moved]
     if shown.empty:
-        return "No gap between two networks is shown to change over this range."
+        return ""
     widest = next(rows_of(shown.sort_values("change", key=np.abs, ascending=False)))
     names, sign = (widest.architecture_a, widest.architecture_b), np.sign(widest.change)
     if sign < 0:
