@@ -16,8 +16,14 @@ from pathlib import Path
 from pipeline.config.programs import as_started
 from pipeline.config.schema import ROOT
 
+# Browsers open no page there, as other services have these ports (fetch.spec.whatwg.org/#port-blocking).
+_BLOCKED = {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
+_BLOCKED |= {*range(6665, 6670)}
+
 
 def _port(text: str) -> int:
+    if text.isdecimal() and int(text) in _BLOCKED:
+        raise argparse.ArgumentTypeError(f"browsers open no page on port {text}: choose another")
     if not (text.isdecimal() and 1 <= int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 1 to 65535")
     return int(text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 import rich.table
@@ -21,6 +22,7 @@ from pipeline.report.markdown import as_markdown, table_as_markdown
 from pipeline.report.probe_tables import main_reach_column
 from pipeline.report.prose import adding
 from pipeline.report.prose.headline import headline_of_sweep
+from pipeline.report.prose.recommendation import recommend
 from pipeline.report.prose.sweep import describe_marks, describe_shown
 from pipeline.report.tables import (
     ACCURACY,
@@ -37,27 +39,44 @@ _STAR = " *"  # behind a number that a note explains
 _WIDEST = 100  # characters of a line that is still read with ease
 
 
+class _Ending(NamedTuple):
+    """Hold the headline of a sweep, what it recommends, its table, and the notes on that."""
+
+    headline: str
+    recommendation: str
+    table: Table
+    notes: list[str]
+
+
 def show_results(found: Comparison | AddingResults, console: Console | None = None) -> None:
-    """Print the headline of a sweep, its architectures and the baseline, or the steps to solve."""
-    headline, table, notes = _results(found)
-    _show(headline, table, notes, console)
+    """Print the answer of a sweep, its architectures and the baseline, or the steps to solve."""
+    _show(_ending(found), console)
 
 
-def describe_results(found: Comparison | AddingResults) -> str:
-    """Return the headline and the table as Markdown, for MLflow's pages."""
-    headline, table, _ = _results(found)
-    parts = [f"**{as_markdown(headline)}**", *([table_as_markdown(table)] if table.rows else [])]
-    return "\n\n".join(parts)
+def describe_results(found: Comparison | AddingResults, report: str) -> str:
+    """Return the same as Markdown, for MLflow's pages, which show the first lines only.
+
+    report: the address of the report.
+    """
+    ending = _ending(found)
+    link = f"[Read the report]({report})"
+    parts = [
+        f"{link}. {as_markdown(ending.recommendation)}".strip(),
+        as_markdown(ending.headline),
+        table_as_markdown(ending.table) if ending.table.rows else "",
+        *map(as_markdown, ending.notes),
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
-def _results(found: Comparison | AddingResults) -> tuple[str, Table, list[str]]:
-    """Return the headline of a sweep, its table, and the notes that the table needs."""
+def _ending(found: Comparison | AddingResults) -> _Ending:
     if isinstance(found, AddingResults):
         table = steps_table(found)
-        return adding.headline(found), table, [table.caption]
-    table = results_table(found.limited_to_shown())
+        return _Ending(adding.headline(found), "", table, [table.caption])
+    shown = found.limited_to_shown()
+    table = results_table(shown)
     notes = [*describe_shown(found), *describe_marks(found)] if table.rows else []
-    return headline_of_sweep(found), table, notes
+    return _Ending(headline_of_sweep(found), recommend(shown), table, notes)
 
 
 def results_table(comparison: Comparison) -> Table:
@@ -99,15 +118,16 @@ def _baseline_row(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def _show(headline: str, table: Table, notes: Sequence[str], console: Console | None) -> None:
+def _show(ending: _Ending, console: Console | None) -> None:
     console = console or Console(highlight=False)
     width = min(console.width, _WIDEST)
-    console.print()
-    console.print(_wrapped(headline, width))
-    if table.rows:
+    for text in filter(None, (ending.headline, ending.recommendation)):
         console.print()
-        console.print(_drawn(table), width=width)
-    for note in notes:
+        console.print(_wrapped(text, width))
+    if ending.table.rows:
+        console.print()
+        console.print(_drawn(ending.table), width=width)
+    for note in ending.notes:
         console.print(_wrapped(note, width), style="dim")
     console.print()
 

@@ -63,7 +63,7 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
 def note_results(found: Comparison | AddingResults, store: Store, parent: RunRecorder) -> None:
     """Say in MLflow what came of a sweep: on the page of its run, and above all runs."""
     report = artifact_address(store.experiment_id, parent.run_id, "report/index.html")
-    note = f"{describe_results(found)}\n\nAll of it, with figures: [report]({report})"
+    note = describe_results(found, report)
     parent.note(note)
     store.tag_experiment({NOTE_TAG: note})
 

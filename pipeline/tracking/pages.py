@@ -38,7 +38,7 @@ _VIEWS = {
         ("adding/steps_to_solve", "test/mse", *_COSTS),
     ),
 }
-_WIDTH = 210  # pixels of a column; MLflow's own cut the names of metrics
+_WIDTH = 180  # pixels of a column; MLflow's own cut the names of metrics
 
 
 def runs_address(server: str, experiment_id: str) -> str:
@@ -51,7 +51,8 @@ def runs_address(server: str, experiment_id: str) -> str:
 
 def artifact_address(experiment_id: str, run_id: str, path: str) -> str:
     """Return the address of an artifact, from within MLflow's pages."""
-    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/{path}"
+    run = f"#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{run}/artifacts/{path}?workflowType=machine_learning"
 
 
 def view_of_runs(data: str) -> str:
@@ -65,7 +66,8 @@ def view_of_runs(data: str) -> str:
     view = _VIEWS.get(data, _OTHERS)
     columns = [f"metrics.`{name}`" for name in view.results]
     charts = [_chart("LINE", name, "curves") for name in view.curves]
-    charts += [_chart("BAR", name, "results") for name in view.results]
+    bars = [name for name in view.results if not name.endswith("_is_bound")]
+    charts += [_chart("BAR", name, "results") for name in bars]
     sections = [_section("curves", "While training"), _section("results", "After training")]
     state = {
         "searchFilter": "tags.kind = 'run'",

@@ -181,7 +181,7 @@ def test_the_sweep_and_the_experiment_say_what_came_of_it(sweep: Sweep, seen: Vi
     expect(description.locator("table")).to_contain_text("gru")
     expect(page.get_by_text("experiments.compare")).to_be_visible()  # the source
     with page.context.expect_page() as opening:  # a tab of its own
-        description.get_by_role("link", name="report").click()
+        description.get_by_role("link", name="Read the report").click()
     heading = opening.value.frame_locator("iframe").get_by_role("heading", level=1)
     expect(heading).to_have_text("small: recurrent networks compared")
     page.goto(sweep.opened)
@@ -248,7 +248,11 @@ def test_a_port_that_cannot_be_had_is_refused_in_a_line(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for asked, status, said in ((port, 1, "is in use"), (99999, 2, "1 to 65535")):
+        for asked, status, said in (
+            (port, 1, "is in use"),
+            (99999, 2, "1 to 65535"),
+            (5060, 2, "browsers open no page"),
+        ):
             done = subprocess.run(
                 [sys.executable, "-m", "experiments.ui", "--port", str(asked), "--root", tmp_path],
                 cwd=ROOT,

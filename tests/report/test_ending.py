@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipeline.analysis.adding import summarise
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import BASELINE
-from pipeline.report import show_results
+from pipeline.report import describe_results, show_results
 from pipeline.report.ending import results_table
 from pipeline.report.prose import adding
 from pipeline.report.prose.headline import headline_of_sweep
@@ -108,8 +109,10 @@ def test_what_is_missing_is_said() -> None:
 def test_numbers_stand_under_numbers_where_some_have_a_star(probed: Comparison) -> None:
     alone = probed.cost.assign(alone=probed.cost.architecture != "lstm")
     lines = _shown(replace(probed, cost=alone)).splitlines()
-    units = {line.split()[0]: line.rfind(" min") for line in lines if " min" in line}
-    assert [*units] == [*probed.summary.architecture, BASELINE]
+    names = [*probed.summary.architecture, BASELINE]
+    rows = [line for line in lines if line.split()[:1] and line.split()[0] in names]
+    units = {line.split()[0]: line.rfind(" min") for line in rows if " min" in line}
+    assert [*units] == names
     assert len({*units.values()}) == 1
 
 
@@ -151,3 +154,20 @@ def test_the_adding_problem_ends_with_its_steps() -> None:
     assert "length 50 length 200" in said
     for name in results.architectures.architecture:
         assert name in said
+
+
+def test_a_note_begins_with_the_report_and_what_to_use() -> None:
+    tracked = make_probed()
+    names = tracked.runs.architecture.replace("gru", "g|ru*")
+    renamed = replace(tracked, runs=tracked.runs.assign(architecture=names))
+    found = compare(renamed, np.random.default_rng(0), replicates=100)
+    text = describe_results(found, "#/experiments/1")
+    first, headline, *rest = text.split("\n\n")
+    assert first.startswith("[Read the report](#/experiments/1). Use ")
+    assert headline
+    table = next(part for part in rest if part.startswith("| architecture |"))
+    lines = table.splitlines()
+    assert len(lines) == 2 + len(found.summary) + 1
+    cells = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
+    assert cells == {len(lines[0].split("|")) - 1}
+    assert r"g\|ru\*" in table

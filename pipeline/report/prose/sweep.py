@@ -145,7 +145,7 @@ def describe_above_simple(breakdown: Breakdown) -> str:
 def describe_gaps(trends: Trends) -> str:
     """Say which gap is shown to change most: both its slope and its change in points must show it.
 
-    Where none is, the table of pairs has them: a contrast over groups, above, may be surer than any pair.
+    Where none is, nothing is said: a contrast over groups may be surer than any pair.
     """
     gaps = trends.gaps.dropna(subset="slope")
     if gaps.empty:
