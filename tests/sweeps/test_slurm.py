@@ -55,7 +55,7 @@ def test_without_sbatch_a_sweep_ends_with_one_line_before_anything_is_written(tm
     process = _launch(tmp_path / "root", *SWEEP, PATH=str(tmp_path))
     said, complaint = process.communicate()
     assert process.returncode == 2
-    assert said == ""
+    assert said.splitlines() == ["Checking the configuration"]
     (line,) = complaint.splitlines()
     assert "this machine has no sbatch" in line
     assert not (tmp_path / "root").exists()
