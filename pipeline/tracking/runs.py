@@ -8,19 +8,13 @@ was therefore interrupted, and `end_abandoned_runs` ends it.
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import hashlib
 import json
 import logging
-import platform
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -33,11 +27,11 @@ from pipeline.cells import find_cell
 from pipeline.config.compose import as_plain
 from pipeline.config.data import AddingConfig, may_show_texts
 from pipeline.config.fingerprint import fingerprint
-from pipeline.config.programs import as_started
-from pipeline.config.schema import CODE, IN_CLONE, RunConfig
+from pipeline.config.schema import RunConfig
 from pipeline.config.settings import values_of
 from pipeline.errors import TrackingError
 from pipeline.tracking.pages import VIEW_TAG, view_of_runs
+from pipeline.tracking.provenance import provenance
 from pipeline.tracking.record import RunRecorder
 from pipeline.tracking.store import Store, is_done
 
@@ -280,33 +274,3 @@ def _params(config: RunConfig) -> dict[str, Any]:
     if not find_cell(config.architecture.cell).has_forget_bias:
         del params["forget_bias"]  # without effect
     return {name: value for name, value in params.items() if value is not None}
-
-
-@cache
-def provenance() -> dict[str, str]:
-    """Return tags that name the commit of the code, the versions of its packages and the platform."""
-
-    def git(*arguments: str) -> str:
-        if not IN_CLONE:  # the environment may be inside an unrelated repository
-            return "unknown"
-        command = ["git", "-C", str(CODE), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else "unknown"
-
-    try:
-        commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain")
-    except OSError:  # git is not installed
-        commit = changed = "unknown"
-    packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "mlflow"))
-    shown = {"mlflow.source.name": as_started("python -m experiments.compare")}
-    if commit != "unknown":
-        shown["mlflow.source.git.commit"] = commit
-    with contextlib.suppress(OSError, KeyError):  # a user without a name, as in some containers
-        shown["mlflow.user"] = getpass.getuser()
-    return shown | {
-        "mlflow.source.type": "LOCAL",
-        "git_commit": commit,
-        "git_dirty": changed if changed == "unknown" else str(bool(changed)).lower(),
-        "versions": f"python {platform.python_version()}, {packages}",
-        "platform": platform.platform(),
-    }
