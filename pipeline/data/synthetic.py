@@ -51,6 +51,7 @@ from pipeline.data.lexicon import (
 
 _WRITTEN = ["text", "distance", "distractors", "evidence", "deciding_words"]
 _LONGEST_OPENING = 3  # sentences before the evidence
+_MOST_TRIES = 1_000  # to find a sentence that fits
 _ABOUT_THINGS = 1 / 3  # of the distractors; the others are opinions of other people
 
 _PLAIN, _CONTRADICTED = (
@@ -200,12 +201,16 @@ def _evidence(
 def _fill(rng: np.random.Generator, words: int, share: float) -> list[str | _Distractor]:
     """Return sentences with exactly `words` words in total."""
     sentences: list[str | _Distractor] = []
+    tries = 0
     while words:
-        sentence = _around(rng, share)
+        # No distractor has two words: where hardly any sentence is neutral, the end would never come.
+        sentence = _around(rng, share if tries < _MOST_TRIES else 0.0)
+        tries += 1
         size = _count_words(sentence if isinstance(sentence, str) else sentence.write(rng, 0))
         if _fits(size, words):
             sentences.append(sentence)
             words -= size
+            tries = 0
     return sentences
 
 

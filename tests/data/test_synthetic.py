@@ -234,6 +234,12 @@ def test_an_exponent_makes_short_distances_frequent_and_keeps_the_longest(
     assert np.median(distance) == pytest.approx(200 * 0.5**3, abs=2)
 
 
+def test_texts_end_even_where_hardly_any_sentence_is_neutral() -> None:
+    config = ClausesConfig(distractor_fraction=1 - 1e-12, max_distance=30)
+    made = generate_texts(config, 48, np.random.default_rng(0))
+    assert made.traits["distance"].max() == 30
+
+
 def test_distances_of_one_word_become_zero() -> None:
     made = generate_texts(ClausesConfig(max_distance=3), 240, np.random.default_rng(0))
     assert set(made.traits["distance"]) == {0, 2, 3}
