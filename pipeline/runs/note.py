@@ -21,15 +21,13 @@ def describe_accuracy(test: Evaluation) -> str:
 
 
 def describe_memory(facts: dict[str, str]) -> list[str]:
-    """Return sentences on how far back it remembers, from the facts of its probes."""
-    said = {
-        "quiz/under_75": f"All answers are right on {PASSING:.0%} of the texts up to a distance of "
-        "{} words.",
-        "distance/half_life_both": "Half of the margin is left after {} neutral words on both sides.",
-        "context/effective_tail": "Within a point of its accuracy with the last {} tokens.",
+    """Return a line for each measure of how far back it remembers, from the facts of its probes.
+
+    A fact may be a number with its interval, or words such as "beyond 800" or "the whole text".
+    """
+    measures = {
+        "quiz/under_75": f"Words of distance up to which {PASSING:.0%} of the texts are right",
+        "distance/half_life_both": "Neutral words on both sides after which half the margin is left",
+        "context/effective_tail": "Last tokens that keep the accuracy within a point",
     }
-    return [
-        sentence.format(facts[name])
-        for name, sentence in said.items()
-        if name in facts and facts[name] not in ("rises", "nothing to lose")
-    ]
+    return [f"{said}: {facts[name]}." for name, said in measures.items() if name in facts]

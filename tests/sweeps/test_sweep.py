@@ -10,6 +10,7 @@ from factories.programs import run_program
 from pipeline.analysis.frames import rows_of
 from pipeline.config.schema import BASELINE
 from pipeline.tracking import Store
+from pipeline.tracking.pages import VIEW_TAG
 
 
 def test_a_sweep_goes_on_past_a_run_that_diverges_and_says_so_at_its_end(swept):
@@ -42,6 +43,22 @@ def test_the_runs_of_a_sweep_are_nested_under_one_parent_with_the_aggregates(swe
         "mean/lstm learning_rate 0.001",
         "mean/bi_gru learning_rate 0.001",
     }
+
+
+def test_mlflow_says_what_came_of_every_run_and_of_the_sweep(swept):
+    root, _ = swept
+    store = Store(None, root, "small")
+    (parent,) = store.runs("tags.kind = 'sweep'")
+    experiment = store.client.get_experiment(store.experiment_id)
+    note = parent.data.tags["mlflow.note.content"]
+    assert note == experiment.tags["mlflow.note.content"]
+    assert note.startswith("[Read the report](#/experiments/")
+    assert VIEW_TAG in experiment.tags
+    for run in store.runs("tags.kind = 'run' and tags.outcome = 'finished'"):
+        accuracy = f"**{run.data.metrics['test/accuracy']:.1%}** of"
+        assert accuracy in run.data.tags["mlflow.note.content"]
+        assert f"| {100 * run.data.metrics['test/accuracy']:.1f}% |" in note
+        assert run.data.tags["mlflow.source.name"] == "python -m experiments.compare"
 
 
 def test_a_finished_run_holds_all_that_was_promised(swept):
