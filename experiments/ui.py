@@ -56,7 +56,7 @@ def main() -> None:
         _fail(f"port {options.port} is in use: choose another with --port")
     print(f"Starting MLflow on {root / 'mlflow.db'}", flush=True)
     from pipeline.errors import Failure
-    from pipeline.tracking.local_server import start_server, wait_for_runs  # takes a second
+    from pipeline.tracking.local_server import log_of, start_server, wait_for_runs  # a second
 
     server = start_server(root, options.port)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
@@ -65,7 +65,8 @@ def main() -> None:
         print(f"MLflow: {address}\n(Ctrl-C ends it)", flush=True)
         if not options.no_browser and _has_browser():
             webbrowser.open(address)
-        server.wait()
+        if server.wait() > 0:
+            raise Failure(f"MLflow ended: see the last lines of {log_of(root)}")
     except Failure as failure:
         _fail(str(failure))
     except KeyboardInterrupt:

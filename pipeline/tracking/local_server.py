@@ -42,6 +42,8 @@ def log_of(root: Path) -> Path:
 def wait_for_runs(base: str, server: subprocess.Popen[bytes], root: Path) -> str:
     """Wait until the server at `base` answers, and return the address of the newest run's experiment.
 
+    That of its front page where the store cannot be asked, or has no runs.
+
     Raises:
       Failure: the server ended, or does not answer.
     """
@@ -51,14 +53,23 @@ def wait_for_runs(base: str, server: subprocess.Popen[bytes], root: Path) -> str
             server.terminate()
             raise Failure(f"MLflow did not start: see the last lines of {log_of(root)}")
         time.sleep(0.2)
+    try:
+        experiment_id = _show_newest(base)
+    except requests.RequestException:
+        return base
+    return runs_address(base, experiment_id) if experiment_id else base
+
+
+def _show_newest(base: str) -> str | None:
+    """Write the view of the experiment with the newest run, and return its id; None without runs."""
     experiments = _ask(base, "experiments/search", max_results=1000)["experiments"]
     ids = [experiment["experiment_id"] for experiment in experiments]
     order = ["attributes.start_time DESC"]
     found = _ask(base, "runs/search", experiment_ids=ids, max_results=1, order_by=order)
     if not found.get("runs"):
-        return base
+        return None
     newest = found["runs"][0]
-    experiment_id = newest["info"]["experiment_id"]
+    experiment_id: str = newest["info"]["experiment_id"]
     tags = {tag["key"]: tag["value"] for tag in newest["data"].get("tags", [])}
     # An experiment of an earlier version has no view yet.
     view = view_of_runs(tags.get("data", ""))
@@ -69,7 +80,7 @@ def wait_for_runs(base: str, server: subprocess.Popen[bytes], root: Path) -> str
         key=VIEW_TAG,
         value=view,
     )
-    return runs_address(base, experiment_id)
+    return experiment_id
 
 
 def _answers(base: str) -> bool:
