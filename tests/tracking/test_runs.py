@@ -32,7 +32,7 @@ from pipeline.tracking import (
     track_run,
     track_sweep,
 )
-from pipeline.tracking import runs as tracking_runs
+from pipeline.tracking import provenance as origin
 from pipeline.tracking.load import find_sweep, load_runs
 from pipeline.tracking.record import metric_name
 
@@ -602,7 +602,7 @@ def test_an_installed_copy_does_not_name_the_commit_of_the_repository_around_it(
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True)
-    monkeypatch.setattr(tracking_runs, "CODE", tmp_path)
-    monkeypatch.setattr(tracking_runs, "IN_CLONE", in_clone)
-    told = tracking_runs.provenance.__wrapped__()
+    monkeypatch.setattr(origin, "CODE", tmp_path)
+    monkeypatch.setattr(origin, "IN_CLONE", in_clone)
+    told = origin.provenance.__wrapped__()
     assert (told["git_commit"] == "unknown") == (not in_clone)
