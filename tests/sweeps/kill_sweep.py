@@ -107,12 +107,22 @@ def kill_after(process: subprocess.Popen[str], seconds: float, *, group: bool) -
         tree = psutil.Process(process.pid).children(recursive=True)
         (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
         began = time.monotonic()
-        _, alive = psutil.wait_procs(tree, 2)
-        assert not alive, alive
+        while alive := [one for one in tree if is_alive(one)]:
+            assert time.monotonic() - began < 2, alive
+            time.sleep(0.01)
+        lived = time.monotonic() - began
         process.communicate(timeout=1)
-        return time.monotonic() - began
+        return lived
     process.communicate()
     return 0.0
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process does anything; what the system has only not yet forgotten does not."""
+    try:
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill_job(process: subprocess.Popen[str], seconds: float) -> str:
