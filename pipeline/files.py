@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -43,6 +44,18 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         _remove(temporary)
+
+
+def move_file(path: Path, target: Path) -> None:
+    """Move a file over another, which is seen whole at any time: also from another file system."""
+    try:
+        path.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with replacing(target) as temporary:
+            shutil.copyfile(path, temporary)
+        path.unlink()
 
 
 def cached(path: Path, read: Callable[[Path], Content], write: Callable[[Path], object]) -> Content:

@@ -14,9 +14,9 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import psutil
 from filelock import FileLock, Timeout
@@ -96,6 +96,39 @@ def _end_tree(process: psutil.Process) -> None:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     end(one)
             _, tree = psutil.wait_procs(tree, _GRACE_SECONDS)
+
+
+class StoppingOutput:
+    """Pass text on to a stream; if nobody reads that any more (`| head`), stop this program by SIGTERM.
+
+    What is written until it has stopped is dropped. A broken pipe would otherwise look like a failure of
+    whatever was being done, in any thread.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._until_closed():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._until_closed():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _until_closed(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def use_scratch(root: Path) -> Path:

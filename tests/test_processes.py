@@ -21,9 +21,10 @@ _BUSY = "from pipeline.processes import end_with_parent; end_with_parent(); prin
 _BUSY += "import re; re.match('(a*)*b', 'a' * 60)"
 
 
-def _start(code: str, *arguments: str) -> subprocess.Popen[str]:
+def _start(code: str, *arguments: str, errors: int | None = None) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=errors, text=True)
 
 
 def _read(process: subprocess.Popen[str]) -> str:
@@ -85,6 +86,24 @@ def test_a_guarded_command_has_its_own_exit_status() -> None:
     )
     program.communicate()
     assert program.returncode == 7
+
+
+def test_who_is_no_longer_read_stops_without_a_traceback() -> None:
+    program = _start(
+        "import signal, sys, time; from pipeline.processes import StoppingOutput\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+        "sys.stdout = StoppingOutput(sys.stdout)\n"
+        "print('first', flush=True)\n"
+        "while True: print('another', flush=True); time.sleep(0.01)",
+        errors=subprocess.PIPE,
+    )
+    assert _read(program) == "first"
+    assert program.stdout is not None
+    program.stdout.close()
+    assert program.stderr is not None
+    assert program.stderr.read() == ""
+    assert program.wait() == 5
+    program.stderr.close()
 
 
 def _scratch(root: Path) -> list[Path]:
