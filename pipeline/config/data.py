@@ -71,6 +71,8 @@ class ImdbConfig(DataConfig):
     data_dir: str | None = setting(
         None,
         of_machine=True,
+        literal=True,
+        path=True,
         about="folder of TensorFlow Datasets; null: TFDS_DATA_DIR, or the folder that TFDS chooses",
     )
 
@@ -89,6 +91,8 @@ class CsvConfig(ShownTexts):
         _is_file,
         "the path of a CSV or Parquet file",
         by_content=True,
+        literal=True,
+        path=True,
         about="table of your texts",
     )
     test_path: str | None = checked(
@@ -96,13 +100,15 @@ class CsvConfig(ShownTexts):
         lambda value: value is None or _is_file(value),
         "null or the path of a CSV or Parquet file",
         by_content=True,
+        literal=True,
+        path=True,
         about="table of your test texts; null: a share of `path` is test",
     )
     test_fraction: float = fraction(
         0.2, with_zero=False, about="share of `path` that is test, without `test_path`"
     )
-    text_column: str = setting("text", about="name of the column with the texts")
-    label_column: str = setting("label", about="name of the column with the classes")
+    text_column: str = setting("text", literal=True, about="name of the column with the texts")
+    label_column: str = setting("label", literal=True, about="name of the column with the classes")
 
     @property
     def source(self) -> str:
