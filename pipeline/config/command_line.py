@@ -32,12 +32,11 @@ from pipeline.errors import ConfigError, PipelineError
 at_end = contextlib.ExitStack()
 
 
-_trains = False
+_running: list[Program] = []  # the program of this process, for what Hydra calls
 
 
-def trains() -> bool:
-    """Return whether the program of this process trains networks, so that memory must suffice."""
-    return _trains
+def running_program() -> Program:
+    return _running[-1]
 
 
 def run_program(
@@ -53,8 +52,7 @@ def run_program(
       mode: RUN for a program that never sweeps, whatever the experiment says.
       stopped: called with the reason when Ctrl-C, SIGTERM or an error ends the program.
     """
-    global _trains
-    _trains = mode is None
+    _running.append(program)
     end_at_once()
     if asks_for_help(sys.argv[1:]):
         print(as_started(describe_program(program)))

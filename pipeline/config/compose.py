@@ -23,6 +23,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pipeline.cells import cells
 from pipeline.config import parameter_counts
 from pipeline.config.data import DATA, AddingConfig
+from pipeline.config.keys import explain_unknown, renamed
 from pipeline.config.schema import (
     BASELINE,
     CONF,
@@ -91,9 +92,7 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
     known = {entry.name for entry in dataclasses.fields(schema)}
     for name in tree:
         if name not in known:
-            raise ConfigError(
-                f"unknown key {prefix}{name}; {schema.__name__} has {', '.join(sorted(known))}"
-            )
+            raise ConfigError(explain_unknown(f"{prefix}{name}"))
         if not OmegaConf.is_missing(tree, name) and isinstance(tree[name], DictConfig):
             section = OmegaConf.get_type(tree, name)
             if section is None or not dataclasses.is_dataclass(section):
@@ -249,8 +248,7 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
       ConfigError: it is of another version or no longer valid, such as the path of a removed table.
     """
     sections = {name: section() for name, section in SECTIONS.items()}
-    if "control" in plain:  # the name of `baseline` in stores of version 0.1
-        plain = {"baseline" if key == "control" else key: value for key, value in plain.items()}
+    plain = {next(iter(renamed(key)), key): value for key, value in plain.items()}
     try:
         schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
         tree = OmegaConf.merge(OmegaConf.structured(schema), plain)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.keys import closest_key, expected_value, kinds_with, known_keys
+from pipeline.config.keys import expected_value, explain_unknown
 from pipeline.errors import ConfigError, PipelineError
 
 
@@ -66,13 +66,7 @@ def _no_option(found: re.Match[str]) -> str:
 
 
 def _unknown_key(found: re.Match[str]) -> str:
-    key = found[1]
-    if key in known_keys():
-        return f"{key} is a setting of data={' or data='.join(kinds_with(key))}; add that"
-    close = closest_key(key)
-    shown = "hydra" if key.startswith("hydra.") else "job"
-    hint = f"did you mean {close}?" if close else f"--cfg {shown} lists all keys"
-    return f"unknown key {key}; {hint}"
+    return explain_unknown(found[1])
 
 
 def _several(found: re.Match[str]) -> str:
@@ -82,17 +76,19 @@ def _several(found: re.Match[str]) -> str:
 
 def _wrong_value(cause: str, found: re.Match[str]) -> str:
     key, value = found[1], found[2].strip()
+    if "not in struct" in cause or re.match(r"Key '.*' not in", cause):
+        return _unknown_key(re.match(r"([\w.]+)", key) or found)
     choices = re.search(r"expected one of \[([^\]]*)\]", cause)
     kind = re.search(r"could not be converted to (\w+)", cause)
     expected = (
         (choices and f"one of {choices[1]}")
         or expected_value(key)
+        or (key.startswith("contrasts.") and expected_value("contrasts"))  # its keys are free
         or (kind and f"a value of type {kind[1].lower()}")
-        or cause.splitlines()[0]
     )
-    if "not in struct" in cause or re.match(r"Key '.*' not in", cause):
-        return _unknown_key(re.match(r"([\w.]+)", key) or found)
-    return f"{key} is {value!r}; it must be {expected}"
+    if expected:
+        return f"{key} is {value!r}; it must be {expected}"
+    return f"{key} is {value!r}, which is not possible: {cause.splitlines()[0]}"
 
 
 def _missing(found: re.Match[str]) -> str:

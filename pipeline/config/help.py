@@ -43,12 +43,24 @@ class Program:
     """Describe a program for its help.
 
     about: what it does, how it is called, and examples. settings: the names of the settings and sections
-    of a run that have an effect on it. words: what its own arguments mean, by name.
+    of a run that have an effect on it. without: keys of these sections that have none. words: what its
+    own arguments mean, by name.
     """
 
     about: str
     settings: tuple[str, ...]
     words: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+
+    @property
+    def computes(self) -> bool:
+        """Return whether it computes with networks on this machine."""
+        return "device" in self.settings
+
+    @property
+    def trains(self) -> bool:
+        """Return whether it trains networks, which takes memory."""
+        return "train" in self.settings
 
 
 class _Entry(NamedTuple):
@@ -76,7 +88,12 @@ def _groups(program: Program) -> Iterator[tuple[str, list[_Entry]]]:
     yield "Settings", [_describe_choice(EXPERIMENT) if n == EXPERIMENT else _of_run(n) for n in top]
     for name in top:
         if name in SECTIONS:
-            yield f"Settings of {name}", _of_section(name, SECTIONS[name], _defaults_of(name))
+            listed = _of_section(name, SECTIONS[name], _defaults_of(name))
+            left_out = tuple(f"{key}=" for key in program.without)
+            yield (
+                f"Settings of {name}",
+                [entry for entry in listed if not entry.typed.startswith(left_out)],
+            )
         elif name == "data":
             yield "Settings of data", _of_section(name, DataConfig)
             for kind, node in DATA.items():
@@ -96,7 +113,7 @@ def _describe_choice(group: str) -> _Entry:
         said = _fields(RunConfig)[group].metadata["about"]
     if len(options(group)) > 1:
         said += f"; {expected_value(group)}"
-    return _Entry(f"{group}={_chosen(group)}", said)
+    return _Entry(f"{group}={chosen_option(group)}", said)
 
 
 def _of_section(
@@ -161,7 +178,7 @@ def _fields(node: type) -> dict[str, dataclasses.Field[Any]]:
 
 
 @cache
-def _chosen(group: str) -> str:
+def chosen_option(group: str) -> str:
     """Return the option of a group that is taken without another."""
     listed = _read(CONF / "config.yaml")["defaults"]
     chosen = next(one[group] for one in listed if isinstance(one, dict) and group in one)
@@ -170,7 +187,7 @@ def _chosen(group: str) -> str:
 
 def _defaults_of(section: str) -> dict[str, Any]:
     """Return what the chosen file of a section sets."""
-    values = _read(CONF / section / f"{_chosen(section)}.yaml")
+    values = _read(CONF / section / f"{chosen_option(section)}.yaml")
     return {name: value for name, value in values.items() if name != "defaults"}
 
 

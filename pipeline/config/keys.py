@@ -99,11 +99,18 @@ def expected_value(key: str) -> str | None:
 
 
 def closest_key(key: str) -> str | None:
-    """Return the known key that was probably meant, by its whole name or by its last part."""
+    """Return the known key that was probably meant, by its whole name, its last part or its old name."""
     leaves = {known.split(".")[-1]: known for known in known_keys()}
     found = difflib.get_close_matches(key, known_keys(), 1, 0.7)
     last = difflib.get_close_matches(key.split(".")[-1], list(leaves), 1, 0.7)
-    return next(iter([*found, *(leaves[leaf] for leaf in last)]), None)
+    return next(iter([*renamed(key), *found, *(leaves[leaf] for leaf in last)]), None)
+
+
+def renamed(key: str) -> list[str]:
+    """Return the key that once had this name."""
+    return [
+        new for new, known in known_keys().items() if known.field.metadata.get("formerly") == key
+    ]
 
 
 def is_group(key: str) -> bool:
@@ -121,3 +128,15 @@ def is_shared(key: str) -> bool:
     if known is not None and "compared_along" in known.field.metadata:
         return False
     return key == "experiment" or key.split(".")[0] in SHARED
+
+
+def explain_unknown(key: str) -> str:
+    """Return what to say of a key that a run does not have, or not with these data."""
+    if key in known_keys():
+        return f"{key} is a setting of data={' or data='.join(kinds_with(key))}; add that"
+    close = closest_key(key)
+    listed = (
+        "--cfg hydra lists all keys" if key.startswith("hydra.") else "--help lists all settings"
+    )
+    hint = f"did you mean {close}?" if close else listed
+    return f"unknown key {key}; {hint}"

@@ -307,6 +307,8 @@ class RunConfig:
     )
     contrasts: dict[str, dict[str, float]] = setting(
         {},
+        expected="a weight of every architecture for each question, such as "
+        "{gates:{lstm:1,simple_rnn:-1}}",
         about="what a sweep asks beside what follows from its settings: for each name a weight of "
         "every architecture that is compared, summing to zero",
     )
@@ -318,7 +320,9 @@ class RunConfig:
         "so many points to each side",
     )
     max_seeds: int = count(10, 2, about="most seeds of each architecture with `precision`")
-    baseline: bool = setting(False, about="run the baseline instead of a network")
+    baseline: bool = setting(
+        False, formerly="control", about="run the baseline instead of a network"
+    )
     rerun: bool = setting(False, about="run again what is done already")
     root: str = setting(
         str(ROOT),

@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString, Valu
 from hydra.errors import HydraException
 
 from pipeline.config.compose import absolute_path
-from pipeline.config.help import default_of, write_value
+from pipeline.config.help import chosen_option, default_of, write_value
 from pipeline.config.keys import (
     Key,
     closest_key,
@@ -29,7 +29,7 @@ from pipeline.config.keys import (
 )
 from pipeline.errors import ConfigError
 
-_SETTING = re.compile(r"(\+{0,2}|~)([^=]*)(?:=(.*))?", re.DOTALL)
+_SETTING = re.compile(r"(~|\+{0,2})([^=]*)(?:=(.*))?", re.DOTALL)
 # What checks every configuration and runs every sweep: another value there would skip both.
 _OWN = {
     "hydra.sweeper": "write hydra/sweeper=plan",
@@ -37,6 +37,8 @@ _OWN = {
     "hydra.callbacks": "leave it out",
     "hydra.callbacks.sweep": "leave it out",
 }
+
+_SCALARS = (bool, int, float, str)
 
 
 def read_arguments(arguments: list[str], *, sweeps: bool) -> list[str]:
@@ -107,7 +109,7 @@ def _read_setting(word: str, *, sweeps: bool, multirun: bool) -> str:
     """
     found = _SETTING.fullmatch(word)
     assert found is not None
-    sign, key, value = found[1], found[2].strip(), found[3]
+    sign, key, value = found[1], found[2].strip(), found[3] or ""
     if not key:
         raise ConfigError(f"{_shown(word)} has no name; write it as name=value, for example seed=1")
     if sign == "~":
@@ -115,6 +117,10 @@ def _read_setting(word: str, *, sweeps: bool, multirun: bool) -> str:
         return word
     if re.search(r"[\udc80-\udcff]", value):
         raise ConfigError(f"{key} is {_shown(value)}, which is not UTF-8; rename what it names")
+    if "@" in key:
+        raise ConfigError(
+            f"{key} has an @, which no setting here has; write {key.split('@')[0]}=..."
+        )
     known = known_keys().get(key)
     sign = "" if known else sign  # Hydra refuses to add what is there
     if value == "" and (known or is_group(key)):
@@ -127,6 +133,11 @@ def _read_setting(word: str, *, sweeps: bool, multirun: bool) -> str:
     if is_group(key):
         _refuse_list(key, value, override)
     _refuse_several(key, value, override, sweeps=sweeps)
+    if known is not None and known.hint in _SCALARS and isinstance(override.value(), list):
+        many = value.strip("[]") or "..."
+        raise ConfigError(
+            f"{key} is {_shown(value)}, a list; for a run of each write -m {key}={many}"
+        )
     if known is not None and known.hint is bool and type(override.value()) in (int, float):
         raise ConfigError(f"{key} is {value}{_must_be(key)}")
     return f"{sign}{key}={value}"
@@ -152,7 +163,7 @@ def _literal(key: str, known: Key, value: str, *, multirun: bool) -> str:
     if value == "null":
         if known.may_be_null:
             return value
-        raise ConfigError(f"{key} is null; write {_example(key)}, or leave it out for its default")
+        raise ConfigError(f"{key} is null; write {_example(key)}{_must_be(key)}")
     if "${" in value:
         raise ConfigError(
             f"{key} is {_shown(value)}, and is taken as it is typed; let the shell put the value in, "
@@ -199,10 +210,11 @@ def _refuse_list(group: str, value: str, override: Override) -> None:
     given = _values(override)
     if any(isinstance(one, list | dict) for one in given):
         names = [name for name in re.findall(r"[\w-]+", value) if name in options(group)]
-        one_each = f"one of them: {group}={(names or options(group))[0]}"
-        many = f"a run for each: -m {group}={','.join(names or options(group)[:2])}"
-        hint = one_each if is_shared(group) else many
-        raise ConfigError(f"{group} is {_shown(value)}, a list; write {hint}")
+        one = f"choose one: {group}={(names or options(group))[0]}"
+        each = f"for a run of each write -m {group}={','.join(names or options(group)[:2])}"
+        raise ConfigError(
+            f"{group} is {_shown(value)}, a list; {one if is_shared(group) else each}"
+        )
     if None in given and group != "experiment":
         raise ConfigError(f"{group} is null{_must_be(group)}, or leave it out")
 
@@ -235,7 +247,7 @@ def _refuse_several(key: str, value: str, override: Override, *, sweeps: bool) -
 def _example(key: str) -> str:
     """Return a setting as it may be typed: with its default, or "..." where it has none."""
     if is_group(key):
-        return f"{key}={options(key)[0]}"
+        return f"{key}={options(key)[0] if key == 'experiment' else chosen_option(key)}"
     return f"{key}={write_value(default_of(known_keys()[key].field))}"
 
 

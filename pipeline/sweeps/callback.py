@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from pipeline.config.command_line import at_end, report_error, trains
+from pipeline.config.command_line import at_end, report_error, running_program
 from pipeline.config.compose import build
 from pipeline.config.machine import check_device, check_memory, make_folders
 from pipeline.config.programs import say, steps_after
@@ -35,8 +35,9 @@ class SweepCallback(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
             checked = build(_without_hydra(config))
-            check_device(checked.device)
-            if trains():
+            if running_program().computes:
+                check_device(checked.device)
+            if running_program().trains:
                 reject_single_run(config.hydra.launcher)
                 check_memory(checked)
             make_folders(checked, "hydra.run.dir", Path(config.hydra.run.dir).resolve())

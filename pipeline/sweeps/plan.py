@@ -14,6 +14,7 @@ from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config.compose import build
@@ -101,8 +102,12 @@ def _parse_overrides(config: DictConfig) -> list[Override]:
     assert isinstance(params, dict)
     texts = [f"{key}={value}" for key, value in params.items()]
     texts += list(config.hydra.overrides.task)
-    loader = GlobalHydra.instance().config_loader()
-    return OverridesParser.create(config_loader=loader).parse_overrides(texts)
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    try:
+        return parser.parse_overrides(texts)
+    except HydraException as error:
+        wrong = getattr(error, "override", texts)
+        raise ConfigError(f"hydra.sweeper.params has {wrong}, which cannot be read") from None
 
 
 def expand_overrides(overrides: list[Override]) -> list[list[str]]:
