@@ -210,12 +210,12 @@ def _refuse_list(group: str, value: str, override: Override) -> None:
     given = _values(override)
     if any(isinstance(one, list | dict) for one in given):
         names = [name for name in re.findall(r"[\w-]+", value) if name in options(group)]
-        one = f"choose one: {group}={(names or options(group))[0]}"
+        one = f"choose one: {group}={names[0]}" if names else f"choose one: {_example(group)}"
         each = f"for a run of each write -m {group}={','.join(names or options(group)[:2])}"
         raise ConfigError(
             f"{group} is {_shown(value)}, a list; {one if is_shared(group) else each}"
         )
-    if None in given and group != "experiment":
+    if None in given:
         raise ConfigError(f"{group} is null{_must_be(group)}, or leave it out")
 
 
