@@ -23,7 +23,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pipeline.cells import cells
 from pipeline.config import parameter_counts
 from pipeline.config.data import DATA, AddingConfig
-from pipeline.config.keys import explain_unknown, renamed
+from pipeline.config.keys import abbreviate, explain_unknown, renamed
 from pipeline.config.schema import (
     BASELINE,
     CONF,
@@ -165,7 +165,14 @@ def check(config: RunConfig) -> None:
         )
     for key, value, metadata in _walk(config):
         if not _is_allowed(value, metadata):
-            raise ConfigError(f"{key} is {_format(value)}; it must be {metadata['expected']}")
+            said = abbreviate(_format(value))
+            raise ConfigError(f"{key} is {said}; it must be {metadata['expected']}")
+    if DATA.get(config.data.kind) is not type(config.data):
+        kind = next((kind for kind, node in DATA.items() if node is type(config.data)), None)
+        raise ConfigError(
+            f"data.kind is {abbreviate(repr(config.data.kind))}, and the data are {kind}; choose them "
+            "by data=..., and leave data.kind out"
+        )
     if config.architecture.name == BASELINE and not config.baseline:
         raise ConfigError(
             f"architecture.name is {BASELINE}, which is reserved for the baseline (baseline=true)"

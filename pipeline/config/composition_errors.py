@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.keys import expected_value, explain_unknown
+from pipeline.config.keys import abbreviate, expected_value, explain_unknown, known_keys
 from pipeline.errors import ConfigError, PipelineError
 
 
@@ -62,7 +62,7 @@ def explain_composition(error: BaseException) -> str:
 
 def _no_option(found: re.Match[str]) -> str:
     group, value, options = found.groups()
-    return f"{group} is {value!r}; it must be one of {', '.join(options.split())}"
+    return f"{group} is {abbreviate(repr(value))}; it must be one of {', '.join(options.split())}"
 
 
 def _unknown_key(found: re.Match[str]) -> str:
@@ -78,17 +78,18 @@ def _wrong_value(cause: str, found: re.Match[str]) -> str:
     key, value = found[1], found[2].strip()
     if "not in struct" in cause or re.match(r"Key '.*' not in", cause):
         return _unknown_key(re.match(r"([\w.]+)", key) or found)
+    known = known_keys().get(key)
     choices = re.search(r"expected one of \[([^\]]*)\]", cause)
     kind = re.search(r"could not be converted to (\w+)", cause)
     expected = (
-        (choices and f"one of {choices[1]}")
+        (choices and f"{'a list out' if known and known.is_list else 'one'} of {choices[1]}")
         or expected_value(key)
         or (key.startswith("contrasts.") and expected_value("contrasts"))  # its keys are free
         or (kind and f"a value of type {kind[1].lower()}")
     )
     if expected:
-        return f"{key} is {value!r}; it must be {expected}"
-    return f"{key} is {value!r}, which is not possible: {cause.splitlines()[0]}"
+        return f"{key} is {abbreviate(repr(value))}; it must be {expected}"
+    return f"{key} is {abbreviate(repr(value))}, which is not possible: {cause.splitlines()[0]}"
 
 
 def _missing(found: re.Match[str]) -> str:

@@ -113,6 +113,17 @@ def renamed(key: str) -> list[str]:
     ]
 
 
+def is_free(key: str) -> bool:
+    """Return whether a key belongs to a setting whose own keys are free, such as `contrasts.mine`."""
+    known = known_keys().get(key.split(".")[0])
+    return known is not None and get_origin(known.hint) is dict
+
+
+def abbreviate(text: str) -> str:
+    """Cut a text that is quoted in a message, so that the message stays a line."""
+    return text if len(text) <= 64 else f"{text[:63]}…"
+
+
 def is_group(key: str) -> bool:
     """Return whether a key chooses one of the files in a folder of `conf/`."""
     return key in ("experiment", "data", *SECTIONS)
@@ -139,4 +150,4 @@ def explain_unknown(key: str) -> str:
         "--cfg hydra lists all keys" if key.startswith("hydra.") else "--help lists all settings"
     )
     hint = f"did you mean {close}?" if close else listed
-    return f"unknown key {key}; {hint}"
+    return f"unknown key {abbreviate(key)}; {hint}"

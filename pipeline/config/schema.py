@@ -308,7 +308,7 @@ class RunConfig:
     contrasts: dict[str, dict[str, float]] = setting(
         {},
         expected="a weight of every architecture for each question, such as "
-        "{gates:{lstm:1,simple_rnn:-1}}",
+        "contrasts.gates={lstm:1,simple_rnn:-1}",
         about="what a sweep asks beside what follows from its settings: for each name a weight of "
         "every architecture that is compared, summing to zero",
     )

@@ -20,8 +20,11 @@ from pipeline.config.compose import absolute_path
 from pipeline.config.help import chosen_option, default_of, write_value
 from pipeline.config.keys import (
     Key,
+    abbreviate,
     closest_key,
     expected_value,
+    explain_unknown,
+    is_free,
     is_group,
     is_shared,
     known_keys,
@@ -32,12 +35,14 @@ from pipeline.errors import ConfigError
 _SETTING = re.compile(r"(~|\+{0,2})([^=]*)(?:=(.*))?", re.DOTALL)
 # What checks every configuration and runs every sweep: another value there would skip both.
 _OWN = {
+    "hydra": "leave it out",
     "hydra.sweeper": "write hydra/sweeper=plan",
     "hydra.launcher": "write hydra/launcher=cores",
     "hydra.callbacks": "leave it out",
     "hydra.callbacks.sweep": "leave it out",
 }
 
+_LONGEST_KEY = 200
 _SCALARS = (bool, int, float, str)
 
 
@@ -84,7 +89,7 @@ def _refuse_flag(message: str) -> NoReturn:
         name = flag.lstrip("-").split("=")[0]
         key = name if is_group(name) or name in known_keys() else closest_key(name)
         hint = f"write {_example(key)}, without dashes" if key else "--help lists what may be given"
-        raise ConfigError(f"unknown flag {flag}; {hint}")
+        raise ConfigError(f"unknown flag {abbreviate(flag)}; {hint}")
     choice = re.match(r"invalid choice: (.*) \(choose from (.*)\)", wrong[2])
     if choice is None:
         raise ConfigError(f"{wrong[1]}: {wrong[2]}; --hydra-help lists the flags")
@@ -117,12 +122,20 @@ def _read_setting(word: str, *, sweeps: bool, multirun: bool) -> str:
         return word
     if re.search(r"[\udc80-\udcff]", value):
         raise ConfigError(f"{key} is {_shown(value)}, which is not UTF-8; rename what it names")
+    if len(key) > _LONGEST_KEY:  # Hydra would look for a file of that name
+        raise ConfigError(explain_unknown(key))
     if "@" in key:
         raise ConfigError(
             f"{key} has an @, which no setting here has; write {key.split('@')[0]}=..."
         )
     known = known_keys().get(key)
-    sign = "" if known else sign  # Hydra refuses to add what is there
+    # Hydra refuses to add what is there, and to set a free key that is not.
+    sign = "++" if is_free(key) else "" if known else sign
+    if value == "" and key.startswith("hydra"):
+        raise ConfigError(f"{key} has no value; leave it out")
+    if key.startswith("hydra.sweeper.params."):
+        own = key.removeprefix("hydra.sweeper.params.")
+        raise ConfigError(f"{key} belongs into the file of an experiment; write -m {own}={value}")
     if value == "" and (known or is_group(key)):
         raise ConfigError(f"{key} has no value; write {_example(key)}{_must_be(key)}")
     if known is not None and known.is_literal:
@@ -230,13 +243,13 @@ def _values(override: Override) -> list[object]:
 def _refuse_several(key: str, value: str, override: Override, *, sweeps: bool) -> None:
     """Raise `ConfigError` for several values of a setting that can have one only."""
     refuse_interval(override)
-    if not override.is_sweep_override() or key.startswith("hydra"):
+    if not override.is_sweep_override():
         return
     known = known_keys().get(key)
     if known is not None and known.is_list and re.fullmatch(r"[^()\[\]{}]*", value):
         raise ConfigError(f"{key} is {_shown(value)}; write it as a list: {key}=[{value}]")
-    if not sweeps:
-        raise ConfigError(f"{key} has several values, {_shown(value)}; this program takes one")
+    if not sweeps or key.startswith("hydra"):
+        raise ConfigError(f"{key} has several values, {_shown(value)}; give it one")
     if is_shared(key):
         raise ConfigError(
             f"{key} has several values, {_shown(value)}; all runs of a sweep share one: launch a sweep "
@@ -257,4 +270,4 @@ def _must_be(key: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+    return abbreviate(repr(text))
