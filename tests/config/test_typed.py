@@ -20,8 +20,9 @@ from pipeline.sweeps.plan import expand_overrides
 
 @pytest.fixture
 def start(monkeypatch, capsys, tmp_path) -> Callable[..., Launch]:
-    """Starts a program up to its work, in a machine of 25 GB, from a folder of its own."""
+    """Starts a program up to its work, in a machine of 25 GB without Slurm, from an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipeline.sweeps.plan.shutil.which", lambda program: None)
     monkeypatch.setattr("pipeline.config.machine.memory_limit", lambda: (25e9, "this machine has"))
     return partial(launch, monkeypatch=monkeypatch, capsys=capsys)
 
