@@ -113,6 +113,11 @@ def renamed(key: str) -> list[str]:
     ]
 
 
+def is_known(key: str) -> bool:
+    """Return whether a key is that of a setting, a section or a group."""
+    return is_group(key) or key in known_keys()
+
+
 def is_free(key: str) -> bool:
     """Return whether a key belongs to a setting whose own keys are free, such as `contrasts.mine`."""
     known = known_keys().get(key.split(".")[0])

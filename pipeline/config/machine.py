@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.config import memory
 from pipeline.config.compose import available_cores, has_gpu
+from pipeline.config.keys import abbreviate
 from pipeline.config.schema import Device, DeviceConfig, RunConfig
 from pipeline.errors import ConfigError
 
@@ -129,8 +130,7 @@ def make_folders(config: RunConfig, key: str, folder: Path) -> None:
         else:
             reason = "" if os.access(place, os.W_OK) else "Permission denied"
         if reason:
-            named = root if name == "root" else place
+            named = abbreviate(repr(str(root if name == "root" else place)))
             raise ConfigError(
-                f"{name} is {str(named)!r}, and nothing can be written there ({reason}); choose another "
-                "folder"
+                f"{name} is {named}, and nothing can be written there ({reason}); choose another folder"
             )

@@ -8,6 +8,7 @@ what to type instead.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from typing import NoReturn
 
@@ -26,6 +27,7 @@ from pipeline.config.keys import (
     explain_unknown,
     is_free,
     is_group,
+    is_known,
     is_shared,
     known_keys,
     options,
@@ -41,9 +43,7 @@ _OWN = {
     "hydra.callbacks": "leave it out",
     "hydra.callbacks.sweep": "leave it out",
 }
-
 _LONGEST_KEY = 200
-_SCALARS = (bool, int, float, str)
 
 
 def read_arguments(arguments: list[str], *, sweeps: bool) -> list[str]:
@@ -87,7 +87,7 @@ def _refuse_flag(message: str) -> NoReturn:
     if wrong is None:
         flag = re.sub(r"unrecognized arguments: ", "", message).split(" ")[0]
         name = flag.lstrip("-").split("=")[0]
-        key = name if is_group(name) or name in known_keys() else closest_key(name)
+        key = name if is_known(name) else closest_key(name)
         hint = f"write {_example(key)}, without dashes" if key else "--help lists what may be given"
         raise ConfigError(f"unknown flag {abbreviate(flag)}; {hint}")
     choice = re.match(r"invalid choice: (.*) \(choose from (.*)\)", wrong[2])
@@ -100,7 +100,7 @@ def _refuse_flag(message: str) -> NoReturn:
 
 def _refuse_bare(word: str) -> NoReturn:
     key = word.strip("=+ ")
-    if is_group(key) or key in known_keys():
+    if is_known(key):
         raise ConfigError(f"{key} has no value; write {_example(key)}, without spaces around =")
     close = closest_key(key)
     hint = f", for example {_example(close)}" if close else ", for example seed=1"
@@ -120,24 +120,10 @@ def _read_setting(word: str, *, sweeps: bool, multirun: bool) -> str:
     if sign == "~":
         _refuse_removal(key)
         return word
-    if re.search(r"[\udc80-\udcff]", value):
-        raise ConfigError(f"{key} is {_shown(value)}, which is not UTF-8; rename what it names")
-    if len(key) > _LONGEST_KEY:  # Hydra would look for a file of that name
-        raise ConfigError(explain_unknown(key))
-    if "@" in key:
-        raise ConfigError(
-            f"{key} has an @, which no setting here has; write {key.split('@')[0]}=..."
-        )
+    _check_key(key, value)
     known = known_keys().get(key)
     # Hydra refuses to add what is there, and to set a free key that is not.
     sign = "++" if is_free(key) else "" if known else sign
-    if value == "" and key.startswith("hydra"):
-        raise ConfigError(f"{key} has no value; leave it out")
-    if key.startswith("hydra.sweeper.params."):
-        own = key.removeprefix("hydra.sweeper.params.")
-        raise ConfigError(f"{key} belongs into the file of an experiment; write -m {own}={value}")
-    if value == "" and (known or is_group(key)):
-        raise ConfigError(f"{key} has no value; write {_example(key)}{_must_be(key)}")
     if known is not None and known.is_literal:
         return f"{sign}{key}={_literal(key, known, value, multirun=multirun)}"
     override = _parse(f"{sign}{key}={value}", key, value)
@@ -146,20 +132,45 @@ def _read_setting(word: str, *, sweeps: bool, multirun: bool) -> str:
     if is_group(key):
         _refuse_list(key, value, override)
     _refuse_several(key, value, override, sweeps=sweeps)
-    if known is not None and known.hint in _SCALARS and isinstance(override.value(), list):
+    if known is not None:
+        _check_scalar(key, known, value, override)
+    return f"{sign}{key}={value}"
+
+
+def _check_key(key: str, value: str) -> None:
+    """Raise `ConfigError` for a key that cannot be set at all, or not to nothing."""
+    if len(key) > _LONGEST_KEY:  # Hydra would look for a file of that name
+        raise ConfigError(explain_unknown(key))
+    if re.search(r"[\udc80-\udcff]", value):
+        raise ConfigError(f"{key} is {_shown(value)}, which is not UTF-8; rename what it names")
+    if "@" in key:
+        plain = key.split("@")[0]
+        raise ConfigError(f"{key} has an @, which no setting here has; write {plain}=...")
+    if key.startswith("hydra.sweeper.params."):
+        own = key.removeprefix("hydra.sweeper.params.")
+        raise ConfigError(f"{key} belongs into the file of an experiment; write -m {own}={value}")
+    if value == "" and (is_known(key) or key.startswith("hydra")):
+        hint = f"write {_example(key)}{_must_be(key)}" if is_known(key) else "leave it out"
+        raise ConfigError(f"{key} has no value; {hint}")
+
+
+def _check_scalar(key: str, known: Key, value: str, override: Override) -> None:
+    """Raise `ConfigError` for a list where one value is meant, and for a number as true or false."""
+    if known.hint in (bool, int, float, str) and isinstance(override.value(), list):
         many = value.strip("[]") or "..."
         raise ConfigError(
             f"{key} is {_shown(value)}, a list; for a run of each write -m {key}={many}"
         )
-    if known is not None and known.hint is bool and type(override.value()) in (int, float):
+    if known.hint is bool and type(override.value()) in (int, float):
         raise ConfigError(f"{key} is {value}{_must_be(key)}")
-    return f"{sign}{key}={value}"
 
 
 def _parse(text: str, key: str, value: str) -> Override:
     try:
         return OverridesParser.create().parse_override(text)
     except (HydraException, RecursionError):
+        if not is_known(key) and not key.startswith("hydra"):
+            raise ConfigError(explain_unknown(key)) from None
         quoted = QuotedString(value, Quote.single).with_quotes()
         hint = f"; if it is a text, quote it: {key}={quoted}" if key.startswith("hydra") else ""
         raise ConfigError(
@@ -182,7 +193,7 @@ def _literal(key: str, known: Key, value: str, *, multirun: bool) -> str:
             f"{key} is {_shown(value)}, and is taken as it is typed; let the shell put the value in, "
             f'as in {key}="$HOME"'
         )
-    exists = known.is_path and absolute_path(value).exists()
+    exists = known.is_path and os.path.exists(absolute_path(value))
     if multirun and known.is_path and "," in value and not exists:
         raise ConfigError(
             f"{key} is {_shown(value)}, and nothing is called so; a sweep has one {key}: launch one for "
@@ -201,7 +212,7 @@ def _refuse_removal(key: str) -> None:
     name = key.split("=")[0]
     if name.replace("/", ".") in _OWN:
         raise ConfigError(f"~{name} takes away what runs a sweep; leave it out")
-    if is_group(name) or name in known_keys():
+    if is_known(name):
         raise ConfigError(
             f"~{name} takes a setting away, and every run has all of them; leave it out for its "
             f"default, or write {_example(name)}"
@@ -211,7 +222,7 @@ def _refuse_removal(key: str) -> None:
 def refuse_interval(override: Override) -> None:
     """Raise `ConfigError` for a range of all numbers, which no sweep can try one by one."""
     if override.is_interval_sweep():
-        key = override.get_key_element()
+        key = override.key_or_group
         raise ConfigError(
             f"{override.input_line} is a range of all numbers; give {key} a list of values: "
             f"-m {key}={_example(key).split('=')[1]},..."
@@ -261,7 +272,8 @@ def _example(key: str) -> str:
     """Return a setting as it may be typed: with its default, or "..." where it has none."""
     if is_group(key):
         return f"{key}={options(key)[0] if key == 'experiment' else chosen_option(key)}"
-    return f"{key}={write_value(default_of(known_keys()[key].field))}"
+    known = known_keys().get(key)
+    return f"{key}={write_value(default_of(known.field)) if known else '...'}"
 
 
 def _must_be(key: str) -> str:

@@ -58,7 +58,8 @@ def test_weights_that_are_asked_for_are_named_not_the_units_solved_from_them(tmp
 
 @pytest.mark.parametrize("key", ["length", "validation_size", "test_size"])
 def test_the_adding_problem_has_bounds_too(tmp_path, key):
-    data = AddingConfig(**{key: 10**10})
+    data = AddingConfig()
+    setattr(data, key, 10**10)
     with pytest.raises(ConfigError, match=rf"^data\.{key} is 10000000000: "):
         check_memory(small_run(tmp_path, data=data))
 
