@@ -1,0 +1,49 @@
+"""Show how far slow work on many texts is: a bar on a terminal, else a line every few seconds."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+PASSING = {"passing": True}  # marks a line that is of no use once the work is done
+_SILENT, _BETWEEN_LINES = 2.0, 10.0  # seconds before the first sign, and from one line to the next
+_STEP = 500  # items from one look at the clock to the next
+
+
+def watched(items: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
+    """Yield the items, and show how many of `total` are done once that has taken a few seconds.
+
+    doing: what is done, such as "Cleaning the texts".
+    """
+    started = said = time.monotonic()
+    bar: Progress | None = None
+    try:
+        for done, item in enumerate(items):
+            if done % _STEP == 0:
+                now = time.monotonic()
+                if now - started > _SILENT and sys.stdout.isatty():
+                    bar = bar or _start_bar(doing, total)
+                    bar.update(bar.task_ids[0], completed=done)
+                elif now - said > (_BETWEEN_LINES if said > started else _SILENT):
+                    log.info("%s: %.0f %%", doing, 100 * done / max(total, 1), extra=PASSING)
+                    said = now
+            yield item
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def _start_bar(doing: str, total: int) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    bar = Progress(*columns, TimeRemainingColumn(), transient=True)
+    bar.add_task(doing, total=total)
+    bar.start()
+    return bar
