@@ -145,12 +145,12 @@ def drop_leaks(
     if leaked or repeated:
         elsewhere = f" ({contradicted:,} with another label)" if contradicted else ""
         log.info(
-            "Dropped from %s: %s texts that are also in %s%s, %s duplicates",
+            "Dropped from %s: %s reviews that are also in %s%s, %s duplicates",
             *(of, f"{leaked:,}", others, elsewhere, f"{repeated:,}"),
         )
     repeats_in_test = len(test) - len(tested)
     if others == "test" and of == "train" and repeats_in_test:
-        log.info("Kept in test: %s duplicates", f"{repeats_in_test:,}")
+        log.info("Kept in test: %s duplicate reviews", f"{repeats_in_test:,}")
     return train if len(rows) == len(train) else train.take(rows)
 
 

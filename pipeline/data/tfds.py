@@ -17,7 +17,7 @@ from pipeline.data.cleaned import as_table, cleaned_once
 from pipeline.data.cleaning import clean_text
 from pipeline.data.progress import watched
 from pipeline.data.tfds_builder import naming_damage, open_builder
-from pipeline.data.tfds_features import ClassNames, choose_features, pick
+from pipeline.data.tfds_features import ClassNames, choose_features, has_media, pick
 from pipeline.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,16 @@ class TfdsTexts:
 
 @dataclass(frozen=True)
 class _Source:
-    """A prepared data set, the paths of its features, and the names of its classes."""
+    """A prepared data set, the paths of its features, and the names of its classes.
+
+    has_media: whether it holds pictures or the like too.
+    """
 
     builder: Any
     text: str
     label: str
     names: ClassNames
+    has_media: bool
     cache: Path | None
 
     @property
@@ -69,44 +73,56 @@ def read_tfds(config: TfdsConfig, cache: Path | None = None) -> TfdsTexts:
     """
     source = _open(config, cache)
     train = _labelled(source, config.train_split, "data.train_split")
-    test = validation = tested_on = None
-    for name in (
-        [config.test_split] if config.test_split else _existing(source, "test", "validation")
-    ):
-        test = _read(source, name)
-        if len(test):
-            tested_on = name
-            break
-        if config.test_split:
-            raise _without_labels(source, name, "data.test_split")
-        log.info(
-            "The split %s of %s has no labels, so that it cannot be tested on", name, config.name
-        )
-    else:
-        test = None
-        log.info(
-            "%s has no labelled test split: %g of train is cut off",
-            config.name,
-            config.test_fraction,
-        )
-    if config.validation_split:
-        validation = _labelled(source, config.validation_split, "data.validation_split")
-    elif tested_on != "validation" and _existing(source, "validation"):
-        validation = _read(source, "validation")
-        validation = validation if len(validation) else None
+    test, tested_on = _choose_test(source, config)
+    validation = _choose_validation(source, config, tested_on)
     tables = [table for table in (train, validation, test) if table is not None]
     classes = source.names.used(tables)
-    if config.class_names:
-        if len(config.class_names) != len(classes):
-            raise DataError(
-                f"data.class_names has {len(config.class_names)} names, but {config.name} has "
-                f"{len(classes)} classes: {', '.join(classes)[:200]}"
-            )
-        renamed = dict(zip(classes, config.class_names, strict=True))
-        for table in tables:
-            table["label"] = table.label.map(renamed).astype(object)
-        classes = tuple(config.class_names)
+    if config.class_names is not None:
+        classes = _rename(tables, classes, config)
     return TfdsTexts(train, validation, test, classes, source.label.rpartition("/")[2])
+
+
+def _choose_test(source: _Source, config: TfdsConfig) -> tuple[pd.DataFrame | None, str | None]:
+    """Return the texts to test on and their split, or None where a share of train has to be cut off."""
+    if config.test_split:
+        return _labelled(source, config.test_split, "data.test_split"), config.test_split
+    for name in _existing(source, "test", "validation"):
+        table = _read(source, name)
+        if len(table):
+            if name != "test":
+                log.info("Testing on the split %s", name)
+            return table, name
+        log.info("The split %s of %s has no labels to test with", name, config.name)
+    share = 100 * config.test_fraction
+    log.info("%s has no split to test on: %g %% of train are cut off", config.name, share)
+    return None, None
+
+
+def _choose_validation(
+    source: _Source, config: TfdsConfig, tested_on: str | None
+) -> pd.DataFrame | None:
+    if config.validation_split:
+        return _labelled(source, config.validation_split, "data.validation_split")
+    if tested_on == "validation" or not _existing(source, "validation"):
+        return None
+    table = _read(source, "validation")
+    return table if len(table) else None
+
+
+def _rename(
+    tables: list[pd.DataFrame], classes: tuple[str, ...], config: TfdsConfig
+) -> tuple[str, ...]:
+    """Give the classes the names of the configuration, and return these."""
+    names = config.class_names or []
+    if len({*names}) != len(classes):
+        raise DataError(
+            f"data.class_names must hold {len(classes)} different names for the classes of "
+            f"{config.name}, which are {', '.join(classes)[:200]}"
+        )
+    renamed = dict(zip(classes, names, strict=True))
+    for table in tables:
+        table["label"] = table.label.map(renamed).astype(object)
+    return tuple(names)
 
 
 def read_unlabelled(config: TfdsConfig, most: int) -> list[str] | None:
@@ -125,7 +141,8 @@ def _open(config: TfdsConfig, cache: Path | None) -> _Source:
         text, label, names = choose_features(
             builder.info, config.name, config.text_feature, config.label_feature
         )
-    return _Source(builder, text, label, names, cache)
+        media = has_media(builder.info)
+    return _Source(builder, text, label, names, media, cache)
 
 
 def _existing(source: _Source, *names: str) -> list[str]:
@@ -194,20 +211,27 @@ def _batches(source: _Source, split: str) -> Iterator[tuple[list[str], list[str 
     """Yield the texts of a split, decoded, and the names of their classes, None where one has none."""
     import tensorflow_datasets as tfds
 
-    wanted: dict[str, Any] = {}
-    for path in (source.text, source.label):
-        *parents, leaf = path.split("/")
-        place = wanted
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[leaf] = True
+    # Pictures beside the texts would take long. Plain values cost less than leaving them out.
+    decoders = tfds.decode.PartialDecoding(_as_tree(source)) if source.has_media else None
     data = source.builder.as_dataset(
         split=split,
         shuffle_files=False,
-        decoders=tfds.decode.PartialDecoding(wanted),
+        decoders=decoders,
         # One file after the other, and no copy of all of them in memory.
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
     )
     for batch in tfds.as_numpy(data.batch(_BATCH)):
         texts = [text.decode("utf-8", "replace") for text in pick(batch, source.text)]
         yield texts, source.names.of(np.asarray(pick(batch, source.label)))
+
+
+def _as_tree(source: _Source) -> dict[str, Any]:
+    """Return the features that are read, nested as in the data set."""
+    tree: dict[str, Any] = {}
+    for path in (source.text, source.label):
+        *parents, leaf = path.split("/")
+        place = tree
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = True
+    return tree

@@ -239,7 +239,9 @@ def _remove_own(folder: Path, missing: list[Path], *, keep: bool) -> None:
 
 
 def _in_short(error: object, most: int = 120) -> str:
-    """Return an error in one line, without the names of TensorFlow's operations."""
+    """Return an error in one line, without the calls and operations that TFDS and TensorFlow name."""
     text = " ".join(str(error).split())
-    text = re.sub(r"\{\{function_node [^}]*\}\} | ?\[Op:\w+\].*", "", text)
+    text = re.sub(
+        r"\{\{function_node [^}]*\}\} | ?\[Op:\w+\].*|^Failed to construct .*?\}\": ", "", text
+    )
     return text if len(text) <= most else f"{text[:most]}…"

@@ -78,6 +78,16 @@ def choose_features(
     return text, label, _class_names(features[label], label, _have(name, features))
 
 
+def has_media(info: Any) -> bool:
+    """Return whether some feature is more than a number, a text or a class, such as a picture."""
+    import tensorflow_datasets as tfds
+
+    return not all(
+        isinstance(feature, tfds.features.Tensor | tfds.features.ClassLabel)
+        for _, feature in _walk(info.features)
+    )
+
+
 def pick(values: Any, path: str) -> Any:
     """Return what stands at a path of nested features."""
     for part in path.split("/"):
@@ -86,12 +96,12 @@ def pick(values: Any, path: str) -> Any:
 
 
 def _walk(features: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    """Return the paths of all features that are no group of others, and the features."""
+    """Return the paths of all features that are no group of others, and the features, by name."""
     import tensorflow_datasets as tfds
 
     if not isinstance(features, tfds.features.FeaturesDict):
         return [(prefix.rstrip("/"), features)]
-    return [pair for key in features for pair in _walk(features[key], f"{prefix}{key}/")]
+    return [pair for key in sorted(features) for pair in _walk(features[key], f"{prefix}{key}/")]
 
 
 def _is_text(feature: Any) -> bool:
