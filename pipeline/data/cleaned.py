@@ -68,7 +68,7 @@ def as_table(rows: list[int] | np.ndarray, texts: list[str], labels: list[str]) 
 
 def _write(place: Path, table: pd.DataFrame, said: _Said) -> None:
     schema = _SCHEMA.with_metadata({_SAID: json.dumps(said).encode()})
-    with pq.ParquetWriter(place, schema) as writer:
+    with pq.ParquetWriter(place, schema, use_dictionary=["label"]) as writer:
         for start in range(0, max(len(table), 1), _ROWS):
             part = table.iloc[start : start + _ROWS]
             columns = [pa.array(part[name].tolist(), kind) for name, kind in _columns()]

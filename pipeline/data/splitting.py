@@ -180,8 +180,10 @@ def split_stratified(
 def _identify(reviews: Reviews) -> tuple[np.ndarray, np.ndarray]:
     """Return a number for each different text and one for each pair of text and labels, <int64>[n]."""
     texts, _ = pd.factorize(_as_objects(reviews.texts))
-    _, labels = np.unique(reviews.labels, axis=0, return_inverse=True)
-    return texts, texts * (labels.max(initial=0) + 1) + labels.ravel()
+    labels = np.zeros_like(texts)
+    for column in reviews.labels.T:
+        labels = labels * (column.max(initial=0) + 1) + column
+    return texts, texts * (labels.max(initial=0) + 1) + labels
 
 
 def _as_objects(texts: Sequence[str]) -> np.ndarray:

@@ -38,23 +38,29 @@ def open_builder(name: str, data_dir: str | None) -> Any:
       DataError: there is no such data set, its files are damaged or it cannot be downloaded.
     """
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.read_only_builder import builder_from_files
 
     tfds.display_progress_bar(enable=False)
     builder = _find(name, data_dir)
-    if builder.is_prepared():
+    if _is_prepared(builder):
         return builder
     folder = Path(builder.data_dir)
     if any(folder.glob("*.tfrecord*")):
         raise _damaged(folder, None)
     with suppress(Exception):  # of another version than the code that is installed
-        return tfds.core.read_only_builder.builder_from_files(name, data_dir=data_dir)
+        return builder_from_files(name, data_dir=data_dir)
     # Parallel workers prepare it once. The lock file is outside the folder that a failure removes.
     place = hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()
     with FileLock(Path(tempfile.gettempdir()) / f"tfds-{place}.lock"):
         builder = _find(name, data_dir)
-        if not builder.is_prepared():
+        if not _is_prepared(builder):
             _prepare(builder, name)
     return builder
+
+
+def _is_prepared(builder: Any) -> bool:
+    # TFDS warns of a folder that it does not find.
+    return (builder.data_path / "dataset_info.json").exists() and builder.is_prepared()
 
 
 @contextmanager
@@ -109,9 +115,9 @@ def _unknown(name: str, root: Path) -> DataError:
 def _some(names: Iterable[str], wanted: str) -> str:
     """Return the names that are most like the wanted one, or the first few."""
     names = list(names)
-    close = difflib.get_close_matches(wanted, names, 3, 0.5)
-    close += [name for name in names if name.startswith(wanted) and name not in close][:3]
-    if close:
+    alike = difflib.get_close_matches(wanted, names, 2, 0.7)
+    longer = [name for name in names if wanted.startswith(name) or name.startswith(wanted)]
+    if close := [*dict.fromkeys([*alike, *longer])][:3]:
         return f"did you mean {' or '.join(close)}?"
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return f"{', '.join(names[:8])}{more}"
@@ -174,7 +180,7 @@ def _recorded_shards(folder: Path) -> Iterator[tuple[str, int]]:
 
 def _wrong_with(path: Path, records: int) -> str | None:
     """Return what is wrong with a file of so many records, or None."""
-    import tensorflow as tf
+    from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 
     if not path.exists():
         return "it is missing"

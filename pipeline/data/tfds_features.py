@@ -105,10 +105,15 @@ def _walk(features: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _is_text(feature: Any) -> bool:
+    return not _is_class(feature) and _kind(feature) == np.dtype(object)
+
+
+def _kind(feature: Any) -> np.dtype | None:
+    """Return what kind of value a feature is, or None if it is no single value."""
     import tensorflow_datasets as tfds
 
     single = isinstance(feature, tfds.features.Tensor) and feature.shape == ()
-    return single and not _is_class(feature) and np.dtype(feature.np_dtype) == np.dtype(object)
+    return np.dtype(feature.np_dtype) if single else None  # type: ignore[arg-type]
 
 
 def _is_class(feature: Any) -> bool:
@@ -134,10 +139,10 @@ def _class_names(feature: Any, path: str, have: str) -> ClassNames:
     """Return the classes of a feature of labels, whole numbers, truth values or short texts."""
     if _is_class(feature):
         return ClassNames(list(feature.names))
-    kind = np.dtype(feature.np_dtype) if getattr(feature, "shape", None) == () else None
-    if kind is not None and (kind.kind in "iub" or _is_text(feature)):
+    kind = _kind(feature)
+    if kind and (kind.kind in "iub" or _is_text(feature)):
         return ClassNames(None)
-    what = "numbers with a fraction" if kind is not None and kind.kind == "f" else "no single value"
+    what = "numbers with a fraction" if kind and kind.kind == "f" else "no single value"
     raise DataError(f"data.label_feature is {path}, which holds {what}, not classes: {have}")
 
 
@@ -152,8 +157,8 @@ def _describe(feature: Any) -> str:
         return f"{feature.num_classes} classes"
     if _is_text(feature):
         return "text"
-    kind = getattr(feature, "np_dtype", None)
-    return type(feature).__name__.lower() if kind is None or feature.shape else np.dtype(kind).name
+    kind = _kind(feature)
+    return kind.name if kind else type(feature).__name__.lower()
 
 
 def _by_size(name: str) -> tuple[bool, float, str]:

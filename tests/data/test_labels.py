@@ -17,7 +17,8 @@ def _splits(heads: tuple[Head, ...], *counts: list[list[int]]) -> ReviewSplits:
         labels = np.stack(columns, axis=1).astype(np.int32)
         return Reviews(np.arange(len(labels)).astype(str), ["text"] * len(labels), labels)
 
-    return ReviewSplits(*(reviews(one) for one in counts), heads, "")
+    train, validation, test = map(reviews, counts)
+    return ReviewSplits(train, validation, test, heads, "")
 
 
 def _say(caplog, heads: tuple[Head, ...], *counts: list[list[int]]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from factories.tfds import build, features, rows
 
 from pipeline.config.data import ImdbConfig, TfdsConfig, may_show_texts
 from pipeline.data import tfds, tfds_builder
-from pipeline.data.reviews import load_neutral_source, load_reviews
+from pipeline.data.reviews import ReviewSplits, load_neutral_source, load_reviews
 from pipeline.errors import DataError
 
 SPLITS = {"train": rows("train", 60), "test": rows("test", 20)}
@@ -25,7 +26,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
-def _load(folder: Path, name: str, cache: Path | None = None, **settings):
+def _load(folder: Path, name: str, cache: Path | None = None, **settings: Any) -> ReviewSplits:
     return load_reviews(TfdsConfig(name=name, data_dir=str(folder), **settings), cache)
 
 
@@ -51,7 +52,7 @@ def test_its_own_validation_split_is_used(tmp_path: Path) -> None:
     assert {text.split()[0] for text in splits.validation.texts} == {"validation"}
 
 
-def _unlabelled(split: str, count: int) -> list[dict[str, object]]:
+def _unlabelled(split: str, count: int) -> list[dict[str, Any]]:
     return [row | {"label": -1} for row in rows(split, count)]
 
 
@@ -85,7 +86,11 @@ def test_splits_may_be_named_and_cut(tmp_path: Path) -> None:
     name = build(
         tmp_path, {"train": rows("train", 60), "dev": rows("dev", 10), "held": rows("held", 30)}
     )
-    named = {"train_split": "train[:30]", "validation_split": "dev", "test_split": "held[50%:]"}
+    named: dict[str, Any] = {
+        "train_split": "train[:30]",
+        "validation_split": "dev",
+        "test_split": "held[50%:]",
+    }
     splits = _load(tmp_path, name, **named)
     assert [len(split) for _, split in splits.named()] == [30, 10, 15]
 
@@ -131,7 +136,7 @@ def test_labels_of_other_kinds_are_classes_when_they_are_named(
 ) -> None:
     made = {"train": [{"text": f"text {n}", "how": values[n % 2]} for n in range(60)]}
     name = build(tmp_path, made, features(text=str, how=kind))
-    text = {"text_feature": "text"}  # a label of texts is a text too
+    text: dict[str, Any] = {"text_feature": "text"}  # a label of texts is a text too
     splits = _load(tmp_path, name, label_feature="how", **text)
     assert splits.heads[0].classes == classes
     assert splits.heads[0].name == "how"
@@ -164,7 +169,7 @@ def test_nested_features_are_named_by_their_path(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_set_does_not_have_is_refused_with_what_it_has(
-    tmp_path: Path, settings: dict[str, object], words: list[str]
+    tmp_path: Path, settings: dict[str, Any], words: list[str]
 ) -> None:
     made = {
         split: [row | {"score": 0.5, "box": [1, 2]} for row in found]

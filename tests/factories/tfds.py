@@ -42,6 +42,7 @@ def build(
 ) -> str:
     """Prepare a data set in a folder of TFDS and return its name; its code is not installed then."""
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.registered import skip_registration
 
     made = kinds or features(text=str, label=["neg", "pos"])
 
@@ -62,7 +63,7 @@ def build(
         "_generate_examples": _generate_examples,
     }
     tfds.display_progress_bar(enable=False)
-    with tfds.core.registered.skip_registration():
+    with skip_registration():
         kind = type(f"MadeUp{next(_NUMBERS)}", (tfds.core.GeneratorBasedBuilder,), body)
     builder = kind(data_dir=str(folder))
     settings = tfds.download.DownloadConfig(num_shards=shards)
