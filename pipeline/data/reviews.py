@@ -17,8 +17,7 @@ import pandas as pd
 
 from pipeline.config.data import ClausesConfig, CsvConfig, DataConfig, ImdbConfig
 from pipeline.data import lexicon, synthetic
-from pipeline.data.cleaning import clean_text
-from pipeline.data.table import read_cells
+from pipeline.data.table import LabelledTexts, read_texts
 from pipeline.data.tfds import read_imdb
 from pipeline.errors import DataError
 
@@ -213,62 +212,15 @@ def _load_imdb(config: ImdbConfig, cache: Path | None) -> tuple[Reviews, Reviews
 
 
 def _load_table(config: CsvConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
-    table = _read_table(Path(config.path), config)
-    classes: list[str] = sorted(set(table.label))
-    head = Head(config.label_column, tuple(classes))
-    if len(head.classes) < 2:
-        raise DataError(
-            f"{config.path}, column {config.label_column!r}: every row holds {classes[0]!r}; "
-            "at least two label values are needed"
-        )
-    if config.test_path is None:
-        both = _as_reviews(table, head, "row")
+    own = read_texts(config)
+    head = Head(config.label_column, own.classes)
+    if own.test is None:
+        both = _as_reviews(own.train, "row")
         train, test = _split_stratified(both, config.test_fraction, config.seed, "test")
         return train, test, (head,)
-    tested = _read_table(Path(config.test_path), config)
-    unknown = ~tested.label.isin(head.classes)
-    if unknown.any():
-        first = tested[unknown].iloc[0]
-        raise DataError(
-            f"{config.test_path}, row {first.row}, column {config.label_column!r}: the label "
-            f"{first.label!r} is not in {config.path}, which has {', '.join(head.classes)}"
-        )
-    return _as_reviews(table, head, "train"), _as_reviews(tested, head, "test"), (head,)
+    return _as_reviews(own.train, "train"), _as_reviews(own.test, "test"), (head,)
 
 
-def _as_reviews(table: pd.DataFrame, head: Head, prefix: str) -> Reviews:
-    ids = np.array([f"{prefix}-{row:05d}" for row in table.row])
-    labels = pd.Categorical(table.label, categories=list(head.classes)).codes
-    return Reviews(ids, list(table.text), labels.astype(np.int32)[:, None])
-
-
-def _as_texts(values: pd.Series) -> pd.Series:
-    """Return cells as the texts that a CSV would contain; a missing cell is empty.
-
-    They are cast to objects first, because categorical and integer columns refuse an empty text.
-    """
-    return values.astype(object).where(values.notna(), "").map(str)
-
-
-def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
-    """Return the columns row (counted from the header, which is row 1), text (cleaned) and label."""
-    raw = read_cells(path)
-    for column in (config.text_column, config.label_column):
-        if column not in raw.columns:
-            raise DataError(
-                f"{path}, row 1: no column {column!r}, only {', '.join(map(repr, raw.columns))}: set "
-                "data.text_column and data.label_column"
-            )
-    table = pd.DataFrame({"row": raw.index + 2}, index=raw.index)
-    for name, column in (("text", config.text_column), ("label", config.label_column)):
-        values = raw[column]
-        table[name] = _as_texts(values).map(clean_text)
-        empty = table[name] == ""
-        if empty.any():
-            raise DataError(
-                f"{path}, row {table.row[empty].iloc[0]}, column {column!r}: the {name} is empty "
-                f"({int(empty.sum())} such rows): fill it in or remove the row"
-            )
-    if table.empty:
-        raise DataError(f"{path}: no rows below the header: add texts")
-    return table
+def _as_reviews(found: LabelledTexts, prefix: str) -> Reviews:
+    ids = np.array([f"{prefix}-{row:05d}" for row in found.rows])
+    return Reviews(ids, found.texts, found.labels[:, None])
