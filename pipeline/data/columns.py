@@ -122,8 +122,19 @@ def _describe_missing(table: Table, config: CsvConfig, key: str, name: str) -> s
         return f": without a header data.{key} is a number from 1 to {len(columns)}, not {shorten(name)}"
     if _lacks_header(table):
         return f", row 1: no header, but a row like the others ({shorten_list(columns, 4)})"
-    single = f" ({table})" if len(columns) == 1 else ""
-    return f", row 1: no column {shorten(name)}, only {shorten_list(columns)}{single}"
+    wanted = {config.text_column.strip(), config.label_column.strip()}
+    for row in table.first_rows()[1:10]:
+        if wanted <= {str(one).strip() for one in row}:
+            raise DataError(
+                f"{table.path}, row 1: not the names of the columns, which stand further down: remove "
+                "what is above them"
+            )
+    if len(columns) == 1 and isinstance(table, Delimited):
+        raise DataError(
+            f"{table.path}, row 1: one column alone, {shorten(columns[0])}: set data.separator if the "
+            "columns are separated by none of , ; | and tab"
+        )
+    return f", row 1: no column {shorten(name)}, only {shorten_list(columns)}"
 
 
 def _lacks_header(table: Table) -> bool:
@@ -131,11 +142,13 @@ def _lacks_header(table: Table) -> bool:
     if not isinstance(table, Delimited | ExcelTable) or not table.config.header:
         return False
     first, *rest = table.first_rows() or [[]]
-    chosen = _guess_columns(rest)
-    if chosen is None or len(first) <= max(chosen):
+    chosen = _guess_columns(rest, len(first))
+    if chosen is None:
         return any(len(str(cell)) > 80 for cell in first)
     text, label = chosen
-    return len(str(first[text])) > 80 or first[label] in [row[label] for row in rest]
+    return len(str(first[text])) > 80 or first[label] in [
+        row[label] for row in rest if len(row) > label
+    ]
 
 
 def _advise_columns(table: Table, config: CsvConfig) -> dict[str, str]:
@@ -148,7 +161,7 @@ def _advise_columns(table: Table, config: CsvConfig) -> dict[str, str]:
         rows = table.first_rows()
     else:
         rows = table.first_rows()[int(config.header) :]
-    guessed = _guess_columns(rows)
+    guessed = _guess_columns(rows, len(columns))
     wanted = {"text_column": config.text_column, "label_column": config.label_column}
     for place, (key, name) in enumerate(wanted.items()):
         if name.strip() in columns:
@@ -159,11 +172,10 @@ def _advise_columns(table: Table, config: CsvConfig) -> dict[str, str]:
     return given if {"text_column", "label_column"} & set(given) else {}
 
 
-def _guess_columns(rows: Sequence[Sequence[Any]]) -> tuple[int, int] | None:
+def _guess_columns(rows: Sequence[Sequence[Any]], width: int) -> tuple[int, int] | None:
     """Return the columns of the longest cells and of the fewest values, or None."""
-    if len(rows) < 2:
+    if len(rows) < 2 or width < 2:
         return None
-    width = max(map(len, rows))
     columns = [[str(row[at]) for row in rows if len(row) > at] for at in range(min(width, 1000))]
     text = max(range(len(columns)), key=lambda at: sum(map(len, columns[at])))
     kinds = {at: len(set(cells)) for at, cells in enumerate(columns) if at != text}

@@ -82,6 +82,8 @@ def opened(path: Path) -> Iterator[Content]:
             else:
                 break
         start = _peek(stream)
+        if not start:
+            raise DataError(f"{path} is empty: name a table with texts and labels")
         _refuse_others(path, start)
         yield Content(stream, PurePosixPath(name).suffix.lower(), start)
 

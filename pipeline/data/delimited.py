@@ -21,6 +21,7 @@ from pipeline.data.dialect import (
     find_dialect,
     find_encoding,
     guess_encoding,
+    guess_utf_16,
     name_separator,
     sample_records,
     show_encoding,
@@ -56,7 +57,7 @@ class Delimited:
             start = content.stream.read(SAMPLE)
             tabbed = content.suffix in (".tsv", ".tab")
         encoding = find_encoding(start, config.encoding)
-        if not decodes(start, encoding):
+        if not decodes(start, encoding) or (encoding == "utf-8-sig" and guess_utf_16(start)):
             raise _not_in_encoding(path, encoding)
         dialect = find_dialect(start.decode(encoding, "replace"), config, prefers_tab=tabbed)
         return cls(path, dialect, encoding, config)
@@ -97,6 +98,10 @@ class Delimited:
             if len(record) != width:
                 if not any(record):
                     continue
+                if not "".join(record).strip("\0"):
+                    raise DataError(
+                        f"{self.path}, line {line}: nothing but NUL bytes, so the file is damaged"
+                    )
                 if len(record) < width or any(record[width:]):
                     yield number, line, len(record)
                     continue
@@ -163,21 +168,22 @@ class Delimited:
         return shorten(text[max(0, quote - 10) :], 50)
 
     def _way_out(self) -> str:
-        for quoting in (Quoting.backslash, Quoting.none):
-            if quoting != self.config.quoting:
-                rows = self._count_rows(quoting)
-                if rows:
-                    return f"With data.quoting={quoting.name} all {rows:,} rows are read"
-        return "Write a quote inside a quoted text twice, or remove it"
+        found = self._find_quoting()
+        return found or "Write a quote inside a quoted text twice, or remove it"
+
+    def _find_quoting(self) -> str | None:
+        """Return the setting with which every row has as many cells as the first, or None."""
+        for quoting in (Quoting.backslash, Quoting.none, Quoting.doubled):
+            rows = 0 if quoting == self.dialect.quoting else self._count_rows(quoting)
+            if rows:
+                return f"With data.quoting={quoting.name} all {rows:,} rows are read"
+        return None
 
     def hint_on_cells(self) -> str:
-        """Return what may make the cells of every row count, with a space after it."""
-        for quoting in (Quoting.backslash, Quoting.none):
-            if quoting != (self.config.quoting or Quoting.doubled):
-                rows = self._count_rows(quoting)
-                if rows:
-                    return f"With data.quoting={quoting.name} all {rows:,} rows are read. "
-        return f"A text that holds {name_separator(self.dialect.separator)} must stand in quotes. "
+        """Return what may give every row as many cells as there are columns."""
+        found = self._find_quoting()
+        mark = name_separator(self.dialect.separator)
+        return found or f"A text that holds {mark} must stand in quotes"
 
     def _count_rows(self, quoting: Quoting) -> int:
         """Return how many rows there are if quotes mean this; 0 if a row then has another width."""
@@ -236,7 +242,7 @@ def _find_undecodable(stream: IO[bytes], encoding: str) -> tuple[int, bytes, byt
     """Return the number of the first line that cannot be decoded, its bytes there, and a sample."""
     start = stream.read(SAMPLE)
     stream.seek(0)
-    if encoding.startswith("utf-16") or start[:4000].count(0) > len(start[:4000]) // 10:
+    if encoding.startswith("utf-16") or guess_utf_16(start):
         return 1, start[:80], start
     for number, line in enumerate(stream, start=1):
         try:
@@ -254,5 +260,6 @@ def _not_in_encoding(path: Path, encoding: str) -> NotInEncoding:
         line, bad, sample = _find_undecodable(content.stream, encoding)
     guess = guess_encoding(sample)
     where = f"{path}, line {line}: not {show_encoding(encoding)}"
-    reads = "" if guess is None else f" (as {guess}: {shorten(bad.decode(guess, 'replace'), 40)})"
+    read = bad.decode(guess or encoding, "replace").splitlines()
+    reads = f" (as {guess}: {shorten(read[0], 40)})" if guess and read else ""
     return NotInEncoding(where + reads, guess)

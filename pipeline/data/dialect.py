@@ -80,9 +80,9 @@ def show_encoding(encoding: str) -> str:
 
 def guess_encoding(data: bytes) -> str | None:
     """Return the encoding that bytes which are not UTF-8 are most likely in, or None."""
-    if data[:4000].count(0) > len(data[:4000]) // 10:  # every second byte of Latin letters
-        odd = data[1:4000:2].count(0)
-        return "utf-16-le" if odd > data[:4000:2].count(0) else "utf-16-be"
+    wide = guess_utf_16(data)
+    if wide is not None:
+        return wide
     from charset_normalizer import from_bytes
 
     lines = [line for line in data.splitlines() if not line.isascii()][:200]
@@ -91,6 +91,19 @@ def guess_encoding(data: bytes) -> str | None:
     if best is not None and not _is_western(best.encoding, best.language):
         latin.insert(0, best.encoding)
     return next((name for name in latin if decodes(data, name)), None)
+
+
+def guess_utf_16(data: bytes) -> str | None:
+    """Return the kind of UTF-16 that bytes without a mark are in, or None.
+
+    Every second byte of Latin letters is zero then, which is valid UTF-8 too.
+    """
+    even, odd = data[:4000:2], data[1:4000:2]
+    if odd.count(0) > len(odd) / 3 > 4 * even.count(0):
+        return "utf-16-le"
+    if even.count(0) > len(even) / 3 > 4 * odd.count(0):
+        return "utf-16-be"
+    return None
 
 
 # Encodings that differ from cp1252 in few letters are only believed with a language that has those.
@@ -149,14 +162,15 @@ def _rate(dialect: Dialect, lines: list[str], config: CsvConfig) -> tuple[float,
     width, often = Counter(map(len, records)).most_common(1)[0]
     share = often / len(records) if width > 1 else 0.0
     # Commas in texts may be as regular as the separator: the cells of labels then hold a separator.
-    clean = share and not _shortest_column_holds_separators(records, width)
+    clean = share and _has_clean_labels([one for one in records if len(one) == width])
     return (float(named), float(share == 1.0), float(clean), share, -float(dialect.skips_space))
 
 
-def _shortest_column_holds_separators(records: list[list[str]], width: int) -> bool:
-    columns = list(zip(*(record for record in records if len(record) == width), strict=True))
-    fewest = min(columns, key=lambda cells: (len(set(cells)), sum(map(len, cells))))
-    return any(mark in cell for cell in fewest for mark in ",;\t|")
+def _has_clean_labels(records: list[list[str]]) -> bool:
+    """Return whether a column repeats a few values, none of which holds a separator."""
+    kinds = [set(cells) for cells in zip(*records[1:], strict=True)]
+    few = [cells for cells in kinds if 2 <= len(cells) <= max(2, len(records) // 2)]
+    return any(not any(mark in cell for cell in cells for mark in ",;\t|") for cells in few)
 
 
 def sample_records(dialect: Dialect, lines: list[str]) -> list[list[str]]:

@@ -47,6 +47,11 @@ class JsonTable:
         first = list(itertools.islice(self._objects(), _FIRST))
         if not first:
             raise DataError(f"{self.path} is empty: name a table with texts and labels")
+        if len(first) == 1 and all(isinstance(one, dict | list) for one in first[0][1].values()):
+            raise DataError(
+                f"{self.path} holds one object of columns ({shorten_list(list(first[0][1]))}): write an "
+                "object a row, as pandas does with orient='records'"
+            )
         return list(dict.fromkeys(key for _, one in first for key in one))
 
     def first_rows(self) -> list[list[Any]]:

@@ -17,7 +17,8 @@ import pandas as pd
 
 from pipeline.config.data import ClausesConfig, CsvConfig, DataConfig, ImdbConfig
 from pipeline.data import lexicon, synthetic
-from pipeline.data.table import LabelledTexts, read_texts
+from pipeline.data.label_names import sort_labels
+from pipeline.data.table import LabelledTexts, read_table, read_test_table
 from pipeline.data.tfds import read_imdb
 from pipeline.errors import DataError
 
@@ -212,15 +213,18 @@ def _load_imdb(config: ImdbConfig, cache: Path | None) -> tuple[Reviews, Reviews
 
 
 def _load_table(config: CsvConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
-    own = read_texts(config)
-    head = Head(config.label_column, own.classes)
-    if own.test is None:
-        both = _as_reviews(own.train, "row")
+    found = read_table(config)
+    head = Head(config.label_column, sort_labels(found.labels))
+    if config.test_path is None:
+        both = _as_reviews(found, head, "row")
         train, test = _split_stratified(both, config.test_fraction, config.seed, "test")
         return train, test, (head,)
-    return _as_reviews(own.train, "train"), _as_reviews(own.test, "test"), (head,)
+    tested = read_test_table(config, head.classes)
+    return _as_reviews(found, head, "train"), _as_reviews(tested, head, "test"), (head,)
 
 
-def _as_reviews(found: LabelledTexts, prefix: str) -> Reviews:
+def _as_reviews(found: LabelledTexts, head: Head, prefix: str) -> Reviews:
     ids = np.array([f"{prefix}-{row:05d}" for row in found.rows])
-    return Reviews(ids, found.texts, found.labels[:, None])
+    number = {label: at for at, label in enumerate(head.classes)}
+    labels = np.array([number[label] for label in found.labels], dtype=np.int32)
+    return Reviews(ids, found.texts, labels[:, None])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +19,13 @@ from pipeline.data.cleaning import clean_text
 from pipeline.data.columns import explain_encoding, open_table
 from pipeline.data.containers import shorten, shorten_list
 from pipeline.data.delimited import Delimited, NotInEncoding
-from pipeline.data.labels import as_label, describe_look_alikes, sort_labels
+from pipeline.data.label_names import as_label, describe_look_alikes, sort_labels
 from pipeline.errors import DataError
 
 log = logging.getLogger(__name__)
 
 _MOST_LABELS = 10_000
+_RARE = "with a label that is too rare"
 _NAMED_ROWS = 3  # of each fault
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -33,45 +35,42 @@ class LabelledTexts:
     """Hold the usable rows of a table.
 
     rows: <int64>[n], their numbers in the file, where the header is row 1; texts: n cleaned texts, none
-    empty; labels: <int32>[n], indices into the classes of `OwnTexts`.
+    empty; labels: n labels, none empty, as `sort_labels` expects them.
     """
 
     rows: NDArray[np.int64]
     texts: list[str]
-    labels: NDArray[np.int32]
+    labels: list[str]
 
 
-@dataclass(frozen=True)
-class OwnTexts:
-    """Hold a person's texts. test: None if it is to be cut from train; classes: the labels, sorted."""
-
-    train: LabelledTexts
-    test: LabelledTexts | None
-    classes: tuple[str, ...]
-
-
-def read_texts(config: CsvConfig) -> OwnTexts:
-    """Return the texts of a table and, where there is one, of its test table.
+def read_table(config: CsvConfig) -> LabelledTexts:
+    """Return the rows of `config.path` that can be used, and say how many there are.
 
     Raises:
-      DataError: a file cannot be used; with `on_bad_rows=error` also for a row that cannot.
+      DataError: the file cannot be used; with `on_bad_rows=error` also for a row that cannot.
     """
-    own = _Reading(Path(config.path), config)
+    reading = _Reading(Path(config.path), config)
     # A label has to be in train, in validation and, if that is cut off too, in test.
-    own.refuse_rare(2 if config.test_path else 3)
-    own.conclude()
-    classes = own.classes
-    if len(classes) < 2:
+    reading.refuse_rare(2 if config.test_path else 3)
+    found = reading.finish()
+    if len(set(found.labels)) < 2:
         raise DataError(
             f"{config.path}, column {shorten(config.label_column)}: every row holds "
-            f"{shorten(classes[0])}; at least two label values are needed"
+            f"{shorten(found.labels[0])}; at least two label values are needed"
         )
-    if config.test_path is None:
-        return OwnTexts(own.texts_in(classes), None, classes)
-    tested = _Reading(Path(config.test_path), config)
-    tested.refuse_unknown(classes, Path(config.path))
-    tested.conclude()
-    return OwnTexts(own.texts_in(classes), tested.texts_in(classes), classes)
+    return found
+
+
+def read_test_table(config: CsvConfig, classes: Sequence[str]) -> LabelledTexts:
+    """Return the rows of `config.test_path` that can be used. classes: the labels of `config.path`.
+
+    Raises:
+      DataError: as for `read_table`; a label that is no class is a row that cannot be used.
+    """
+    assert config.test_path is not None
+    reading = _Reading(Path(config.test_path), config)
+    reading.refuse_unknown(classes, Path(config.path))
+    return reading.finish()
 
 
 @dataclass
@@ -105,6 +104,7 @@ class _Reading:
         self.texts: list[str] = []
         self.rows, self.lines, self._cells = array("q"), array("q"), array("i")
         self._known: dict[str, int] = {}  # the cells of labels, numbered
+        self.has_long_rows = False
         self.table, text, label = open_table(path, config)
         try:
             self._read(text, label)
@@ -182,10 +182,10 @@ class _Reading:
         """Warn of labels that look alike, and say which were written in another way."""
         column = f"{self.path.name}, column {shorten(self.config.label_column)}"
         totals: dict[str, int] = {}
-        changed = []
+        changed, spellings = [], Counter(names)
         for cell, name, count in zip(self._known, names, counts, strict=True):
             totals[name] = totals.get(name, 0) + int(count)
-            if cell != name != "":
+            if cell != name and name and spellings[name] > 1:
                 changed.append(f"{shorten(cell, 40)} as {shorten(name, 40)} ({count:,} rows)")
         for line in describe_look_alikes(totals)[:5]:
             log.warning(
@@ -201,7 +201,7 @@ class _Reading:
         for code in np.flatnonzero((counts > 0) & (counts < least)):
             times = ("once", "twice")[counts[code] - 1]
             what = f"occurs {times}, and every split needs a text of it"
-            self._refuse_label(int(code), what, "with a label that is too rare")
+            self._refuse_label(int(code), what, _RARE)
 
     def refuse_unknown(self, classes: Sequence[str], train: Path) -> None:
         """Collect the rows whose label is not one of these classes, those of the file `train`."""
@@ -225,7 +225,9 @@ class _Reading:
 
     def _fault_in_width(self, row: int, line: int, cells: int) -> None:
         width = len(self.table.columns)
-        what = f"{self._where(row, line)}: {cells} cells where there are {width} columns"
+        plural = "s" * (cells != 1)
+        what = f"{self._where(row, line)}: {cells} cell{plural} where there are {width} columns"
+        self.has_long_rows |= cells > width
         self._fault("cells", row, what, "with too many or too few cells")
 
     def _where(self, row: int, line: int, column: str | None = None) -> str:
@@ -235,19 +237,23 @@ class _Reading:
     def _fault(self, kind: str, row: int, what: str, each: str) -> None:
         self.faults.setdefault(kind, _Fault(what, each)).add(row)
 
-    def conclude(self) -> None:
-        """Say how many rows were read and how many left out.
+    def finish(self) -> LabelledTexts:
+        """Return the rows that can be used, and say how many there are and how many were left out.
 
         Raises:
           DataError: some rows cannot be used and are not to be dropped, or none can.
         """
         if self.faults and self.config.on_bad_rows == OnBadRows.error:
             raise DataError(self._describe_faults())
-        if not self.kept.any():
+        kept = np.flatnonzero(self.kept)
+        if not len(kept):
             raise DataError(f"{self.path}: no row can be used: {self._count_faults()}")
-        log.info("Read %s rows of %s, %s", f"{self.kept.sum():,}", self.path.name, self.table)
+        log.info("Read %s rows of %s, %s", f"{len(kept):,}", self.path.name, self.table)
         if self.faults:
             log.warning("Left out of %s: %s", self.path.name, self._count_faults())
+        texts = self.texts if len(kept) == len(self.texts) else [self.texts[at] for at in kept]
+        rows = np.array(self.rows, dtype=np.int64)[kept]
+        return LabelledTexts(rows, texts, [self.labels[code] for code in self.codes[kept]])
 
     def _count_faults(self) -> str:
         return ", ".join(map(str, self.faults.values()))
@@ -257,24 +263,13 @@ class _Reading:
         total = sum(fault.count for fault in self.faults.values())
         rows = f" ({total:,} such rows)" if total > 1 else ""
         if len(self.faults) > 1:
-            rows = f"; in all {self._count_faults()}"
-        cells = "cells" in self.faults and isinstance(self.table, Delimited)
-        hint = self.table.hint_on_cells() if cells and isinstance(self.table, Delimited) else ""
+            rows = f"; in all: {self._count_faults()}"
+        hint = ""
+        if self.has_long_rows and isinstance(self.table, Delimited):
+            hint = f"{self.table.hint_on_cells()}. "
+        elif _RARE in self.faults and self.faults[_RARE].count > len(self.rows) / 2:
+            hint = f"Is {shorten(self.config.label_column)} the column with the labels? "
         return (
             f"{self.path}, {first.what}{rows}. {hint}Mend the file, or leave such rows out with "
             "data.on_bad_rows=drop"
         )
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The labels of the rows that can be used, sorted."""
-        return tuple(self.labels[code] for code in np.unique(self.codes[self.kept]))
-
-    def texts_in(self, classes: Sequence[str]) -> LabelledTexts:
-        """Return the rows that can be used, their labels as indices into these classes."""
-        kept = np.flatnonzero(self.kept)
-        texts = self.texts if len(kept) == len(self.texts) else [self.texts[at] for at in kept]
-        number = {label: at for at, label in enumerate(classes)}
-        renumbered = np.array([number.get(label, -1) for label in self.labels], dtype=np.int32)
-        rows = np.array(self.rows, dtype=np.int64)[kept]
-        return LabelledTexts(rows, texts, renumbered[self.codes[kept]])

@@ -1,0 +1,31 @@
+"""Check a person's own texts before any work, so that a file that cannot be used fails once."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from pipeline.config.data import CsvConfig
+from pipeline.config.programs import say
+from pipeline.config.schema import RunConfig
+
+
+def check_texts(config: RunConfig) -> None:
+    """Read and split the texts of a person's own table as every run will.
+
+    What is said of them stays with the first run, which says it too.
+
+    Raises:
+      DataError: they cannot be used.
+    """
+    if not isinstance(config.data, CsvConfig):
+        return
+    say(f"Checking {Path(config.data.path).name}")
+    # Imported only now: it takes seconds.
+    from pipeline.data.reviews import load_reviews
+
+    logging.disable(logging.WARNING)
+    try:
+        load_reviews(config.data, Path(config.root) / ".cache")
+    finally:
+        logging.disable(logging.NOTSET)
