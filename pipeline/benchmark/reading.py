@@ -1,9 +1,9 @@
 """Measure what it costs to read a table: seconds and memory, for tables of ever more texts.
 
 Every table is generated, read, cleaned, cut into splits and encoded in processes of their own, first
-without a cache and then with the one that the first has left, as the later runs of a sweep find it. Seconds
-do not include the start of Python. Memory is the largest resident set of the process, as the system counts
-it. Nothing generated is kept.
+without a cache and then with the one that the first has left, as the later runs of a sweep find it.
+Seconds do not include the start of Python. Memory is the largest resident set of the process, as the
+system counts it. Nothing generated is kept.
 
 Writes `reports/benchmark/reading.csv`.
 """
@@ -16,10 +16,11 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,8 +43,8 @@ _SPAWN = multiprocessing.get_context("spawn")
 class ReadingCost:
     """What one table cost.
 
-    seconds: of reading, cleaning and splitting; encoding_seconds: of its vocabulary and ids; cached_seconds,
-    cached_memory_mb: of all of this again, from the caches.
+    seconds: of reading, cleaning and splitting; encoding_seconds: of its vocabulary and ids;
+    cached_seconds, cached_memory_mb: of all of this again, from the caches.
     """
 
     texts: int
@@ -115,7 +116,7 @@ def read_table(table: Path, cache: Path) -> tuple[float, float, float]:
     return loaded - started, ended - loaded, peak
 
 
-def _in_a_process(function, *arguments):  # noqa: ANN001, ANN002, ANN202
+def _in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
     # The peak of a process counts what it held before.
     with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
         return pool.submit(function, *arguments).result()

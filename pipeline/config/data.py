@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -20,8 +21,54 @@ from pipeline.config.fields import (
 )
 
 
+class Quoting(Enum):
+    """What a quote in a table of separated cells means.
+
+    doubled: it encloses a cell, and stands for itself where it is written twice; backslash: the same,
+    or where a backslash precedes it; none: it is an ordinary character.
+    """
+
+    doubled = "doubled"
+    backslash = "backslash"
+    none = "none"
+
+
+class OnBadRows(Enum):
+    """What is done about rows that cannot be used."""
+
+    error = "error"
+    drop = "drop"
+
+
+SEPARATORS = {"tab": "\t", "\\t": "\t"}  # as people type what a shell swallows
+
+
 def _is_file(path: str) -> bool:
-    return Path(path).is_file()
+    try:
+        return Path(path).expanduser().is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL
+        return False
+
+
+_TABLE = "an existing file: .csv, .tsv, .txt, .jsonl, .json, .parquet or .xlsx, also in .gz or .zip"
+
+
+def _is_separator(value: str) -> bool:
+    one = SEPARATORS.get(value, value)
+    return one == "\t" or (
+        len(one) == 1 and one.isprintable() and not one.isalnum() and one not in ' "\\'
+    )
+
+
+def _is_text_encoding(name: str) -> bool:
+    try:
+        "a".encode(name)
+        return bool(b"".decode(name) == "" and codecs.lookup(name).name not in _NO_TEXTS)
+    except (LookupError, ValueError):
+        return False
+
+
+_NO_TEXTS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem")
 
 
 _LENGTH_EDGES = "edges between the report's groups by length, in words of the whole text"
@@ -80,7 +127,7 @@ class Conflicts(Enum):
 
 
 @dataclass
-class LabelledTexts(ShownTexts):
+class GivenTexts(ShownTexts):
     """Configure texts that people have labelled, in which some may stand more than once."""
 
     repeats: Repeats = setting(
@@ -106,7 +153,7 @@ _DATA_DIR = "folder of TensorFlow Datasets; null: TFDS_DATA_DIR, or the folder t
 
 
 @dataclass
-class TfdsConfig(LabelledTexts):
+class TfdsConfig(GivenTexts):
     """Configure a data set of TensorFlow Datasets."""
 
     kind: str = "tfds"
@@ -190,29 +237,60 @@ class ImdbConfig(DataConfig):
 
 
 @dataclass
-class CsvConfig(LabelledTexts):
+class CsvConfig(GivenTexts):
     """Configure a user's own table."""
 
     kind: str = "csv"
     path: str = checked(
-        NO_DEFAULT,
-        _is_file,
-        "the path of a CSV or Parquet file",
-        by_content=True,
-        about="table of your texts",
+        NO_DEFAULT, _is_file, _TABLE, by_content=True, literal=True, about="table of your texts"
     )
     test_path: str | None = checked(
         None,
         lambda value: value is None or _is_file(value),
-        "null or the path of a CSV or Parquet file",
+        f"null or {_TABLE}",
         by_content=True,
+        literal=True,
         about="table of your test texts; null: a share of `path` is test",
     )
     test_fraction: float = fraction(
         0.2, with_zero=False, about="share of `path` that is test, without `test_path`"
     )
-    text_column: str = setting("text", about="name of the column with the texts")
-    label_column: str = setting("label", about="name of the column with the classes")
+    text_column: str = setting(
+        "text", literal=True, about="name of the column with the texts; without a header its number"
+    )
+    label_column: str = setting(
+        "label",
+        literal=True,
+        about="name of the column with the classes; without a header its number",
+    )
+    header: bool = setting(
+        True, about="whether the first row names the columns; without, they are counted from 1"
+    )
+    separator: str | None = checked(
+        None,
+        lambda value: value is None or _is_separator(value),
+        "null or a character such as ; or | or tab",
+        literal=True,
+        about="what separates the columns; null: found",
+    )
+    encoding: str | None = checked(
+        None,
+        lambda value: value is None or _is_text_encoding(value),
+        "null or an encoding that Python knows, such as utf-8, cp1252, latin-1 or utf-16",
+        literal=True,
+        about="encoding of the file; null: UTF-8, or what its first bytes declare",
+    )
+    quoting: Quoting | None = setting(
+        None,
+        about="what a quote means: doubled encloses cells, with a quote in them written twice; "
+        "backslash, with a backslash before it; none is an ordinary character; null: doubled, and "
+        "refused where a quoted text looks like several rows",
+    )
+    on_bad_rows: OnBadRows = setting(
+        OnBadRows.error,
+        about="what is done about an empty text or label, a label that is too rare for the splits, and "
+        "a row with too many or too few cells",
+    )
 
     @property
     def source(self) -> str:

@@ -135,6 +135,8 @@ def _allowed(entry: dataclasses.Field[Any], hint: Any) -> str:
     if choices is None:
         return "true or false" if hint is bool else entry.metadata.get("expected", "")
     names = ", ".join(member.name for member in choices)
+    if type(None) in get_args(hint):
+        return f"null or one of {names}"
     return f"one of {names}" if choices is hint else f"a list out of {names}"
 
 

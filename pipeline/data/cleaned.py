@@ -1,8 +1,4 @@
-"""Keep cleaned texts with their labels in a cache, so that a sweep reads and cleans them once.
-
-The texts of a source are a table of the columns row (its number in the source), text (cleaned) and label
-(the name of its class).
-"""
+"""Keep cleaned texts with their labels in a cache, so that a sweep reads and cleans them once."""
 
 from __future__ import annotations
 
@@ -10,13 +6,14 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.config.fingerprint import code_fingerprint
 from pipeline.files import cached
@@ -29,54 +26,65 @@ _SAID = b"said"
 _Said = list[tuple[int, str]]  # levels and lines of a log
 
 
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Hold the usable texts of a source.
+
+    rows: <int64>[n], their numbers in the source; texts: n cleaned texts, none empty; labels: the names
+    of their n classes, none empty.
+    """
+
+    rows: NDArray[np.int64]
+    texts: list[str]
+    labels: list[str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
 def cleaned_once(
-    cache: Path | None, source: Any, module: str, clean: Callable[[], pd.DataFrame]
-) -> pd.DataFrame:
-    """Return the table that `clean` returns, from the cache if possible.
+    cache: Path, source: Any, module: str, clean: Callable[[], LabelledTexts]
+) -> LabelledTexts:
+    """Return the texts that `clean` returns, from the cache if possible.
 
     Processes that start at the same time wait for the first. What is logged while the texts are cleaned,
     such as how many had to be left out, is logged again whenever they are read from the cache.
 
     Parameters:
-      cache: the folder of caches; None: clean them in any case.
-      source: JSON values that say all that decides the table, the state of its files above all.
+      cache: the folder of caches.
+      source: JSON values that say all that decides the texts, the state of their files above all.
       module: where `clean` stands. The entry counts for as long as the code does not change.
     """
-    if cache is None:
-        return clean()
     made = []
 
     def write(place: Path) -> None:
         with _listening() as said:
-            table = clean()
+            found = clean()
         made.append(True)
-        _write(place, table, said)
+        _write(place, found, said)
 
     file = cache / "reviews" / f"{code_fingerprint(source, [module])}.parquet"
-    table, said = cached(file, _read, write)
+    found, said = cached(file, _read, write)
     if not made:
         for level, line in said:
             log.log(level, "%s", line)
-    return table
+    return found
 
 
-def as_table(rows: list[int] | np.ndarray, texts: list[str], labels: list[str]) -> pd.DataFrame:
-    """Return a table of cleaned texts, without a copy of them."""
-    kept = {"text": pd.Series(texts, dtype=object), "label": pd.Series(labels, dtype=object)}
-    return pd.DataFrame({"row": np.asarray(rows, dtype=np.int64), **kept})
-
-
-def _write(place: Path, table: pd.DataFrame, said: _Said) -> None:
+def _write(place: Path, found: LabelledTexts, said: _Said) -> None:
     schema = _SCHEMA.with_metadata({_SAID: json.dumps(said).encode()})
-    with pq.ParquetWriter(place, schema, use_dictionary=["label"]) as writer:
-        for start in range(0, max(len(table), 1), _ROWS):
-            part = table.iloc[start : start + _ROWS]
-            columns = [pa.array(part[name].tolist(), kind) for name, kind in _columns()]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+    with pq.ParquetWriter(place, schema, compression="zstd", compression_level=1) as writer:
+        for start in range(0, max(len(found), 1), _ROWS):
+            part = slice(start, start + _ROWS)
+            columns = [found.rows[part], found.texts[part], found.labels[part]]
+            arrays = [pa.array(one, kind) for one, kind in zip(columns, schema.types, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
-def _read(file: Path) -> tuple[pd.DataFrame, _Said]:
-    rows, texts, labels = [], [], []
+def _read(file: Path) -> tuple[LabelledTexts, _Said]:
+    rows: list[NDArray[np.int64]] = []
+    texts: list[str] = []
+    labels: list[str] = []
     names: dict[str, str] = {}  # one object for each label, not one for each row
     with pq.ParquetFile(file) as source:
         said = [
@@ -87,23 +95,18 @@ def _read(file: Path) -> tuple[pd.DataFrame, _Said]:
             rows.append(batch["row"].to_numpy())
             texts += batch["text"].to_pylist()
             labels += [names.setdefault(label, label) for label in batch["label"].to_pylist()]
-    return as_table(np.concatenate(rows) if rows else np.empty(0), texts, labels), said
-
-
-def _columns() -> Iterator[tuple[str, pa.DataType]]:
-    return ((field.name, field.type) for field in _SCHEMA)
+    return LabelledTexts(np.concatenate(rows), texts, labels), said
 
 
 class _Listener(logging.Handler):
-    """Collect what is logged for people, without what only says how far the work is."""
+    """Collect what is logged for people."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.said: _Said = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not getattr(record, "passing", False):
-            self.said.append((record.levelno, record.getMessage()))
+        self.said.append((record.levelno, record.getMessage()))
 
 
 @contextmanager

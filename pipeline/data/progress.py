@@ -10,18 +10,18 @@ from typing import TypeVar
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-log = logging.getLogger(__name__)
+# Not below that of the data, whose lines are about the texts and are said again from the cache.
+log = logging.getLogger("pipeline.progress")
 
 Item = TypeVar("Item")
-PASSING = {"passing": True}  # marks a line that is of no use once the work is done
 _SILENT, _BETWEEN_LINES = 2.0, 10.0  # seconds before the first sign, and from one line to the next
 _STEP = 500  # items from one look at the clock to the next
 
 
-def watched(items: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
-    """Yield the items, and show how many of `total` are done once that has taken a few seconds.
+def watched(items: Iterable[Item], total: int | None, doing: str) -> Iterator[Item]:
+    """Yield the items, and show how many are done once that has taken a few seconds.
 
-    doing: what is done, such as "Cleaning the texts".
+    total: how many there are, if that is known; doing: what is done, such as "Cleaning the texts".
     """
     started = said = time.monotonic()
     bar: Progress | None = None
@@ -33,7 +33,8 @@ def watched(items: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
                     bar = bar or _start_bar(doing, total)
                     bar.update(bar.task_ids[0], completed=done)
                 elif now - said > (_BETWEEN_LINES if said > started else _SILENT):
-                    log.info("%s: %.0f %%", doing, 100 * done / max(total, 1), extra=PASSING)
+                    share = f"{100 * done / total:.0f} %" if total else f"{done:,} so far"
+                    log.info("%s: %s", doing, share)
                     said = now
             yield item
     finally:
@@ -41,9 +42,13 @@ def watched(items: Iterable[Item], total: int, doing: str) -> Iterator[Item]:
             bar.stop()
 
 
-def _start_bar(doing: str, total: int) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    bar = Progress(*columns, TimeRemainingColumn(), transient=True)
+def _start_bar(doing: str, total: int | None) -> Progress:
+    columns = [TextColumn("{task.description}"), BarColumn()]
+    if total:
+        columns += [TaskProgressColumn(), TimeRemainingColumn()]
+    else:
+        columns.append(TextColumn("{task.completed:,} so far"))
+    bar = Progress(*columns, transient=True)
     bar.add_task(doing, total=total)
     bar.start()
     return bar

@@ -6,20 +6,19 @@ from train, and no text of test is in train.
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from pipeline.config.data import ClausesConfig, CsvConfig, DataConfig, ImdbConfig, TfdsConfig
 from pipeline.data import lexicon, synthetic
-from pipeline.data.cleaned import cleaned_once
-from pipeline.data.cleaning import clean_text
+from pipeline.data.cleaned import LabelledTexts, cleaned_once
+from pipeline.data.label_names import sort_labels
 from pipeline.data.splits import Head, Reviews, ReviewSplits, predicted_classes
 from pipeline.data.splitting import Corpus, cut_splits, drop_leaks, finish_splits
-from pipeline.data.table import read_cells
+from pipeline.data.table import read_table, read_test_table
 from pipeline.data.tfds import read_tfds, read_unlabelled
 from pipeline.errors import DataError
 from pipeline.files import content_digest
@@ -32,8 +31,6 @@ __all__ = [  # the stages know the data by this module
     "load_reviews",
     "predicted_classes",
 ]
-
-log = logging.getLogger(__name__)
 
 _NEUTRAL_TEXTS = 10_000
 
@@ -110,72 +107,46 @@ def _load_tfds(config: TfdsConfig, cache: Path | None, head_name: str | None = N
 
 
 def _load_table(config: CsvConfig, cache: Path | None) -> Corpus:
-    table = _clean_table(Path(config.path), config, cache)
-    classes: list[str] = sorted(set(table.label))
-    head = Head(config.label_column, tuple(classes))
-    if len(head.classes) < 2:
-        raise DataError(
-            f"{config.path}, column {config.label_column!r}: every row holds {classes[0]!r}; "
-            "at least two label values are needed"
-        )
+    found = _clean_table(config, cache, config.path, [], lambda: read_table(config))
+    head = Head(config.label_column, sort_labels(found.labels))
     if config.test_path is None:
-        return Corpus(_as_reviews(table, head, "row"), None, None, (head,))
-    tested = _clean_table(Path(config.test_path), config, cache)
-    unknown = ~tested.label.isin(head.classes)
-    if unknown.any():
-        first = tested[unknown].iloc[0]
-        raise DataError(
-            f"{config.test_path}, row {first.row}, column {config.label_column!r}: the label "
-            f"{first.label!r} is not in {config.path}, which has {', '.join(head.classes)}"
-        )
-    train, test = _as_reviews(table, head, "train"), _as_reviews(tested, head, "test")
+        return Corpus(_as_reviews(found, head, "row"), None, None, (head,))
+    classes = head.classes
+    tested = _clean_table(
+        config, cache, config.test_path, [*classes], lambda: read_test_table(config, classes)
+    )
+    train, test = _as_reviews(found, head, "train"), _as_reviews(tested, head, "test")
     return Corpus(train, None, test, (head,))
 
 
-def _clean_table(path: Path, config: CsvConfig, cache: Path | None) -> pd.DataFrame:
-    """Return what `_read_table` returns, from the cache if the file and the settings are the same."""
+def _clean_table(
+    config: CsvConfig,
+    cache: Path | None,
+    path: str,
+    classes: list[str],
+    read: Callable[[], LabelledTexts],
+) -> LabelledTexts:
+    """Return what `read` returns, from the cache if the file and the settings are the same."""
+    if cache is None:
+        return read()
     settings = {
         entry.name: str(getattr(config, entry.name))
         for entry in fields(config)
-        if "of_report" not in entry.metadata and "by_content" not in entry.metadata
+        if not {"of_report", "by_content"} & set(entry.metadata)
     }
-    source = [settings, path.name, content_digest(path)] if cache else None
-    return cleaned_once(cache, source, __name__, lambda: _read_table(path, config))
+    # Its name and whether there is another stand in what is said.
+    source = [
+        settings,
+        classes,
+        Path(path).name,
+        content_digest(Path(path)),
+        bool(config.test_path),
+    ]
+    return cleaned_once(cache, source, read_table.__module__, read)
 
 
-def _as_reviews(table: pd.DataFrame, head: Head, prefix: str) -> Reviews:
-    ids = np.array([f"{prefix}-{row:05d}" for row in table.row])
-    labels = pd.Categorical(table.label, categories=list(head.classes)).codes
-    return Reviews(ids, list(table.text), labels.astype(np.int32)[:, None])
-
-
-def _as_texts(values: pd.Series) -> pd.Series:
-    """Return cells as the texts that a CSV would contain; a missing cell is empty.
-
-    They are cast to objects first, because categorical and integer columns refuse an empty text.
-    """
-    return values.astype(object).where(values.notna(), "").map(str)
-
-
-def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
-    """Return the columns row (counted from the header, which is row 1), text (cleaned) and label."""
-    raw = read_cells(path)
-    for column in (config.text_column, config.label_column):
-        if column not in raw.columns:
-            raise DataError(
-                f"{path}, row 1: no column {column!r}, only {', '.join(map(repr, raw.columns))}: set "
-                "data.text_column and data.label_column"
-            )
-    table = pd.DataFrame({"row": raw.index + 2}, index=raw.index)
-    for name, column in (("text", config.text_column), ("label", config.label_column)):
-        values = raw[column]
-        table[name] = _as_texts(values).map(clean_text)
-        empty = table[name] == ""
-        if empty.any():
-            raise DataError(
-                f"{path}, row {table.row[empty].iloc[0]}, column {column!r}: the {name} is empty "
-                f"({int(empty.sum())} such rows): fill it in or remove the row"
-            )
-    if table.empty:
-        raise DataError(f"{path}: no rows below the header: add texts")
-    return table
+def _as_reviews(found: LabelledTexts, head: Head, prefix: str) -> Reviews:
+    ids = np.array([f"{prefix}-{row:05d}" for row in found.rows])
+    number = {label: at for at, label in enumerate(head.classes)}
+    labels = np.array([number[label] for label in found.labels], dtype=np.int32)
+    return Reviews(ids, found.texts, labels[:, None])

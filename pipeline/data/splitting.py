@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config.data import Conflicts, LabelledTexts, Repeats
+from pipeline.config.data import Conflicts, GivenTexts, Repeats
 from pipeline.data.labels import refuse_missing_classes, say_labels
 from pipeline.data.splits import Head, Reviews, ReviewSplits, fingerprint_of
 from pipeline.errors import DataError
@@ -35,7 +35,7 @@ class Corpus:
     published: bool = False
 
 
-def cut_splits(corpus: Corpus, config: LabelledTexts, test_fraction: float) -> ReviewSplits:
+def cut_splits(corpus: Corpus, config: GivenTexts, test_fraction: float) -> ReviewSplits:
     """Return the three splits of a corpus.
 
     Raises:

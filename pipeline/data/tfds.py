@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pipeline.config.data import TfdsConfig
-from pipeline.data.cleaned import as_table, cleaned_once
+from pipeline.data.cleaned import LabelledTexts, cleaned_once
 from pipeline.data.cleaning import clean_text
 from pipeline.data.progress import watched
 from pipeline.data.tfds_builder import naming_damage, open_builder
@@ -28,14 +27,14 @@ _BATCH = 1000  # texts that are decoded at a time
 
 @dataclass(frozen=True)
 class TfdsTexts:
-    """Hold the tables of a data set (see `pipeline.data.cleaned`), None where it has no such split.
+    """Hold the texts of the splits of a data set, None where it has no such split.
 
     label: the name of the feature of labels.
     """
 
-    train: pd.DataFrame
-    validation: pd.DataFrame | None
-    test: pd.DataFrame | None
+    train: LabelledTexts
+    validation: LabelledTexts | None
+    test: LabelledTexts | None
     classes: tuple[str, ...]
     label: str
 
@@ -75,14 +74,18 @@ def read_tfds(config: TfdsConfig, cache: Path | None = None) -> TfdsTexts:
     train = _labelled(source, config.train_split, "data.train_split")
     test, tested_on = _choose_test(source, config)
     validation = _choose_validation(source, config, tested_on)
-    tables = [table for table in (train, validation, test) if table is not None]
-    classes = source.names.used(tables)
-    if config.class_names is not None:
-        classes = _rename(tables, classes, config)
-    return TfdsTexts(train, validation, test, classes, source.label.rpartition("/")[2])
+    parts = [part for part in (train, validation, test) if part is not None]
+    classes = source.names.used(label for part in parts for label in part.labels)
+    label = source.label.rpartition("/")[2]
+    if config.class_names is None:
+        return TfdsTexts(train, validation, test, classes, label)
+    names = _new_names(classes, config)
+    train, validation, test = (_renamed(part, names) for part in (train, validation, test))
+    assert train is not None
+    return TfdsTexts(train, validation, test, tuple(names.values()), label)
 
 
-def _choose_test(source: _Source, config: TfdsConfig) -> tuple[pd.DataFrame | None, str | None]:
+def _choose_test(source: _Source, config: TfdsConfig) -> tuple[LabelledTexts | None, str | None]:
     """Return the texts to test on and their split, or None where a share of train has to be cut off."""
     if config.test_split:
         return _labelled(source, config.test_split, "data.test_split"), config.test_split
@@ -100,7 +103,7 @@ def _choose_test(source: _Source, config: TfdsConfig) -> tuple[pd.DataFrame | No
 
 def _choose_validation(
     source: _Source, config: TfdsConfig, tested_on: str | None
-) -> pd.DataFrame | None:
+) -> LabelledTexts | None:
     if config.validation_split:
         return _labelled(source, config.validation_split, "data.validation_split")
     if tested_on == "validation" or not _existing(source, "validation"):
@@ -109,20 +112,18 @@ def _choose_validation(
     return table if len(table) else None
 
 
-def _rename(
-    tables: list[pd.DataFrame], classes: tuple[str, ...], config: TfdsConfig
-) -> tuple[str, ...]:
-    """Give the classes the names of the configuration, and return these."""
+def _new_names(classes: tuple[str, ...], config: TfdsConfig) -> dict[str, str]:
     names = config.class_names or []
     if len({*names}) != len(classes):
         raise DataError(
             f"data.class_names must hold {len(classes)} different names for the classes of "
             f"{config.name}, which are {', '.join(classes)[:200]}"
         )
-    renamed = dict(zip(classes, names, strict=True))
-    for table in tables:
-        table["label"] = table.label.map(renamed).astype(object)
-    return tuple(names)
+    return dict(zip(classes, names, strict=True))
+
+
+def _renamed(part: LabelledTexts | None, names: dict[str, str]) -> LabelledTexts | None:
+    return part and replace(part, labels=[names[label] for label in part.labels])
 
 
 def read_unlabelled(config: TfdsConfig, most: int) -> list[str] | None:
@@ -149,9 +150,9 @@ def _existing(source: _Source, *names: str) -> list[str]:
     return [name for name in names if name in source.builder.info.splits]
 
 
-def _labelled(source: _Source, split: str, key: str) -> pd.DataFrame:
+def _labelled(source: _Source, split: str, key: str) -> LabelledTexts:
     table = _read(source, split, key)
-    if table.empty:
+    if not len(table):
         raise _without_labels(source, split, key)
     return table
 
@@ -169,7 +170,7 @@ def _have_splits(source: _Source) -> str:
     return f"{info.full_name} has the splits {', '.join(sizes)}"
 
 
-def _read(source: _Source, split: str, key: str = "data.test_split") -> pd.DataFrame:
+def _read(source: _Source, split: str, key: str = "data.test_split") -> LabelledTexts:
     """Return the labelled texts of a split; of texts without a word or a label it only says how many."""
     base = re.split(r"[\[+]", split)[0]
     if base not in source.builder.info.splits:
@@ -178,10 +179,12 @@ def _read(source: _Source, split: str, key: str = "data.test_split") -> pd.DataF
         files = [(path.name, path.stat()) for path in sorted(source.folder.iterdir())]
         states = [(name, state.st_size, state.st_mtime_ns) for name, state in files]
         settings = [split, source.text, source.label, source.names.listed, states]
+        if source.cache is None:
+            return _clean(source, split)
         return cleaned_once(source.cache, settings, __name__, lambda: _clean(source, split))
 
 
-def _clean(source: _Source, split: str) -> pd.DataFrame:
+def _clean(source: _Source, split: str) -> LabelledTexts:
     rows, kept, labels = [], [], []
     number = empty = unlabelled = 0
     total = source.builder.info.splits[split].num_examples
@@ -204,7 +207,7 @@ def _clean(source: _Source, split: str) -> pd.DataFrame:
             "Left out of the split %s: %d texts without a word, %d without a label",
             *(split, empty, unlabelled),
         )
-    return as_table(rows, kept, labels)
+    return LabelledTexts(np.array(rows, dtype=np.int64), kept, labels)
 
 
 def _batches(source: _Source, split: str) -> Iterator[tuple[list[str], list[str | None]]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from pipeline.data.label_names import sort_labels
 from pipeline.errors import DataError
 
 MOST_CLASSES = 1000
@@ -37,13 +38,13 @@ class ClassNames:
             return [" ".join(text.decode("utf-8", "replace").split()) or None for text in values]
         return [None if value == -1 else str(value) for value in values.tolist()]
 
-    def used(self, tables: list[pd.DataFrame]) -> tuple[str, ...]:
-        """Return the names that occur in the tables, numbers by size.
+    def used(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Return the names that occur among the labels, in order.
 
         Raises:
           DataError: they are too many for classes.
         """
-        there = {str(label) for table in tables for label in table.label.unique()}
+        there = {*labels}
         if len(there) > MOST_CLASSES:
             raise DataError(
                 f"data.label_feature holds {len(there):,} different values; at most {MOST_CLASSES:,} "
@@ -51,7 +52,7 @@ class ClassNames:
             )
         if self.listed is not None:
             return tuple(name for name in self.listed if name in there)
-        return tuple(sorted(there, key=_by_size))
+        return sort_labels(there)
 
 
 def choose_features(
@@ -159,10 +160,3 @@ def _describe(feature: Any) -> str:
         return "text"
     kind = _kind(feature)
     return kind.name if kind else type(feature).__name__.lower()
-
-
-def _by_size(name: str) -> tuple[bool, float, str]:
-    try:
-        return False, float(name), name
-    except ValueError:
-        return True, 0.0, name

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from pipeline.config.command_line import at_end, report_error
 from pipeline.config.compose import build
 from pipeline.config.programs import say, steps_after
+from pipeline.sweeps.check import check_texts
 from pipeline.sweeps.plan import make_plan, reject_single_run
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
             plan = make_plan(config)
+            check_texts(plan.configs[0])
             say("Loading MLflow")
             from pipeline.sweeps.sweep import Sweep
 
@@ -66,6 +68,7 @@ def compare(tree: DictConfig) -> int:
     config = build(tree)
     try:
         reject_single_run(HydraConfig.get().launcher)
+        check_texts(config)
         say("Loading MLflow")
         from pipeline.runs.start import run
         from pipeline.sweeps.sweep import open_store

@@ -124,9 +124,9 @@ def _many(count: int, label: str) -> list[tuple[str, str]]:
             ["the test split", "label c", "27 in train", "3 in validation", "a 1, b 1, c 0"],
         ),
         (
-            [*_many(60, "a"), *_many(60, "b"), *_many(2, "c")],
+            [*_many(60, "a"), *_many(60, "b"), *_many(3, "c")],
             None,
-            ["cannot take a validation split", "only one text has the label 'c'"],
+            ["the validation split", "label c", "2 in train", "1 in test"],
         ),
     ],
 )
