@@ -38,7 +38,7 @@ def test_what_is_read_is_what_was_cleaned_and_what_was_said_is_said_again(
         assert (found.texts, found.labels) == (plain.texts, plain.labels)
         np.testing.assert_array_equal(found.rows, plain.rows)
         said = [record.getMessage() for record in caplog.records]
-        assert said[0] == "Left out: 3 texts"
+        assert "Left out: 3 texts" in said
         assert ("Cleaning the texts: 40 %" in said) == (time == 0)
 
 
