@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline.config.command_line import report_error
 from pipeline.config.programs import as_started, say
 from pipeline.config.schema import ROOT
+from pipeline.processes import use_scratch
 
 PARTS = REPORT, TRAINING = "report", "training"
 
@@ -35,6 +36,7 @@ def main() -> None:
     add("--rounds", type=int, default=5, help="turns of each variant; default: %(default)s")
     add("--folder", type=Path, default=folder, help="of the results; default: %(default)s")
     options = parser.parse_args()
+    use_scratch(ROOT)
     say("Loading what is measured")
     # Imported only now: they take seconds.
     from pipeline.benchmark.measure import benchmark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from factories import small_run
 
-from pipeline.files import cached, replacing
+from pipeline.files import cached, move_file, replacing
 from pipeline.report.folder import _write_manifest
 from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.job import JobDescription, LauncherProcess
@@ -25,6 +26,26 @@ def test_a_file_takes_the_place_of_another_as_a_whole(tmp_path: Path, durable: b
             assert not path.exists() or path.read_text() == "old"
         assert path.read_text() == text
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("code", [0, errno.EXDEV])
+def test_a_file_moves_over_another_even_between_file_systems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    made, old = tmp_path / "made", tmp_path / "old"
+    made.write_text("new")
+    old.write_text("old")
+    replace = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if code and path == made:
+            raise OSError(code, "Invalid cross-device link")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    move_file(made, old)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert old.read_text() == "new"
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

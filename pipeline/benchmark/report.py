@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 import pandas as pd
-import vl_convert
 from rich.console import Console
 from rich.table import Table
 
+from pipeline import vega
 from pipeline.analysis.frames import rows_of
 from pipeline.config.programs import describe_install
 from pipeline.files import replacing
@@ -143,12 +145,13 @@ def show(table: pd.DataFrame) -> None:
 
 
 def write(table: pd.DataFrame, facts: Sequence[str], folder: Path) -> Path:
-    """Write `benchmark.csv`, `.md` and `.svg`, each atomically; return the folder."""
+    """Write `benchmark.csv`, `.md` and, if it can be drawn, `.svg`, atomically; return the folder."""
     contents = {
         "benchmark.csv": table.to_csv(index=False, float_format="%.6g"),
         "benchmark.md": as_markdown(table, facts),
-        "benchmark.svg": as_svg(table),
     }
+    with contextlib.suppress(vega.CannotDrawError):
+        contents["benchmark.svg"] = as_svg(table)
     for name, text in contents.items():
         with replacing(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -169,8 +172,14 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def as_svg(table: pd.DataFrame) -> str:
-    spec = draw(table).to_dict(validate=False)
-    return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    """Return the figure.
+
+    Raises:
+      CannotDrawError: it cannot be drawn here.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        vega.draw({"benchmark": draw(table).to_dict(validate=False)}, Path(folder))
+        return Path(folder, "benchmark.svg").read_text(encoding="utf-8")
 
 
 def draw(table: pd.DataFrame) -> alt.VConcatChart:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -111,24 +112,132 @@ class ShownTexts(DataConfig):
     )
 
 
-@dataclass
-class ImdbConfig(DataConfig):
-    """Configure IMDB."""
+class Repeats(Enum):
+    """Choose what becomes of texts to train on that occur again with the same label."""
 
-    kind: str = "imdb"
-    data_dir: str | None = setting(
+    drop = "drop"  # one of them is kept
+    keep = "keep"
+
+
+class Conflicts(Enum):
+    """Choose what becomes of texts to train on that occur with different labels."""
+
+    keep = "keep"
+    drop = "drop"  # all of them
+
+
+@dataclass
+class GivenTexts(ShownTexts):
+    """Configure texts that people have labelled, in which some may stand more than once."""
+
+    repeats: Repeats = setting(
+        Repeats.drop,
+        about="texts to train on that occur again with the same label: drop keeps one of them",
+    )
+    conflicts: Conflicts = setting(
+        Conflicts.keep,
+        about="texts to train on that occur with different labels: keep one with each label, or none",
+    )
+
+
+def _is_tfds_name(name: str) -> bool:
+    return re.fullmatch(r"\w+(/[\w.+-]+)?(:[\d.*]+)?", name) is not None
+
+
+def _is_split(name: str | None) -> bool:
+    return name is None or re.fullmatch(r"\w[\w.-]*(\[[\d:%-]*\])?", name) is not None
+
+
+_SPLIT = "null or the name of a split, such as train or train[:10%]"
+_DATA_DIR = "folder of TensorFlow Datasets; null: TFDS_DATA_DIR, or the folder that TFDS chooses"
+
+
+@dataclass
+class TfdsConfig(GivenTexts):
+    """Configure a data set of TensorFlow Datasets."""
+
+    kind: str = "tfds"
+    name: str = checked(
+        NO_DEFAULT,
+        _is_tfds_name,
+        "the name of a data set of TFDS, such as yelp_polarity_reviews, glue/sst2 or my_set:1.0.0",
+        literal=True,
+        about="the data set, as TFDS writes it",
+    )
+    data_dir: str | None = setting(None, of_machine=True, literal=True, path=True, about=_DATA_DIR)
+    text_feature: str | None = setting(
         None,
-        of_machine=True,
-        about="folder of TensorFlow Datasets; null: TFDS_DATA_DIR, or the folder that TFDS chooses",
+        literal=True,
+        about="the texts; null: the feature that the data set declares, or its only text",
+    )
+    label_feature: str | None = setting(
+        None,
+        literal=True,
+        about="the classes; null: as it declares, or its only feature of classes",
+    )
+    class_names: list[str] | None = setting(
+        None, about="other names of the classes, in the order of the data set"
+    )
+    train_split: str = checked(
+        "train", _is_split, _SPLIT, literal=True, about="the split to train on"
+    )
+    validation_split: str | None = checked(
+        None,
+        _is_split,
+        _SPLIT,
+        literal=True,
+        about="the split to validate on; null: validation, or else a share of train",
+    )
+    test_split: str | None = checked(
+        None,
+        _is_split,
+        _SPLIT,
+        literal=True,
+        about="the split to test on; null: test, or validation where that has no labels, or else a "
+        "share of train",
+    )
+    test_fraction: float = fraction(
+        0.2, with_zero=False, about="share of train that is test where no split is"
+    )
+    show_texts: bool = setting(
+        False,
+        of_report=True,
+        about="show a few test texts in the report, and keep them in the store: they are other people's",
     )
 
     @property
     def source(self) -> str:
-        return "tfds:imdb_reviews/plain_text"
+        return f"tfds:{self.name}"
 
 
 @dataclass
-class CsvConfig(ShownTexts):
+class ImdbConfig(DataConfig):
+    """Configure IMDB, a data set of TFDS whose settings are fixed."""
+
+    kind: str = "imdb"
+    data_dir: str | None = setting(None, of_machine=True, literal=True, path=True, about=_DATA_DIR)
+
+    @property
+    def source(self) -> str:
+        return self.as_tfds().source
+
+    def as_tfds(self) -> TfdsConfig:
+        """Return it as one data set of TFDS among others."""
+        return TfdsConfig(
+            seed=self.seed,
+            validation_fraction=self.validation_fraction,
+            length_edges=self.length_edges,
+            name="imdb_reviews/plain_text",
+            data_dir=self.data_dir,
+            text_feature="text",
+            label_feature="label",
+            class_names=["negative", "positive"],
+            test_split="test",
+        )
+
+
+@dataclass
+class CsvConfig(GivenTexts):
     """Configure a user's own table."""
 
     kind: str = "csv"
@@ -257,4 +366,10 @@ def may_show_texts(config: DataConfig) -> bool:
     return isinstance(config, ShownTexts) and config.show_texts
 
 
-DATA = {"imdb": ImdbConfig, "csv": CsvConfig, "clauses": ClausesConfig, "adding": AddingConfig}
+DATA = {
+    "imdb": ImdbConfig,
+    "tfds": TfdsConfig,
+    "csv": CsvConfig,
+    "clauses": ClausesConfig,
+    "adding": AddingConfig,
+}

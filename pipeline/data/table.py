@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.data import CsvConfig, OnBadRows
+from pipeline.data.cleaned import LabelledTexts
 from pipeline.data.cleaning import clean_text
 from pipeline.data.columns import explain_encoding, open_table
 from pipeline.data.containers import shorten, shorten_list
 from pipeline.data.delimited import Delimited, NotInEncoding
 from pipeline.data.label_names import as_label, describe_look_alikes, sort_labels
+from pipeline.data.progress import watched
 from pipeline.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -27,20 +28,6 @@ log = logging.getLogger(__name__)
 _MOST_LABELS = 10_000
 _RARE = "with a label that is too rare"
 _NAMED_ROWS = 3  # of each fault
-_SECONDS_BETWEEN_LINES = 10.0
-
-
-@dataclass(frozen=True)
-class LabelledTexts:
-    """Hold the usable rows of a table.
-
-    rows: <int64>[n], their numbers in the file, where the header is row 1; texts: n cleaned texts, none
-    empty; labels: n labels, none empty, as `sort_labels` expects them.
-    """
-
-    rows: NDArray[np.int64]
-    texts: list[str]
-    labels: list[str]
 
 
 def read_table(config: CsvConfig) -> LabelledTexts:
@@ -116,9 +103,9 @@ class _Reading:
 
     def _read(self, text: int, label: int) -> None:
         """Read every row once, keeping of a row only its cleaned text and the number of its label."""
-        said = time.monotonic()
         nul = _Fault("", "texts")
-        for row, line, cells in self.table.rows((text, label)):
+        rows = self.table.rows((text, label))
+        for row, line, cells in watched(rows, None, f"Reading the rows of {self.path.name}"):
             if type(cells) is int:
                 self._fault_in_width(row, line, cells)
                 continue
@@ -140,9 +127,6 @@ class _Reading:
             self.rows.append(row)
             self.lines.append(line)
             self._cells.append(cell)
-            if len(self.rows) % 10_000 == 0 and time.monotonic() - said > _SECONDS_BETWEEN_LINES:
-                said = time.monotonic()
-                log.info("%s rows of %s so far", f"{len(self.rows):,}", self.path.name)
         if nul.count:
             log.warning("%s: left NUL bytes out of texts: %s", self.path.name, nul)
 

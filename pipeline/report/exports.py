@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import vl_convert
 
+from pipeline import vega
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.pairwise import Breakdown
 from pipeline.report.figures.drawing import Figure
@@ -17,20 +18,25 @@ from pipeline.report.latex import latex_of
 from pipeline.report.slim import slim_svg
 from pipeline.report.tables import Table
 
-_PNG_SCALE = 2  # pixels for a unit of the drawing
-
 
 def write_figures(drawn: Sequence[Figure], folder: Path) -> dict[str, str]:
-    """Write `figures/<name>` as .svg, .pdf and .png; return the SVGs by name."""
-    (folder / "figures").mkdir()
+    """Write `figures/<name>` as .svg, .pdf and .png; return the SVGs by name.
+
+    Raises:
+      CannotDrawError: they cannot be drawn here.
+    """
+    place = folder / "figures"
+    place.mkdir()
+    try:
+        vega.draw({figure.name: figure.for_paper() for figure in drawn}, place)
+    except vega.CannotDrawError:
+        shutil.rmtree(place)
+        raise
     svgs = {}
     for figure in drawn:
-        svg = slim_svg(vl_convert.vegalite_to_svg(figure.for_paper(), allowed_base_urls=[]))
-        path = folder / "figures" / figure.name
-        path.with_suffix(".svg").write_text(svg, encoding="utf-8")
-        path.with_suffix(".pdf").write_bytes(vl_convert.svg_to_pdf(svg))
-        path.with_suffix(".png").write_bytes(vl_convert.svg_to_png(svg, scale=_PNG_SCALE))
-        svgs[figure.name] = svg
+        path = place / f"{figure.name}.svg"
+        svgs[figure.name] = slim_svg(path.read_text(encoding="utf-8"))
+        path.write_text(svgs[figure.name], encoding="utf-8")
     return svgs
 
 

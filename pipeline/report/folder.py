@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import ReportError
-from pipeline.files import replacing
+from pipeline.files import move_file, replacing
 
 _MANIFEST = ".written.json"  # the files that the last report wrote
 
@@ -26,7 +25,7 @@ def staging_folder(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as staging:
+        with tempfile.TemporaryDirectory() as staging:
             yield Path(staging)
             _move_files(Path(staging), folder)
     except OSError as error:
@@ -43,7 +42,7 @@ def _move_files(staging: Path, folder: Path) -> None:
     for path, name in zip(files, written, strict=True):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, target)
+        move_file(path, target)
     for name in earlier - {*written}:
         (folder / name).unlink(missing_ok=True)
     _write_manifest(folder, written)

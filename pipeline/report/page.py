@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline import vega
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.config.programs import say
@@ -26,7 +25,7 @@ from pipeline.report.exports import CSV_FILES, write_figures, write_latex, write
 from pipeline.report.figures.drawing import looks_of
 from pipeline.report.folder import staging_folder
 from pipeline.report.formats import pluralise
-from pipeline.report.glossary import Glossary, Term
+from pipeline.report.glossary import Glossary
 from pipeline.report.markdown import as_markdown
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.advice import advise
@@ -75,8 +74,8 @@ def write_report(
             "lead": lead[0].blocks if lead else (),
             "csv_files": csv_files,
         }
-        terms = write_page(content, sections, looks_of(shown.comparison), built)
-        markdown = _render_markdown({**content, "terms": terms}, sections)
+        content |= write_page(content, sections, looks_of(shown.comparison), built)
+        markdown = _render_markdown(content, sections)
         (built / "report.md").write_text(markdown, encoding="utf-8")
     return folder / "index.html"
 
@@ -113,18 +112,39 @@ def write_page(
     sections: Sequence[PageSection],
     looks: Sequence[look.Look],
     folder: Path,
-) -> list[Term]:
-    """Write the page, its figures and its tables as LaTeX; return the terms that it uses."""
-    _drawing_library()  # starts bundling meanwhile
-    write_latex(tables_of(sections), folder)
+) -> dict[str, Any]:
+    """Write the page, its figures and its tables as LaTeX.
+
+    Where figures cannot be drawn their tables take their place.
+
+    Returns:
+      What the page adds to its content: `terms`, those of the glossary that it uses; `is_drawn`; and
+      `cautions`.
+    """
     figures = figures_of(sections)
+    if figures:
+        _drawing_library()  # starts bundling meanwhile
+    write_latex(tables_of(sections), folder)
     say(f"Drawing {pluralise(len(figures), 'figure')}")
-    svgs = write_figures(figures, folder)
+    svgs, library, cautions = {}, "", content["cautions"]
+    try:
+        if figures:
+            svgs, library = write_figures(figures, folder), _drawing_library().result()
+    except vega.CannotDrawError as error:
+        cautions = [*cautions, _NOT_DRAWN.format(error)]
+        say(cautions[-1])
     say("Writing the page")
     glossary = Glossary([one.architecture for one in looks])
-    page = render_page(content, sections, looks, svgs, glossary)
+    content = {**content, "cautions": cautions}
+    page = render_page(content, sections, looks, svgs, library, glossary)
     (folder / "index.html").write_text(page, encoding="utf-8")
-    return glossary.used
+    return {"terms": glossary.used, "is_drawn": bool(svgs), "cautions": cautions}
+
+
+_NOT_DRAWN = (
+    "The figures could not be drawn: {}. Their tables stand in their place; a report that is written "
+    "again without that limit has them."
+)
 
 
 def make_environment(*, autoescape: bool) -> Environment:
@@ -142,10 +162,15 @@ def render_page(
     sections: Sequence[PageSection],
     looks: Sequence[look.Look],
     svgs: dict[str, str],
+    library: str,
     glossary: Glossary,
 ) -> str:
-    """Render the page as one file with its styles and scripts, which fetches nothing."""
-    drawn = figures_of(sections)
+    """Render the page as one file with its styles and scripts, which fetches nothing.
+
+    svgs: of each figure by name, or of none, and library: the script that draws them, if they can be
+    drawn; otherwise their tables are shown.
+    """
+    drawn = figures_of(sections) if svgs else []
     environment = make_environment(autoescape=True)
     environment.filters["terms"] = glossary.link
     return environment.get_template("page.html.j2").render(
@@ -156,7 +181,7 @@ def render_page(
         svgs={name: Markup(svg) for name, svg in svgs.items()},
         specs=_as_script({figure.name: slim_spec(figure.for_page()) for figure in drawn}),
         on_dark=_as_script(look.ON_DARK),
-        drawing=Markup(_drawing_library().result()) if drawn else "",
+        drawing=Markup(library),
         style=_template("page.css"),
         behaviour=_template("page.js"),
         charts=_template("figures.js"),
@@ -183,24 +208,10 @@ def _as_script(value: Any) -> Markup:
     return Markup(text)
 
 
-_BUNDLE = """
-import sys, vl_convert
-sys.stdout.buffer.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
-"""
-
-
 @functools.cache
 def _drawing_library() -> Future[str]:
-    """Bundle Vega and Vega-Lite into one script, with the package that also draws the SVGs.
-
-    Bundling takes seconds and holds the GIL, so it runs in another process while figures are drawn.
-    """
-
-    def bundle() -> str:
-        command = [sys.executable, "-c", _BUNDLE]
-        return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
-
+    """Return the script that draws on the page, which is made while the figures are drawn."""
     executor = ThreadPoolExecutor(1)
-    script = executor.submit(bundle)
+    script = executor.submit(vega.bundle)
     executor.shutdown(wait=False)
     return script

@@ -16,6 +16,7 @@ from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import fingerprint, probe_fingerprint
 from pipeline.config.schema import RunConfig
 from pipeline.errors import Failure
+from pipeline.processes import use_scratch
 from pipeline.runs.device import prepare_device
 from pipeline.runs.progress import enter_stage
 from pipeline.tracking import Store, TrainedRun, finished_runs, is_done, track_run
@@ -109,6 +110,7 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
       The reason for each run that could not be probed, by name.
     """
     log.info("Reading the tracked runs of %s", config.name)
+    use_scratch(Path(config.root))
     runs = _select_text_runs(finished_runs(Store.of(config), run_id))
     if run_id is None:
         _train_missing_baseline(runs, config)

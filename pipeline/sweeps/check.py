@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.config.data import CsvConfig
@@ -24,8 +26,17 @@ def check_texts(config: RunConfig) -> None:
     # Imported only now: it takes seconds.
     from pipeline.data.reviews import load_reviews
 
-    logging.disable(logging.WARNING)
-    try:
+    with _quiet(logging.getLogger(load_reviews.__module__.rpartition(".")[0])):
         load_reviews(config.data, Path(config.root) / ".cache")
+
+
+@contextmanager
+def _quiet(package: logging.Logger) -> Iterator[None]:
+    """Keep the lines of a package from the terminal, but not from its cache, which holds them too."""
+    unheard, package.propagate = logging.NullHandler(), False
+    package.addHandler(unheard)
+    try:
+        yield
     finally:
-        logging.disable(logging.NOTSET)
+        package.propagate = True
+        package.removeHandler(unheard)

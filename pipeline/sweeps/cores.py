@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
 
 from pipeline.sweeps.job import JobDescription
-from pipeline.sweeps.watch import JobResult, run_job, start_process
+from pipeline.sweeps.watch import JobResult, put_back, run_job, start_process
 
 
 def run_jobs(
@@ -18,15 +19,24 @@ def run_jobs(
 ) -> None:
     """Run jobs in order, `workers` at a time, and return when all have ended.
 
-    A failed job does not stop the others. If this function is stopped, for example by Ctrl-C, it kills
-    all running jobs. `on_end` is called in this thread as each job ends.
+    A failed job does not stop the others. One whose process was killed, most likely for its memory, is
+    resumed once, after the others. If this function is stopped, for example by Ctrl-C, it kills all
+    running jobs. `on_end` is called in this thread as each job ends.
     """
-    processes = _Processes()
+    processes, resumed = _Processes(), set[Path]()
     with ThreadPoolExecutor(workers) as pool:
         try:
-            futures = {pool.submit(run_job, job, processes.start): job for job in jobs}
-            for future in as_completed(futures):
-                on_end(futures[future], future.result())
+            running = {pool.submit(run_job, job, processes.start): job for job in jobs}
+            while running:
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    job, result = running.pop(future), future.result()
+                    if not result.was_killed or job.folder in resumed:
+                        on_end(job, result)
+                        continue
+                    resumed.add(job.folder)
+                    put_back(job, result)
+                    running[pool.submit(run_job, job, processes.start)] = job
         except BaseException:
             processes.kill()
             pool.shutdown(wait=False, cancel_futures=True)

@@ -17,6 +17,7 @@ from pipeline.analysis.tracked import TrackedRuns
 from pipeline.config.programs import open_store, say
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
+from pipeline.processes import use_scratch
 from pipeline.report import describe_results, show_results, write_adding_report, write_report
 from pipeline.report.formats import pluralise
 from pipeline.sweeps.texts import keep_excerpts, with_excerpts
@@ -183,6 +184,7 @@ def aggregate_contrasts(comparison: Comparison) -> dict[str, float]:
 def rewrite_report(config: RunConfig) -> None:
     """Write the report of an experiment's newest sweep again, and print what it says."""
     say(f"Reading the tracked runs of {config.name}")
+    use_scratch(Path(config.root))
     store = Store.of(config)
     tracked = load_tracked(store)
     if isinstance(tracked, AddingRuns):

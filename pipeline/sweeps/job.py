@@ -1,6 +1,6 @@
 """Run one job of a sweep in its own process, so that its memory is freed when it ends.
 
-The job exits as soon as the process that launched it is gone. The next launch resumes it after its last
+The job ends as soon as the process that launched it is gone. The next launch resumes it after its last
 complete epoch.
 """
 
@@ -11,8 +11,6 @@ import logging
 import os
 import socket
 import sys
-import threading
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,10 @@ from pipeline.config.command_line import end_at_once, report_error
 from pipeline.config.compose import as_plain, from_plain
 from pipeline.config.schema import RunConfig
 from pipeline.files import replacing
+from pipeline.processes import end_with_parent, exit_when, use_scratch
 
 FILE = "job.json"
-FINISHED, FAILED, DIVERGED, ABANDONED = 0, 1, 3, 4  # exit statuses
+FINISHED, FAILED, DIVERGED = 0, 1, 3  # exit statuses; of an abandoned one `processes.ABANDONED`
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,12 @@ def main() -> None:
     for name in ("absl", "alembic", "mlflow"):  # they only log about themselves at INFO
         logging.getLogger(name).setLevel(logging.WARNING)
     end_at_once()
-    parent = os.getppid()
+    end_with_parent()
     job = JobDescription.read(Path(sys.argv[1]))
-    threading.Thread(target=_exit_with_launcher, args=(job.launcher, parent), daemon=True).start()
+    use_scratch(Path(job.config.root))
+    exit_when(job.launcher.is_gone)  # which on a cluster is not the parent
     logging.info("Loading MLflow")
-    # This import takes seconds, during which the launcher may end: watch it first.
+    # Imported only now: it takes seconds, during which the launcher may end.
     from pipeline.runs.start import run
 
     logging.info("Opening the tracking store")
@@ -110,13 +110,6 @@ def main() -> None:
         report_error(error)
         sys.exit(FAILED)
     sys.exit(FINISHED if outcome == "finished" else DIVERGED)
-
-
-def _exit_with_launcher(launcher: LauncherProcess, parent: int) -> None:
-    """Exit this process within a second after its parent or its launcher has ended."""
-    while os.getppid() == parent and not launcher.is_gone():
-        time.sleep(0.5)
-    os._exit(ABANDONED)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pipeline.config.data import AddingConfig
 from pipeline.config.programs import say
 from pipeline.config.schema import RunConfig
 from pipeline.errors import ConfigError
+from pipeline.processes import use_scratch
 from pipeline.runs.start import describe_done, find_done
 from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.cores import run_jobs
@@ -161,6 +162,7 @@ def open_store(config: RunConfig) -> Store:
     """Open the tracking store, and say so: a new one takes several seconds."""
     is_new = config.tracking.uri is None and not Path(config.root, "mlflow.db").exists()
     say(f"{'Creating' if is_new else 'Opening'} the tracking store")
+    use_scratch(Path(config.root))
     return Store.of(config)
 
 

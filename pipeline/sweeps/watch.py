@@ -23,10 +23,14 @@ _STATES = {FINISHED: JobState.done, DIVERGED: JobState.diverged}
 
 @dataclass(frozen=True)
 class JobResult:
-    """Hold the final state of a job and, if it failed, the reason."""
+    """Hold the final state of a job and, if it failed, the reason.
+
+    was_killed: a signal ended its process, which says nothing about its settings.
+    """
 
     state: JobState
     reason: str = ""
+    was_killed: bool = False
 
 
 def start_process(job: JobDescription) -> subprocess.Popen[str]:
@@ -70,7 +74,8 @@ def run_job(
     """Run one job until it ends. Its output is written to its file, and printed with `echo_output`."""
     try:
         epochs = job.config.train.epochs
-        update_status(job.folder, state=JobState.running, epochs=epochs, started=time.time())
+        started = time.time()
+        update_status(job.folder, state=JobState.running, epochs=epochs, started=started, reason="")
         if job.echo_output:
             say(f"{job.title}  Starting")
         status = _watch(job, start)
@@ -81,7 +86,7 @@ def run_job(
     if status in _STATES:
         return JobResult(_STATES[status])
     reason = _last_line(job.output) if status == FAILED else _describe_status(status)
-    return JobResult(JobState.failed, reason)
+    return JobResult(JobState.failed, reason, was_killed=status < 0)
 
 
 def _watch(job: JobDescription, start: Callable[[JobDescription], subprocess.Popen[str]]) -> int:
@@ -98,6 +103,13 @@ def _watch(job: JobDescription, start: Callable[[JobDescription], subprocess.Pop
             process.kill()
             raise
     return process.returncode
+
+
+def put_back(job: JobDescription, result: JobResult) -> None:
+    """Show a job as waiting again, and say why."""
+    update_status(job.folder, state=JobState.waiting, reason=result.reason)
+    if job.echo_output:
+        say(f"{job.title}  {result.reason}; it is resumed after the other runs")
 
 
 def record_result(job: JobDescription, result: JobResult) -> None:

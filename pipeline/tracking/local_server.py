@@ -12,6 +12,7 @@ from typing import Any
 import requests
 
 from pipeline.errors import Failure
+from pipeline.processes import start_guarded
 from pipeline.tracking.pages import VIEW_TAG, runs_address, view_of_runs
 
 # MLflow's own consumers of jobs judge language models, and nothing here is told to anybody.
@@ -24,7 +25,10 @@ _PATIENCE = 120  # seconds for the server to answer
 
 
 def start_server(root: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start MLflow's server on the store in `root`, on this machine only; its log is `log_of(root)`."""
+    """Start MLflow's server on the store in `root`, on this machine only; its log is `log_of(root)`.
+
+    It ends with this process.
+    """
     command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--backend-store-uri", f"sqlite:///{root / 'mlflow.db'}"]
     command += ["--artifacts-destination", (root / "mlartifacts").as_uri()]
@@ -32,7 +36,7 @@ def start_server(root: Path, port: int) -> subprocess.Popen[bytes]:
     command += ["--uvicorn-opts", "--log-level warning"]
     log_of(root).parent.mkdir(exist_ok=True)
     with log_of(root).open("w") as log:
-        return subprocess.Popen(command, env=os.environ | _QUIET, stdout=log, stderr=log)
+        return start_guarded(command, os.environ | _QUIET, log)
 
 
 def log_of(root: Path) -> Path:

@@ -15,6 +15,7 @@ import pytest
 from factories.pages import HOSTILE, Page, fold_figures, report
 from factories.tracked import ARCHITECTURES, make_tracked
 
+from pipeline import vega
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.selection import Tuning
@@ -303,6 +304,30 @@ def test_nothing_is_lost_when_writing_fails(
     assert (folder / "index.html").read_bytes() == before
     assert (folder / "mine.txt").read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_tables_stand_in_for_figures_that_cannot_be_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked = make_tracked(("lstm", "gru"), 2, 100)
+    _, drawn = report(tracked, tmp_path / "drawn")
+
+    def fail(*_: object) -> None:
+        raise vega.CannotDrawError("ulimit -v leaves too little")
+
+    monkeypatch.setattr("pipeline.report.exports.vega.draw", fail)
+    _, page = report(tracked, tmp_path / "report")
+    said = (
+        "The figures could not be drawn: ulimit -v leaves too little. Their tables stand in their"
+    )
+    assert said in page.text
+    assert said in (tmp_path / "report" / "report.md").read_text()
+    assert page.headings == drawn.headings
+    assert not (tmp_path / "report" / "figures").exists()
+    markup = (tmp_path / "report" / "index.html").read_text()
+    assert "vegaEmbed" not in markup
+    assert 'class="chart' not in markup
+    assert "figures/" not in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_no_file_of_an_earlier_report_stays_and_every_file_of_a_person_does(tmp_path: Path) -> None:

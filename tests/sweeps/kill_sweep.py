@@ -1,83 +1,144 @@
-"""Kills a small sweep at random moments and launches it again: is anything lost, doubled or different?
+"""Kills a small sweep at random moments and launches it again: is anything lost, doubled or left behind?
 
 PYTHONPATH=tests python -m tests.sweeps.kill_sweep [moments] [seed]
 
-For each moment a sweep begins on an empty store, dies by SIGKILL (in turn the whole process group, and
-its first process alone, whose jobs have to notice), and is launched again. Then the store must hold one
+For each moment a sweep begins on an empty store, and something dies by SIGKILL, start-up included. In
+turn: the whole process group; its first process alone; one of its jobs, which the sweep has to survive;
+and, of a finished sweep, a report that is written again. No process of a first process may be alive two
+seconds later. Then the sweep is launched again (or the report written). The store must hold one
 FINISHED run for each configuration, no run that is RUNNING, and the metrics of a sweep that was never
-interrupted, each once. `kill_sweep.txt` is the output over twenty moments.
+interrupted, each once; the page is whole; no output has a traceback; and no temporary file is left,
+neither in the folder for such, nor in shared memory, nor beside the reports. `kill_sweep.txt` is the
+output over forty moments.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 from factories import ROOT
 
 from pipeline.tracking import Store
 
 SWEEP = (
     "-m name=killed data.train_size=400 data.validation_size=100 data.test_size=120 "
-    "data.max_distance=10 architecture=lstm,gru,simple_rnn architecture.units=8 "
+    "data.max_distance=10 architecture=lstm,simple_rnn architecture.units=8 "
     "architecture.embedding_dim=8 architecture.dropout=0.2 train.epochs=4 device.workers=2 "
     "probe.kinds=[quiz]"
 ).split()
+RUNS = ["lstm seed 0", "nb_bigrams seed 0", "simple_rnn seed 0"]
+SHARED_MEMORY = Path("/dev/shm")
 Metrics = dict[str, list[tuple[str, int, float]]]
 
 
-def launch(root: Path) -> subprocess.Popen[str]:
-    """The sweep in a process group of its own, which heeds a Ctrl-C even where this one does not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-m", "experiments.compare", *SWEEP, f"root={root}"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
+class Place:
+    """A root and a folder for temporary files, both watched for what is left behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.temporary = folder / "root", folder / "tmp"
+        self.temporary.mkdir(parents=True)
+        self.said: list[str] = []
+        self.shared = _names(SHARED_MEMORY)
+
+    def launch(self, program: str, *settings: str) -> subprocess.Popen[str]:
+        """A program in a process group of its own, which heeds a Ctrl-C even where this one does not."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", f"experiments.{program}", *settings, f"root={self.root}"],
+                cwd=ROOT,
+                env=os.environ | {"TMPDIR": str(self.temporary)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def finish(self, program: str, *settings: str) -> str:
+        """Launches a program and waits for its end; what it said.
+
+        Raises:
+          AssertionError: it did not end with everything done.
+        """
+        return self.end(self.launch(program, *settings))
+
+    def end(self, process: subprocess.Popen[str]) -> str:
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
+        self.said.append(said)
+        return said
+
+    def check(self) -> None:
+        """Raises AssertionError if something is left behind, or a program showed a traceback."""
+        assert not any("Traceback" in said for said in self.said), self.said
+        assert not _names(self.temporary), _names(self.temporary)
+        assert _names(SHARED_MEMORY) <= self.shared, _names(SHARED_MEMORY) - self.shared
+        assert not list((self.root / "reports").glob(".*"))
+        assert not list(self.root.rglob("*.tmp"))
+        scratch = self.root / ".cache" / "scratch"
+        assert not scratch.exists() or not _names(scratch), _names(scratch)
 
 
-def forget(process: subprocess.Popen[str]) -> None:
-    """Waits for a process that was killed, and not for its orphans, who hold its pipe."""
-    process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
-def finish(root: Path) -> str:
-    """Launches the sweep and waits for its end; what it said.
+def kill_after(process: subprocess.Popen[str], seconds: float, *, group: bool) -> float:
+    """Kills a program after so many seconds, or lets it end before; how long its processes then lived.
 
     Raises:
-      AssertionError: it did not end with everything done.
+      AssertionError: one of them is alive after two seconds, or holds the pipe of the first.
     """
-    process = launch(root)
-    said, _ = process.communicate()
-    assert process.returncode == 0, said
-    return said
-
-
-def kill_at(root: Path, seconds: float, *, group: bool) -> None:
-    """Kills the sweep after so many seconds, or lets it end before that."""
-    process = launch(root)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
+        tree = psutil.Process(process.pid).children(recursive=True)
         (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
-    if group:
-        process.communicate()
-    else:
-        forget(process)
+        began = time.monotonic()
+        while alive := [one for one in tree if is_alive(one)]:
+            assert time.monotonic() - began < 2, alive
+            time.sleep(0.01)
+        lived = time.monotonic() - began
+        process.communicate(timeout=1)
+        return lived
+    process.communicate()
+    return 0.0
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process does anything; what the system has only not yet forgotten does not."""
+    try:
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill_job(process: subprocess.Popen[str], seconds: float) -> str:
+    """Kills the first job that there is after so many seconds; the run that it was, or nothing."""
+    time.sleep(seconds)
+    while process.poll() is None:
+        jobs = [
+            one
+            for one in psutil.Process(process.pid).children()
+            if "pipeline.sweeps.job" in one.cmdline()
+        ]
+        if jobs:
+            jobs[0].kill()
+            return Path(jobs[0].cmdline()[-1]).name if jobs[0].is_running() else "?"
+        time.sleep(0.05)
+    return ""
 
 
 def recorded(root: Path) -> Metrics:
@@ -89,41 +150,87 @@ def recorded(root: Path) -> Metrics:
     store = Store(None, root, "killed")
     runs = store.runs("tags.kind = 'run'")
     names = sorted(run.info.run_name or "" for run in runs)
-    assert names == ["gru seed 0", "lstm seed 0", "nb_bigrams seed 0", "simple_rnn seed 0"], names
+    assert names == RUNS, names
     assert {run.info.status for run in store.runs()} == {"FINISHED"}
     metrics: Metrics = {}
-    for run in runs:
+    for run in store.runs():
         keys = sorted(key for key in run.data.metrics if not key.startswith(("time/", "memory/")))
-        assert "test/accuracy" in keys
         history = [store.client.get_metric_history(run.info.run_id, key) for key in keys]
         values = [(m.key, m.step, m.value) for values in history for m in values]
-        metrics[run.info.run_name or ""] = sorted(values)
+        name = (run.info.run_name or "").split(" 20")[0]  # of a sweep it ends with its time
+        metrics[name] = sorted(values)
     return metrics
+
+
+def kill_all(place: Place, seconds: float) -> str:
+    return kill_sweep(place, seconds, group=True)
+
+
+def kill_first(place: Place, seconds: float) -> str:
+    return kill_sweep(place, seconds, group=False)
+
+
+def kill_sweep(place: Place, seconds: float, *, group: bool) -> str:
+    lived = kill_after(place.launch("compare", *SWEEP), seconds, group=group)
+    said = place.finish("compare", *SWEEP)
+    before, resumed = said.count("already finished"), said.count("Resuming after epoch")
+    return f"gone after {lived:.1f} s, {before} done before, {resumed} resumed"
+
+
+def kill_one_job(place: Place, seconds: float) -> str:
+    process = place.launch("compare", *SWEEP)
+    which = kill_job(process, seconds)
+    said = place.end(process)
+    again = said.count("resumed after the other runs")
+    assert again == bool(which), said
+    return f"job {which or 'none'}, {again} resumed by the sweep itself"
+
+
+def kill_report(place: Place, seconds: float) -> str:
+    """Of the duration of a report in place of that of a sweep."""
+    whole = place.root.parent.parent / "whole" / "root"
+    shutil.copytree(whole, place.root, symlinks=True)
+    page = place.root / "reports" / "killed" / "index.html"
+    size = page.stat().st_size
+    lived = kill_after(place.launch("report", "name=killed"), seconds, group=False)
+    assert page.stat().st_size == size
+    place.finish("report", "name=killed")
+    assert page.stat().st_size == size
+    return f"gone after {lived:.1f} s, the page whole"
+
+
+KINDS: dict[str, Callable[[Place, float], str]] = {
+    "all": kill_all,
+    "the first process": kill_first,
+    "a job": kill_one_job,
+    "a report": kill_report,
+}
 
 
 def main() -> None:
     given = [int(argument) for argument in sys.argv[1:]]
-    moments, seed = given + [20, 0][len(given) :]
+    moments, seed = given + [40, 0][len(given) :]
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
-        began = time.monotonic()
-        finish(Path(folder) / "whole")
-        duration = time.monotonic() - began
-        expected = recorded(Path(folder) / "whole")
-        print(f"Uninterrupted: {len(expected)} runs in {duration:.0f} s", flush=True)
+        whole = Place(Path(folder) / "whole")
+        durations = []
+        for program, settings in (("compare", SWEEP), ("report", ["name=killed"])):
+            began = time.monotonic()
+            whole.finish(program, *settings)
+            durations.append(time.monotonic() - began)
+        whole.check()
+        expected = recorded(whole.root)
+        print(f"Uninterrupted: {len(RUNS)} runs in {durations[0]:.0f} s", flush=True)
         for number in range(moments):
-            root, group = Path(folder) / str(number), number % 2 == 0
-            share = rng.uniform(0.02, 1)
-            kill_at(root, share * duration, group=group)
-            said = finish(root)
-            assert recorded(root) == expected, "other metrics than without the kill"
-            before, resumed = said.count("already finished"), said.count("Resuming after epoch")
-            print(
-                f"{number + 1:2}  killed {'all' if group else 'the first process'} at {share:.0%}: "
-                f"{before} done before, {resumed} resumed; then {len(expected)} FINISHED, "
-                "the same metrics",
-                flush=True,
-            )
+            kind, kill = list(KINDS.items())[number % len(KINDS)]
+            place, share = Place(Path(folder) / str(number)), rng.uniform(0, 1)
+            said = kill(place, share * durations[kind == "a report"])
+            place.check()
+            found = recorded(place.root)
+            differing = [(name, {*expected[name]} ^ {*found[name]}) for name in expected]
+            assert found == expected, f"other metrics than without the kill: {differing}"
+            print(f"{number + 1:2}  killed {kind} at {share:.0%}: {said}", flush=True)
+            shutil.rmtree(place.root)
 
 
 if __name__ == "__main__":

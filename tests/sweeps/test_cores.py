@@ -69,7 +69,9 @@ def test_every_way_to_end_is_told_apart_and_none_stops_the_others(tmp_path, prog
         "silent": JobResult(JobState.failed, "the job failed without output"),
         "strange": JobResult(JobState.failed, "the job's process exited with status 77"),
         "killed": JobResult(
-            JobState.failed, "the job's process was ended by SIGKILL, possibly out of memory"
+            JobState.failed,
+            "the job's process was ended by SIGKILL, possibly out of memory",
+            was_killed=True,
         ),
     }
     assert (tmp_path / "failed" / "output.log").read_text() == "first\nthe last line\n"
@@ -88,7 +90,21 @@ def test_lines_are_kept_and_repeated_behind_the_name_unless_a_table_is_shown(
     assert job.output.read_text() == "a line\n"
 
 
-def test_a_job_that_is_killed_is_recorded_with_its_reason(tmp_path, programs, capsys):
+def test_a_job_that_is_killed_is_resumed_once_after_the_others(tmp_path, programs, capsys):
+    touch = "import os, pathlib, signal, sys; marks = pathlib.Path(sys.argv[1]).parent / 'marks'\n"
+    touch += "name = pathlib.Path(sys.argv[1]).name\n"
+    touch += "before = marks.read_text() if marks.exists() else ''\n"
+    touch += "marks.write_text(before + name)\n"
+    die = "os.kill(os.getpid(), signal.SIGKILL)"
+    programs |= {"0": f"{touch}name in before or {die}", "1": f"{touch}{die}", "2": touch}
+    results = _run(_jobs(tmp_path, ["0", "1", "2"]))
+    assert (tmp_path / "marks").read_text() == "01201"
+    states = {name: result.state for name, result in results.items()}
+    assert states == {"0": JobState.done, "1": JobState.failed, "2": JobState.done}
+    assert capsys.readouterr().out.count("it is resumed after the other runs") == 2
+
+
+def test_a_job_that_is_killed_twice_is_recorded_with_its_reason(tmp_path, programs, capsys):
     programs["0"] = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     jobs = _jobs(tmp_path, ["0"])
     run_jobs(jobs, 1, record_result)
