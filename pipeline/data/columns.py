@@ -161,15 +161,18 @@ def _advise_columns(table: Table, config: CsvConfig) -> dict[str, str]:
         rows = table.first_rows()
     else:
         rows = table.first_rows()[int(config.header) :]
-    guessed = _guess_columns(rows, len(columns))
+    guessed = _guess_columns(rows, len(columns)) or (None, None)
     wanted = {"text_column": config.text_column, "label_column": config.label_column}
-    for place, (key, name) in enumerate(wanted.items()):
+    found = 0
+    for place, (key, name) in zip(guessed, wanted.items(), strict=True):
         if name.strip() in columns:
             continue
         alike = [one for one in columns if one.casefold() == name.strip().casefold()]
-        if alike or guessed is not None:
-            given[key] = alike[0] if alike else columns[guessed[place]]  # type: ignore[index]
-    return given if {"text_column", "label_column"} & set(given) else {}
+        alike += [] if place is None else [columns[place]]
+        if alike and alike[0].isprintable() and len(alike[0]) <= 60:
+            given[key] = alike[0]
+            found += 1
+    return given if found else {}
 
 
 def _guess_columns(rows: Sequence[Sequence[Any]], width: int) -> tuple[int, int] | None:

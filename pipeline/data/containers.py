@@ -50,7 +50,11 @@ def shorten(text: object, most: int = 60) -> str:
     """Return a value of a file as it may stand in a message: quoted, in one line, cut."""
     shown = str(text)
     cut = shown if len(shown) <= most else shown[:most] + "…"
-    return f"'{''.join(one if one.isprintable() else '�' for one in cut)}'"
+    return f"'{_printable(cut)}'"
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else "�" for one in text)
 
 
 def shorten_list(names: Sequence[object], most: int = 12) -> str:
@@ -108,7 +112,7 @@ def damage_named(path: Path) -> Iterator[None]:
 
 def describe(error: BaseException) -> str:
     """Return the message of an error in one short line."""
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    return _printable(" ".join(str(error).split())[:160]) or type(error).__name__
 
 
 def _peek(stream: IO[bytes]) -> bytes:

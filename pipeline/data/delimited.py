@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.config.data import CsvConfig, Quoting
-from pipeline.data.containers import opened, shorten
+from pipeline.data.containers import READABLE, opened, shorten
 from pipeline.data.dialect import (
     SAMPLE,
     Dialect,
@@ -58,6 +58,8 @@ class Delimited:
             tabbed = content.suffix in (".tsv", ".tab")
         encoding = find_encoding(start, config.encoding)
         if not decodes(start, encoding) or (encoding == "utf-8-sig" and guess_utf_16(start)):
+            if guess_utf_16(start) is None and _is_binary(start):
+                raise DataError(f"{path} holds no text, and is of no known format: give {READABLE}")
             raise _not_in_encoding(path, encoding)
         dialect = find_dialect(start.decode(encoding, "replace"), config, prefers_tab=tabbed)
         return cls(path, dialect, encoding, config)
@@ -236,6 +238,12 @@ class _Seams:
             if sum(one.strip('" ') in self.labels for one in found) >= 0.8 * len(found):
                 return line, end
         return None
+
+
+def _is_binary(start: bytes) -> bool:
+    """Return whether these bytes hold more control characters than any text does."""
+    controls = sum(byte < 9 or 13 < byte < 32 for byte in start[:4000])
+    return controls > len(start[:4000]) / 20
 
 
 def _find_undecodable(stream: IO[bytes], encoding: str) -> tuple[int, bytes, bytes]:

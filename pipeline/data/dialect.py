@@ -83,14 +83,37 @@ def guess_encoding(data: bytes) -> str | None:
     wide = guess_utf_16(data)
     if wide is not None:
         return wide
-    from charset_normalizer import from_bytes
+    lines = b"\n".join([line for line in data.splitlines() if not line.isascii()][:200])
+    letters = sum(map(lines.count, _ASCII_LETTERS)) + 1
+    foreign = sum(byte > 127 for byte in lines)
+    if foreign > letters / 3:  # hardly any Latin letter
+        for name in ("cp932", "euc_jp"):
+            read = lines.decode(name, "replace")
+            if decodes(data, name) and 5 * len(re.findall("[ぁ-ん]", read)) > len(read):
+                return name
+        from charset_normalizer import from_bytes
 
-    lines = [line for line in data.splitlines() if not line.isascii()][:200]
-    best = from_bytes(b"\n".join(lines)).best()
-    latin = ["cp1252", "latin-1"]
-    if best is not None and not _is_western(best.encoding, best.language):
-        latin.insert(0, best.encoding)
-    return next((name for name in latin if decodes(data, name)), None)
+        best = from_bytes(lines, cp_isolation=_NOT_LATIN).best()
+        if best is not None and decodes(data, best.encoding):
+            return best.encoding
+    able = [name for name in _LATIN if decodes(data, name)]
+    return max(able, key=lambda name: _count_usual(lines, name), default=None)
+
+
+_ASCII_LETTERS = [bytes([byte]) for byte in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+_NOT_LATIN = "cp1251 koi8_r cp1253 cp1255 cp1256 gb18030 big5 cp932 cp949 euc_jp".split()
+# Each with the characters that are usual where it is; of equals the first is taken.
+_LATIN = {
+    "cp1252": "àâäáãåæçèéêëìíîïñòóôöõøùúûüýÿß“”‘’„«»–—…€£°",
+    "cp1250": "ąćęłńóśźżčďěňřšťůýžőűáéíúăâîşţäöüß“”‘’„–—…€",
+    "cp1254": "çğıöşüâîûİ“”‘’–—…€",
+    "latin-1": "àâäáãåæçèéêëìíîïñòóôöõøùúûüýÿß«»£°",
+}
+
+
+def _count_usual(data: bytes, encoding: str) -> int:
+    text = data.decode(encoding, "ignore").lower()
+    return sum(map(text.count, _LATIN[encoding]))
 
 
 def guess_utf_16(data: bytes) -> str | None:
@@ -104,17 +127,6 @@ def guess_utf_16(data: bytes) -> str | None:
     if even.count(0) > len(even) / 3 > 4 * odd.count(0):
         return "utf-16-be"
     return None
-
-
-# Encodings that differ from cp1252 in few letters are only believed with a language that has those.
-_EASTERN = frozenset(
-    "Polish Czech Hungarian Slovak Slovene Croatian Romanian Turkish Lithuanian Latvian Estonian".split()
-)
-_LATIN = re.compile(r"cp(125[02478]|437|775|85\d|86\d|1006|1125)|latin|iso8859|mac_|hp_roman|ascii")
-
-
-def _is_western(encoding: str, language: str) -> bool:
-    return bool(_LATIN.match(encoding)) and language not in _EASTERN
 
 
 def decodes(data: bytes, encoding: str) -> bool:

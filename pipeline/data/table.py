@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -182,25 +182,29 @@ class _Reading:
     def refuse_rare(self, least: int) -> None:
         """Collect the rows of labels that have fewer rows than there are splits."""
         counts = np.bincount(self.codes[self.kept], minlength=len(self.labels))
-        for code in np.flatnonzero((counts > 0) & (counts < least)):
-            times = ("once", "twice")[counts[code] - 1]
-            what = f"occurs {times}, and every split needs a text of it"
-            self._refuse_label(int(code), what, _RARE)
+        rare = np.flatnonzero((counts > 0) & (counts < least))
+        times = {1: "once", 2: "twice"}
+        said = {
+            at: f"occurs {times[counts[at]]}, and every split needs a text of it" for at in rare
+        }
+        self._refuse_labels(said, _RARE)
 
     def refuse_unknown(self, classes: Sequence[str], train: Path) -> None:
         """Collect the rows whose label is not one of these classes, those of the file `train`."""
-        for code, label in enumerate(self.labels):
-            if label and label not in classes:
-                what = f"is not in {train}, which has {shorten_list(classes)}"
-                self._refuse_label(code, what, "with a label that train lacks")
+        known = {*classes, ""}
+        unknown = [at for at, label in enumerate(self.labels) if label not in known]
+        said = f"is not in {train}, which has {shorten_list(classes)}"
+        self._refuse_labels(dict.fromkeys(unknown, said), "with a label that train lacks")
 
-    def _refuse_label(self, code: int, what: str, each: str) -> None:
-        rows = np.flatnonzero(self.kept & (self.codes == code))
-        said = f"the label {shorten(self.labels[code], 40)} {what}"
-        for index in rows:
-            where = self._where(self.rows[index], self.lines[index], self.config.label_column)
-            self._fault(each, self.rows[index], f"{where}: {said}", each)
-        self.kept[rows] = False
+    def _refuse_labels(self, said: Mapping[int, str], each: str) -> None:
+        """Collect the rows of some labels, given by number with what is wrong with each."""
+        refused = self.kept & np.isin(self.codes, list(said))
+        for at in np.flatnonzero(refused):
+            code = int(self.codes[at])
+            where = self._where(self.rows[at], self.lines[at], self.config.label_column)
+            what = f"{where}: the label {shorten(self.labels[code], 40)} {said[code]}"
+            self._fault(each, self.rows[at], what, each)
+        self.kept &= ~refused
 
     def _fault_in(self, row: int, line: int, name: str) -> None:
         column = self.config.text_column if name == "text" else self.config.label_column
@@ -243,7 +247,7 @@ class _Reading:
         return ", ".join(map(str, self.faults.values()))
 
     def _describe_faults(self) -> str:
-        first = min(self.faults.values(), key=lambda fault: fault.rows[0])
+        first = next(iter(self.faults.values()))
         total = sum(fault.count for fault in self.faults.values())
         rows = f" ({total:,} such rows)" if total > 1 else ""
         if len(self.faults) > 1:
