@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,7 +63,8 @@ def move_file(path: Path, target: Path) -> None:
 def cached(path: Path, read: Callable[[Path], Content], write: Callable[[Path], object]) -> Content:
     """Return the content of the cache at `path`, creating it if it is missing or damaged.
 
-    Only one process writes at a time; the others wait and then read.
+    A digest beside it tells whether it is still what was written: a flipped bit in a text would be read
+    as text. Only one process writes at a time; the others wait and then read.
 
     Parameters:
       read: takes the path and returns the content. OSError, ValueError, LookupError, TypeError or
@@ -69,15 +72,46 @@ def cached(path: Path, read: Callable[[Path], Content], write: Callable[[Path], 
       write: takes a temporary path and writes a file or folder there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    digest = path.with_name(f"{path.name}.digest")
     with FileLock(path.with_suffix(".lock")):
-        if path.exists():
+        if path.exists() and digest.exists():  # earlier versions wrote none
             try:
+                if digest.read_text("ascii") != _digest(path):
+                    raise ValueError("it is not what was written")
                 return read(path)
             except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-                log.warning("The cached %s is damaged (%s); rebuilding it", path.name, error)
+                reason = " ".join(str(error).split())[:120]
+                log.warning("The cached %s is damaged (%s); rebuilding it", path.name, reason)
         with replacing(path) as temporary:
             write(temporary)
+            with replacing(digest) as place:  # first, so that no content is ever without its own
+                place.write_text(_digest(temporary), "ascii")
         return read(path)
+
+
+def content_digest(path: Path) -> str:
+    """Return a digest of a file's content as 32 hexadecimal digits.
+
+    A file that is read again is not digested again unless its size or its time has changed.
+    """
+    state = path.stat()
+    return _known_digest(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _known_digest(path: Path, *_: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    """Return a digest of a file, or of the names and contents of all files in a folder."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{file.relative_to(path).as_posix()} {_digest(file)}" for file in files]
+    return hashlib.blake2b("\n".join(lines).encode()).hexdigest()
 
 
 def _remove(path: Path) -> None:

@@ -33,7 +33,7 @@ from pipeline.files import replacing
 SWEEPS = ((9, 5), (50, 3), (9, 50), (45, 10), (150, 3))
 REVIEWS = 25_000
 _SPAWN = multiprocessing.get_context("spawn")
-_TO_MB = 1e6 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+TO_MB = 1e6 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def measure_report(root: Path, architectures: int, seeds: int, reviews: int) -> 
         reviews=reviews,
         seconds=seconds,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_memory_mb=usage.ru_maxrss / _TO_MB,
+        peak_memory_mb=usage.ru_maxrss / TO_MB,
         page_mb=(root / "reports" / NAME / "index.html").stat().st_size / 1e6,
     )
 

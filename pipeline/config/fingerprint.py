@@ -19,6 +19,7 @@ from pipeline.cells import SHOWN, Cell
 from pipeline.config.compose import as_plain, as_used
 from pipeline.config.data import AddingConfig
 from pipeline.config.schema import ProbeConfig, RunConfig
+from pipeline.files import content_digest
 
 _SOURCES = Path(__file__).resolve().parents[1]
 
@@ -56,7 +57,7 @@ def fingerprint(config: RunConfig) -> str:
         if {"of_machine", "of_report"} & set(entry.metadata):
             data.pop(name, None)
         elif "by_content" in entry.metadata and data[name]:
-            data[name] = hashlib.blake2b(Path(data[name]).read_bytes(), digest_size=16).hexdigest()
+            data[name] = content_digest(Path(data[name]))
     if config.baseline:
         return code_fingerprint([determining, data], _BASELINE)
     stages = _ADDING if isinstance(config.data, AddingConfig) else _NETWORK

@@ -60,6 +60,8 @@ def choices(hint: Any) -> str | None:
     if enum is None:
         return "true or false" if hint is bool else None
     names = ", ".join(member.name for member in enum)
+    if type(None) in get_args(hint):
+        return f"null or one of {names}"
     return f"one of {names}" if enum is hint else f"a list out of {names}"
 
 

@@ -6,84 +6,33 @@ from train, and no text of test is in train.
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from pipeline.config.data import ClausesConfig, CsvConfig, DataConfig, ImdbConfig
+from pipeline.config.data import ClausesConfig, CsvConfig, DataConfig, ImdbConfig, TfdsConfig
 from pipeline.data import lexicon, synthetic
-from pipeline.data.cleaning import clean_text
-from pipeline.data.table import read_cells
-from pipeline.data.tfds import read_imdb
+from pipeline.data.cleaned import LabelledTexts, cleaned_once
+from pipeline.data.label_names import sort_labels
+from pipeline.data.splits import Head, Reviews, ReviewSplits, predicted_classes
+from pipeline.data.splitting import Corpus, cut_splits, drop_leaks, finish_splits
+from pipeline.data.table import read_table, read_test_table
+from pipeline.data.tfds import read_tfds, read_unlabelled
 from pipeline.errors import DataError
+from pipeline.files import content_digest
 
-log = logging.getLogger(__name__)
+__all__ = [  # the stages know the data by this module
+    "Head",
+    "ReviewSplits",
+    "Reviews",
+    "load_neutral_source",
+    "load_reviews",
+    "predicted_classes",
+]
 
-
-@dataclass(frozen=True)
-class Head:
-    """Describe an output of a model by its name and its classes.
-
-    It has one logit for two classes (that of `classes[1]`), else one for each class.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-
-    @property
-    def outputs(self) -> int:
-        return 1 if len(self.classes) == 2 else len(self.classes)
-
-
-def predicted_classes(logits: list[np.ndarray]) -> np.ndarray:
-    """Return the predicted class of each head, <int32>[n, heads], from its logits <float>[n, outputs].
-
-    It is the most probable class; the first in a tie.
-    """
-    columns = [
-        values[:, 0] > 0 if values.shape[1] == 1 else values.argmax(axis=1) for values in logits
-    ]
-    return np.stack(columns, axis=1).astype(np.int32)
-
-
-@dataclass(frozen=True)
-class Reviews:
-    """Hold labelled texts in a fixed order.
-
-    ids: <str>[n], unique over all splits; texts: n cleaned texts, none empty; labels: <int32>[n, heads],
-    an index into the classes of each head; traits: further facts about each text (for `clauses`:
-    distance, distractors, contradicted), one row each, or None.
-    """
-
-    ids: np.ndarray
-    texts: list[str]
-    labels: np.ndarray
-    traits: pd.DataFrame | None = None
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def take(self, rows: np.ndarray) -> Reviews:
-        """Return the reviews at the given rows <int>[k], in that order."""
-        traits = None if self.traits is None else self.traits.iloc[rows].reset_index(drop=True)
-        return Reviews(self.ids[rows], [self.texts[row] for row in rows], self.labels[rows], traits)
-
-
-@dataclass(frozen=True)
-class ReviewSplits:
-    train: Reviews
-    validation: Reviews
-    test: Reviews
-    heads: tuple[Head, ...]
-    fingerprint: str  # of every text and label, in order
-
-    def named(self) -> Iterator[tuple[str, Reviews]]:
-        yield from (("train", self.train), ("validation", self.validation), ("test", self.test))
+_NEUTRAL_TEXTS = 10_000
 
 
 def load_reviews(config: DataConfig, cache: Path | None = None) -> ReviewSplits:
@@ -95,15 +44,12 @@ def load_reviews(config: DataConfig, cache: Path | None = None) -> ReviewSplits:
     if isinstance(config, ClausesConfig):
         return _generate(config)
     if isinstance(config, ImdbConfig):
-        train, test, heads = _load_imdb(config, cache)
-    else:
-        assert isinstance(config, CsvConfig)
-        train, test, heads = _load_table(config)
-    train = drop_leaks(train, test)
-    train, validation = _split_stratified(
-        train, config.validation_fraction, config.seed, "validation"
-    )
-    return _make_splits(train, validation, test, heads)
+        whole = config.as_tfds()
+        return cut_splits(_load_tfds(whole, cache, "sentiment"), whole, whole.test_fraction)
+    if isinstance(config, TfdsConfig):
+        return cut_splits(_load_tfds(config, cache), config, config.test_fraction)
+    assert isinstance(config, CsvConfig)
+    return cut_splits(_load_table(config, cache), config, config.test_fraction)
 
 
 def load_neutral_source(config: DataConfig, splits: ReviewSplits) -> tuple[list[str], str]:
@@ -112,71 +58,11 @@ def load_neutral_source(config: DataConfig, splits: ReviewSplits) -> tuple[list[
         rng = np.random.default_rng([config.seed, 1])
         return synthetic.neutral_sentences(rng, _NEUTRAL_TEXTS), "the generator's neutral sentences"
     if isinstance(config, ImdbConfig):
-        (part,) = read_imdb(config, [f"unsupervised[:{_NEUTRAL_TEXTS}]"])
-        return part.texts, "the unsupervised split"
+        config = config.as_tfds()
+    unlabelled = read_unlabelled(config, _NEUTRAL_TEXTS) if isinstance(config, TfdsConfig) else None
+    if unlabelled:
+        return unlabelled, "the unsupervised split"
     return splits.validation.texts, "the validation split"
-
-
-_NEUTRAL_TEXTS = 10_000
-
-
-def drop_leaks(train: Reviews, test: Reviews) -> Reviews:
-    """Return train without texts that are also in test and without duplicates; log both counts."""
-    tested = set(test.texts)
-    seen: set[str] = set()
-    kept, leaked = [], 0
-    for row, text in enumerate(train.texts):
-        if text in tested:
-            leaked += 1
-        elif text not in seen:
-            seen.add(text)
-            kept.append(row)
-    repeated = len(train) - len(kept) - leaked
-    if leaked or repeated:
-        log.info(
-            "Dropped from train: %d reviews that are also in test, %d duplicates", leaked, repeated
-        )
-    repeats_in_test = len(test) - len(tested)
-    if repeats_in_test:
-        log.info("Kept in test as published: %d duplicate reviews", repeats_in_test)
-    return train.take(np.array(kept, dtype=np.int64))
-
-
-def _make_splits(
-    train: Reviews, validation: Reviews, test: Reviews, heads: tuple[Head, ...]
-) -> ReviewSplits:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, reviews in (("train", train), ("validation", validation), ("test", test)):
-        if not len(reviews):
-            raise DataError(f"the {name} split is empty: provide more texts or another fraction")
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(reviews.labels).tobytes())
-        for text in reviews.texts:
-            digest.update(text.encode())
-            digest.update(b"\0")
-        log.info("%s: %s reviews", name.capitalize(), f"{len(reviews):,}")
-    return ReviewSplits(train, validation, test, heads, digest.hexdigest())
-
-
-def _split_stratified(
-    reviews: Reviews, fraction: float, seed: int, name: str
-) -> tuple[Reviews, Reviews]:
-    """Return the reviews in two parts, the second a `fraction` of them, stratified by label."""
-    from sklearn.model_selection import train_test_split
-
-    try:
-        rest, cut = train_test_split(
-            np.arange(len(reviews)),
-            test_size=fraction,
-            random_state=seed,
-            stratify=reviews.labels[:, 0],
-        )
-    except ValueError as error:
-        raise DataError(
-            f"cannot take a {name} split of {fraction:g} from {len(reviews)} texts ({error}): "
-            f"provide more texts of each label or a larger fraction"
-        ) from None
-    return reviews.take(np.sort(rest)), reviews.take(np.sort(cut))
 
 
 def _generate(config: ClausesConfig) -> ReviewSplits:
@@ -196,79 +82,71 @@ def _generate(config: ClausesConfig) -> ReviewSplits:
         splits[name] = Reviews(ids, made.texts, labels, made.traits)
     heads = (Head("sentiment", lexicon.SENTIMENTS), Head("subject", lexicon.SUBJECTS))
     train = drop_leaks(splits["train"], splits["test"])
-    return _make_splits(train, splits["validation"], splits["test"], heads)
+    held_out = splits["validation"], splits["test"]
+    return finish_splits(train, *held_out, heads, may_lack={"validation", "test"})
 
 
-def _load_imdb(config: ImdbConfig, cache: Path | None) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
-    names = ["train", "test"]
-    train, test = (
-        Reviews(
-            np.array([f"{name}-{number:05d}" for number in range(len(part.texts))]),
-            part.texts,
-            part.labels[:, None],
-        )
-        for name, part in zip(names, read_imdb(config, names, cache), strict=True)
-    )
-    return train, test, (Head("sentiment", ("negative", "positive")),)
-
-
-def _load_table(config: CsvConfig) -> tuple[Reviews, Reviews, tuple[Head, ...]]:
-    table = _read_table(Path(config.path), config)
-    classes: list[str] = sorted(set(table.label))
-    head = Head(config.label_column, tuple(classes))
+def _load_tfds(config: TfdsConfig, cache: Path | None, head_name: str | None = None) -> Corpus:
+    """Return a data set of TFDS, its head named like its feature of labels unless a name is given."""
+    found = read_tfds(config, cache)
+    head = Head(head_name or found.label, found.classes)
     if len(head.classes) < 2:
         raise DataError(
-            f"{config.path}, column {config.label_column!r}: every row holds {classes[0]!r}; "
-            "at least two label values are needed"
+            f"{config.name}: every text has the label {', '.join(head.classes)}; at least two are needed"
         )
+    train, validation, test = (
+        None if table is None else _as_reviews(table, head, name)
+        for name, table in (
+            ("train", found.train),
+            ("validation", found.validation),
+            ("test", found.test),
+        )
+    )
+    assert train is not None
+    return Corpus(train, validation, test, (head,), published=True)
+
+
+def _load_table(config: CsvConfig, cache: Path | None) -> Corpus:
+    found = _clean_table(config, cache, config.path, [], lambda: read_table(config))
+    head = Head(config.label_column, sort_labels(found.labels))
     if config.test_path is None:
-        both = _as_reviews(table, head, "row")
-        train, test = _split_stratified(both, config.test_fraction, config.seed, "test")
-        return train, test, (head,)
-    tested = _read_table(Path(config.test_path), config)
-    unknown = ~tested.label.isin(head.classes)
-    if unknown.any():
-        first = tested[unknown].iloc[0]
-        raise DataError(
-            f"{config.test_path}, row {first.row}, column {config.label_column!r}: the label "
-            f"{first.label!r} is not in {config.path}, which has {', '.join(head.classes)}"
-        )
-    return _as_reviews(table, head, "train"), _as_reviews(tested, head, "test"), (head,)
+        return Corpus(_as_reviews(found, head, "row"), None, None, (head,))
+    classes = head.classes
+    tested = _clean_table(
+        config, cache, config.test_path, [*classes], lambda: read_test_table(config, classes)
+    )
+    train, test = _as_reviews(found, head, "train"), _as_reviews(tested, head, "test")
+    return Corpus(train, None, test, (head,))
 
 
-def _as_reviews(table: pd.DataFrame, head: Head, prefix: str) -> Reviews:
-    ids = np.array([f"{prefix}-{row:05d}" for row in table.row])
-    labels = pd.Categorical(table.label, categories=list(head.classes)).codes
-    return Reviews(ids, list(table.text), labels.astype(np.int32)[:, None])
+def _clean_table(
+    config: CsvConfig,
+    cache: Path | None,
+    path: str,
+    classes: list[str],
+    read: Callable[[], LabelledTexts],
+) -> LabelledTexts:
+    """Return what `read` returns, from the cache if the file and the settings are the same."""
+    if cache is None:
+        return read()
+    settings = {
+        entry.name: str(getattr(config, entry.name))
+        for entry in fields(config)
+        if not {"of_report", "by_content"} & set(entry.metadata)
+    }
+    # Its name and whether there is another stand in what is said.
+    source = [
+        settings,
+        classes,
+        Path(path).name,
+        content_digest(Path(path)),
+        bool(config.test_path),
+    ]
+    return cleaned_once(cache, source, read_table.__module__, read)
 
 
-def _as_texts(values: pd.Series) -> pd.Series:
-    """Return cells as the texts that a CSV would contain; a missing cell is empty.
-
-    They are cast to objects first, because categorical and integer columns refuse an empty text.
-    """
-    return values.astype(object).where(values.notna(), "").map(str)
-
-
-def _read_table(path: Path, config: CsvConfig) -> pd.DataFrame:
-    """Return the columns row (counted from the header, which is row 1), text (cleaned) and label."""
-    raw = read_cells(path)
-    for column in (config.text_column, config.label_column):
-        if column not in raw.columns:
-            raise DataError(
-                f"{path}, row 1: no column {column!r}, only {', '.join(map(repr, raw.columns))}: set "
-                "data.text_column and data.label_column"
-            )
-    table = pd.DataFrame({"row": raw.index + 2}, index=raw.index)
-    for name, column in (("text", config.text_column), ("label", config.label_column)):
-        values = raw[column]
-        table[name] = _as_texts(values).map(clean_text)
-        empty = table[name] == ""
-        if empty.any():
-            raise DataError(
-                f"{path}, row {table.row[empty].iloc[0]}, column {column!r}: the {name} is empty "
-                f"({int(empty.sum())} such rows): fill it in or remove the row"
-            )
-    if table.empty:
-        raise DataError(f"{path}: no rows below the header: add texts")
-    return table
+def _as_reviews(found: LabelledTexts, head: Head, prefix: str) -> Reviews:
+    ids = np.array([f"{prefix}-{row:05d}" for row in found.rows])
+    number = {label: at for at, label in enumerate(head.classes)}
+    labels = np.array([number[label] for label in found.labels], dtype=np.int32)
+    return Reviews(ids, found.texts, labels[:, None])

@@ -1,68 +1,263 @@
-"""Read a user's own CSV or Parquet file, or say what is wrong with it and where."""
+"""Read a person's own table as labelled texts, or say in one line what is wrong with it and where."""
 
 from __future__ import annotations
 
-import warnings
+import logging
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.config.data import CsvConfig, OnBadRows
+from pipeline.data.cleaned import LabelledTexts
+from pipeline.data.cleaning import clean_text
+from pipeline.data.columns import explain_encoding, open_table
+from pipeline.data.containers import shorten, shorten_list
+from pipeline.data.delimited import Delimited, NotInEncoding
+from pipeline.data.label_names import as_label, describe_look_alikes, sort_labels
+from pipeline.data.progress import watched
 from pipeline.errors import DataError
 
+log = logging.getLogger(__name__)
 
-def read_cells(path: Path) -> pd.DataFrame:
-    """Return the rows of a table below its header, indexed from 0.
+_MOST_LABELS = 10_000
+_RARE = "with a label that is too rare"
+_NAMED_ROWS = 3  # of each fault
 
-    The cells of a CSV are texts, none of them missing, and its empty rows are left out.
+
+def read_table(config: CsvConfig) -> LabelledTexts:
+    """Return the rows of `config.path` that can be used, and say how many there are.
 
     Raises:
-      DataError: the file cannot be read; names row and column of a cell that is not UTF-8.
+      DataError: the file cannot be used; with `on_bad_rows=error` also for a row that cannot.
     """
-    return _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path).reset_index(drop=True)
-    except Exception as error:
-        raise DataError(f"{path} cannot be read as Parquet: {error}") from error
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return _parse_csv(path, "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(_locate_bad_encoding(path, error.start)) from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
-
-
-def _parse_csv(path: Path, encoding: str) -> pd.DataFrame:
-    # "NA" and "null" are ordinary texts here, and 0 and 1 are names of labels.
-    with warnings.catch_warnings():
-        # For rows longer than the header (an unquoted comma) pandas drops cells with only a warning.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        table = pd.read_csv(
-            path,
-            encoding=encoding,
-            dtype=str,
-            keep_default_na=False,
-            index_col=False,
-            skip_blank_lines=False,  # keeps row numbers those of the file
+    reading = _Reading(Path(config.path), config)
+    # A label has to be in train, in validation and, if that is cut off too, in test.
+    reading.refuse_rare(2 if config.test_path else 3)
+    found = reading.finish()
+    if len(set(found.labels)) < 2:
+        raise DataError(
+            f"{config.path}, column {shorten(config.label_column)}: every row holds "
+            f"{shorten(found.labels[0])}; at least two label values are needed"
         )
-    return table[~(table.isna() | (table == "")).all(axis=1)]
+    return found
 
 
-def _locate_bad_encoding(path: Path, byte: int) -> str:
-    """Return a message with the cell that is not UTF-8, found by reading the file as Latin-1."""
-    try:
-        raw = _parse_csv(path, "latin-1")
-    except (pd.errors.ParserError, pd.errors.ParserWarning):  # such as UTF-16
-        return f"{path}, byte {byte}: not UTF-8; save the file as UTF-8"
-    for number, row in enumerate(raw.itertuples(index=False), start=2):
-        for column, cell in zip(raw.columns, row, strict=True):
-            try:
-                str(cell).encode("latin-1").decode("utf-8")
-            except UnicodeDecodeError:
-                return f"{path}, row {number}, column {column!r}: not UTF-8; save the file as UTF-8"
-    return f"{path}, row 1: not UTF-8; save the file as UTF-8"
+def read_test_table(config: CsvConfig, classes: Sequence[str]) -> LabelledTexts:
+    """Return the rows of `config.test_path` that can be used. classes: the labels of `config.path`.
+
+    Raises:
+      DataError: as for `read_table`; a label that is no class is a row that cannot be used.
+    """
+    assert config.test_path is not None
+    reading = _Reading(Path(config.test_path), config)
+    reading.refuse_unknown(classes, Path(config.path))
+    return reading.finish()
+
+
+@dataclass
+class _Fault:
+    """Count the rows with one fault. what: of the first row; each: of all, for what is left out."""
+
+    what: str
+    each: str
+    rows: list[int] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, row: int) -> None:
+        self.count += 1
+        if len(self.rows) < _NAMED_ROWS:
+            self.rows.append(row)
+
+    def __str__(self) -> str:
+        rows = ", ".join(map(str, self.rows)) + ", …" * (self.count > len(self.rows))
+        return f"{self.count:,} {self.each} (row{'s' * (self.count > 1)} {rows})"
+
+
+class _Reading:
+    """Read the rows of one file, and collect what is wrong with some of them.
+
+    labels: sorted; codes: <int32>[n], indices into labels; kept: <bool>[n], which rows can be used.
+    """
+
+    def __init__(self, path: Path, config: CsvConfig) -> None:
+        self.path, self.config = path, config
+        self.faults: dict[str, _Fault] = {}
+        self.texts: list[str] = []
+        self.rows, self.lines, self._cells = array("q"), array("q"), array("i")
+        self._known: dict[str, int] = {}  # the cells of labels, numbered
+        self.has_long_rows = False
+        self.table, text, label = open_table(path, config)
+        try:
+            self._read(text, label)
+        except NotInEncoding as error:
+            raise explain_encoding(error, path, config) from None
+        if not self.rows and not self.faults:
+            raise DataError(f"{path}: no rows below the header: add texts")
+        self._name_labels()
+
+    def _read(self, text: int, label: int) -> None:
+        """Read every row once, keeping of a row only its cleaned text and the number of its label."""
+        nul = _Fault("", "texts")
+        rows = self.table.rows((text, label))
+        for row, line, cells in watched(rows, None, f"Reading the rows of {self.path.name}"):
+            if type(cells) is int:
+                self._fault_in_width(row, line, cells)
+                continue
+            original = self._plain(cells[0], row, self.config.text_column)
+            cleaned = clean_text(original)
+            if not cleaned:
+                self._fault_in(row, line, "text")
+                continue
+            if "\0" in original:
+                nul.add(row)
+            name = self._plain(cells[1], row, self.config.label_column)
+            cell = self._known.setdefault(name, len(self._known))
+            if cell > _MOST_LABELS:
+                raise DataError(
+                    f"{self.path}, column {shorten(self.config.label_column)}: more than "
+                    f"{_MOST_LABELS:,} different labels; is it the column with the labels?"
+                )
+            self.texts.append(cleaned)
+            self.rows.append(row)
+            self.lines.append(line)
+            self._cells.append(cell)
+        if nul.count:
+            log.warning("%s: left NUL bytes out of texts: %s", self.path.name, nul)
+
+    def _plain(self, cell: Any, row: int, column: str) -> str:
+        """Return a cell as the text that a CSV would contain; a missing one is empty."""
+        if type(cell) is str:
+            return cell
+        if isinstance(cell, list | dict | tuple | bytes):
+            kind = {dict: "an object", bytes: "bytes"}.get(type(cell), "a list")
+            raise DataError(
+                f"{self.path}, row {row}, column {shorten(column)}: {kind}, neither a text nor a "
+                "number: write it as a text"
+            )
+        if cell is None or cell != cell:  # NaN
+            return ""
+        if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+            return str(int(cell))
+        return str(cell)
+
+    def _name_labels(self) -> None:
+        """Give every row its label, and leave out those without."""
+        names = [as_label(cell) for cell in self._known]
+        self.labels = sort_labels(names)
+        number = {name: at for at, name in enumerate(self.labels)}
+        renumbered = np.array([number[name] for name in names], dtype=np.int32)
+        cells = np.frombuffer(self._cells, dtype=np.int32)
+        self.codes = renumbered[cells] if len(cells) else cells
+        self.kept = np.full(len(self.codes), True)
+        if "" in number:
+            empty = self.codes == number[""]
+            for index in np.flatnonzero(empty):
+                self._fault_in(self.rows[index], self.lines[index], "label")
+            self.kept &= ~empty
+        self._point_out_labels(names, np.bincount(cells, minlength=len(names)))
+
+    def _point_out_labels(self, names: list[str], counts: NDArray[np.int64]) -> None:
+        """Warn of labels that look alike, and say which were written in another way."""
+        column = f"{self.path.name}, column {shorten(self.config.label_column)}"
+        totals: dict[str, int] = {}
+        changed, spellings = [], Counter(names)
+        for cell, name, count in zip(self._known, names, counts, strict=True):
+            totals[name] = totals.get(name, 0) + int(count)
+            if cell != name and name and spellings[name] > 1:
+                changed.append(f"{shorten(cell, 40)} as {shorten(name, 40)} ({count:,} rows)")
+        for line in describe_look_alikes(totals)[:5]:
+            log.warning(
+                "%s: %s differ only by case or spaces, and are several labels", column, line
+            )
+        if changed:
+            more = ", …" * (len(changed) > 4)
+            log.warning("%s: read %s%s", column, ", ".join(changed[:4]), more)
+
+    def refuse_rare(self, least: int) -> None:
+        """Collect the rows of labels that have fewer rows than there are splits."""
+        counts = np.bincount(self.codes[self.kept], minlength=len(self.labels))
+        rare = np.flatnonzero((counts > 0) & (counts < least))
+        times = {1: "once", 2: "twice"}
+        said = {
+            at: f"occurs {times[counts[at]]}, and every split needs a text of it" for at in rare
+        }
+        self._refuse_labels(said, _RARE)
+
+    def refuse_unknown(self, classes: Sequence[str], train: Path) -> None:
+        """Collect the rows whose label is not one of these classes, those of the file `train`."""
+        known = {*classes, ""}
+        unknown = [at for at, label in enumerate(self.labels) if label not in known]
+        said = f"is not in {train}, which has {shorten_list(classes)}"
+        self._refuse_labels(dict.fromkeys(unknown, said), "with a label that train lacks")
+
+    def _refuse_labels(self, said: Mapping[int, str], each: str) -> None:
+        """Collect the rows of some labels, given by number with what is wrong with each."""
+        refused = self.kept & np.isin(self.codes, list(said))
+        for at in np.flatnonzero(refused):
+            code = int(self.codes[at])
+            where = self._where(self.rows[at], self.lines[at], self.config.label_column)
+            what = f"{where}: the label {shorten(self.labels[code], 40)} {said[code]}"
+            self._fault(each, self.rows[at], what, each)
+        self.kept &= ~refused
+
+    def _fault_in(self, row: int, line: int, name: str) -> None:
+        column = self.config.text_column if name == "text" else self.config.label_column
+        what = f"{self._where(row, line, column)}: the {name} is empty"
+        self._fault(name, row, what, f"with an empty {name}")
+
+    def _fault_in_width(self, row: int, line: int, cells: int) -> None:
+        width = len(self.table.columns)
+        plural = "s" * (cells != 1)
+        what = f"{self._where(row, line)}: {cells} cell{plural} where there are {width} columns"
+        self.has_long_rows |= cells > width
+        self._fault("cells", row, what, "with too many or too few cells")
+
+    def _where(self, row: int, line: int, column: str | None = None) -> str:
+        place = f"row {row}" + f" (line {line})" * (line != row)
+        return place if column is None else f"{place}, column {shorten(column)}"
+
+    def _fault(self, kind: str, row: int, what: str, each: str) -> None:
+        self.faults.setdefault(kind, _Fault(what, each)).add(row)
+
+    def finish(self) -> LabelledTexts:
+        """Return the rows that can be used, and say how many there are and how many were left out.
+
+        Raises:
+          DataError: some rows cannot be used and are not to be dropped, or none can.
+        """
+        if self.faults and self.config.on_bad_rows == OnBadRows.error:
+            raise DataError(self._describe_faults())
+        kept = np.flatnonzero(self.kept)
+        if not len(kept):
+            raise DataError(f"{self.path}: no row can be used: {self._count_faults()}")
+        log.info("Read %s rows of %s, %s", f"{len(kept):,}", self.path.name, self.table)
+        if self.faults:
+            log.warning("Left out of %s: %s", self.path.name, self._count_faults())
+        texts = self.texts if len(kept) == len(self.texts) else [self.texts[at] for at in kept]
+        rows = np.array(self.rows, dtype=np.int64)[kept]
+        return LabelledTexts(rows, texts, [self.labels[code] for code in self.codes[kept]])
+
+    def _count_faults(self) -> str:
+        return ", ".join(map(str, self.faults.values()))
+
+    def _describe_faults(self) -> str:
+        first = next(iter(self.faults.values()))
+        total = sum(fault.count for fault in self.faults.values())
+        rows = f" ({total:,} such rows)" if total > 1 else ""
+        if len(self.faults) > 1:
+            rows = f"; in all: {self._count_faults()}"
+        hint = ""
+        if self.has_long_rows and isinstance(self.table, Delimited):
+            hint = f"{self.table.hint_on_cells()}. "
+        elif _RARE in self.faults and self.faults[_RARE].count > len(self.rows) / 2:
+            hint = f"Is {shorten(self.config.label_column)} the column with the labels? "
+        return (
+            f"{self.path}, {first.what}{rows}. {hint}Mend the file, or leave such rows out with "
+            "data.on_bad_rows=drop"
+        )

@@ -1,127 +1,240 @@
-"""Find or download the IMDB reviews of TensorFlow Datasets, and read and clean them."""
+"""Read and clean the texts of a data set of TensorFlow Datasets, in its own splits."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import tempfile
-from contextlib import suppress
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import requests
-from filelock import FileLock
-from numpy.typing import NDArray
 
-from pipeline.config.data import ImdbConfig
-from pipeline.config.fingerprint import code_fingerprint
+from pipeline.config.data import TfdsConfig
+from pipeline.data.cleaned import LabelledTexts, cleaned_once
 from pipeline.data.cleaning import clean_text
+from pipeline.data.progress import watched
+from pipeline.data.tfds_builder import naming_damage, open_builder
+from pipeline.data.tfds_features import ClassNames, choose_features, has_media, pick
 from pipeline.errors import DataError
-from pipeline.files import cached
+
+log = logging.getLogger(__name__)
+
+_UNLABELLED = "unsupervised"  # the split that TFDS's data sets without labels are named by
+_BATCH = 1000  # texts that are decoded at a time
 
 
-class ImdbPart(NamedTuple):
-    """Hold n cleaned texts and their labels <int32>[n]: 1 positive, 0 negative, -1 unknown."""
+@dataclass(frozen=True)
+class TfdsTexts:
+    """Hold the texts of the splits of a data set, None where it has no such split.
 
-    texts: list[str]
-    labels: NDArray[np.int32]
-
-
-def read_imdb(config: ImdbConfig, parts: list[str], cache: Path | None = None) -> list[ImdbPart]:
-    """Return the reviews of each part, a split name of TFDS, in the order of its files.
-
-    Reading and cleaning a part takes seconds; with `cache` it is done once for all runs. Processes that
-    start at the same time wait for the first one.
-
-    Raises:
-      DataError: the data set is missing and cannot be downloaded.
+    label: the name of the feature of labels.
     """
-    builder = _prepared(config)
-    return [_read_cached(builder, part, cache) if cache else _read(builder, part) for part in parts]
+
+    train: LabelledTexts
+    validation: LabelledTexts | None
+    test: LabelledTexts | None
+    classes: tuple[str, ...]
+    label: str
 
 
-def _read_cached(builder: Any, part: str, cache: Path) -> ImdbPart:
-    states = [(Path(path), os.stat(path)) for path in builder.info.splits[part].filepaths]
-    settings = [part, *((path.name, s.st_size, s.st_mtime_ns) for path, s in states)]
-    file = cache / "reviews" / f"{_key(settings)}.parquet"
+@dataclass(frozen=True)
+class _Source:
+    """A prepared data set, the paths of its features, and the names of its classes.
 
-    def write(place: Path) -> None:
-        pd.DataFrame(_read(builder, part)._asdict()).to_parquet(place)
+    has_media: whether it holds pictures or the like too.
+    """
 
-    return cached(file, _open, write)
+    builder: Any
+    text: str
+    label: str
+    names: ClassNames
+    has_media: bool
+    cache: Path | None
 
-
-def _open(file: Path) -> ImdbPart:
-    table = pd.read_parquet(file)
-    return ImdbPart(table.texts.to_list(), table.labels.to_numpy(np.int32))
-
-
-def _key(settings: list[Any]) -> str:
-    return code_fingerprint(settings, [clean_text.__module__, __name__], follow_imports=False)
-
-
-def _read(builder: Any, part: str) -> ImdbPart:
-    import tensorflow_datasets as tfds
-
-    # A single batch in the order of the files: fast and deterministic.
-    rows = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1, shuffle_files=False))
-    texts = [clean_text(text.decode("utf-8")) for text in rows["text"]]
-    return ImdbPart(texts, rows["label"].astype(np.int32))
+    @property
+    def folder(self) -> Path:
+        return Path(self.builder.data_dir)
 
 
-def _prepared(config: ImdbConfig) -> Any:
-    import tensorflow_datasets as tfds
+def read_tfds(config: TfdsConfig, cache: Path | None = None) -> TfdsTexts:
+    """Return the texts of the splits that a configuration names, in the order of their files.
 
-    tfds.display_progress_bar(enable=False)
-    builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
-    if builder.is_prepared():
-        return builder
-    # Parallel workers prepare it once. The lock file is outside the folder that a failure removes.
-    place = hashlib.blake2b(str(builder.data_dir).encode(), digest_size=8).hexdigest()
-    with FileLock(Path(tempfile.gettempdir()) / f"imdb-reviews-{place}.lock"):
-        builder = tfds.builder("imdb_reviews/plain_text", data_dir=config.data_dir)
-        if not builder.is_prepared():
-            _prepare(builder)
-    return builder
-
-
-def _prepare(builder: Any) -> None:
-    """Download and prepare the data set; remove incomplete files after a failure."""
-    folder = Path(builder.data_dir)
-    missing = [path for path in folder.parents if not path.exists()]
-    there = folder.exists()
-    try:
-        # TFDS retries an unreachable host for minutes; a short request fails at once.
-        for url in builder.url_infos:
-            requests.head(url, timeout=10, allow_redirects=True).raise_for_status()
-        builder.download_and_prepare()
-    except BaseException as error:
-        _remove_own(folder, missing, keep=there)
-        if not isinstance(error, Exception):  # interrupted
-            raise
-        raise DataError(
-            f"IMDB is not prepared at {folder}, and its download failed "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:160]}). Connect this machine to "
-            "the internet, set data.data_dir or TFDS_DATA_DIR to a folder where TFDS has prepared "
-            "imdb_reviews, or use the generated texts with data=clauses"
-        ) from error
-
-
-def _remove_own(folder: Path, missing: list[Path], *, keep: bool) -> None:
-    """Remove what a failed preparation left, but nothing that another process may have created.
-
-    TFDS writes into a folder `<version>.incomplete_<random>` beside the final one and removes it, and
-    keeps downloads for the next attempt. Only this process, which holds the lock, uses `folder`.
+    Without names these are `train`, `test` and `validation`. A data set whose test split has no labels
+    is tested on its validation split.
 
     Parameters:
-      missing: the parent folders that did not exist before, innermost first.
-      keep: whether `folder` existed before.
+      cache: the folder in which cleaned texts are kept for later runs.
+
+    Raises:
+      DataError: the data set, a feature or a split cannot be found, downloaded, read or used.
     """
-    if not keep:
-        shutil.rmtree(folder, ignore_errors=True)
-    for path in missing:
-        with suppress(OSError):  # not empty, or removed already
-            path.rmdir()
+    source = _open(config, cache)
+    train = _labelled(source, config.train_split, "data.train_split")
+    test, tested_on = _choose_test(source, config)
+    validation = _choose_validation(source, config, tested_on)
+    parts = [part for part in (train, validation, test) if part is not None]
+    classes = source.names.used(label for part in parts for label in part.labels)
+    label = source.label.rpartition("/")[2]
+    if config.class_names is None:
+        return TfdsTexts(train, validation, test, classes, label)
+    names = _new_names(classes, config)
+    train, validation, test = (_renamed(part, names) for part in (train, validation, test))
+    assert train is not None
+    return TfdsTexts(train, validation, test, tuple(names.values()), label)
+
+
+def _choose_test(source: _Source, config: TfdsConfig) -> tuple[LabelledTexts | None, str | None]:
+    """Return the texts to test on and their split, or None where a share of train has to be cut off."""
+    if config.test_split:
+        return _labelled(source, config.test_split, "data.test_split"), config.test_split
+    for name in _existing(source, "test", "validation"):
+        table = _read(source, name)
+        if len(table):
+            if name != "test":
+                log.info("Testing on the split %s", name)
+            return table, name
+        log.info("The split %s of %s has no labels to test with", name, config.name)
+    share = 100 * config.test_fraction
+    log.info("%s has no split to test on: %g %% of train are cut off", config.name, share)
+    return None, None
+
+
+def _choose_validation(
+    source: _Source, config: TfdsConfig, tested_on: str | None
+) -> LabelledTexts | None:
+    if config.validation_split:
+        return _labelled(source, config.validation_split, "data.validation_split")
+    if tested_on == "validation" or not _existing(source, "validation"):
+        return None
+    table = _read(source, "validation")
+    return table if len(table) else None
+
+
+def _new_names(classes: tuple[str, ...], config: TfdsConfig) -> dict[str, str]:
+    names = config.class_names or []
+    if len({*names}) != len(classes):
+        raise DataError(
+            f"data.class_names must hold {len(classes)} different names for the classes of "
+            f"{config.name}, which are {', '.join(classes)[:200]}"
+        )
+    return dict(zip(classes, names, strict=True))
+
+
+def _renamed(part: LabelledTexts | None, names: dict[str, str]) -> LabelledTexts | None:
+    return part and replace(part, labels=[names[label] for label in part.labels])
+
+
+def read_unlabelled(config: TfdsConfig, most: int) -> list[str] | None:
+    """Return the first texts of the data set's unlabelled split, or None if it has none."""
+    source = _open(config, None)
+    if not _existing(source, _UNLABELLED):
+        return None
+    with naming_damage(source.folder):
+        parts = _batches(source, f"{_UNLABELLED}[:{most}]")
+        return [clean_text(text) for texts, _ in parts for text in texts]
+
+
+def _open(config: TfdsConfig, cache: Path | None) -> _Source:
+    builder = open_builder(config.name, config.data_dir)
+    with naming_damage(Path(builder.data_dir)):
+        text, label, names = choose_features(
+            builder.info, config.name, config.text_feature, config.label_feature
+        )
+        media = has_media(builder.info)
+    return _Source(builder, text, label, names, media, cache)
+
+
+def _existing(source: _Source, *names: str) -> list[str]:
+    return [name for name in names if name in source.builder.info.splits]
+
+
+def _labelled(source: _Source, split: str, key: str) -> LabelledTexts:
+    table = _read(source, split, key)
+    if not len(table):
+        raise _without_labels(source, split, key)
+    return table
+
+
+def _without_labels(source: _Source, split: str, key: str) -> DataError:
+    return DataError(
+        f"{key} is {split}, but no text of it has a label in {source.label!r}: "
+        f"{_have_splits(source)}"
+    )
+
+
+def _have_splits(source: _Source) -> str:
+    info = source.builder.info
+    sizes = [f"{name} ({split.num_examples:,} texts)" for name, split in info.splits.items()]
+    return f"{info.full_name} has the splits {', '.join(sizes)}"
+
+
+def _read(source: _Source, split: str, key: str = "data.test_split") -> LabelledTexts:
+    """Return the labelled texts of a split; of texts without a word or a label it only says how many."""
+    base = re.split(r"[\[+]", split)[0]
+    if base not in source.builder.info.splits:
+        raise DataError(f"{key} is {split}, but {_have_splits(source)}")
+    with naming_damage(source.folder):
+        files = [(path.name, path.stat()) for path in sorted(source.folder.iterdir())]
+        states = [(name, state.st_size, state.st_mtime_ns) for name, state in files]
+        settings = [split, source.text, source.label, source.names.listed, states]
+        if source.cache is None:
+            return _clean(source, split)
+        return cleaned_once(source.cache, settings, __name__, lambda: _clean(source, split))
+
+
+def _clean(source: _Source, split: str) -> LabelledTexts:
+    rows, kept, labels = [], [], []
+    number = empty = unlabelled = 0
+    total = source.builder.info.splits[split].num_examples
+    batches = _batches(source, split)
+    pairs = (pair for texts, codes in batches for pair in zip(texts, codes, strict=True))
+    for number, (raw, label) in enumerate(watched(pairs, total, "Cleaning the texts"), start=1):
+        text = clean_text(raw)
+        if label is None:
+            unlabelled += 1
+        elif not text:
+            empty += 1
+        else:
+            rows.append(number - 1)
+            kept.append(text)
+            labels.append(label)
+    if number != total:
+        raise ValueError(f"the split {split} holds {number:,} of {total:,} texts")
+    if kept and (empty or unlabelled):
+        log.warning(
+            "Left out of the split %s: %d texts without a word, %d without a label",
+            *(split, empty, unlabelled),
+        )
+    return LabelledTexts(np.array(rows, dtype=np.int64), kept, labels)
+
+
+def _batches(source: _Source, split: str) -> Iterator[tuple[list[str], list[str | None]]]:
+    """Yield the texts of a split, decoded, and the names of their classes, None where one has none."""
+    import tensorflow_datasets as tfds
+
+    # Pictures beside the texts would take long. Plain values cost less than leaving them out.
+    decoders = tfds.decode.PartialDecoding(_as_tree(source)) if source.has_media else None
+    data = source.builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders=decoders,
+        # One file after the other, and no copy of all of them in memory.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    for batch in tfds.as_numpy(data.batch(_BATCH)):
+        texts = [text.decode("utf-8", "replace") for text in pick(batch, source.text)]
+        yield texts, source.names.of(np.asarray(pick(batch, source.label)))
+
+
+def _as_tree(source: _Source) -> dict[str, Any]:
+    """Return the features that are read, nested as in the data set."""
+    tree: dict[str, Any] = {}
+    for path in (source.text, source.label):
+        *parents, leaf = path.split("/")
+        place = tree
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = True
+    return tree

@@ -18,6 +18,7 @@ from pipeline.config.command_line import at_end, report_error, running_program
 from pipeline.config.compose import build
 from pipeline.config.machine import check_device, check_memory, make_folders
 from pipeline.config.programs import say, steps_after
+from pipeline.sweeps.check import check_texts
 from pipeline.sweeps.plan import make_plan, reject_single_run
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
             plan = make_plan(config)
+            check_texts(plan.configs[0])
             make_folders(plan.configs[0], "hydra.sweep.dir", plan.folder)
             say("Loading MLflow")
             from pipeline.sweeps.sweep import Sweep
@@ -73,6 +75,7 @@ def compare(tree: DictConfig) -> int:
     """Compute the composed configuration as one run, and return the exit status."""
     config = build(tree)
     try:
+        check_texts(config)
         say("Loading MLflow")
         from pipeline.runs.start import run
         from pipeline.sweeps.sweep import open_store

@@ -389,7 +389,7 @@ def _compare(
         (["architecture.cell=LSTM"], ["architecture.cell", "LSTM", "simple_rnn"]),
         (["experiment=nope"], ["experiment", "nope", "quickstart"]),
         (["data=csv"], ["data.path", "not set"]),
-        (["data=csv", "data.path=no-such.csv"], ["data.path", "no-such.csv", "CSV or Parquet"]),
+        (["data=csv", "data.path=no-such.csv"], ["data.path", "no-such.csv", "existing file"]),
         (["data.length_edges=[3,2]"], ["data.length_edges", "[3,2]", "increasing"]),
         (["data.path=my.csv"], ["data.path", "data=csv"]),
         (["data=null"], ["data", "leave it out"]),

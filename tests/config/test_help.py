@@ -112,7 +112,7 @@ def test_a_setting_has_its_default_and_what_it_may_be(monkeypatch):
         "data=clauses what is read: texts, or the adding problem; one of adding, clauses, csv, imdb",
         # Nobody knows the number of cores before a machine is asked, nor a path before it is given.
         "device.workers=... parallel runs",
-        "data.path=... table of your texts; the path of a CSV or Parquet file",
+        "data.path=... table of your texts; an existing file: .csv, .tsv",
     ):
         assert said in text
 

@@ -2,35 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
-import pandas as pd
-import pytest
 
 from pipeline.config.data import ClausesConfig, CsvConfig, ImdbConfig
-from pipeline.data import tfds as imdb
-from pipeline.data.cleaning import clean_text
-from pipeline.data.reviews import Reviews, drop_leaks, load_reviews
-from pipeline.errors import DataError
-
-
-def test_clean_text_takes_breaks_and_entities_out():
-    assert clean_text("Good.<br /><br>Very &amp; truly\n good&#33;") == "Good. Very & truly good!"
-
-
-def _reviews(*texts: str) -> Reviews:
-    ids = np.array([f"x-{number}" for number in range(len(texts))])
-    return Reviews(ids, list(texts), np.zeros((len(texts), 1), dtype=np.int32))
-
-
-def test_leaks_and_duplicates_are_dropped_only_from_train(caplog):
-    caplog.set_level("INFO")
-    kept = drop_leaks(_reviews("a", "b", "a", "c", "b"), _reviews("c", "d", "d"))
-    assert kept.texts == ["a", "b"]
-    assert list(kept.ids) == ["x-0", "x-1"]
-    assert "1 reviews that are also in test, 2 duplicates" in caplog.text
-    assert "1 duplicate" in caplog.text
+from pipeline.data.reviews import Head, load_reviews
 
 
 def _table(tmp_path, content: str | bytes, name: str = "my.csv", **settings) -> CsvConfig:
@@ -76,50 +51,10 @@ def test_a_test_file_is_kept_whole_and_its_columns_may_be_named(tmp_path):
     assert splits.heads[0].name == "how"
 
 
-def test_parquet_is_read_like_csv(tmp_path):
-    frame = pd.DataFrame({"text": [f"text {row}" for row in range(60)], "label": [0, 1] * 30})
-    frame.to_parquet(tmp_path / "my.parquet")
-    splits = load_reviews(CsvConfig(path=str(tmp_path / "my.parquet")))
-    assert splits.heads[0].classes == ("0", "1")
-
-
 def test_words_that_look_like_missing_values_are_texts(tmp_path):
     splits = load_reviews(_table(tmp_path, "text,label\nNA,a\nnull,b\n" + _rows()))
     texts = [text for _, split in splits.named() for text in split.texts]
     assert {"NA", "null"} <= set(texts)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("words,label\n" + _rows(), ["row 1", "'text'", "data.text_column"]),
-        ("text,label\nfine,a\n  ,b\n" + _rows(), ["row 3", "'text'", "empty"]),
-        ("text,label\nfine,a\nfine too,\n" + _rows(), ["row 3", "'label'", "empty"]),
-        ("text,label\n" + _rows(20, "a"), ["'label'", "'a'", "two label values"]),
-        ("text,label\none, two, three,a\n" + _rows(), ["cannot be read as CSV"]),
-        ("text,label\nfine,a\none, two, three,a\n" + _rows(), ["cannot be read as CSV", "line 3"]),
-        ("", ["cannot be read as CSV"]),
-        ("text,label\n", ["no rows"]),
-        (b"text,label\nfine,a\ncaf\xe9,b\n", ["row 3", "'text'", "UTF-8"]),
-        (b"text,label\nfine,\xff\n", ["row 2", "'label'", "UTF-8"]),
-        ("text,label\nfine,a\n\n\n,b\n", ["row 5", "'text'", "empty"]),
-        ("text,label\nfine,a\n".encode("utf-16"), ["UTF-8"]),
-        ("text,label\na,x\nb,y\nc,x\n", ["cannot take a test split", "more texts"]),
-    ],
-)
-def test_a_table_that_cannot_be_used_is_refused_with_file_row_and_column(tmp_path, content, words):
-    config = _table(tmp_path, content)
-    with pytest.raises(DataError) as error:
-        load_reviews(config)
-    for word in [config.path, *words] if "cannot take" not in words[0] else words:
-        assert word in str(error.value)
-
-
-def test_a_test_label_that_train_lacks_is_refused_with_its_row(tmp_path):
-    tested = _table(tmp_path, "text,label\nfine,a\nodd,z\n", "test.csv")
-    config = _table(tmp_path, "text,label\n" + _rows(), test_path=tested.path)
-    with pytest.raises(DataError, match=r"test\.csv, row 3, column 'label': the label 'z'"):
-        load_reviews(config)
 
 
 def test_generated_texts_carry_both_labels_and_their_traits():
@@ -135,102 +70,10 @@ def test_generated_texts_carry_both_labels_and_their_traits():
 def test_imdb_is_read_where_tfds_prepared_it(tfds_dir, caplog):
     caplog.set_level("INFO")
     splits = load_reviews(ImdbConfig(data_dir=str(tfds_dir)))
+    assert splits.heads[0] == Head("sentiment", ("negative", "positive"))
     assert len(splits.test) == 25_000
     # Cleaning adds two duplicates to the 96 of the published texts.
     assert "123 reviews that are also in test, 98 duplicates" in caplog.text
     assert len(splits.train) + len(splits.validation) == 25_000 - 123 - 98
     assert abs(splits.validation.labels.mean() - 0.5) < 0.01
     assert not any("<br" in text for text in splits.train.texts)
-
-
-def test_imdb_is_read_once_for_the_same_files(tfds_dir, tmp_path, monkeypatch):
-    config = ImdbConfig(data_dir=str(tfds_dir))
-    first = load_reviews(config, tmp_path)
-
-    def read_again(*_):
-        raise RuntimeError("read again")
-
-    monkeypatch.setattr(imdb, "_read", read_again)
-    again = load_reviews(config, tmp_path)
-    assert again.fingerprint == first.fingerprint
-    assert again.test.texts == first.test.texts
-    np.testing.assert_array_equal(again.train.labels, first.train.labels)
-    assert again.train.labels.dtype == np.int32
-    for file in (tmp_path / "reviews").glob("*.parquet"):
-        file.write_bytes(file.read_bytes()[:1000])  # damaged
-    with pytest.raises(RuntimeError, match="read again"):
-        load_reviews(config, tmp_path)
-
-
-def test_prepared_data_is_read_without_the_lock_of_another_user(tfds_dir, monkeypatch):
-    def foreign(lock_file):
-        raise PermissionError(f"{lock_file} belongs to another user")
-
-    monkeypatch.setattr(imdb, "FileLock", foreign)
-    parts = imdb.read_imdb(ImdbConfig(data_dir=str(tfds_dir)), ["test"])
-    assert [len(part.texts) for part in parts] == [25_000]
-
-
-def test_imdb_is_read_anew_when_its_files_change(tmp_path, monkeypatch):
-    prepared = tmp_path / "imdb_reviews-train.tfrecord"
-    splits = {"train": SimpleNamespace(filepaths=[str(prepared)])}
-    builder = SimpleNamespace(info=SimpleNamespace(splits=splits))
-    monkeypatch.setattr(imdb, "_prepared", lambda _: builder)
-
-    def read(_, part: str) -> imdb.ImdbPart:
-        return imdb.ImdbPart([f"{part} {prepared.read_text()}"], np.array([1], np.int32))
-
-    monkeypatch.setattr(imdb, "_read", read)
-    for text in ("once", "again", "a third time"):
-        prepared.write_text(text)
-        (part,) = imdb.read_imdb(ImdbConfig(), ["train"], tmp_path / "cache")
-        assert part.texts == [f"train {text}"]
-
-
-def test_a_failed_download_names_the_alternatives_and_leaves_nothing(tmp_path, monkeypatch):
-    import requests
-
-    def unreachable(*_, **__):
-        raise requests.ConnectionError("no route to the host")
-
-    monkeypatch.setattr(requests, "head", unreachable)
-    folder = tmp_path / "deep" / "tfds"
-    with pytest.raises(DataError) as error:
-        load_reviews(ImdbConfig(data_dir=str(folder)))
-    for word in ("no route", str(folder), "data.data_dir", "TFDS_DATA_DIR", "data=clauses"):
-        assert word in str(error.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failed_download_keeps_what_another_process_created(tmp_path, monkeypatch):
-    import requests
-
-    folder = tmp_path / "tfds"
-
-    def unreachable(*_, **__):
-        other = folder / "downloads"
-        other.mkdir(parents=True)
-        (other / "theirs").touch()
-        raise requests.ConnectionError("no route to the host")
-
-    monkeypatch.setattr(requests, "head", unreachable)
-    with pytest.raises(DataError, match="no route"):
-        load_reviews(ImdbConfig(data_dir=str(folder)))
-    assert (folder / "downloads" / "theirs").exists()
-
-
-@pytest.mark.parametrize("kind", ["category", "Int64", "boolean", "float64", "string"])
-def test_a_missing_label_of_any_kind_is_named(tmp_path, kind):
-    labels = pd.Series([0, 1] * 30, dtype="Int64")
-    labels = labels.mask(labels.index == 4)
-    frame = pd.DataFrame({"text": [f"text {row}" for row in range(60)]})
-    frame["label"] = labels.astype("object" if kind == "category" else kind)
-    if kind == "category":
-        frame["label"] = frame["label"].astype("category")
-    frame.to_parquet(tmp_path / "my.parquet")
-    with pytest.raises(DataError, match=r"my.parquet, row 6, column 'label': the label is empty"):
-        load_reviews(CsvConfig(path=str(tmp_path / "my.parquet")))
-    frame.dropna().to_parquet(tmp_path / "my.parquet")
-    classes = load_reviews(CsvConfig(path=str(tmp_path / "my.parquet"))).heads[0].classes
-    written = {"boolean": ("False", "True"), "float64": ("0.0", "1.0")}  # as in a CSV
-    assert classes == written.get(kind, ("0", "1"))

@@ -1,0 +1,186 @@
+"""Find the columns of texts and labels in a table, or say what to type so that they are found."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.config.data import CsvConfig
+from pipeline.data.containers import opened, shorten, shorten_list
+from pipeline.data.delimited import Delimited, NotInEncoding
+from pipeline.data.dialect import SAMPLE, find_encoding
+from pipeline.data.records import ExcelTable, JsonTable, ParquetTable, is_json
+from pipeline.errors import DataError
+
+
+class Table(Protocol):
+    """What every format provides. Its text says how it is read."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def columns(self) -> list[str]: ...
+
+    def first_rows(self) -> Sequence[Sequence[Any]]: ...
+
+    def rows(self, chosen: Sequence[int]) -> Any: ...
+
+
+def open_table(path: Path, config: CsvConfig) -> tuple[Table, int, int]:
+    """Return a table with the places of its columns of texts and of labels.
+
+    Raises:
+      DataError: it is of no known format, or lacks a column; says which settings read it.
+    """
+    try:
+        table = _recognise(path, config)
+    except NotInEncoding as error:
+        raise explain_encoding(error, path, config) from None
+    try:
+        return table, *_find_columns(table, config)
+    except NotInEncoding as error:
+        raise explain_encoding(error, path, config) from None
+    except _NoColumnError as error:
+        raise DataError(f"{path}{error}. {_ask(_advise_columns(table, config))}") from None
+
+
+def explain_encoding(error: NotInEncoding, path: Path, config: CsvConfig) -> DataError:
+    """Return an error with the encoding to type, and with what else the file then needs."""
+    if error.guess is None:
+        return DataError(f"{error}. Save the file as UTF-8, or set data.encoding")
+    problem, given = "", {"encoding": error.guess}
+    config = dataclasses.replace(config, encoding=error.guess)
+    try:
+        table = _recognise(path, config)
+        _find_columns(table, config)
+    except _NoColumnError as missing:
+        problem = f", and {str(missing).removeprefix(', ')}"
+        given |= _advise_columns(table, config)
+    except DataError:
+        pass  # reported once the encoding is set
+    return DataError(f"{error}{problem}. {_ask(given)}")
+
+
+def _ask(given: dict[str, str]) -> str:
+    """Return the request to add settings, as they are typed in a shell."""
+    if not given:
+        return "Set data.text_column and data.label_column"
+    return "Add " + " ".join(shlex.quote(f"data.{key}={value}") for key, value in given.items())
+
+
+def _recognise(path: Path, config: CsvConfig) -> Table:
+    """Return a reader by the content of a file; its ending decides only what the content leaves open."""
+    with opened(path) as content:
+        start, suffix = content.stream.read(SAMPLE), content.suffix
+    if start.startswith(b"PAR1"):
+        return ParquetTable(path)
+    if start.startswith(b"PK\x03\x04"):
+        return ExcelTable(path, config)
+    if suffix in (".parquet", ".pq", ".xlsx", ".xlsm"):
+        raise DataError(
+            f"{path} is no {suffix.lstrip('.')} file, whatever its name says: rename it"
+        )
+    form = is_json(start.decode(find_encoding(start, config.encoding), "replace"))
+    by_line = form == "lines" if form else suffix != ".json"
+    if form or suffix in (".json", ".jsonl", ".ndjson"):
+        return JsonTable.of(path, config, by_line=by_line)
+    return Delimited.of(path, config)
+
+
+class _NoColumnError(DataError):
+    """Report that a table does not name the columns that the settings name."""
+
+
+def _find_columns(table: Table, config: CsvConfig) -> tuple[int, int]:
+    text, label = config.text_column.strip(), config.label_column.strip()
+    columns = table.columns
+    for key, name in (("text_column", text), ("label_column", label)):
+        if name not in columns:
+            raise _NoColumnError(_describe_missing(table, config, key, name))
+        if columns.count(name) > 1:
+            numbers = [str(at) for at, one in enumerate(columns, 1) if one == name]
+            raise DataError(
+                f"{table.path}, row 1: {len(numbers)} columns are named {shorten(name)} "
+                f"({', '.join(numbers)}): rename all but one"
+            )
+    if text == label:
+        raise DataError(
+            f"{table.path}: data.text_column and data.label_column both name {shorten(text)}: texts and "
+            "labels stand in two columns"
+        )
+    return columns.index(text), columns.index(label)
+
+
+def _describe_missing(table: Table, config: CsvConfig, key: str, name: str) -> str:
+    """Return what is missing, to follow the name of the file."""
+    columns = table.columns
+    if not config.header:
+        return f": without a header data.{key} is a number from 1 to {len(columns)}, not {shorten(name)}"
+    if _lacks_header(table):
+        return f", row 1: no header, but a row like the others ({shorten_list(columns, 4)})"
+    wanted = {config.text_column.strip(), config.label_column.strip()}
+    for row in table.first_rows()[1:10]:
+        if wanted <= {str(one).strip() for one in row}:
+            raise DataError(
+                f"{table.path}, row 1: not the names of the columns, which stand further down: remove "
+                "what is above them"
+            )
+    if len(columns) == 1 and isinstance(table, Delimited):
+        raise DataError(
+            f"{table.path}, row 1: one column alone, {shorten(columns[0])}: set data.separator if the "
+            "columns are separated by none of , ; | and tab"
+        )
+    return f", row 1: no column {shorten(name)}, only {shorten_list(columns)}"
+
+
+def _lacks_header(table: Table) -> bool:
+    """Return whether the first row is like the others: its label occurs below, or a cell is a text."""
+    if not isinstance(table, Delimited | ExcelTable) or not table.config.header:
+        return False
+    first, *rest = table.first_rows() or [[]]
+    chosen = _guess_columns(rest, len(first))
+    if chosen is None:
+        return any(len(str(cell)) > 80 for cell in first)
+    text, label = chosen
+    return len(str(first[text])) > 80 or first[label] in [
+        row[label] for row in rest if len(row) > label
+    ]
+
+
+def _advise_columns(table: Table, config: CsvConfig) -> dict[str, str]:
+    columns, given = table.columns, {}
+    if {config.text_column.strip(), config.label_column.strip()} <= set(columns):
+        return {}
+    if config.header and _lacks_header(table):
+        given["header"] = "false"
+        columns = [str(number) for number in range(1, len(columns) + 1)]
+        rows = table.first_rows()
+    else:
+        rows = table.first_rows()[int(config.header) :]
+    guessed = _guess_columns(rows, len(columns)) or (None, None)
+    wanted = {"text_column": config.text_column, "label_column": config.label_column}
+    found = 0
+    for place, (key, name) in zip(guessed, wanted.items(), strict=True):
+        if name.strip() in columns:
+            continue
+        alike = [one for one in columns if one.casefold() == name.strip().casefold()]
+        alike += [] if place is None else [columns[place]]
+        if alike and alike[0].isprintable() and len(alike[0]) <= 60:
+            given[key] = alike[0]
+            found += 1
+    return given if found else {}
+
+
+def _guess_columns(rows: Sequence[Sequence[Any]], width: int) -> tuple[int, int] | None:
+    """Return the columns of the longest cells and of the fewest values, or None."""
+    if len(rows) < 2 or width < 2:
+        return None
+    columns = [[str(row[at]) for row in rows if len(row) > at] for at in range(min(width, 1000))]
+    text = max(range(len(columns)), key=lambda at: sum(map(len, columns[at])))
+    kinds = {at: len(set(cells)) for at, cells in enumerate(columns) if at != text}
+    able = {at: count for at, count in kinds.items() if 2 <= count <= max(2, len(rows) // 2)}
+    return (text, min(able, key=lambda at: able[at])) if able else None

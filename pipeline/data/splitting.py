@@ -1,0 +1,192 @@
+"""Cut labelled texts into train, validation and test, so that no text of one is in another.
+
+A given test split stays as it is. Equal texts are dropped from train, or kept there, as the settings
+say; how many there are is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config.data import Conflicts, GivenTexts, Repeats
+from pipeline.data.labels import refuse_missing_classes, say_labels
+from pipeline.data.splits import Head, Reviews, ReviewSplits, fingerprint_of
+from pipeline.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Hold labelled texts in the splits in which they were given; what is None is cut from train.
+
+    published: whether the splits are other people's, which nobody here can change.
+    """
+
+    train: Reviews
+    validation: Reviews | None
+    test: Reviews | None
+    heads: tuple[Head, ...]
+    published: bool = False
+
+
+def cut_splits(corpus: Corpus, config: GivenTexts, test_fraction: float) -> ReviewSplits:
+    """Return the three splits of a corpus.
+
+    Raises:
+      DataError: a split would be empty or lack a class.
+    """
+    train, validation, test = corpus.train, corpus.validation, corpus.test
+    train = settle_conflicts(train, config.conflicts)
+    if test is None:
+        train, test = split_stratified(train, corpus.heads[0], test_fraction, config.seed, "test")
+    if validation is None:
+        train = drop_leaks(train, test, config.repeats)
+        whole = train
+        train, validation = split_stratified(
+            whole, corpus.heads[0], config.validation_fraction, config.seed, "validation"
+        )
+    else:
+        validation = drop_leaks(validation, test, Repeats.keep, of="validation")
+        train = drop_leaks(train, test, config.repeats)
+    train = drop_leaks(train, validation, Repeats.keep, others="validation")
+    given = {
+        name
+        for name, split in (("validation", corpus.validation), ("test", corpus.test))
+        if split is not None
+    }
+    return finish_splits(
+        train, validation, test, corpus.heads, given if corpus.published else set()
+    )
+
+
+def finish_splits(
+    train: Reviews,
+    validation: Reviews,
+    test: Reviews,
+    heads: tuple[Head, ...],
+    may_lack: set[str],
+) -> ReviewSplits:
+    """Return the splits with their fingerprint, and say their sizes and labels.
+
+    may_lack: the names of the splits in which a class may be missing, which is then only said.
+    """
+    for name, reviews in (("train", train), ("validation", validation), ("test", test)):
+        if not len(reviews):
+            raise DataError(f"the {name} split is empty: provide more texts or another fraction")
+    splits = ReviewSplits(train, validation, test, heads, fingerprint_of(train, validation, test))
+    refuse_missing_classes(splits, may_lack)
+    say_labels(splits)
+    return splits
+
+
+def settle_conflicts(train: Reviews, choice: Conflicts) -> Reviews:
+    """Return train with or without the texts that occur with different labels, and log their number."""
+    texts, pairs = _identify(train)
+    of_pair = texts[np.unique(pairs, return_index=True)[1]]  # the text of each pair with a label
+    conflicting = np.bincount(of_pair, minlength=texts.max(initial=-1) + 1) > 1
+    if not conflicting.any():
+        return train
+    rows = np.flatnonzero(conflicting[texts])
+    first, *_, last = train.ids[rows[texts[rows] == texts[rows[0]]]]
+    found = (
+        f"{conflicting.sum():,} texts occur with different labels, {len(rows):,} times in all, such as "
+        f"{first} and {last}"
+    )
+    if choice == Conflicts.keep:
+        log.warning(
+            "%s. They are kept with each label, so that no network can be right about all of them; "
+            "data.conflicts=drop leaves them out",
+            found,
+        )
+        return train
+    rest = np.flatnonzero(~conflicting[texts])
+    if not len(rest):
+        raise DataError(f"{found}, and none is left without them: keep them by data.conflicts=keep")
+    log.warning("%s. They are left out", found)
+    return train.take(rest)
+
+
+def drop_leaks(
+    train: Reviews,
+    test: Reviews,
+    repeats: Repeats = Repeats.drop,
+    *,
+    of: str = "train",
+    others: str = "test",
+) -> Reviews:
+    """Return train without texts that are also in test and, if so chosen, without repetitions.
+
+    A text is repeated if it occurs again with the same labels; the first one is kept. Counts are logged,
+    and of the texts in both splits how many have another label there.
+
+    of, others: what the two splits are called.
+    """
+    tested = dict(zip(test.texts, test.labels.tolist(), strict=True))
+    labels = train.labels.tolist()
+    kept, leaked, contradicted = [], 0, 0
+    for row, text in enumerate(train.texts):
+        known = tested.get(text)
+        if known is None:
+            kept.append(row)
+        else:
+            leaked += 1
+            contradicted += known != labels[row]
+    rows = np.array(kept, dtype=np.int64)
+    if repeats == Repeats.drop:
+        _, pairs = _identify(train)
+        rows = rows[np.sort(np.unique(pairs[rows], return_index=True)[1])]
+    repeated = len(kept) - len(rows)
+    if leaked or repeated:
+        elsewhere = f" ({contradicted:,} with another label)" if contradicted else ""
+        log.info(
+            "Dropped from %s: %s reviews that are also in %s%s, %s duplicates",
+            *(of, f"{leaked:,}", others, elsewhere, f"{repeated:,}"),
+        )
+    repeats_in_test = len(test) - len(tested)
+    if others == "test" and of == "train" and repeats_in_test:
+        log.info("Kept in test: %s duplicate reviews", f"{repeats_in_test:,}")
+    return train if len(rows) == len(train) else train.take(rows)
+
+
+def split_stratified(
+    reviews: Reviews, head: Head, fraction: float, seed: int, name: str
+) -> tuple[Reviews, Reviews]:
+    """Return the reviews in two parts, the second a `fraction` of them, stratified by label."""
+    from sklearn.model_selection import train_test_split
+
+    labels = reviews.labels[:, 0]
+    counts = np.bincount(labels, minlength=len(head.classes))
+    rare = [head.classes[number][:40] for number in np.flatnonzero(counts == 1)]
+    try:
+        if rare:
+            raise ValueError(f"only one text has the label {rare[0]!r}")
+        rest, cut = train_test_split(
+            np.arange(len(reviews)), test_size=fraction, random_state=seed, stratify=labels
+        )
+    except ValueError as error:
+        raise DataError(
+            f"cannot take a {name} split of {fraction:g} from {len(reviews)} texts ({error}): "
+            f"provide more texts of each label or a larger fraction"
+        ) from None
+    return reviews.take(np.sort(rest)), reviews.take(np.sort(cut))
+
+
+def _identify(reviews: Reviews) -> tuple[np.ndarray, np.ndarray]:
+    """Return a number for each different text and one for each pair of text and labels, <int64>[n]."""
+    texts, _ = pd.factorize(_as_objects(reviews.texts))
+    labels = np.zeros_like(texts)
+    for column in reviews.labels.T:
+        labels = labels * (column.max(initial=0) + 1) + column
+    return texts, texts * (labels.max(initial=0) + 1) + labels
+
+
+def _as_objects(texts: Sequence[str]) -> np.ndarray:
+    array = np.empty(len(texts), dtype=object)
+    array[:] = texts
+    return array
