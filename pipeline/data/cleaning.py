@@ -1,12 +1,10 @@
-"""Clean published texts, and define what counts as a word."""
+"""Clean published texts."""
 
 from __future__ import annotations
 
 import html
 import re
 
-# A word with its inner apostrophes, or a single punctuation mark; the same for every model.
-WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 

@@ -40,7 +40,8 @@ from pipeline.probes.trace import trace
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
 from pipeline.runs.request import ExplainRequest, choose_runs, read_text
-from pipeline.tokens.encoding import encode_texts, train_tokenizer
+from pipeline.tokens.encoding import encode_texts
+from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.tracking import Store, find_runs, track_run
 
 LESSON = "While watching the movie, I could only think of how terrible it was."

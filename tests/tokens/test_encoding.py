@@ -14,13 +14,9 @@ from hypothesis import strategies as st
 from pipeline.config.data import ClausesConfig
 from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
 from pipeline.data.reviews import ReviewSplits, load_reviews
-from pipeline.tokens.encoding import (
-    EncodedSplit,
-    encode_splits,
-    encode_texts,
-    train_tokenizer,
-    truncate_split,
-)
+from pipeline.tokens.encoding import encode_splits, encode_texts
+from pipeline.tokens.split import EncodedSplit, truncate_split
+from pipeline.tokens.vocabulary import train_tokenizer
 
 DATA = ClausesConfig(train_size=150, validation_size=100, test_size=100, max_distance=20)
 
@@ -71,7 +67,7 @@ def test_truncation_keeps_the_first_the_last_or_both(lengths, max_length, keep):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     token_ids = np.arange(offsets[-1], dtype=np.int32)
     zeros = np.zeros(len(lengths), dtype=np.int32)
-    whole = EncodedSplit(token_ids, offsets, zeros, zeros, zeros[:, None], zeros)
+    whole = EncodedSplit(token_ids, offsets, zeros, zeros[:, None], zeros)
     cut = truncate_split(whole, max_length, keep)
     for number in range(len(lengths)):
         row = whole.row(number).tolist()
@@ -101,13 +97,13 @@ def test_the_cache_returns_what_was_encoded_and_serves_every_length(tmp_path, sp
 
 @pytest.mark.parametrize("name", ["train.token_ids.npy", "tokenizer.json", "manifest.json"])
 def test_a_damaged_cache_is_noticed_and_rebuilt(tmp_path, splits, name, caplog):
-    whole = encode_splits(splits, TokenizerConfig(), tmp_path)
+    whole = np.array(encode_splits(splits, TokenizerConfig(), tmp_path).train.token_ids)
     (file,) = tmp_path.glob(f"encodings/*/{name}")
     content = file.read_bytes()
     file.write_bytes(content[:-8] + b"\xff" * 8)
     again = encode_splits(splits, TokenizerConfig(), tmp_path)
     assert "damaged" in caplog.text
-    assert np.array_equal(whole.train.token_ids, again.train.token_ids)
+    assert np.array_equal(whole, again.train.token_ids)
     assert file.read_bytes() == content
 
 
