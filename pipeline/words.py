@@ -16,7 +16,8 @@ from functools import cache
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-UNKNOWN = "[UNK]"
+UNKNOWN = "[UNK]"  # the token of whatever is not in a vocabulary
+MANY_UNKNOWN = 0.1  # a share of the test tokens that needs a warning
 
 # Blocks of scripts that are written without spaces between words. Hangul is not among them.
 _BY_CHARACTER = (
@@ -55,9 +56,10 @@ _CHUNK = 2_048  # texts that are encoded at once
 
 # A sentence ends with a stop and white space; no space follows the wide stops, and Thai and Lao have
 # a space instead of a stop.
+_WIDE, _CLOSING = "。！？｡", "」』”’）》"
 _BETWEEN = re.compile(
     "(?<=[.!?।॥۔؟።။។։])\\s+"
-    "|(?<=[。！？｡])\\s*(?=[^\\s。！？｡」』”’）》])"
+    f"|(?:(?<=[{_WIDE}])|(?<=[{_WIDE}][{_CLOSING}]))\\s*(?=[^\\s{_WIDE}{_CLOSING}])"
     "|(?<=[\u0e00-\u0eff])\\s+(?=[\u0e00-\u0eff])"
 )
 

@@ -119,7 +119,7 @@ def _build_project(variant: Variant, load: Workload) -> Built:
     config = TrainConfig(epochs=10**9, patience=10**9, batch_size=load.batch_size)
     few: Any = sample_of(load.split, 1)  # validation is not measured
     no_tokenizer: Any = None
-    splits = EncodedSplits(load.split, few, few, HEADS, no_tokenizer, "", {})
+    splits = EncodedSplits(load.split, few, few, HEADS, no_tokenizer, "", {}, 0)
 
     class Watcher:
         def __init__(self, turns: Turns) -> None:

@@ -28,13 +28,12 @@ from pipeline.data.reviews import Head, Reviews, ReviewSplits
 from pipeline.files import cached
 from pipeline.tokens.split import EncodedSplit, truncate_split
 from pipeline.tokens.vocabulary import LARGEST, MIN_FREQUENCY, train_tokenizer
-from pipeline.words import PATTERN, UNKNOWN, count_all_words, encode_in_chunks
+from pipeline.words import MANY_UNKNOWN, PATTERN, UNKNOWN, count_all_words, encode_in_chunks
 
 log = logging.getLogger(__name__)
 
 # Increase it when the content of a cache changes, so that older ones are ignored.
 _CACHE_VERSION = 3
-_MANY_UNKNOWN = 0.1  # a share of the test tokens that needs a warning
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,14 @@ class EncodedSplits:
     tokenizer: Tokenizer
     fingerprint: str  # of the reviews and the tokenizer's settings
     unknown: dict[str, float]  # for each split, the share of its tokens outside the vocabulary
+    unspaced: float  # the share of the test words that no space separates from the word before
 
     @property
     def metrics(self) -> dict[str, float]:
+        """Return what is tracked of the tokens, by the name of the metric."""
         shares = {f"data/unknown_share_{name}": share for name, share in self.unknown.items()}
-        return {"data/vocab_size": self.tokenizer.get_vocab_size(), **shares}
+        size = self.tokenizer.get_vocab_size()
+        return {"data/vocab_size": size, "data/unspaced_share": self.unspaced, **shares}
 
 
 def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) -> EncodedSplits:
@@ -78,7 +80,12 @@ def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) ->
         tokenizer=tokenizer,
         fingerprint=fingerprint,
         unknown=unknown,
+        unspaced=1 - _spaced_parts(splits.test.texts) / int(truncated["test"].words.sum()),
     )
+
+
+def _spaced_parts(texts: list[str]) -> int:
+    return sum(text.count(" ") + 1 for text in texts)
 
 
 def encode_texts(
@@ -115,7 +122,7 @@ def _log_unknown(unknown: dict[str, float], vocab_size: int, config: TokenizerCo
     """Say which share of each split a network cannot tell apart, and what helps if it is large."""
     shares = ", ".join(f"{100 * share:.1f} % of {name}" for name, share in unknown.items())
     log.info("Tokens outside the vocabulary of %s: %s", f"{vocab_size:,}", shares)
-    if unknown["test"] < _MANY_UNKNOWN:
+    if unknown["test"] < MANY_UNKNOWN:
         return
     ways = ["more texts"]
     if config.vocab_size is not None or vocab_size >= LARGEST:

@@ -53,7 +53,9 @@ def _splits(rows: int = 256, distance: int = 6, seed: int = 0) -> EncodedSplits:
     rng = np.random.default_rng(seed)
     parts = [_split(size, distance, rng) for size in (rows, 128, 128)]
     tokenizer = train_tokenizer(["a"], small_run_tokenizer())
-    return EncodedSplits(*parts, heads=HEADS, tokenizer=tokenizer, fingerprint="", unknown={})
+    return EncodedSplits(
+        *parts, heads=HEADS, tokenizer=tokenizer, fingerprint="", unknown={}, unspaced=0
+    )
 
 
 def small_run_tokenizer():
