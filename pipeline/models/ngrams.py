@@ -19,6 +19,14 @@ _ALL = 2**31 - 1  # words of the vocabulary, at most
 
 
 @dataclass(frozen=True)
+class _Found:
+    """Hold each key that a text holds once: those of text i are keys[offsets[i]:offsets[i + 1]]."""
+
+    keys: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Ngrams:
     """Turn texts into features: which words and pairs of words each holds.
 
@@ -37,47 +45,45 @@ class Ngrams:
             vocab_size=_ALL, special_tokens=[UNKNOWN], show_progress=False
         )
         tokenizer.train_from_iterator(texts, trainer)
-        rows, found = _find_keys(tokenizer, texts)
-        keys, counts = np.unique(found, return_counts=True)
+        found = _find_keys(tokenizer, texts)
+        keys, counts = np.unique(found.keys, return_counts=True)
         ngrams = cls(tokenizer, keys[counts >= min(min_texts, counts.max())])
-        return ngrams, ngrams._mark(rows, found, len(texts))
+        return ngrams, ngrams._mark(found)
 
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Return 1 where a text holds a word or pair, <float32>[n, features]."""
-        return self._mark(*_find_keys(self.tokenizer, texts), len(texts))
+        return self._mark(_find_keys(self.tokenizer, texts))
 
     def words(self) -> list[str]:
         """Return the words among the features, which come before all pairs."""
         size = self.tokenizer.get_vocab_size()
         return [self.tokenizer.id_to_token(int(key)) for key in self.keys[self.keys < size]]
 
-    def _mark(
-        self, rows: NDArray[np.int64], found: NDArray[np.int64], texts: int
-    ) -> sparse.csr_matrix:
-        columns = np.searchsorted(self.keys, found)
-        known = self.keys[np.minimum(columns, len(self.keys) - 1)] == found
-        rows, columns = rows[known], columns[known]
-        ones = np.ones(len(rows), dtype=np.float32)
-        return sparse.csr_matrix((ones, (rows, columns)), shape=(texts, len(self.keys)))
+    def _mark(self, found: _Found) -> sparse.csr_matrix:
+        """Return 1 where a text holds a feature, <float32>[n, features]."""
+        columns = np.searchsorted(self.keys, found.keys)
+        known = self.keys[np.minimum(columns, len(self.keys) - 1)] == found.keys
+        before = np.concatenate([[0], np.cumsum(known)])[found.offsets]
+        columns = columns[known].astype(np.int32)
+        ones = np.ones(len(columns), dtype=np.float32)
+        shape = (len(found.offsets) - 1, len(self.keys))
+        return sparse.csr_matrix((ones, columns, before), shape=shape)
 
 
-def _find_keys(
-    tokenizer: Tokenizer, texts: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the keys of each text once, <int64>[found], and the row of each."""
+def _find_keys(tokenizer: Tokenizer, texts: Sequence[str]) -> _Found:
     size = tokenizer.get_vocab_size()
-    keys = size * (size + 1)
-    parts, start = [], 0
+    span = size * (size + 1)  # of keys
+    keys, counts = [], []
     for ids, lengths in encode_in_chunks(tokenizer, texts):
         rows = np.repeat(np.arange(len(lengths)), lengths)
         ids = ids.astype(np.int64)
         pairs = (ids[:-1] + 1) * size + ids[1:]
         same = rows[1:] == rows[:-1]
         # Row and key in one number, since sorting numbers takes a third of the time of sorting pairs.
-        both = np.sort(np.concatenate([rows * keys + ids, (rows[1:] * keys + pairs)[same]]))
+        both = np.sort(np.concatenate([rows * span + ids, (rows[1:] * span + pairs)[same]]))
         once = both[np.append(True, both[1:] != both[:-1])[: len(both)]]
-        rows = once // keys
-        parts.append((rows + start, once - rows * keys))
-        start += len(lengths)
-    rows, found = (np.concatenate(one) for one in zip(*parts, strict=True))
-    return rows, found
+        rows = once // span
+        keys.append(once - rows * span)
+        counts.append(np.bincount(rows, minlength=len(lengths)))
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+    return _Found(np.concatenate(keys), offsets)

@@ -126,12 +126,12 @@ def _log_unknown(unknown: dict[str, float], vocab_size: int, config: TokenizerCo
         return
     ways = ["more texts"]
     if config.vocab_size is not None or vocab_size >= LARGEST:
-        ways.insert(0, f"a tokenizer.vocab_size above {vocab_size:,}")
+        ways.append(f"a tokenizer.vocab_size above {vocab_size:,}")
     if config.kind == TokenizerKind.word:
-        ways.insert(0, "tokenizer=bpe, which cuts rare words into known pieces")
+        ways.append("tokenizer=bpe, which cuts rare words into known pieces")
     log.warning(
         "%.0f %% of the test tokens are unknown to every network, which reads them all alike. Take %s",
-        *(100 * unknown["test"], " or ".join(ways)),
+        *(100 * unknown["test"], ", or ".join(ways)),
     )
 
 
