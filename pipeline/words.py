@@ -107,14 +107,18 @@ def count_words(text: str) -> int:
 
 def count_all_words(texts: Sequence[str]) -> np.ndarray:
     """Return the number of words of each text, <int32>[n]; see `count_words`."""
+    starts = range(0, len(texts), _CHUNK)
+    counts = [_count(texts[start : start + _CHUNK]) for start in starts]
+    return np.concatenate([np.zeros(0, np.int32), *counts])
+
+
+def _count(texts: Sequence[str]) -> np.ndarray:
     counts = np.array([text.count(" ") + 1 for text in texts], dtype=np.int32)
     rows = [n for n, text in enumerate(texts) if not text.isascii() and _UNSPACED.search(text)]
-    if not rows:
-        return counts
     unspaced = [[part for part in texts[n].split() if _UNSPACED.search(part)] for n in rows]
-    _, lengths = zip(*encode_in_chunks(_word_counter(), [*map(" ".join, unspaced)]), strict=True)
-    counts[rows] += np.concatenate(lengths).astype(np.int32)
-    counts[rows] -= np.array([len(parts) for parts in unspaced], dtype=np.int32)
+    if unspaced:
+        ((_, lengths),) = encode_in_chunks(_word_counter(), [*map(" ".join, unspaced)])
+        counts[rows] += lengths.astype(np.int32) - np.array([*map(len, unspaced)], np.int32)
     return np.maximum(counts, 1)
 
 

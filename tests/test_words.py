@@ -61,8 +61,8 @@ _TEXTS = st.lists(st.text(_CHARACTERS, max_size=30), min_size=1, max_size=6)
 def _words_of_network(texts: list[str]) -> list[list[str]]:
     tokenizer = train_tokenizer(texts, TokenizerConfig())
     ids, offsets = encode_texts(tokenizer, texts, fill=False)
-    rows = np.split(ids, offsets[1:-1])
-    return [[tokenizer.id_to_token(int(one)) for one in row] for row in rows]
+    words = {number: word for word, number in tokenizer.get_vocab().items()}
+    return [[words[int(one)] for one in row] for row in np.split(ids, offsets[1:-1])]
 
 
 @settings(max_examples=150, deadline=None)

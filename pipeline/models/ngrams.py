@@ -56,8 +56,8 @@ class Ngrams:
 
     def words(self) -> list[str]:
         """Return the words among the features, which come before all pairs."""
-        size = self.tokenizer.get_vocab_size()
-        return [self.tokenizer.id_to_token(int(key)) for key in self.keys[self.keys < size]]
+        by_id = {number: word for word, number in self.tokenizer.get_vocab().items()}
+        return [by_id[int(key)] for key in self.keys[self.keys < len(by_id)]]
 
     def _mark(self, found: _Found) -> sparse.csr_matrix:
         """Return 1 where a text holds a feature, <float32>[n, features]."""

@@ -103,7 +103,9 @@ def encode_texts(
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int:
-    return int(tokenizer.token_to_id(UNKNOWN))
+    number = tokenizer.token_to_id(UNKNOWN)
+    assert number is not None
+    return number
 
 
 def _log_truncation(train: EncodedSplit, config: TokenizerConfig) -> None:

@@ -59,8 +59,8 @@ class EncodedSplit:
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(self.lengths[rows], out=offsets[1:])
         token_ids = np.concatenate([self.row(row) for row in rows])
-        parts = (part[rows] for part in (self.words, self.labels, self.review_ids))
-        return EncodedSplit(token_ids, offsets, *parts)
+        words, labels, ids = (part[rows] for part in (self.words, self.labels, self.review_ids))
+        return EncodedSplit(token_ids, offsets, words, labels, ids)
 
     def share_of(self, token: int) -> float:
         """Return the share of a token among all that are read."""
