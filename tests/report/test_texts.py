@@ -189,6 +189,8 @@ def test_many_unknown_tokens_are_said_with_the_way_out(tokenizer: str, way: str)
     tracked = make_tracked(TWO, 2, 400, experiment="mine")
     few = tracked.runs.assign(tokenizer=tokenizer, unknown_share_test=0.02, unspaced_share=0.0)
     nothing = advise(_compare(replace(tracked, runs=few)), tracked)
+    older = few.assign(unknown_share_test=None, unspaced_share=None).convert_dtypes()
+    assert advise(_compare(replace(tracked, runs=older)), tracked) == nothing
     many = few.assign(unknown_share_test=0.48, unspaced_share=0.9)
     words, unknown, *others = advise(_compare(replace(tracked, runs=many)), tracked)
     assert others == nothing

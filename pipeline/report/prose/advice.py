@@ -52,12 +52,12 @@ def _advise_on_data(comparison: Comparison) -> list[str]:
 
 def _advise_on_words(comparison: Comparison) -> Iterator[str]:
     runs = comparison.runs[comparison.runs.compared]
-    if pd.to_numeric(runs.unspaced_share).median() > _MOSTLY:
+    if _numbers(runs.unspaced_share).median() > _MOSTLY:
         yield (
             "These texts have no spaces between most words: each character, or in Tibetan each "
             "syllable, counts as a word, in lengths and distances too."
         )
-    shares = pd.to_numeric(runs.unknown_share_test)
+    shares = _numbers(runs.unknown_share_test)
     many = runs.assign(unknown_share_test=shares)[shares >= MANY_UNKNOWN]
     for kind, group in many.groupby("tokenizer", sort=False) if len(many) else ():
         remedy = "More texts or a larger vocabulary would teach them"
@@ -69,6 +69,11 @@ def _advise_on_words(comparison: Comparison) -> Iterator[str]:
             "vocabulary, since the training texts hardly hold them, and networks read them all alike. "
             f"{remedy}."
         )
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Return numbers with NaN where a run tracks none, as older ones do."""
+    return pd.to_numeric(values).astype(float)
 
 
 def _advise_on_training(comparison: Comparison, tracked: TrackedRuns) -> list[str]:
