@@ -93,7 +93,13 @@ class TokenizerConfig:
     kind: TokenizerKind = setting(
         TokenizerKind.word, column="tokenizer", about="whole words, or pieces of words"
     )
-    vocab_size: int = count(20_000, 3, about="tokens in the vocabulary, the most frequent of train")
+    vocab_size: int | None = checked(
+        None,
+        lambda value: value is None or value >= 3,
+        "null or a whole number of at least 3",
+        about="tokens in the vocabulary, the most frequent of train; null: at most 20000, and of pieces "
+        "of words only those that train holds often enough to learn",
+    )
     max_length: int = count(400, about="tokens of a text that a network reads")
     keep: Keep = setting(
         Keep.tail,
