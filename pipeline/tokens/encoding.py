@@ -129,10 +129,15 @@ def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np
     return token_ids, offsets
 
 
+def kept_ends(max_length: int, keep: Keep) -> tuple[int, int]:
+    """Return how many of the first and of the last tokens of a longer text are kept."""
+    first = {Keep.tail: 0, Keep.head: max_length, Keep.both: (max_length + 1) // 2}[keep]
+    return first, max_length - first
+
+
 def truncate_split(split: EncodedSplit, max_length: int, keep: Keep) -> EncodedSplit:
     """Return the split with at most `max_length` tokens of each row: the last, the first, or both."""
-    first = {Keep.tail: 0, Keep.head: max_length, Keep.both: (max_length + 1) // 2}[keep]
-    last = max_length - first
+    first, last = kept_ends(max_length, keep)
     lengths = split.lengths
     from_start = np.arange(split.offsets[-1]) - np.repeat(split.offsets[:-1], lengths)
     to_end = np.repeat(lengths, lengths) - from_start

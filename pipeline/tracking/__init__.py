@@ -23,10 +23,12 @@ from pipeline.tracking.runs import (
     track_sweep,
     write_plan,
 )
+from pipeline.tracking.saved_model import PythonModel
 from pipeline.tracking.store import Store, is_done
 from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
 
 __all__ = [
+    "PythonModel",
     "RunRecorder",
     "Store",
     "SweepPlan",
