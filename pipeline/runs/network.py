@@ -14,9 +14,8 @@ from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.note import describe_accuracy, describe_memory
 from pipeline.runs.probing import track_probes
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
-from pipeline.tokens import text_model
 from pipeline.tokens.encoding import UNKNOWN, EncodedSplits, encode_splits, kept_ends
-from pipeline.tracking import PythonModel, RunRecorder
+from pipeline.tracking import RunRecorder, TextReading
 from pipeline.training.classify import Classification, EpochRecord
 from pipeline.training.evaluate import Evaluation, evaluate
 from pipeline.training.loop import Outcome, TrainResult, train
@@ -73,7 +72,7 @@ def run_network(
         recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
         recorder.heads(encoded.heads)
         log.info("Saving the network")
-        recorder.model(model, _python_model(encoded, config.tokenizer))
+        recorder.model(model, _reading(encoded, config.tokenizer))
         network = Network(model, forward, config.architecture)
         reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)
         subject = Subject(reader, encoded.tokenizer, config.data, reviews, cache, network)
@@ -86,13 +85,13 @@ def run_network(
     return result.outcome.name
 
 
-def _python_model(encoded: EncodedSplits, config: TokenizerConfig) -> PythonModel:
-    heads = {head.name: head.classes for head in encoded.heads}
-    ends = kept_ends(config.max_length, config.keep)
-    files = text_model.files_of(
-        encoded.tokenizer, heads, ends, encoded.tokenizer.token_to_id(UNKNOWN)
+def _reading(encoded: EncodedSplits, config: TokenizerConfig) -> TextReading:
+    return TextReading(
+        encoded.tokenizer,
+        {head.name: head.classes for head in encoded.heads},
+        kept_ends(config.max_length, config.keep),
+        encoded.tokenizer.token_to_id(UNKNOWN),
     )
-    return PythonModel(text_model.__name__, files, text_model.columns_of(heads))
 
 
 def _describe(

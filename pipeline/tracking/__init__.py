@@ -23,15 +23,15 @@ from pipeline.tracking.runs import (
     track_sweep,
     write_plan,
 )
-from pipeline.tracking.saved_model import PythonModel
 from pipeline.tracking.store import Store, is_done
+from pipeline.tracking.text_model import TextReading
 from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
 
 __all__ = [
-    "PythonModel",
     "RunRecorder",
     "Store",
     "SweepPlan",
+    "TextReading",
     "TrainedRun",
     "end_abandoned_runs",
     "ensure_failed",

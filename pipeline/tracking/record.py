@@ -21,8 +21,9 @@ import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from pipeline.data.reviews import Head
-from pipeline.tracking.saved_model import PythonModel, save_network
+from pipeline.tracking.saved_model import save_network
 from pipeline.tracking.store import Store
+from pipeline.tracking.text_model import TextReading
 
 NOTE_TAG = "mlflow.note.content"
 _INVALID_IN_NAME = re.compile(r"[^\w\-. :/]")
@@ -110,11 +111,11 @@ class RunRecorder:
         """Write the names of the heads and their classes, in the order of the model's outputs."""
         self.text(json.dumps([asdict(head) for head in heads], indent=1), "heads.json")
 
-    def model(self, model: Any, python: PythonModel | None = None) -> None:
+    def model(self, model: Any, reading: TextReading | None = None) -> None:
         """Write the model; `save_network` says how it can be loaded."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
-            save_network(model, path, python)
+            save_network(model, path, reading)
             self.store.writer.log_artifacts(self.run_id, str(path), "model")
 
     def end(self, outcome: str, failure: str = "") -> None:

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from pipeline.tracking import text_model
+from pipeline.tracking.text_model import TextReading
 
 _REQUIRED = "tensorflow keras numpy pandas tokenizers".split()
 _EXAMPLE = ["A quiet film, and a good one.", "I left before the end."]
 _IMPORT = re.compile(r"^from (pipeline\.[\w.]+) import", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class PythonModel:
-    """Describe the model that `mlflow.pyfunc` makes of a Keras model.
-
-    module: the dotted name of the module whose `_load_pyfunc` loads it; files: what stands beside the
-    Keras model for it, content by name; columns: the type of each column of its answer by name.
-    """
-
-    module: str
-    files: dict[str, str]
-    columns: dict[str, str]
-
-
-def save_network(model: Any, path: Path, python: PythonModel | None = None) -> None:
+def save_network(model: Any, path: Path, reading: TextReading | None = None) -> None:
     """Write a model that `mlflow.keras` and `mlflow.pyfunc` load without this project.
 
-    By `mlflow.keras` it is the Keras model, and by `mlflow.pyfunc` the same or, with `python`, the model
+    By `mlflow.keras` it is the Keras model, and by `mlflow.pyfunc` the same or, with `reading`, a model
     from texts to labels and probabilities, whose code is saved with it.
     """
     import numpy as np
@@ -42,6 +31,7 @@ def save_network(model: Any, path: Path, python: PythonModel | None = None) -> N
 
     (given,) = model.inputs
     shape = tuple(-1 if size is None else size for size in given.shape)
+    example: Any = None if reading is None else pd.DataFrame({"text": _EXAMPLE})
     saved = Model()
     path.mkdir(parents=True)
     save_model(
@@ -49,31 +39,30 @@ def save_network(model: Any, path: Path, python: PythonModel | None = None) -> N
         str(path),
         mlflow_model=saved,
         signature=ModelSignature(Schema([TensorSpec(np.dtype(given.dtype), shape)])),
-        input_example=None if python is None else pd.DataFrame({"text": _EXAMPLE}),
+        input_example=example,
         pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
     )
-    if python is not None:
-        _add_python(saved, path, python)
+    if reading is not None:
+        _add_reading(saved, path, reading)
 
 
-def _add_python(saved: Any, path: Path, python: PythonModel) -> None:
+def _add_reading(saved: Any, path: Path, reading: TextReading) -> None:
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import add_to_model
     from mlflow.types import ColSpec, Schema
 
-    for name, content in python.files.items():
-        (path / "data" / name).write_text(content, encoding="utf-8")
+    reading.save(path / "data")
     environment = saved.flavors["python_function"]["env"]
     add_to_model(
         saved,
-        loader_module=_copy_code(python.module, path / "code"),
+        loader_module=_copy_code(text_model.__name__, path / "code"),
         data="data",
         code="code",
         conda_env=environment["conda"],
         python_env=environment["virtualenv"],
     )
     # No schema of the inputs: MLflow's can ask for texts or for ids, and this model takes both.
-    outputs = Schema([ColSpec(kind, name) for name, kind in python.columns.items()])
+    outputs = Schema([ColSpec(kind, name) for name, kind in reading.columns().items()])
     saved.signature = ModelSignature(outputs=outputs)
     saved.save(str(path / "MLmodel"))
 

@@ -1,18 +1,20 @@
 """Classify texts with a saved network, for MLflow's Python function: this file travels with the model.
 
 MLflow imports it from the folder of the model, where this project need not be installed. It may import
-numpy, pandas, tokenizers and Keras, and of this project only modules that import nothing else of it.
+numpy, pandas, tokenizers and MLflow, and of this project only modules that import nothing else of it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from tokenizers import Tokenizer
 
 from pipeline.data.cleaning import clean_text
@@ -22,35 +24,48 @@ _TEXT = "text"  # the column that is read of a frame with several
 _BATCH_SIZE = 64
 
 
-def files_of(
-    tokenizer: Tokenizer,
-    heads: dict[str, Sequence[str]],
-    kept_ends: tuple[int, int],
-    unknown: int,
-) -> dict[str, str]:
-    """Return the content of the files that stand beside the Keras model, by name.
+@dataclass(frozen=True)
+class TextReading:
+    """Say how a network reads texts and what its outputs mean.
 
     heads: the classes of each head by its name; kept_ends: how many tokens of a longer text are read at
     its start and at its end; unknown: the id that stands for a text without any token.
     """
-    reading = {"heads": heads, "kept_ends": kept_ends, "unknown": unknown}
-    return {_TOKENIZER: tokenizer.to_str(), _READING: json.dumps(reading, ensure_ascii=False)}
 
+    tokenizer: Tokenizer
+    heads: Mapping[str, Sequence[str]]
+    kept_ends: tuple[int, int]
+    unknown: int
 
-def columns_of(heads: dict[str, Sequence[str]]) -> dict[str, str]:
-    """Return the type of each column of an answer by its name: string or double."""
-    return {
-        column: kind
-        for head, classes in heads.items()
-        for column, kind in [
-            (head, "string"),
-            *((_probability_of(head, label), "double") for label in classes),
-        ]
-    }
+    def save(self, folder: Path) -> None:
+        facts = {"heads": dict(self.heads), "kept_ends": self.kept_ends, "unknown": self.unknown}
+        (folder / _READING).write_text(json.dumps(facts), encoding="utf-8")
+        self.tokenizer.save(str(folder / _TOKENIZER), pretty=False)
 
+    @classmethod
+    def load(cls, folder: Path) -> TextReading:
+        facts = json.loads((folder / _READING).read_text(encoding="utf-8"))
+        return cls(Tokenizer.from_file(str(folder / _TOKENIZER)), **facts)
 
-def _probability_of(head: str, label: str) -> str:
-    return f"{head}/{label}"
+    def columns(self) -> dict[str, str]:
+        """Return the type of each column of an answer by its name: string or double."""
+        return {
+            column: kind
+            for head, classes in self.heads.items()
+            for column, kind in [
+                (head, "string"),
+                *((_probability_of(head, label), "double") for label in classes),
+            ]
+        }
+
+    def encode(self, text: str) -> np.ndarray:
+        """Return the token ids of a text that the network reads, <int32>[tokens], at least one."""
+        self.tokenizer.encode_special_tokens = True  # the characters "[PAD]" are not padding
+        ids = self.tokenizer.encode(clean_text(text)).ids or [self.unknown]
+        first, last = self.kept_ends
+        if len(ids) > first + last:
+            ids = ids[:first] + ids[len(ids) - last :]
+        return np.array(ids, dtype=np.int32)
 
 
 class TextModel:
@@ -58,14 +73,10 @@ class TextModel:
 
     Parameters:
       network: the Keras model, from token ids to logits.
-      tokenizer: its tokenizer.
-      reading: the arguments of `files_of` beside the tokenizer.
     """
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, reading: dict[str, Any]) -> None:
-        self.network, self.tokenizer, self.reading = network, tokenizer, reading
-        # The characters "[PAD]" in a text are not padding.
-        self.tokenizer.encode_special_tokens = True
+    def __init__(self, network: Any, reading: TextReading) -> None:
+        self.network, self.reading = network, reading
 
     def predict(self, data: Any) -> pd.DataFrame:
         """Return, for each head, the label in a column of its name, and the probability of each class.
@@ -74,13 +85,13 @@ class TextModel:
           with 0, as an array, a frame of integers or lists, which are read as they are.
 
         Raises:
-          ValueError: a row is neither; a text is missing; an id is unknown.
+          MlflowException: a row is neither; a text is missing; an id is unknown.
         """
         values, index = _rows_of(data)
         rows = [self._ids(row, number) for number, row in enumerate(values, start=1)]
         logits = self._logits(rows)
         columns: dict[str, Any] = {}
-        for (head, classes), scores in zip(self.reading["heads"].items(), logits, strict=True):
+        for (head, classes), scores in zip(self.reading.heads.items(), logits, strict=True):
             probabilities = _probabilities(scores)
             columns[head] = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
             for label, column in zip(classes, probabilities.T, strict=True):
@@ -90,30 +101,26 @@ class TextModel:
     def _ids(self, row: Any, number: int) -> np.ndarray:
         """Return the token ids of a text or of a padded row, <int32>[tokens], at least one."""
         if isinstance(row, str):
-            ids = self.tokenizer.encode(clean_text(row)).ids or [self.reading["unknown"]]
-            first, last = self.reading["kept_ends"]
-            if len(ids) > first + last:
-                ids = ids[:first] + ids[len(ids) - last :]
-            return np.array(ids, dtype=np.int32)
+            return self.reading.encode(row)
         ids = np.asarray(row)
         if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
-            raise ValueError(f"row {number} is neither a text nor a list of token ids: {row!r:.60}")
+            raise _refusal(f"row {number} is neither a text nor a list of token ids: {row!r:.60}")
         return self._checked(ids, number)
 
     def _checked(self, ids: np.ndarray, number: int) -> np.ndarray:
         length = int(np.count_nonzero(ids))
         if not length or not ids[:length].all():
-            raise ValueError(
+            raise _refusal(
                 f"row {number} of the token ids must begin with one and be padded with 0 at its end"
             )
         known = self.network.get_layer("embedding").input_dim
         if ids.min() < 0 or ids.max() >= known:
-            raise ValueError(f"row {number} has a token id that is not from 0 to {known - 1}")
+            raise _refusal(f"row {number} has a token id that is not from 0 to {known - 1}")
         return ids[:length].astype(np.int32)
 
     def _logits(self, rows: list[np.ndarray]) -> list[np.ndarray]:
         """Return the logits of each head, <float64>[rows, outputs]."""
-        sizes = [len(classes) for classes in self.reading["heads"].values()]
+        sizes = [len(classes) for classes in self.reading.heads.values()]
         logits = [np.empty((len(rows), 1 if size == 2 else size)) for size in sizes]
         for places, batch in _batches(rows):
             found = self.network.predict_on_batch(batch)
@@ -122,10 +129,19 @@ class TextModel:
         return logits
 
 
+def _probability_of(head: str, label: str) -> str:
+    return f"{head}/{label}"
+
+
+def _refusal(message: str) -> MlflowException:
+    """Return an error that a model server answers in one line."""
+    return MlflowException.invalid_parameter_value(message)
+
+
 def _rows_of(data: Any) -> tuple[Sequence[Any], pd.Index | None]:
     """Return the rows of any input, each a text or a list of ids, and its index if it has one."""
-    if isinstance(data, str):
-        return [data], None
+    if isinstance(data, str) or (isinstance(data, np.ndarray) and data.ndim == 0):
+        return [str(data)], None
     if isinstance(data, dict):
         data = pd.DataFrame({name: list(values) for name, values in data.items()})
     if isinstance(data, pd.Series):
@@ -137,7 +153,7 @@ def _rows_of(data: Any) -> tuple[Sequence[Any], pd.Index | None]:
         return list(data.to_numpy()), data.index
     if len(data.columns) != 1 and _TEXT not in data:
         names = ", ".join(map(str, data.columns[:5]))
-        raise ValueError(f"give one column of texts, or name it {_TEXT!r}; there are: {names}")
+        raise _refusal(f"give one column of texts, or name it {_TEXT!r}; there are: {names}")
     return (data[_TEXT] if _TEXT in data else data.iloc[:, 0]).tolist(), data.index
 
 
@@ -163,9 +179,7 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
 
 def _load_pyfunc(path: str) -> TextModel:
     """Load a saved model for MLflow. path: the folder of its data."""
-    import keras
+    from mlflow.keras import load_model
 
     folder = Path(path)
-    network = keras.saving.load_model(folder / "model.keras", compile=False)
-    reading = json.loads((folder / _READING).read_text(encoding="utf-8"))
-    return TextModel(network, Tokenizer.from_file(str(folder / _TOKENIZER)), reading)
+    return TextModel(load_model(str(folder.parent)), TextReading.load(folder))
