@@ -24,8 +24,10 @@ from pipeline.config import parameter_counts
 from pipeline.config.data import DATA, AddingConfig
 from pipeline.config.schema import (
     BASELINE,
+    BATCH_SIZE,
     CONF,
     SECTIONS,
+    TUNABLE,
     ArchitectureConfig,
     Device,
     ForgetBias,
@@ -78,6 +80,8 @@ def build(tree: DictConfig) -> RunConfig:
     assert isinstance(config, RunConfig)
     check(config)
     _resolve_architecture(config)
+    if isinstance(config.data, AddingConfig):
+        config.train.batch_size = config.train.batch_size or BATCH_SIZE
     _resolve_paths(config)
     return baseline_of(config) if config.baseline else config
 
@@ -153,6 +157,12 @@ def check(config: RunConfig) -> None:
     for key, value, metadata in _walk(config):
         if "check" in metadata and not metadata["check"](value):
             raise ConfigError(f"{key} is {_format(value)}; it must be {metadata['expected']}")
+    for name, value in config.tuned_values().items():
+        if value is None and not config.baseline:
+            key = f"{TUNABLE[name]}.{name}"
+            raise ConfigError(
+                f"tuned names {name}, but {key} is null; give its values: -m {key}=16,64"
+            )
     if config.architecture.name == BASELINE and not config.baseline:
         raise ConfigError(
             f"architecture.name is {BASELINE}, which is reserved for the baseline (baseline=true)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,12 @@ def run_network(
     forward = forward_for(model, config.architecture, device_kind)
     summary, sizes = summarise_model(model)
     recorder.text(summary, "model_summary.txt")
-    most = config.train.epochs
-    plural = "s" * (most != 1)
-    enter_stage("training", f"Training for at most {most} epoch{plural}", job_dir)
-    with watch_training(recorder, _progress_spec(encoded, config), job_dir) as watcher:
-        task = Classification(encoded, config.train, config.seed)
+    task = Classification(encoded, config.train, config.seed)
+    schedule = task.schedule
+    recorder.metrics({f"budget/{name}": value for name, value in asdict(schedule).items()})
+    said = schedule.describe(len(encoded.train))
+    enter_stage("training", f"Training for {said}", job_dir)
+    with watch_training(recorder, _progress_spec(encoded, schedule.epochs), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     costs = _training_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes
     if result.skipped:
@@ -62,8 +64,10 @@ def run_network(
         epoch = len(result.history) + 1
         end_diverged(recorder, f"the loss or its gradient was not finite in epoch {epoch}")
     else:
+        log.info("Training ended: %s", result.ended)
+        recorder.tags({"training_ended": result.ended})
         enter_stage("testing", f"Testing on {len(reviews.test):,} texts", job_dir)
-        batch_size, edges = config.train.batch_size, config.data.length_edges
+        batch_size, edges = schedule.batch_size, config.data.length_edges
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
         recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
         recorder.metrics(costs)
@@ -127,7 +131,7 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
     return metrics
 
 
-def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
+def _progress_spec(encoded: EncodedSplits, epochs: int) -> ProgressSpec:
     def metrics(record: EpochRecord) -> tuple[int, dict[str, float]]:
         return record.epoch, {
             "val/accuracy": record.val_accuracy,  # first: what MLflow's compare page plots
@@ -139,7 +143,7 @@ def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
 
     def line(record: EpochRecord) -> str:
         return (
-            f"Epoch {record.epoch}/{config.train.epochs}  loss {record.train_loss:.4f}  "
+            f"Epoch {record.epoch}/{epochs}  loss {record.train_loss:.4f}  "
             f"accuracy {record.train_accuracy:.4f}  val_loss {record.val_loss:.4f}  "
             f"val_accuracy {record.val_accuracy:.4f}  {record.tokens / record.seconds:,.0f} tokens/s  "
             f"{record.seconds:.1f} s"
@@ -150,4 +154,4 @@ def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
         return {"val_accuracy": record.val_accuracy, "tokens_per_second": speed}
 
     tokens = int(encoded.train.lengths.sum())
-    return ProgressSpec(config.train.epochs, "epoch", tokens, metrics, line, status)
+    return ProgressSpec(epochs, "epoch", tokens, metrics, line, status)

@@ -120,7 +120,8 @@ def describe_breakdown(breakdown: Breakdown, head: str, unit: str, *, gaps: bool
 def describe_budget(comparison: Comparison) -> str:
     """Say that what is remembered depends on how long was trained."""
     runs = comparison.runs[comparison.runs.compared]
-    found = runs.epochs.dropna().unique() if "epochs" in runs else []
+    name = "budget_epochs" if "budget_epochs" in runs else "epochs"
+    found = runs[name].dropna().unique() if name in runs else []
     after = f" of {pluralise(int(found[0]), 'epoch')}" if len(found) == 1 else ""
     return f"This is what the networks learnt in their budget{after}; another gives another curve."
 
