@@ -127,6 +127,8 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
             "best/epoch": result.best,
             "best/val_accuracy": best.val_accuracy,
             "best/val_loss": best.val_loss,
+            "best/val_balanced_accuracy": best.val_balanced_accuracy,
+            "best/val_macro_f1": best.val_macro_f1,
         }
     return metrics
 
@@ -136,6 +138,8 @@ def _progress_spec(encoded: EncodedSplits, epochs: int) -> ProgressSpec:
         return record.epoch, {
             "val/accuracy": record.val_accuracy,  # first: what MLflow's compare page plots
             "val/loss": record.val_loss,
+            "val/balanced_accuracy": record.val_balanced_accuracy,
+            "val/macro_f1": record.val_macro_f1,
             "train/accuracy": record.train_accuracy,
             "train/loss": record.train_loss,
             "time/epoch_seconds": record.seconds,

@@ -40,6 +40,8 @@ _METRICS = {
     "test/accuracy": "test_accuracy",
     "test/loss": "test_loss",
     "test/roc_auc": "test_roc_auc",
+    "test/balanced_accuracy": "test_balanced_accuracy",
+    "test/macro_f1": "test_macro_f1",
     "budget/epochs": "budget_epochs",
     "budget/patience": "budget_patience",
     "budget/batch_size": "budget_batch_size",

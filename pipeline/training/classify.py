@@ -20,6 +20,7 @@ from pipeline.tokens.batches import ordered_batches, shuffled_batches
 from pipeline.tokens.encoding import EncodedSplit, EncodedSplits
 from pipeline.training.loop import Forward, Period, TrainingBatch, compile_forward
 from pipeline.training.schedule import plan_schedule
+from pipeline.training.scores import score_classes
 
 _ANY_LENGTH = tf.TensorSpec([None, None], tf.int32)  # a single trace for batches of all lengths
 
@@ -29,7 +30,8 @@ class EpochRecord:
     """Record an epoch, or the part of it that `max_seconds` allowed.
 
     Losses are means over reviews of the natural logarithm, summed over heads. Accuracies are shares of
-    reviews with every head right. Seconds are of training without validation; tokens exclude padding.
+    reviews with every head right; the balanced accuracy and the macro F1 are means over heads. Seconds
+    are of training without validation; tokens exclude padding.
     """
 
     epoch: int
@@ -37,6 +39,8 @@ class EpochRecord:
     train_accuracy: float
     val_loss: float
     val_accuracy: float
+    val_balanced_accuracy: float
+    val_macro_f1: float
     seconds: float
     tokens: int
 
@@ -76,12 +80,19 @@ class Classification:
     def validate(self, period: Period, records: list[EpochRecord], forward: Forward) -> EpochRecord:
         split, heads = self.splits.validation, self.splits.heads
         logits = read_logits(forward, split, heads, self.schedule.batch_size)
+        predicted = predicted_classes(logits)
+        scores = [
+            score_classes(split.labels[:, number], predicted[:, number], len(head.classes))
+            for number, head in enumerate(heads)
+        ]
         return EpochRecord(
             epoch=period.number,
             train_loss=period.mean_loss,
             train_accuracy=self._right / period.weight,
             val_loss=float(losses(split.labels, logits, heads).mean()),
-            val_accuracy=float(np.mean((predicted_classes(logits) == split.labels).all(axis=1))),
+            val_accuracy=float(np.mean((predicted == split.labels).all(axis=1))),
+            val_balanced_accuracy=float(np.mean([one["balanced_accuracy"] for one in scores])),
+            val_macro_f1=float(np.mean([one["macro_f1"] for one in scores])),
             seconds=period.seconds,
             tokens=period.tokens,
         )

@@ -81,7 +81,7 @@ def test_settings_without_effect_on_the_data_are_listed(tmp_path):
         tmp_path,
         data=data,
         tokenizer__keep=Keep.head,
-        train__epochs=10,
+        train__epochs=None,
         architecture__embedding_dim=64,
     )
     assert without_effect(config) == ["data.length_edges", "tokenizer.keep"]

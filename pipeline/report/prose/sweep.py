@@ -192,6 +192,16 @@ def describe_frontier(names: Sequence[str], cost: str, others: bool) -> str:
     return f"On average, accuracy rises with {cost} from {' to '.join(names)}.{rest}"
 
 
+def describe_ends(comparison: Comparison) -> str:
+    """Say why training ended, with the number of runs for each reason; nothing where it is unknown."""
+    runs = comparison.runs[comparison.runs.chosen]
+    counts = runs.training_ended.dropna().value_counts() if "training_ended" in runs else ()
+    if not len(counts):
+        return ""
+    said = [f"{reason} ({pluralise(int(times), 'run')})" for reason, times in counts.items()]
+    return f"Training ended: {'; '.join(said)}."
+
+
 def describe_curves(history: pd.DataFrame) -> str:
     best = history.loc[history.groupby("run_id").val_accuracy.idxmax()]
     low, high = int(best.epoch.min()), int(best.epoch.max())
