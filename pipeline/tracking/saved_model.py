@@ -12,7 +12,8 @@ from typing import Any
 from pipeline.tracking import text_model
 from pipeline.tracking.text_model import TextReading
 
-_REQUIRED = "tensorflow keras numpy pandas tokenizers".split()
+_REQUIRED = ["tensorflow", "keras"]
+_REQUIRED_FOR_TEXTS = ["numpy", "pandas", "tokenizers"]
 _EXAMPLE = ["A quiet film, and a good one.", "I left before the end."]
 _IMPORT = re.compile(r"^from (pipeline\.[\w.]+) import", re.MULTILINE)
 
@@ -32,6 +33,7 @@ def save_network(model: Any, path: Path, reading: TextReading | None = None) -> 
     (given,) = model.inputs
     shape = tuple(-1 if size is None else size for size in given.shape)
     example: Any = None if reading is None else pd.DataFrame({"text": _EXAMPLE})
+    required = _REQUIRED if reading is None else [*_REQUIRED, *_REQUIRED_FOR_TEXTS]
     saved = Model()
     path.mkdir(parents=True)
     save_model(
@@ -40,7 +42,7 @@ def save_network(model: Any, path: Path, reading: TextReading | None = None) -> 
         mlflow_model=saved,
         signature=ModelSignature(Schema([TensorSpec(np.dtype(given.dtype), shape)])),
         input_example=example,
-        pip_requirements=[f"{name}=={version(name)}" for name in _REQUIRED],
+        pip_requirements=[f"{name}=={version(name)}" for name in required],
     )
     if reading is not None:
         _add_reading(saved, path, reading)

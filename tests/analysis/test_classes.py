@@ -85,8 +85,8 @@ def test_what_the_commonest_label_alone_reaches_is_what_always_answering_it_scor
     assert commonest.balanced_accuracy == found.summary.balanced_accuracy.iloc[0]
     said = describe_commonest(found, "label")
     assert said == (
-        "Always answering “b”, the commonest label, would be right for 91.7 % of the test texts, with a "
-        "balanced accuracy of 50.0 % and a mean F1 of 47.8 %."
+        "Always answering “b”, the commonest label, would be right for 91.7% of the test texts, with a "
+        "balanced accuracy of 50.0% and a mean F1 of 47.8%."
     )
     table = summary_table(found, "label")
     assert [column.heading for column in table.columns][1:4] == [
@@ -94,7 +94,7 @@ def test_what_the_commonest_label_alone_reaches_is_what_always_answering_it_scor
         "mean F1",
         "F1 of a",
     ]
-    assert [entry.text for entry in table.rows[0]][1:4] == ["50.0 %", "47.8 %", "0.0 %"]
+    assert [entry.text for entry in table.rows[0]][1:4] == ["50.0%", "47.8%", "0.0%"]
 
 
 def test_of_labels_about_as_common_none_is_said_to_be_the_commonest():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from factories import PRESETS, read_preset
+from factories import PRESETS, ROOT, read_preset
 from mlflow.exceptions import MlflowException
 
 from pipeline.config.schema import Keep, Readout, TokenizerConfig
@@ -73,7 +75,7 @@ def _run_alone(script: str, *arguments: str) -> str:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-c", guard + script, *arguments],
-        cwd="/",
+        cwd=tempfile.gettempdir(),
         env=environment | {"TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_LOGGING_LEVEL": "ERROR"},
         capture_output=True,
         text=True,
@@ -234,3 +236,19 @@ def test_a_network_over_numbers_is_the_keras_model_for_both(tmp_path: Path):
     given = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
     found = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(given)
     np.testing.assert_allclose(found, model(given), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_guide_run_where_only_keras_is_known(tmp_path: Path):
+    _save(tmp_path / "model")
+    page = (ROOT / "docs" / "use_a_model.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    uri = f"model_uri = {str(tmp_path / 'model')!r}"
+    answers, logits = (
+        _run_alone(re.sub(r"^(model_uri = .*)$", uri, block, flags=re.MULTILINE))
+        for block in blocks
+    )
+    columns = [line.split()[0] for line in answers.splitlines()[1:4]]
+    assert columns == ["sentiment", "sentiment/negative", "sentiment/positive"]
+    assert logits.count("[[") == 2
