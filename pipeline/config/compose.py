@@ -62,7 +62,12 @@ def available_cores() -> int:
 def has_gpu() -> bool:
     """Return whether an NVIDIA device is visible, without importing TensorFlow."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
+    return not hidden and len(gpu_devices()) > 0
+
+
+def gpu_devices() -> list[str]:
+    """Return the paths of the NVIDIA devices that the driver has made."""
+    return sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))
 
 
 def build(tree: DictConfig) -> RunConfig:
