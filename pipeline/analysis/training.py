@@ -42,9 +42,9 @@ class Reason(Enum):
 class Diagnosis:
     """The likeliest reason for an architecture, with what its runs had: medians over them.
 
-    seeds: how many runs. epochs, patience, learning_rate, max_seconds: as set, NaN where unknown. ran:
-    the epochs that they ran. steps: the batches of these. train_accuracy: of the last epoch.
-    val_accuracy: of the best one.
+    seeds: how many runs. epochs, patience, learning_rate, max_seconds: as set or chosen, NaN where
+    unknown. ran: the epochs that they ran. steps: the batches of these. train_accuracy: of the last
+    epoch. val_accuracy: of the best one.
     """
 
     architecture: str
@@ -112,9 +112,9 @@ def _read_curve(run: Any, curve: pd.DataFrame, train_texts: int | None) -> dict[
     if curve.empty:
         return None
     settings = {
-        name: _number(getattr(run, name, None))
-        for name in ("epochs", "patience", "learning_rate", "max_seconds", "batch_size")
+        name: _number(getattr(run, name, None)) for name in ("learning_rate", "max_seconds")
     }
+    settings |= {name: _budget(run, name) for name in ("epochs", "patience", "batch_size")}
     before = curve.val_accuracy.iloc[:-1].max() if len(curve) > 1 else np.nan
     first, last = curve.train_loss.iloc[0], curve.train_loss.iloc[-1]
     per_epoch = math.nan if train_texts is None else train_texts / settings["batch_size"]
@@ -127,6 +127,12 @@ def _read_curve(run: Any, curve: pd.DataFrame, train_texts: int | None) -> dict[
         "train_accuracy": curve.train_accuracy.iloc[-1],
         "val_accuracy": curve.val_accuracy.max(),
     }
+
+
+def _budget(run: Any, name: str) -> float:
+    """Return what a run was given: a setting, or what was chosen by the number of texts."""
+    given = _number(getattr(run, f"budget_{name}", None))
+    return _number(getattr(run, name, None)) if math.isnan(given) else given
 
 
 def _number(value: Any) -> float:

@@ -26,8 +26,10 @@ from pipeline.config.data import DATA, AddingConfig
 from pipeline.config.keys import abbreviate, explain_unknown, renamed
 from pipeline.config.schema import (
     BASELINE,
+    BATCH_SIZE,
     CONF,
     SECTIONS,
+    TUNABLE,
     ArchitectureConfig,
     Device,
     ForgetBias,
@@ -65,7 +67,12 @@ def available_cores() -> int:
 def has_gpu() -> bool:
     """Return whether an NVIDIA device is visible, without importing TensorFlow."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
+    return not hidden and len(gpu_devices()) > 0
+
+
+def gpu_devices() -> list[str]:
+    """Return the paths of the NVIDIA devices that the driver has made."""
+    return sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))
 
 
 def build(tree: DictConfig) -> RunConfig:
@@ -84,6 +91,8 @@ def build(tree: DictConfig) -> RunConfig:
     _resolve_paths(config)
     check(config)
     _resolve_architecture(config)
+    if isinstance(config.data, AddingConfig):
+        config.train.batch_size = config.train.batch_size or BATCH_SIZE
     return baseline_of(config) if config.baseline else config
 
 
@@ -173,6 +182,12 @@ def check(config: RunConfig) -> None:
             f"data.kind is {abbreviate(repr(config.data.kind))}, and the data are {kind}; choose them "
             "by data=..., and leave data.kind out"
         )
+    for name, value in config.tuned_values().items():
+        if value is None and not config.baseline:
+            key = f"{TUNABLE[name]}.{name}"
+            raise ConfigError(
+                f"tuned names {name}, but {key} is null; give its values: -m {key}=16,64"
+            )
     if config.architecture.name == BASELINE and not config.baseline:
         raise ConfigError(
             f"architecture.name is {BASELINE}, which is reserved for the baseline (baseline=true)"

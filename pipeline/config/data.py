@@ -365,7 +365,7 @@ class AddingConfig(DataConfig):
     def unused(self) -> tuple[str, ...]:
         """Return the settings of texts, epochs and tuning, which the adding problem does not have."""
         data = ("data.validation_fraction", "data.length_edges")
-        train = ("train.epochs", "train.patience", "train.max_seconds", "tuned")
+        train = ("train.epochs", "train.patience", "train.min_steps", "train.max_seconds", "tuned")
         return (*data, "tokenizer", "architecture.embedding_dim", *train)
 
 

@@ -38,6 +38,16 @@ def count(default: int, low: int = 1, **metadata: Any) -> Any:
     )
 
 
+def optional_count(default: int | None, low: int = 1, **metadata: Any) -> Any:
+    """Return a field like `count` that may be null."""
+    return checked(
+        default,
+        lambda value: value is None or value >= low,
+        f"null or a whole number of at least {low}",
+        **metadata,
+    )
+
+
 def fraction(default: float, *, with_zero: bool, **metadata: Any) -> Any:
     if with_zero:
         expected = "a number of at least 0 and below 1"

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.cells import find_cell
 from pipeline.config.data import AddingConfig, ClausesConfig
 from pipeline.config.keys import known_keys
-from pipeline.config.schema import ProbeKind, RunConfig
+from pipeline.config.schema import BATCH_SIZE, VOCAB_SIZE, ProbeKind, RunConfig
 
 _NUMBER = 4  # bytes of a float32 or an int32
 _COPIES = 4  # of every weight: itself, its gradient, and the two moments of Adam
@@ -116,7 +116,9 @@ def _weights(config: RunConfig) -> float:
     architecture = config.architecture
     layers, embedding = architecture.recurrent_layers, 0
     if config.data.features is None:
-        embedding = min(config.tokenizer.vocab_size, _WORDS) * architecture.embedding_dim
+        embedding = (
+            min(config.tokenizer.vocab_size or VOCAB_SIZE, _WORDS) * architecture.embedding_dim
+        )
     else:
         layers = dataclasses.replace(layers, features=config.data.features)
     return (embedding + layers.count_weights(architecture.units)) * _NUMBER * _COPIES
@@ -130,7 +132,7 @@ def _batch(config: RunConfig) -> float:
     kept = 2 * len(find_cell(architecture.cell).gates) + 2
     directions = 2 if architecture.bidirectional else 1
     layers = architecture.num_layers * directions * architecture.units * kept
-    texts = min(config.train.batch_size, _texts(config))
+    texts = min(config.train.batch_size or BATCH_SIZE, _texts(config))
     return texts * _length(config) * (width + layers) * _NUMBER
 
 
@@ -149,7 +151,7 @@ def _texts(config: RunConfig) -> int:
     """Return how many texts there are to train on at most; the adding problem has no end of them."""
     data = config.data
     if isinstance(data, AddingConfig):
-        return config.train.batch_size
+        return config.train.batch_size or BATCH_SIZE
     return data.train_size if isinstance(data, ClausesConfig) else _TEXTS
 
 

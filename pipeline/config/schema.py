@@ -25,6 +25,7 @@ from pipeline.config.fields import (
     count,
     fraction,
     increasing,
+    optional_count,
     positive,
     setting,
 )
@@ -34,6 +35,8 @@ CONF = CODE / "conf"
 IN_CLONE = (CODE / "pyproject.toml").is_file()
 # The folder of the store, reports and caches: the clone or, if installed, the working directory.
 ROOT = CODE if IN_CLONE else Path.cwd()
+VOCAB_SIZE = 20_000  # tokens in a vocabulary at most, unless set
+BATCH_SIZE = 64  # texts, or sequences of the adding problem, in a step
 BASELINE = "nb_bigrams"  # the name of the baseline among the architectures
 
 
@@ -125,10 +128,8 @@ class ArchitectureConfig:
         about="the recurrent cell",
     )
     units: int = count(64, about="units of a recurrent layer, in each direction")
-    recurrent_parameters: int | None = checked(
+    recurrent_parameters: int | None = optional_count(
         None,
-        lambda value: value is None or value >= 1,
-        "null or a whole number of at least 1",
         resolved_into="units",
         about="trainable weights in all recurrent layers; if set, `units` is solved from it",
     )
@@ -147,10 +148,9 @@ class ArchitectureConfig:
         ForgetBias.unit,
         about="how the bias of an LSTM's forget gate begins; chrono: by the length of the memory",
     )
-    chrono_steps: int | None = checked(
+    chrono_steps: int | None = optional_count(
         None,
-        lambda value: value is None or value >= 2,
-        "null or a whole number of at least 2",
+        2,
         about="the longest memory that `forget_bias=chrono` begins with; null: `max_length`",
     )
 
@@ -166,17 +166,33 @@ class ArchitectureConfig:
 class TrainConfig:
     """Configure training, which ends after `epochs`, `patience` or `max_seconds`, whichever is first.
 
-    The weights of the best epoch are kept.
+    The weights of the best epoch are kept: the most accurate on validation. `pipeline.training.schedule`
+    chooses what is null by the number of texts.
     """
 
-    epochs: int = count(10, about="most epochs; the weights of the best one are kept")
-    batch_size: int = count(64, tunable=True, about="texts in a training step")
+    epochs: int | None = optional_count(
+        None,
+        about="most epochs; the weights of the best one are kept; null: 10, or as many as it takes for "
+        "`min_steps`",
+    )
+    batch_size: int | None = optional_count(
+        None,
+        tunable=True,
+        about="texts in a training step; null: 64, or 32, 16 or 8 where texts are few, so that an epoch "
+        "has 50 steps",
+    )
     learning_rate: float = positive(1e-3, tunable=True, about="of the optimizer, Adam")
     global_clipnorm: float = positive(
         1.0, tunable=True, about="a gradient longer than this is scaled down to it"
     )
-    patience: int = count(
-        2, about="epochs without a better validation accuracy after which training ends"
+    patience: int | None = optional_count(
+        None,
+        about="epochs without a better validation accuracy or loss after which training ends; null: 2, "
+        "or as many as it takes for a quarter of `min_steps`",
+    )
+    min_steps: int = count(
+        2_000,
+        about="training steps that null `epochs` and `patience` leave time for, however few the texts",
     )
     max_seconds: float | None = checked(
         None,
@@ -237,11 +253,11 @@ class DeviceConfig:
     workers: int = count(
         1, about="parallel runs of a sweep; unless set, one on each core, or one on a GPU"
     )
-    threads: int | None = checked(
-        None,
-        lambda value: value is None or value >= 1,
-        "null or at least 1",
-        about="threads of each run; null: its share of the cores",
+    threads: int | None = optional_count(
+        None, about="threads of each run; null: its share of the cores"
+    )
+    memory_mb: int | None = optional_count(
+        None, about="most memory of the GPU that a run takes, in MB; null: as much as it needs"
     )
 
 

@@ -21,32 +21,18 @@ from keras import ops
 from pipeline.cells import find_cell
 from pipeline.config.schema import ArchitectureConfig, ForgetBias, Readout
 from pipeline.data.reviews import Head
-from pipeline.models.fused import fuse
+from pipeline.models.fused import fuse, max_over_tokens
 
 
 @keras.saving.register_keras_serializable("rnn_vs_lstm")
 class MaskedMaxPooling1D(keras.layers.Layer):
-    """Take the maximum over the steps that are not padding (the pooling layer of Keras ignores masks).
+    """Open the networks that version 0.1 saved with `readout=max`; new ones have plain operations."""
 
-    Input <float>[batch, length, features] with a mask <bool>[batch, length], output
-    <float>[batch, features].
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        if mask is not None:
-            lowest = ops.full_like(inputs, -float("inf"))
-            inputs = ops.where(ops.expand_dims(mask, -1), inputs, lowest)
-        return ops.max(inputs, axis=1)
+    def call(self, inputs: Any, mask: Any) -> Any:
+        return max_over_tokens(inputs, mask)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         return None  # the output has no steps
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return (input_shape[0], input_shape[2])
 
 
 def build_model(
@@ -63,7 +49,7 @@ def build_model(
     features = keras.layers.Embedding(
         vocab_size, config.embedding_dim, mask_zero=True, name="embedding"
     )(token_ids)
-    features = _apply_recurrent(config, features)
+    features = _apply_recurrent(config, features, ops.not_equal(token_ids, 0))
     logits = [
         # Named by number, because the name of a head may be any text: a column of a user's table.
         keras.layers.Dense(head.outputs, name=f"head_{number}")(features)
@@ -84,15 +70,18 @@ def build_regressor(config: ArchitectureConfig, features: int, seed: int) -> ker
     return _initialise(keras.Model(sequence, value, name=config.name), config, seed)
 
 
-def _apply_recurrent(config: ArchitectureConfig, features: Any) -> Any:
-    """Return the input of the heads <float>[batch, _] for inputs <float>[batch, length, _]."""
+def _apply_recurrent(config: ArchitectureConfig, features: Any, is_token: Any = None) -> Any:
+    """Return the input of the heads <float>[batch, _] for inputs <float>[batch, length, _].
+
+    is_token: <bool>[batch, length], False for padding; None for inputs without padding.
+    """
     for number in range(1, config.num_layers + 1):
         features = _dropout(config, features, f"dropout_{number - 1}")
         is_last = number == config.num_layers
         features = _recurrent(
             config, number, sequences=not is_last or config.readout != Readout.last
         )(features)
-    features = _pool(config, features)
+    features = _pool(config, features, is_token)
     return _dropout(config, features, f"dropout_{config.num_layers}")
 
 
@@ -140,11 +129,14 @@ def _set_forget_bias(model: Any, config: ArchitectureConfig, rng: np.random.Gene
             direction.cell.bias.assign(biases.reshape(direction.cell.bias.shape))
 
 
-def _pool(config: ArchitectureConfig, features: Any) -> Any:
+def _pool(config: ArchitectureConfig, features: Any, is_token: Any) -> Any:
     if config.readout == Readout.mean:
         return keras.layers.GlobalAveragePooling1D(name="mean")(features)
+    if config.readout == Readout.max and is_token is None:
+        return keras.layers.GlobalMaxPooling1D(name="max")(features)
     if config.readout == Readout.max:
-        return MaskedMaxPooling1D(name="max")(features)
+        # GlobalMaxPooling1D ignores masks, and a layer of our own would open only with this code.
+        return max_over_tokens(features, is_token)
     return features
 
 

@@ -16,6 +16,18 @@ READING_SCORES = (
 )
 
 
+def describe_commonest(classes: Classes, head: str) -> str:
+    """Say what always answering the commonest label reaches; nothing where none is much commoner."""
+    found = classes.commonest(head)
+    if found is None:
+        return ""
+    return (
+        f"Always answering “{found.label}”, the commonest {head}, would be right for "
+        f"{format_share(found.accuracy)} of the test texts, with a balanced accuracy of "
+        f"{format_share(found.balanced_accuracy)} and a mean F1 of {format_share(found.macro_f1)}."
+    )
+
+
 def summary_table(classes: Classes, head: str) -> Table:
     """Show how well every architecture tells the classes of a head apart."""
     frame = classes.summary[classes.summary["head"] == head]
@@ -23,6 +35,7 @@ def summary_table(classes: Classes, head: str) -> Table:
         ARCHITECTURE,
         Column("balanced accuracy", "balanced_accuracy", format_share),
         Column("mean F1", "macro_f1", format_share),
+        *_rarer(classes, head),
         Column(
             "hardest class",
             lambda row: f"{row.worst_class}: {format_share(row.worst_recall)} right",
@@ -30,6 +43,17 @@ def summary_table(classes: Classes, head: str) -> Table:
         ),
     ]
     return make_table(f"The classes of {head}, mean over seeds", columns, frame)
+
+
+def _rarer(classes: Classes, head: str) -> list[Column]:
+    """Make the column of the F1 of the rarer of two classes, which is what is looked for."""
+    texts = classes.texts(head)
+    if len(texts) != 2:
+        return []
+    rarer = texts.idxmin()
+    scores = classes.scores[(classes.scores["head"] == head) & (classes.scores["class"] == rarer)]
+    f1 = scores.set_index("architecture").f1
+    return [Column(f"F1 of {rarer}", lambda row: f1[row.architecture], format_share)]
 
 
 def scores_table(classes: Classes, head: str) -> Table:

@@ -32,6 +32,7 @@ from pipeline.report.tables import (
 
 def runs_table(comparison: Comparison, run_url: str | None) -> Table:
     """Show every planned run, and where to find it."""
+    runs = comparison.runs
     columns = [
         ARCHITECTURE,
         *setting_columns(tuned_settings(comparison)),
@@ -40,6 +41,7 @@ def runs_table(comparison: Comparison, run_url: str | None) -> Table:
         Column("test accuracy", "test_accuracy", format_share),
         Column("validation", "val_accuracy", format_share),
         Column("best epoch", "best_epoch"),
+        *([Column("ended", "training_ended", words=True)] if "training_ended" in runs else []),
         TRAINING,
         Column("device", "device", words=True),
         Column("threads", "threads"),
@@ -47,7 +49,7 @@ def runs_table(comparison: Comparison, run_url: str | None) -> Table:
         Column("commit", _commit, _as_entry, words=True),
         run_column(run_url),
     ]
-    return make_table("Every run", columns, comparison.runs)
+    return make_table("Every run", columns, runs)
 
 
 def _status(row: Any) -> str:

@@ -122,6 +122,8 @@ def _class_tables(content: Content) -> Iterator[Block]:
     if found is not None:
         yield Block("text", class_tables.READING)
         for head in found.heads:
+            if said := class_tables.describe_commonest(found, head):
+                yield Block("text", said)
             yield from table_blocks(class_tables.summary_table(found, head))
 
 
@@ -145,6 +147,11 @@ def _results(content: Content) -> Iterator[Block]:
         yield Block("text", sweep.READING_LEAGUES)
         yield Block("items", rows=answer.describe_leagues([comparison, *leagues]))
         yield from table_blocks(tables.league_table(comparison, leagues), "leagues")
+
+
+def _ends(content: Content) -> Iterator[Block]:
+    if said := sweep.describe_ends(content.comparison):
+        yield Block("text", said)
 
 
 def _pairs(content: Content) -> Iterator[Block]:
@@ -268,6 +275,7 @@ SECTIONS = (
         "learning",
         "Learning",
         lambda content: accuracy.draw_curves(content.comparison, content.tracked.history),
+        before=_ends,
     ),
     Section("published", "Published results", before=_published),
     Section("runs", "Runs", before=_runs),

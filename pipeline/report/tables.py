@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.analysis.classes import Classes
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import Breakdown
@@ -131,12 +132,32 @@ def summary_table(comparison: Comparison) -> Table:
         STARRED_INTERVAL,
         Column("each seed", "each", words=True),
         *(Column(f"{h} alone", f"accuracy_{h}", format_share) for h in comparison.heads[1:]),
+        *_unbalanced_columns(comparison.classes),
         Column("validation", "val_accuracy", format_share),
         *setting_columns(settings),
         Column("runs", lambda row: f"{row.runs} of {row.planned}"),
     ]
     frame = frame.assign(each=frame.architecture.map(seeds), **further)
     return make_table("Accuracy of every architecture on the test reviews", columns, frame)
+
+
+def _unbalanced_columns(classes: Classes | None) -> list[Column]:
+    """Make the columns that stand beside accuracy where one label is much commoner than the others."""
+    columns = []
+    for head in classes.heads if classes is not None else ():
+        if classes is not None and classes.commonest(head) is not None:
+            rows = classes.summary[classes.summary["head"] == head].set_index("architecture")
+            of_head = f" of {head}" if len(classes.heads) > 1 else ""
+            for heading, name in (
+                ("balanced accuracy", "balanced_accuracy"),
+                ("mean F1", "macro_f1"),
+            ):
+                columns.append(Column(heading + of_head, _lookup(rows[name]), format_share))
+    return columns
+
+
+def _lookup(values: pd.Series) -> Callable[[Any], Any]:
+    return lambda row: values[row.architecture]
 
 
 def tuning_table(tuning: Tuning) -> Table:

@@ -62,6 +62,7 @@ def run_adding(
     enter_stage("training", f"Training for at most {data.max_steps:,} steps", job_dir)
     with watch_training(recorder, _progress_spec(data), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
+    recorder.tags({"training_ended": result.ended})
     recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes)
     if result.skipped:
         log.info("Left out %d training steps whose gradients overflowed", result.skipped)
@@ -71,7 +72,7 @@ def run_adding(
         return result.outcome.name
 
     enter_stage("testing", f"Testing on {data.test_size:,} sequences", job_dir)
-    answers = read_values(forward, held_out.test, config.train.batch_size)
+    answers = read_values(forward, held_out.test, task.batch_size)
     mse = mean_squared_error(held_out.test, answers)
     recorder.metrics({"test/mse": mse})
     marked = pd.DataFrame(held_out.test.marked, columns=["first_marked", "second_marked"])

@@ -6,6 +6,7 @@ TensorFlow fixes its thread counts at its first use, so every program calls `pre
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
 import tempfile
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 
 from pipeline.config.compose import available_cores
 from pipeline.config.schema import Device, DeviceConfig
-from pipeline.errors import ConfigError
+from pipeline.runs.gpu import prepare_gpus
+
+log = logging.getLogger(__name__)
 
 # Parameters of glibc's `mallopt`, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -43,8 +46,6 @@ class DeviceFacts:
 def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
     """Import TensorFlow with the configured device and the threads of this run.
 
-    GPU memory is allocated as needed, so that other processes can use the card too.
-
     Raises:
       ConfigError: a GPU is requested and TensorFlow finds none.
     """
@@ -65,11 +66,9 @@ def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
     with native_stderr_suppressed():
         import tensorflow as tf
 
-        cards = tf.config.list_physical_devices("GPU")
-    if config.kind == Device.gpu and not cards:
-        raise ConfigError("device.kind is gpu, but TensorFlow finds no GPU; use auto or cpu")
-    for card in cards:
-        tf.config.experimental.set_memory_growth(card, True)
+        tf.config.list_physical_devices("GPU")
+    _compute_in_single_precision()
+    cards = prepare_gpus(tf, config)
     # Makes results reproducible with several threads too, at no measurable cost here.
     tf.config.experimental.enable_op_determinism()
     if cards:
@@ -78,6 +77,25 @@ def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
     off = os.environ["TF_ENABLE_ONEDNN_OPTS"].lower() in ("0", "false")  # as TensorFlow reads it
     name = _processor_name() + (", oneDNN off" if off else "")
     return DeviceFacts("cpu", name, threads, concurrent_runs)
+
+
+def _compute_in_single_precision() -> None:
+    """Set Keras to float32, whatever a file of settings or a program has set.
+
+    Gradients through hundreds of steps overflow in half precision, and the kernels for a CPU are in
+    single precision: the networks of a sweep could not be compared.
+    """
+    import keras
+
+    found = {keras.config.floatx(), keras.config.dtype_policy().name} - {"float32"}
+    if found:
+        log.warning(
+            "Keras is set to %s (floatx in ~/.keras/keras.json): float32 is used all the same, as "
+            "gradients through hundreds of steps overflow in half precision",
+            " and ".join(sorted(found)),
+        )
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
 
 
 def _keep_freed_memory() -> None:

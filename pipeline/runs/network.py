@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.note import describe_accuracy, describe_memory
 from pipeline.runs.probing import track_probes
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
-from pipeline.tokens.encoding import EncodedSplits, encode_splits
-from pipeline.tracking import RunRecorder
+from pipeline.tokens.encoding import EncodedSplits, encode_splits, unknown_id
+from pipeline.tracking import RunRecorder, TextReading
 from pipeline.training.classify import Classification, EpochRecord
 from pipeline.training.evaluate import Evaluation, evaluate
 from pipeline.training.loop import Outcome, TrainResult, train
@@ -49,11 +50,12 @@ def run_network(
     forward = forward_for(model, config.architecture, device_kind)
     summary, sizes = summarise_model(model)
     recorder.text(summary, "model_summary.txt")
-    most = config.train.epochs
-    plural = "s" * (most != 1)
-    enter_stage("training", f"Training for at most {most} epoch{plural}", job_dir)
-    with watch_training(recorder, _progress_spec(encoded, config), job_dir) as watcher:
-        task = Classification(encoded, config.train, config.seed)
+    task = Classification(encoded, config.train, config.seed)
+    schedule = task.schedule
+    recorder.metrics({f"budget/{name}": value for name, value in asdict(schedule).items()})
+    said = schedule.describe(len(encoded.train))
+    enter_stage("training", f"Training for {said}", job_dir)
+    with watch_training(recorder, _progress_spec(encoded, schedule.epochs), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     costs = _training_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes
     if result.skipped:
@@ -63,8 +65,10 @@ def run_network(
         epoch = len(result.history) + 1
         end_diverged(recorder, f"the loss or its gradient was not finite in epoch {epoch}")
     else:
+        log.info("Training ended: %s", result.ended)
+        recorder.tags({"training_ended": result.ended})
         enter_stage("testing", f"Testing on {len(reviews.test):,} texts", job_dir)
-        batch_size, edges = config.train.batch_size, config.data.length_edges
+        batch_size, edges = schedule.batch_size, config.data.length_edges
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
         recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
         recorder.metrics(costs)
@@ -73,7 +77,7 @@ def run_network(
         recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
         recorder.heads(encoded.heads)
         log.info("Saving the network")
-        recorder.model(model)
+        recorder.model(model, _reading(encoded))
         network = Network(model, forward, config.architecture)
         reader = NetworkReader(forward, encoded.heads, encoded.tokenizer)
         subject = Subject(reader, encoded.tokenizer, config.data, reviews, cache, network)
@@ -84,6 +88,15 @@ def run_network(
             *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best),
         )
     return result.outcome.name
+
+
+def _reading(encoded: EncodedSplits) -> TextReading:
+    return TextReading(
+        encoded.tokenizer,
+        {head.name: head.classes for head in encoded.heads},
+        encoded.train.kept,
+        unknown_id(encoded.tokenizer),
+    )
 
 
 def _describe(
@@ -115,15 +128,19 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
             "best/epoch": result.best,
             "best/val_accuracy": best.val_accuracy,
             "best/val_loss": best.val_loss,
+            "best/val_balanced_accuracy": best.val_balanced_accuracy,
+            "best/val_macro_f1": best.val_macro_f1,
         }
     return metrics
 
 
-def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
+def _progress_spec(encoded: EncodedSplits, epochs: int) -> ProgressSpec:
     def metrics(record: EpochRecord) -> tuple[int, dict[str, float]]:
         return record.epoch, {
             "val/accuracy": record.val_accuracy,  # first: what MLflow's compare page plots
             "val/loss": record.val_loss,
+            "val/balanced_accuracy": record.val_balanced_accuracy,
+            "val/macro_f1": record.val_macro_f1,
             "train/accuracy": record.train_accuracy,
             "train/loss": record.train_loss,
             "time/epoch_seconds": record.seconds,
@@ -131,7 +148,7 @@ def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
 
     def line(record: EpochRecord) -> str:
         return (
-            f"Epoch {record.epoch}/{config.train.epochs}  loss {record.train_loss:.4f}  "
+            f"Epoch {record.epoch}/{epochs}  loss {record.train_loss:.4f}  "
             f"accuracy {record.train_accuracy:.4f}  val_loss {record.val_loss:.4f}  "
             f"val_accuracy {record.val_accuracy:.4f}  {record.tokens / record.seconds:,.0f} tokens/s  "
             f"{record.seconds:.1f} s"
@@ -142,4 +159,4 @@ def _progress_spec(encoded: EncodedSplits, config: RunConfig) -> ProgressSpec:
         return {"val_accuracy": record.val_accuracy, "tokens_per_second": speed}
 
     tokens = int(encoded.train.lengths.sum())
-    return ProgressSpec(config.train.epochs, "epoch", tokens, metrics, line, status)
+    return ProgressSpec(epochs, "epoch", tokens, metrics, line, status)

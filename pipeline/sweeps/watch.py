@@ -73,9 +73,7 @@ def run_job(
 ) -> JobResult:
     """Run one job until it ends. Its output is written to its file, and printed with `echo_output`."""
     try:
-        epochs = job.config.train.epochs
-        started = time.time()
-        update_status(job.folder, state=JobState.running, epochs=epochs, started=started, reason="")
+        update_status(job.folder, state=JobState.running, started=time.time(), reason="")
         if job.echo_output:
             say(f"{job.title}  Starting")
         status = _watch(job, start)

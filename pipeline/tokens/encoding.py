@@ -23,11 +23,11 @@ import tokenizers
 from rich.progress import Progress
 from tokenizers import Tokenizer
 
-from pipeline.config.schema import TokenizerConfig, TokenizerKind
+from pipeline.config.schema import VOCAB_SIZE, TokenizerConfig, TokenizerKind
 from pipeline.data.reviews import Head, Reviews, ReviewSplits
 from pipeline.files import cached
 from pipeline.tokens.split import EncodedSplit, truncate_split
-from pipeline.tokens.vocabulary import LARGEST, MIN_FREQUENCY, train_tokenizer
+from pipeline.tokens.vocabulary import MIN_FREQUENCY, train_tokenizer
 from pipeline.words import MANY_UNKNOWN, PATTERN, UNKNOWN, count_all_words, encode_in_chunks
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) ->
         name: truncate_split(split, config.max_length, config.keep)
         for name, split in encoded.items()
     }
-    unknown = {name: split.share_of(_unknown_id(tokenizer)) for name, split in truncated.items()}
+    unknown = {name: split.share_of(unknown_id(tokenizer)) for name, split in truncated.items()}
     _log_truncation(truncated["train"], config)
     _log_unknown(unknown, tokenizer.get_vocab_size(), config)
     return EncodedSplits(
@@ -95,14 +95,14 @@ def encode_texts(
 
     fill: encode a text without any token as one unknown token, so that no row is empty.
     """
-    if_empty = [_unknown_id(tokenizer)] if fill else []
+    if_empty = [unknown_id(tokenizer)] if fill else []
     parts = list(encode_in_chunks(tokenizer, texts, if_empty))
     offsets = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum(np.concatenate([lengths for _, lengths in parts]), out=offsets[1:])
     return np.concatenate([ids for ids, _ in parts]), offsets
 
 
-def _unknown_id(tokenizer: Tokenizer) -> int:
+def unknown_id(tokenizer: Tokenizer) -> int:
     number = tokenizer.token_to_id(UNKNOWN)
     assert number is not None
     return number
@@ -127,7 +127,7 @@ def _log_unknown(unknown: dict[str, float], vocab_size: int, config: TokenizerCo
     if unknown["test"] < MANY_UNKNOWN:
         return
     ways = ["more texts"]
-    if config.vocab_size is not None or vocab_size >= LARGEST:
+    if config.vocab_size is not None or vocab_size >= VOCAB_SIZE:
         ways.append(f"a tokenizer.vocab_size above {vocab_size:,}")
     if config.kind == TokenizerKind.word:
         ways.append("tokenizer=bpe, which cuts rare words into known pieces")
@@ -138,7 +138,7 @@ def _log_unknown(unknown: dict[str, float], vocab_size: int, config: TokenizerCo
 
 
 def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
-    size = config.vocab_size or [LARGEST, MIN_FREQUENCY]
+    size = config.vocab_size or [VOCAB_SIZE, MIN_FREQUENCY]
     settings = [_CACHE_VERSION, splits.fingerprint, config.kind.name, size, PATTERN]
     settings.append(tokenizers.__version__)
     return hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
@@ -176,7 +176,7 @@ def _write_split(
     with (folder / f"{name}.token_ids.npy").open("wb") as file:
         _write_header(file, 0)
         begins = file.tell()
-        for ids, found in encode_in_chunks(tokenizer, texts, if_empty=[_unknown_id(tokenizer)]):
+        for ids, found in encode_in_chunks(tokenizer, texts, if_empty=[unknown_id(tokenizer)]):
             ids.tofile(file)
             lengths.append(found)
             advance(len(found))

@@ -24,12 +24,14 @@ from pipeline.tracking.runs import (
     write_plan,
 )
 from pipeline.tracking.store import Store, is_done
+from pipeline.tracking.text_model import TextReading
 from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
 
 __all__ = [
     "RunRecorder",
     "Store",
     "SweepPlan",
+    "TextReading",
     "TrainedRun",
     "end_abandoned_runs",
     "ensure_failed",

@@ -40,6 +40,11 @@ _METRICS = {
     "test/accuracy": "test_accuracy",
     "test/loss": "test_loss",
     "test/roc_auc": "test_roc_auc",
+    "test/balanced_accuracy": "test_balanced_accuracy",
+    "test/macro_f1": "test_macro_f1",
+    "budget/epochs": "budget_epochs",
+    "budget/patience": "budget_patience",
+    "budget/batch_size": "budget_batch_size",
     "model/parameters": "parameters",
     "model/recurrent_parameters": "recurrent_parameters",
     "time/train_seconds": "train_seconds",
@@ -58,7 +63,7 @@ _ADDING_METRICS = {
     "test/mse": "test_mse",
 }
 EXCERPTS = "excerpts.json"  # of the test texts that a report shows, in the parent run
-_TAGS = "fingerprint data_fingerprint device git_commit git_dirty versions".split()
+_TAGS = "fingerprint data_fingerprint device git_commit git_dirty versions training_ended".split()
 
 
 def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:

@@ -14,7 +14,6 @@ import re
 import tempfile
 import time
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,9 @@ import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from pipeline.data.reviews import Head
+from pipeline.tracking.saved_model import save_network
 from pipeline.tracking.store import Store
+from pipeline.tracking.text_model import TextReading
 
 NOTE_TAG = "mlflow.note.content"
 _INVALID_IN_NAME = re.compile(r"[^\w\-. :/]")
@@ -110,22 +111,11 @@ class RunRecorder:
         """Write the names of the heads and their classes, in the order of the model's outputs."""
         self.text(json.dumps([asdict(head) for head in heads], indent=1), "heads.json")
 
-    def model(self, model: Any) -> None:
-        """Write the model as a `.keras` file in MLflow's Keras flavour, with its requirements."""
-        import numpy as np
-        from mlflow.keras import save_model
-        from mlflow.models import ModelSignature
-        from mlflow.types import Schema, TensorSpec
-
-        (given,) = model.inputs
-        shape = tuple(-1 if size is None else size for size in given.shape)
-        inputs = Schema([TensorSpec(np.dtype(given.dtype), shape, given.name)])
-        requirements = [f"{name}=={version(name)}" for name in ("tensorflow", "keras")]
+    def model(self, model: Any, reading: TextReading | None = None) -> None:
+        """Write the model; `save_network` says how it can be loaded."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
-            save_model(
-                model, str(path), signature=ModelSignature(inputs), pip_requirements=requirements
-            )
+            save_network(model, path, reading)
             self.store.writer.log_artifacts(self.run_id, str(path), "model")
 
     def end(self, outcome: str, failure: str = "") -> None:

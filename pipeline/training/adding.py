@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config.data import AddingConfig
-from pipeline.config.schema import TrainConfig
+from pipeline.config.schema import BATCH_SIZE, TrainConfig
 from pipeline.data.adding import FEATURES, SOLVED_BELOW, Sequences, draw_batch
 from pipeline.training.loop import Forward, Period, TrainingBatch, TrainResult, compile_forward
 
@@ -58,12 +58,13 @@ class Adding:
         self, validation: Sequences, data: AddingConfig, config: TrainConfig, seed: int
     ) -> None:
         self.validation, self.data, self.config, self.seed = validation, data, config, seed
+        self.batch_size = config.batch_size or BATCH_SIZE
         self.variables: list[Any] = []
 
     def batches(self, records: list[Validation]) -> Iterator[TrainingBatch]:
         data, done = self.data, records[-1].step if records else 0
         for step in range(done + 1, min(done + data.steps_per_validation, data.max_steps) + 1):
-            batch = draw_batch(self.config.batch_size, data.length, self.seed, step)
+            batch = draw_batch(self.batch_size, data.length, self.seed, step)
             yield TrainingBatch(batch.features, batch.targets)
 
     def loss(self, outputs: list[Any], targets: Any) -> tuple[Any, Any]:
@@ -75,15 +76,18 @@ class Adding:
 
     def validate(self, period: Period, records: list[Validation], forward: Forward) -> Validation:
         done = records[-1].step if records else 0
-        values = read_values(forward, self.validation, self.config.batch_size)
+        values = read_values(forward, self.validation, self.batch_size)
         val_mse = mean_squared_error(self.validation, values)
         return Validation(done + period.steps, period.mean_loss, val_mse, period.seconds)
 
-    def score(self, record: Validation) -> float:
-        return -record.val_mse
+    def score(self, record: Validation) -> tuple[float, ...]:
+        return (-record.val_mse,)
 
-    def is_over(self, records: list[Validation], best: int) -> bool:
-        return bool(records) and (records[-1].is_solved or records[-1].step >= self.data.max_steps)
+    def reason_to_end(self, records: list[Validation]) -> str:
+        if records and records[-1].is_solved:
+            return "solved"
+        all_done = bool(records) and records[-1].step >= self.data.max_steps
+        return f"after all {self.data.max_steps:,} steps" if all_done else ""
 
 
 def steps_to_solve(result: TrainResult) -> int | None:

@@ -1,6 +1,7 @@
 """Define the task of classifying texts: cross-entropy summed over heads, validated every epoch.
 
-Validation accuracy chooses the best epoch and stops training early.
+Validation accuracy chooses the best epoch. Training goes on while accuracy or loss improve: where one
+label is rare, the loss falls for long before any answer changes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pipeline.tokens.batches import ordered_batches, shuffled_batches
 from pipeline.tokens.encoding import EncodedSplits
 from pipeline.tokens.split import EncodedSplit
 from pipeline.training.loop import Forward, Period, TrainingBatch, compile_forward
+from pipeline.training.schedule import plan_schedule
+from pipeline.training.scores import score_classes
 
 _ANY_LENGTH = tf.TensorSpec([None, None], tf.int32)  # a single trace for batches of all lengths
 
@@ -28,7 +31,8 @@ class EpochRecord:
     """Record an epoch, or the part of it that `max_seconds` allowed.
 
     Losses are means over reviews of the natural logarithm, summed over heads. Accuracies are shares of
-    reviews with every head right. Seconds are of training without validation; tokens exclude padding.
+    reviews with every head right; the balanced accuracy and the macro F1 are means over heads. Seconds
+    are of training without validation; tokens exclude padding.
     """
 
     epoch: int
@@ -36,12 +40,14 @@ class EpochRecord:
     train_accuracy: float
     val_loss: float
     val_accuracy: float
+    val_balanced_accuracy: float
+    val_macro_f1: float
     seconds: float
     tokens: int
 
 
 class Classification:
-    """Train a network for at most `epochs`, or until validation accuracy stops improving.
+    """Train a network for at most `epochs`, or until neither validation accuracy nor loss improves.
 
     Parameters:
       seed: draws the order of the batches of each epoch, together with its number.
@@ -53,6 +59,7 @@ class Classification:
 
     def __init__(self, splits: EncodedSplits, config: TrainConfig, seed: int) -> None:
         self.splits, self.config, self.seed = splits, config, seed
+        self.schedule = plan_schedule(config, len(splits.train))
         self.max_seconds = config.max_seconds or math.inf
         self.variables: list[Any] = []
         self._right = 0
@@ -60,7 +67,7 @@ class Classification:
     def batches(self, records: list[EpochRecord]) -> Iterator[TrainingBatch]:
         self._right = 0
         rng = np.random.default_rng([self.seed, len(records) + 1])
-        for batch in shuffled_batches(self.splits.train, self.config.batch_size, rng):
+        for batch in shuffled_batches(self.splits.train, self.schedule.batch_size, rng):
             yield TrainingBatch(batch.token_ids, batch.labels, len(batch.rows), batch.tokens)
 
     def loss(self, outputs: list[Any], targets: Any) -> tuple[Any, Any]:
@@ -73,23 +80,44 @@ class Classification:
 
     def validate(self, period: Period, records: list[EpochRecord], forward: Forward) -> EpochRecord:
         split, heads = self.splits.validation, self.splits.heads
-        logits = read_logits(forward, split, heads, self.config.batch_size)
+        logits = read_logits(forward, split, heads, self.schedule.batch_size)
+        predicted = predicted_classes(logits)
+        scores = [
+            score_classes(split.labels[:, number], predicted[:, number], len(head.classes))
+            for number, head in enumerate(heads)
+        ]
         return EpochRecord(
             epoch=period.number,
             train_loss=period.mean_loss,
             train_accuracy=self._right / period.weight,
             val_loss=float(losses(split.labels, logits, heads).mean()),
-            val_accuracy=float(np.mean((predicted_classes(logits) == split.labels).all(axis=1))),
+            val_accuracy=float(np.mean((predicted == split.labels).all(axis=1))),
+            val_balanced_accuracy=float(np.mean([one["balanced_accuracy"] for one in scores])),
+            val_macro_f1=float(np.mean([one["macro_f1"] for one in scores])),
             seconds=period.seconds,
             tokens=period.tokens,
         )
 
-    def score(self, record: EpochRecord) -> float:
-        return record.val_accuracy
+    def score(self, record: EpochRecord) -> tuple[float, ...]:
+        return record.val_accuracy, -record.val_loss
 
-    def is_over(self, records: list[EpochRecord], best: int) -> bool:
-        done = len(records)
-        return done >= self.config.epochs or (best > 0 and done - best >= self.config.patience)
+    def reason_to_end(self, records: list[EpochRecord]) -> str:
+        epochs, patience = self.schedule.epochs, self.schedule.patience
+        if len(records) >= epochs:
+            return "after the only epoch" if epochs == 1 else f"after all {epochs} epochs"
+        if records and len(records) - _last_progress(records) >= patience:
+            waited = "1 epoch" if patience == 1 else f"{patience} epochs"
+            return f"no better validation accuracy or loss for {waited}"
+        return ""
+
+
+def _last_progress(records: list[EpochRecord]) -> int:
+    """Return the last epoch with a better validation accuracy or loss than all epochs before it."""
+    accuracies, losses = (
+        np.array([getattr(record, name) for record in records])
+        for name in ("val_accuracy", "val_loss")
+    )
+    return int(max(accuracies.argmax(), losses.argmin())) + 1
 
 
 def read_logits(

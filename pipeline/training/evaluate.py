@@ -14,6 +14,7 @@ from pipeline.data.reviews import Head, Reviews, predicted_classes
 from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import losses, read_logits
 from pipeline.training.loop import Forward
+from pipeline.training.scores import score_classes
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def evaluate_logits(
         suffix = f"/{head.name}" if len(heads) > 1 else ""
         if suffix:
             metrics[f"accuracy{suffix}"] = float(np.mean(predicted == labels))
+        scores = score_classes(labels, predicted, len(head.classes))
+        metrics |= {f"{name}{suffix}": value for name, value in scores.items()}
         metrics |= _roc_auc(labels, probabilities, suffix)
     table["correct"] = correct
     table["length"] = split.words

@@ -112,12 +112,12 @@ class Task(Protocol):
         """Validate after a period and return its record."""
         ...
 
-    def score(self, record: Any) -> float:
-        """Return the score of a record; higher is better."""
+    def score(self, record: Any) -> tuple[float, ...]:
+        """Return the score of a record; higher is better, the first number that differs decides."""
         ...
 
-    def is_over(self, records: list[Any], best: int) -> bool:
-        """Return whether training is over, where `best` is the number of the best period."""
+    def reason_to_end(self, records: list[Any]) -> str:
+        """Return why training is over after `records`; nothing if it is not."""
         ...
 
 
@@ -137,7 +137,8 @@ class TrainResult:
 
     history: a row for each validated period, with the fields of the task's record as columns; best: the
     number of the period whose weights the model has now, or 0; seconds: of training;
-    tokens_per_second: without padding; skipped: steps left out, as their gradient was not finite.
+    tokens_per_second: without padding; skipped: steps left out, as their gradient was not finite; ended:
+    why training ended, nothing if it diverged.
     """
 
     history: pd.DataFrame
@@ -146,6 +147,7 @@ class TrainResult:
     tokens_per_second: float
     skipped: int
     outcome: Outcome
+    ended: str = ""
 
 
 def train(
@@ -165,14 +167,14 @@ def train(
     state = _TrainingState(model, forward or forward_of(model), task)
     if checkpoint and state.restore(checkpoint):
         watcher.on_resume(state.records)
-    while not state.is_over():
+    while not (ended := state.reason_to_end()):
         record = state.run_period(watcher)
         if record is None:
             return state.result(Outcome.diverged)
         if checkpoint:
             state.save(checkpoint)
         watcher.on_period(record)
-    return state.result(Outcome.finished)
+    return state.result(Outcome.finished, ended)
 
 
 @cache  # tracing takes a second, and every period is validated
@@ -197,7 +199,6 @@ class _TrainingState:
     tokens: int = 0
     skipped: int = 0
     best: int = 0
-    best_score: float = -math.inf
     best_weights: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -206,8 +207,10 @@ class _TrainingState:
         self.optimizer.build(self.model.trainable_variables)
         self.step = _training_step(self.model, self.forward, self.task, self.optimizer)
 
-    def is_over(self) -> bool:
-        return self.task.is_over(self.records, self.best) or self._is_out_of_time()
+    def reason_to_end(self) -> str:
+        if reason := self.task.reason_to_end(self.records):
+            return reason
+        return f"the time limit of {self.task.max_seconds:g} s" if self._is_out_of_time() else ""
 
     def _is_out_of_time(self, seconds: float = 0.0) -> bool:
         """Return whether training took `max_seconds`, including `seconds` of the current period."""
@@ -243,9 +246,12 @@ class _TrainingState:
         self.records.append(record)
         if not self.task.keeps_best:
             self.best = len(self.records)
-        elif self.task.score(record) > self.best_score:
-            self.best, self.best_score = len(self.records), self.task.score(record)
+        elif not self.best or self._is_better_than_best(record):
+            self.best = len(self.records)
             self.best_weights = self.model.get_weights()
+
+    def _is_better_than_best(self, record: Any) -> bool:
+        return self.task.score(record) > self.task.score(self.records[self.best - 1])
 
     def _state(self) -> list[Any]:
         """Return every variable that a step changes: weights, dropout seeds, optimizer, task."""
@@ -258,7 +264,6 @@ class _TrainingState:
             "tokens": self.tokens,
             "skipped": self.skipped,
             "best": self.best,
-            "best_score": self.best_score,
         }
         save_checkpoint(Checkpoint({"state": state, "best": self.best_weights}, facts), path)
 
@@ -273,18 +278,17 @@ class _TrainingState:
         self.tokens = checkpoint.facts["tokens"]
         self.skipped = checkpoint.facts["skipped"]
         self.best = checkpoint.facts["best"]
-        self.best_score = checkpoint.facts["best_score"]
         self.records = [self.task.record(**record) for record in checkpoint.facts["records"]]
         return True
 
-    def result(self, outcome: Outcome) -> TrainResult:
+    def result(self, outcome: Outcome, ended: str = "") -> TrainResult:
         if self.best_weights:
             self.model.set_weights(self.best_weights)
         seconds = sum(record.seconds for record in self.records)
         columns = list(self.task.record.__dataclass_fields__)
         history = pd.DataFrame([asdict(record) for record in self.records], columns=columns)
         rate = self.tokens / seconds if seconds else 0.0
-        return TrainResult(history, self.best, seconds, rate, self.skipped, outcome)
+        return TrainResult(history, self.best, seconds, rate, self.skipped, outcome, ended)
 
 
 def _training_step(

@@ -11,6 +11,7 @@ import pytest
 from factories.tracked import make_tracked
 
 from pipeline.analysis.classes import Classes, count_classes
+from pipeline.report.class_tables import describe_commonest, summary_table
 
 CHOSEN = pd.DataFrame({"run_id": ["r0", "r1"], "architecture": "lstm"})
 # (label, predicted): how often in each run
@@ -71,6 +72,35 @@ def test_two_classes_have_scores_only_where_one_is_much_more_frequent():
     uneven = {("a", "a"): (9, 9), ("b", "a"): (1, 1)}
     scores: Any = _count(uneven).summary.iloc[0]
     assert scores.balanced_accuracy == 0.5
+
+
+def test_what_the_commonest_label_alone_reaches_is_what_always_answering_it_scores():
+    uneven = {("a", "b"): (1, 1), ("b", "b"): (11, 11)}
+    found = _count(uneven)
+    commonest = found.commonest("label")
+    assert commonest is not None
+    assert (commonest.label, commonest.balanced_accuracy) == ("b", 0.5)
+    assert commonest.accuracy == pytest.approx(11 / 12)
+    assert commonest.macro_f1 == pytest.approx(found.summary.macro_f1.iloc[0])
+    assert commonest.balanced_accuracy == found.summary.balanced_accuracy.iloc[0]
+    said = describe_commonest(found, "label")
+    assert said == (
+        "Always answering “b”, the commonest label, would be right for 91.7% of the test texts, with a "
+        "balanced accuracy of 50.0% and a mean F1 of 47.8%."
+    )
+    table = summary_table(found, "label")
+    assert [column.heading for column in table.columns][1:4] == [
+        "balanced accuracy",
+        "mean F1",
+        "F1 of a",
+    ]
+    assert [entry.text for entry in table.rows[0]][1:4] == ["50.0%", "47.8%", "0.0%"]
+
+
+def test_of_labels_about_as_common_none_is_said_to_be_the_commonest():
+    even = {(one, one): (5, 5) for one in "abc"}
+    assert _count(even).commonest("label") is None
+    assert describe_commonest(_count(even), "label") == ""
 
 
 def test_the_head_with_several_classes_is_scored_for_every_architecture():

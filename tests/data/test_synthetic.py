@@ -141,9 +141,8 @@ def test_only_deciding_words_correlate_with_a_label(test: GeneratedTexts) -> Non
     # The verbs of a subject identify it too: plots are followed, music is heard.
     deciding = _NOUNS | _OPINIONS | set("watching following studying considering hearing".split())
     deciding |= {"listening", "to"}
-    counter = CountVectorizer(
-        binary=True, ngram_range=(1, 2), tokenizer=cut_words, token_pattern=None
-    )
+    settings: dict[str, Any] = {"tokenizer": cut_words, "token_pattern": None}
+    counter = CountVectorizer(binary=True, ngram_range=(1, 2), **settings)
     present: Any = counter.fit_transform(test.texts)
     texts_with = np.asarray(present.sum(axis=0)).ravel()
     frequent = (texts_with >= 50) & (texts_with <= len(test.texts) - 50)

@@ -25,7 +25,8 @@ CELLS = [cell.name for cell in cells()]
 # The same as overrides of the command line.
 SMALL = (
     "data.train_size=200 data.validation_size=100 data.test_size=120 data.max_distance=10 "
-    "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 name=small probe=none"
+    "architecture.units=8 architecture.embedding_dim=8 train.epochs=2 train.batch_size=64 "
+    "name=small probe=none"
 ).split()
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "architecture").glob("*.yaml"))
 
@@ -42,7 +43,7 @@ def small_run(folder: Path, **changes: object) -> RunConfig:
         data=ClausesConfig(train_size=200, validation_size=100, test_size=120, max_distance=10),
         tokenizer=TokenizerConfig(),
         architecture=ArchitectureConfig(name="lstm", cell="lstm", units=8, embedding_dim=8),
-        train=TrainConfig(epochs=2),
+        train=TrainConfig(epochs=2, batch_size=64),
         probe=ProbeConfig(kinds=[]),
         device=DeviceConfig(threads=1),
         tracking=TrackingConfig(),

@@ -13,7 +13,13 @@ from factories import PRESETS, read_preset
 
 from pipeline.config.schema import ForgetBias, Readout
 from pipeline.data.reviews import Head
-from pipeline.models.architectures import build_model, count_recurrent_parameters, forward_of
+from pipeline.models.architectures import (
+    MaskedMaxPooling1D,
+    build_model,
+    count_recurrent_parameters,
+    forward_of,
+)
+from pipeline.models.fused import fuse
 
 HEADS = (Head("sentiment", ("negative", "positive")), Head("subject", ("film", "plot", "music")))
 GATES = {"simple_rnn": 1, "gru": 3, "lstm": 4}
@@ -94,6 +100,27 @@ def test_a_saved_model_opens_in_safe_mode_with_the_same_logits(tmp_path: Path, r
         strict=True,
     ):
         np.testing.assert_array_equal(a, b)
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        assert "rnn_vs_lstm" not in file.read("config.json").decode()  # opens without this project
+
+
+def test_a_maximum_that_version_0_1_saved_as_a_layer_still_opens(tmp_path: Path):
+    config = read_preset("bi_gru", units=6, readout=Readout.max)
+    model = build_model(config, 50, HEADS, 0)
+    token_ids = model.inputs[0]
+    states = model.get_layer("recurrent_1").output
+    mask = model.get_layer("embedding").compute_mask(token_ids)
+    features = MaskedMaxPooling1D(name="max")(states, mask=mask)
+    logits = [model.get_layer(f"head_{number}")(features) for number in (1, 2)]
+    keras.Model(token_ids, logits).save(tmp_path / "model.keras")
+    loaded: Any = keras.saving.load_model(tmp_path / "model.keras")
+    assert "max" in {layer.name for layer in loaded.layers}
+    ids = _ids()
+    ids[1, 3:] = 0
+    expected = forward_of(model)(ids, training=False)
+    for forward in (forward_of(loaded), fuse(loaded, config)):
+        for a, b in zip(expected, forward(ids, training=False), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_the_seed_draws_the_weights():

@@ -157,7 +157,7 @@ def test_advice_names_the_reason_and_what_to_type() -> None:
 
 def test_advice_on_a_named_experiment_is_a_whole_command() -> None:
     (said,) = advise(*_unlearnt("quickstart", epochs=9))
-    assert "Training stopped after 5 epochs, the last 2 without an improvement" in said
+    assert "Training stopped after 5 epochs, the last 2 without a better accuracy or loss" in said
     assert said.endswith(
         "(run python -m experiments.compare experiment=quickstart train.patience=6)."
     )

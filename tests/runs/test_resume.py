@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking import Store
-from tests.sweeps.kill_sweep import Metrics, finish, forget, launch, recorded
+from tests.sweeps.kill_sweep import SWEEP, Metrics, Place, kill_after, recorded
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def uncut(tmp_path_factory) -> Metrics:
-    root = tmp_path_factory.mktemp("uncut")
-    finish(root)
-    return recorded(root)
+    place = Place(tmp_path_factory.mktemp("uncut"))
+    place.finish("compare", *SWEEP)
+    return recorded(place.root)
 
 
 def _checkpoints(root: Path) -> list[Path]:
@@ -49,14 +49,15 @@ def _descendants(group: int) -> list[str]:
 
 
 def test_after_a_kill_the_next_launch_ends_as_if_there_had_been_none(uncut, tmp_path):
-    process = launch(tmp_path)
-    _wait_for_an_epoch(tmp_path, process)
-    os.kill(process.pid, signal.SIGKILL)  # its jobs have to notice by themselves
-    forget(process)
-    said = finish(tmp_path)
+    place = Place(tmp_path)
+    process = place.launch("compare", *SWEEP)
+    _wait_for_an_epoch(place.root, process)
+    kill_after(process, 0, group=False)  # its jobs end with it, within two seconds
+    said = place.finish("compare", *SWEEP)
     assert "Resuming after epoch" in said
-    assert recorded(tmp_path) == uncut
-    assert _checkpoints(tmp_path) == []
+    assert recorded(place.root) == uncut
+    assert _checkpoints(place.root) == []
+    place.check()
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -64,8 +65,9 @@ def test_after_a_kill_the_next_launch_ends_as_if_there_had_been_none(uncut, tmp_
 def test_stopped_by_hand_a_sweep_leaves_no_process_and_no_run_that_is_running(
     uncut, tmp_path, whole_group
 ):
-    process = launch(tmp_path)
-    _wait_for_an_epoch(tmp_path, process)
+    place = Place(tmp_path)
+    process = place.launch("compare", *SWEEP)
+    _wait_for_an_epoch(place.root, process)
     if whole_group:
         os.killpg(process.pid, signal.SIGINT)
     else:
@@ -75,7 +77,8 @@ def test_stopped_by_hand_a_sweep_leaves_no_process_and_no_run_that_is_running(
     assert said.strip().splitlines()[-1].startswith("Stopped")
     assert "Traceback" not in said, said
     assert _descendants(process.pid) == []
-    runs = Store(None, tmp_path, "killed").runs()
+    runs = Store(None, place.root, "killed").runs()
     assert {run.info.status for run in runs} <= {"KILLED", "FINISHED"}
-    finish(tmp_path)
-    assert recorded(tmp_path) == uncut
+    place.finish("compare", *SWEEP)
+    assert recorded(place.root) == uncut
+    place.check()

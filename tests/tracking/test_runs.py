@@ -109,6 +109,7 @@ def test_a_run_of_an_older_store_that_lacks_parameters_is_a_seed_of_the_same(
     store, tmp_path, monkeypatch
 ):
     older = {"architecture": "lstm", "seed": 0, "data": "clauses", "cell": "lstm", "units": 8}
+    older |= {"epochs": 2, "batch_size": 64}
     with monkeypatch.context() as patched:
         patched.setattr("pipeline.tracking.runs._params", lambda config: older)
         _finish(store, small_run(tmp_path), 0.5)

@@ -6,12 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+)
 
 from pipeline.data.reviews import Head, Reviews, predicted_classes
 from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import predicted_classes_in_graph
 from pipeline.training.evaluate import evaluate
+from pipeline.training.scores import score_classes
 
 TWO = (Head("sentiment", ("negative", "positive")),)
 BOTH = (*TWO, Head("subject", ("film", "plot", "music")))
@@ -55,6 +62,13 @@ def test_two_classes_agree_with_scikit_learn():
     np.testing.assert_allclose(table.probability, probability, rtol=1e-5)
     assert found.metrics["accuracy"] == pytest.approx(accuracy_score(truth, probability > 0.5))
     assert found.metrics["roc_auc"] == pytest.approx(roc_auc_score(truth, probability))
+    predicted = probability > 0.5
+    balanced, macro = (
+        balanced_accuracy_score(truth, predicted),
+        f1_score(truth, predicted, average="macro"),
+    )
+    assert found.metrics["balanced_accuracy"] == pytest.approx(balanced)
+    assert found.metrics["macro_f1"] == pytest.approx(macro)
     assert found.metrics["loss"] == pytest.approx(log_loss(truth, probability), rel=1e-5)
     assert (table.correct == (table.label == table.predicted)).all()
     assert (table.kept_length == split.lengths).all()
@@ -102,6 +116,23 @@ def test_without_edges_there_is_one_group():
     split, reviews = _data(TWO)
     metrics = evaluate(_lookup_model((1,))[0], split, TWO, 16, [], reviews).metrics
     assert metrics["accuracy/length_0_up"] == metrics["accuracy"]
+
+
+@pytest.mark.parametrize("rare", [0, 1])
+def test_always_answering_the_commonest_label_has_no_better_scores_than_it_deserves(rare):
+    labels = np.where(np.arange(120) % 12 == 0, rare, 1 - rare)
+    never = score_classes(labels, np.full(120, 1 - rare), 2)
+    common = 2 * 110 / 230  # the F1 of the common label: all found, and ten more
+    assert never == pytest.approx(
+        {"balanced_accuracy": 0.5, "macro_f1": common / 2, "rare_f1": 0.0}
+    )
+    assert set(score_classes(labels, labels, 2).values()) == {1.0}
+
+
+def test_a_class_that_no_text_has_counts_only_as_a_mistake():
+    labels, predicted = np.array([0, 0, 2, 2]), np.array([0, 1, 2, 2])
+    scores = score_classes(labels, predicted, 3)
+    assert scores == pytest.approx({"balanced_accuracy": 0.75, "macro_f1": (2 / 3 + 1) / 2})
 
 
 def test_auc_is_left_out_where_a_class_is_missing_and_everything_else_is_finite():

@@ -23,6 +23,7 @@ from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.training import loop as training
 from pipeline.training.classify import Classification, EpochRecord
 from pipeline.training.loop import Outcome, TrainResult, train
+from pipeline.training.schedule import plan_schedule
 
 HEADS = (Head("first", ("a", "b")), Head("second", ("x", "y", "z")))
 
@@ -107,14 +108,84 @@ def test_it_stops_after_patience_and_restores_the_best_weights():
         def on_period(self, record: EpochRecord) -> None:
             held[record.epoch] = model.get_weights()
 
-    config = TrainConfig(epochs=60, patience=2, learning_rate=2e-2, batch_size=16)
+    config = TrainConfig(epochs=60, patience=2, learning_rate=5e-2, batch_size=16)
     result = train(model, Classification(splits, config, 0), Keeper())
-    accuracy = result.history.set_index("epoch").val_accuracy
-    assert result.best == accuracy.idxmax()
-    assert len(accuracy) in (60, result.best + 2)
-    assert len(accuracy) < 60
+    history = result.history.set_index("epoch")
+    most = history[history.val_accuracy == history.val_accuracy.max()]
+    assert result.best == most.val_loss.idxmin()
+    progress = max(history.val_accuracy.argmax(), history.val_loss.argmin()) + 1
+    assert len(history) == progress + 2 < 60
+    assert result.ended == "no better validation accuracy or loss for 2 epochs"
     for kept, now in zip(held[result.best], model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, now)
+
+
+def _ended(
+    curve: list[tuple[float, float]], texts: int = 25_000, **settings: Any
+) -> tuple[int, str, int]:
+    """Return after which epoch training over this curve (accuracy, loss) ends, why, and the best one."""
+    splits = SimpleNamespace(train=range(texts))
+    task = Classification(splits, TrainConfig(**settings), 0)  # pyright: ignore[reportArgumentType]
+    records: list[EpochRecord] = []
+    for epoch, (accuracy, loss) in enumerate(curve, start=1):
+        records.append(EpochRecord(epoch, 1.0, 0.5, loss, accuracy, 0.5, 0.5, 1.0, 1))
+        if reason := task.reason_to_end(records):
+            return epoch, reason, max(records, key=task.score).epoch
+    raise AssertionError("training goes on")
+
+
+FLAT = [(0.92, 0.30 - 0.01 * epoch) for epoch in range(9)]
+STALE = [(0.92, 0.30 + 0.01 * epoch) for epoch in range(9)]
+NO_BETTER = "no better validation accuracy or loss for {}"
+
+
+@pytest.mark.parametrize(
+    ("curve", "settings", "ended"),
+    [
+        (STALE, {}, (3, NO_BETTER.format("2 epochs"), 1)),
+        (STALE, {"patience": 1}, (2, NO_BETTER.format("1 epoch"), 1)),
+        # Nothing but the loss improves where a label is rare.
+        ([*FLAT, (0.98, 0.1)], {"epochs": 10}, (10, "after all 10 epochs", 10)),
+        ([*FLAT, *STALE], {"epochs": 30}, (11, NO_BETTER.format("2 epochs"), 9)),
+        # A network that grows too sure of itself has a rising loss and a better accuracy.
+        (
+            [(0.5 + 0.01 * n, 0.7 + n) for n in range(5)],
+            {"epochs": 5},
+            (5, "after all 5 epochs", 5),
+        ),
+        (STALE, {"epochs": 1}, (1, "after the only epoch", 1)),
+        # Of equal accuracies the one with the lower loss counts.
+        (
+            [(0.9, 0.5), (0.9, 0.4), (0.9, 0.6), (0.9, 0.7)],
+            {},
+            (4, NO_BETTER.format("2 epochs"), 2),
+        ),
+    ],
+)
+def test_an_epoch_with_a_better_accuracy_or_loss_is_progress(curve, settings, ended):
+    assert _ended(curve, **settings) == ended
+
+
+@pytest.mark.parametrize(
+    ("texts", "settings", "expected"),
+    [
+        (25_000, {}, (10, 2, 64)),  # IMDB
+        (24_000, {}, (10, 2, 64)),  # the generated texts
+        (24_000, {"epochs": 18, "patience": 18}, (18, 18, 64)),
+        (12_800, {}, (10, 3, 64)),
+        (3_200, {}, (40, 10, 64)),
+        (3_199, {}, (20, 5, 32)),
+        (216, {}, (75, 19, 8)),
+        (216, {"batch_size": 64}, (500, 125, 64)),
+        (216, {"epochs": 5}, (5, 19, 8)),
+        (216, {"epochs": 5, "patience": 2, "batch_size": 1}, (5, 2, 1)),
+        (216, {"min_steps": 54}, (10, 2, 8)),
+        (1, {}, (2_000, 500, 8)),
+    ],
+)
+def test_few_texts_get_small_batches_and_as_many_steps(texts, settings, expected):
+    schedule = plan_schedule(TrainConfig(**settings), texts)
+    assert (schedule.epochs, schedule.patience, schedule.batch_size) == expected
 
 
 class Clock:
@@ -153,6 +224,8 @@ def test_max_seconds_ends_training_within_an_epoch_and_excludes_validation(
     config = TrainConfig(epochs=4, patience=99, batch_size=64, max_seconds=max_seconds)
     result = train(model, Classification(_splits(rows=256), config, 0), clock)
     assert result.outcome == Outcome.finished
+    limit = f"the time limit of {max_seconds:g} s" if max_seconds else "after all 4 epochs"
+    assert result.ended == limit
     assert result.history.seconds.tolist() == epochs
     assert result.seconds == sum(epochs)
     assert result.history.val_accuracy.notna().all()
@@ -164,9 +237,10 @@ def test_max_seconds_ends_training_within_an_epoch_and_excludes_validation(
 def test_patience_ends_training_before_max_seconds(monkeypatch):
     clock = Clock(monkeypatch)
     model = build_model(_architecture(), 20, HEADS, 0)
-    config = TrainConfig(epochs=50, patience=1, learning_rate=1e-9, max_seconds=1e6)
+    config = TrainConfig(epochs=50, patience=2, learning_rate=1.0, max_seconds=1e6)
     result = train(model, Classification(_splits(rows=64), config, 0), clock)
-    assert len(result.history) == 2
+    assert len(result.history) < 50
+    assert result.ended.startswith("no better")
 
 
 def test_a_loss_that_is_not_finite_ends_training_as_diverged_and_keeps_the_history():

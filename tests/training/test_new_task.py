@@ -58,11 +58,11 @@ class CountingTask:
     def validate(self, period: Period, records: list[PeriodRecord], forward: Any) -> PeriodRecord:
         return PeriodRecord(period.number, period.mean_loss, period.mean_loss, period.seconds)
 
-    def score(self, record: PeriodRecord) -> float:
-        return -record.val_loss
+    def score(self, record: PeriodRecord) -> tuple[float, ...]:
+        return (-record.val_loss,)
 
-    def is_over(self, records: list[PeriodRecord], best: int) -> bool:
-        return len(records) >= self.periods
+    def reason_to_end(self, records: list[PeriodRecord]) -> str:
+        return "all periods" if len(records) >= self.periods else ""
 
 
 class Watcher:

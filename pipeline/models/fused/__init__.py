@@ -22,14 +22,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from pipeline.cells import Cell, find_cell
 from pipeline.config.schema import ArchitectureConfig, Readout
 from pipeline.models.fused.optimizer import FusedAdam
 from pipeline.models.fused.scan import InputRows, scan
 
-__all__ = ["FusedAdam", "fuse"]
+__all__ = ["FusedAdam", "fuse", "max_over_tokens"]
+
+_LOWEST = float(np.finfo(np.float32).min)  # JSON, in which a model is saved, has no infinity
 
 
 def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[Any]]:
@@ -69,12 +73,22 @@ def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[A
         features = (
             _by_position(outputs, alignment) if sequences else _concatenate_directions(outputs)
         )
-        if sequences:
-            features = layers[config.readout.name](features, mask=mask)
+        if config.readout == Readout.mean:
+            features = layers["mean"](features, mask=mask)
+        elif config.readout == Readout.max:
+            features = max_over_tokens(features, mask)
         features = drop(config.num_layers, features, training)
         return [layers[name](features) for name in model.output_names]
 
     return forward
+
+
+def max_over_tokens(features: Any, is_token: Any) -> Any:
+    """Return the maximum over the steps that are not padding, <float>[B, F].
+
+    features: <float>[B, T, F]; is_token: <bool>[B, T]. Both may be symbolic.
+    """
+    return ops.max(ops.where(ops.expand_dims(is_token, -1), features, _LOWEST), axis=1)
 
 
 class _Alignment(NamedTuple):

@@ -128,8 +128,8 @@ _SENTENCES = {
     Reason.few_steps: ("{unlearnt}: {ran} on {texts} training texts {are_steps}. Train longer"),
     Reason.out_of_time: "{unlearnt} within {seconds} of training. Give more time",
     Reason.impatient: (
-        "{unlearnt}. Training stopped after {ran}, the last {patience} without an improvement on "
-        "validation. Be more patient"
+        "{unlearnt}. Training stopped after {ran}, the last {patience} without a better accuracy or "
+        "loss on validation. Be more patient"
     ),
     Reason.flat: (
         "{unlearnt}: the training loss hardly fell in {ran}. Let validation choose the learning rate"

@@ -120,7 +120,8 @@ def describe_breakdown(breakdown: Breakdown, head: str, unit: str, *, gaps: bool
 def describe_budget(comparison: Comparison) -> str:
     """Say that what is remembered depends on how long was trained."""
     runs = comparison.runs[comparison.runs.compared]
-    found = runs.epochs.dropna().unique() if "epochs" in runs else []
+    name = "budget_epochs" if "budget_epochs" in runs else "epochs"
+    found = runs[name].dropna().unique() if name in runs else []
     after = f" of {pluralise(int(found[0]), 'epoch')}" if len(found) == 1 else ""
     return f"This is what the networks learnt in their budget{after}; another gives another curve."
 
@@ -189,6 +190,16 @@ def describe_frontier(names: Sequence[str], cost: str, others: bool) -> str:
         return f"On average, {names[0]} is both the most accurate and the lowest in {cost}."
     rest = f" The others need more {cost} without being more accurate." if others else ""
     return f"On average, accuracy rises with {cost} from {' to '.join(names)}.{rest}"
+
+
+def describe_ends(comparison: Comparison) -> str:
+    """Say why training ended, with the number of runs for each reason; nothing where it is unknown."""
+    runs = comparison.runs[comparison.runs.chosen]
+    if "training_ended" not in runs or runs.training_ended.isna().all():
+        return ""
+    counts = runs.training_ended.value_counts()
+    said = [f"{reason} ({pluralise(int(times), 'run')})" for reason, times in counts.items()]
+    return f"Training ended: {'; '.join(said)}."
 
 
 def describe_curves(history: pd.DataFrame) -> str:
