@@ -190,7 +190,7 @@ def _number(texts: Sequence[str]) -> np.ndarray:
     hashes = _hash(texts)
     different, numbers, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     known: dict[str, int] = {}
-    for row in np.flatnonzero(counts[numbers] > 1):
+    for row in np.flatnonzero(counts[numbers] > 1).tolist():
         numbers[row] = len(different) + known.setdefault(texts[row], len(known))
     return numbers
 
@@ -198,10 +198,10 @@ def _number(texts: Sequence[str]) -> np.ndarray:
 def _find(texts: Sequence[str], others: Sequence[str]) -> dict[int, int]:
     """Return the rows of texts that stand among others too, each with the last row that it has there."""
     hashes, other_hashes = _hash(texts), _hash(others)
-    alike = np.flatnonzero(np.isin(other_hashes, hashes))
-    place = {others[row]: int(row) for row in alike}
-    rows = np.flatnonzero(np.isin(hashes, other_hashes))
-    return {int(row): place[texts[row]] for row in rows if texts[row] in place}
+    alike = np.flatnonzero(np.isin(other_hashes, hashes)).tolist()
+    place = {others[row]: row for row in alike}
+    rows = np.flatnonzero(np.isin(hashes, other_hashes)).tolist()
+    return {row: place[texts[row]] for row in rows if texts[row] in place}
 
 
 def _hash(texts: Sequence[str]) -> np.ndarray:
