@@ -5,7 +5,8 @@
 #   make report EXPERIMENT=imdb     its report again, without training
 #   make ui                         MLflow on the local store, on this machine only
 #   make bench                      how fast training is, on an idle machine; TORCH=1 adds PyTorch;
-#                                   and what a report of up to 450 runs costs: ARGS=report alone
+#                                   what a report of up to 450 runs costs, ARGS=report alone; and what
+#                                   up to a million texts cost to read, ARGS=reading alone
 #   make lint                       style, types and the layers
 #   make test                       the tests of a few minutes; ARGS=tests/models takes some of them
 #   make test-all                   these and all others: whole sweeps, servers; make test-rest: the others

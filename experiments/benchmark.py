@@ -1,8 +1,9 @@
-"""Measure how fast the project trains, compared with its peers, and what a report of many runs costs.
+"""Measure how fast the project trains, compared with its peers, and what many runs and texts cost.
 
-python -m experiments.benchmark                                      both, one after the other
+python -m experiments.benchmark                                      all, one after the other
 python -m experiments.benchmark training --seconds 3 --rounds 5
-python -m experiments.benchmark report
+python -m experiments.benchmark report                               of up to 450 runs
+python -m experiments.benchmark reading                              of up to a million texts
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pipeline.config.programs import as_started, say
 from pipeline.config.schema import ROOT
 from pipeline.processes import use_scratch
 
-PARTS = REPORT, TRAINING = "report", "training"
+PARTS = REPORT, READING, TRAINING = "report", "reading", "training"
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("part", nargs="?", choices=PARTS, help="what to measure; default: both")
+    add("part", nargs="?", choices=PARTS, help="what to measure; default: all")
     folder = ROOT / "reports" / "benchmark"
     add("--seconds", type=float, default=3.0, help="of a turn of training; default: %(default)s")
     add("--rounds", type=int, default=5, help="turns of each variant; default: %(default)s")
@@ -40,13 +41,17 @@ def main() -> None:
     say("Loading what is measured")
     # Imported only now: they take seconds.
     from pipeline.benchmark.measure import benchmark
+    from pipeline.benchmark.reading import benchmark_reading
     from pipeline.benchmark.reporting import benchmark_reports
     from pipeline.benchmark.variants import ENVIRONMENT
 
     try:
-        if options.part != TRAINING:
+        parts = [options.part] if options.part else PARTS
+        if REPORT in parts:
             benchmark_reports(options.folder)
-        if options.part != REPORT:
+        if READING in parts:
+            benchmark_reading(options.folder)
+        if TRAINING in parts:
             os.environ.update(ENVIRONMENT)
             benchmark(options.seconds, options.rounds, options.folder)
     except KeyboardInterrupt:

@@ -89,8 +89,9 @@ def _read(file: Path) -> tuple[LabelledTexts, _Said]:
         ]
         for batch in source.iter_batches(_ROWS):
             rows.append(batch["row"].to_numpy())
-            texts += batch["text"].to_pylist()
-            labels += [names.setdefault(label, label) for label in batch["label"].to_pylist()]
+            texts += batch["text"].to_numpy(zero_copy_only=False).tolist()
+            found = batch["label"].to_numpy(zero_copy_only=False).tolist()
+            labels += [names.setdefault(label, label) for label in found]
     return LabelledTexts(np.concatenate(rows), texts, labels), said
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+_TEXTS_AT_ONCE = 1_000  # that are digested
+
 
 @dataclass(frozen=True)
 class Head:
@@ -77,7 +79,7 @@ def fingerprint_of(train: Reviews, validation: Reviews, test: Reviews) -> str:
     for name, reviews in (("train", train), ("validation", validation), ("test", test)):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(reviews.labels).tobytes())
-        for text in reviews.texts:
-            digest.update(text.encode())
-            digest.update(b"\0")
+        for start in range(0, len(reviews), _TEXTS_AT_ONCE):
+            part = reviews.texts[start : start + _TEXTS_AT_ONCE]
+            digest.update("".join(f"{text}\0" for text in part).encode())
     return digest.hexdigest()

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from pipeline.config.data import Conflicts, GivenTexts, Repeats
 from pipeline.data.labels import refuse_missing_classes, say_labels
@@ -127,30 +126,27 @@ def drop_leaks(
 
     of, others: what the two splits are called.
     """
-    tested = dict(zip(test.texts, test.labels.tolist(), strict=True))
-    labels = train.labels.tolist()
-    kept, leaked, contradicted = [], 0, 0
-    for row, text in enumerate(train.texts):
-        known = tested.get(text)
-        if known is None:
-            kept.append(row)
-        else:
-            leaked += 1
-            contradicted += known != labels[row]
-    rows = np.array(kept, dtype=np.int64)
+    known = _find(train.texts, test.texts)
+    leaked = np.array([*known], dtype=np.int64)
+    contradicted = sum(
+        bool(np.any(train.labels[row] != test.labels[other])) for row, other in known.items()
+    )
+    kept = np.delete(np.arange(len(train)), leaked)
+    rows = kept
     if repeats == Repeats.drop:
         _, pairs = _identify(train)
-        rows = rows[np.sort(np.unique(pairs[rows], return_index=True)[1])]
+        rows = kept[np.sort(np.unique(pairs[kept], return_index=True)[1])]
     repeated = len(kept) - len(rows)
-    if leaked or repeated:
+    if known or repeated:
         elsewhere = f" ({contradicted:,} with another label)" if contradicted else ""
         log.info(
             "Dropped from %s: %s reviews that are also in %s%s, %s duplicates",
-            *(of, f"{leaked:,}", others, elsewhere, f"{repeated:,}"),
+            *(of, f"{len(known):,}", others, elsewhere, f"{repeated:,}"),
         )
-    repeats_in_test = len(test) - len(tested)
-    if others == "test" and of == "train" and repeats_in_test:
-        log.info("Kept in test: %s duplicate reviews", f"{repeats_in_test:,}")
+    if others == "test" and of == "train":
+        repeats_in_test = len(test) - len(np.unique(_number(test.texts)))
+        if repeats_in_test:
+            log.info("Kept in test: %s duplicate reviews", f"{repeats_in_test:,}")
     return train if len(rows) == len(train) else train.take(rows)
 
 
@@ -179,14 +175,34 @@ def split_stratified(
 
 def _identify(reviews: Reviews) -> tuple[np.ndarray, np.ndarray]:
     """Return a number for each different text and one for each pair of text and labels, <int64>[n]."""
-    texts, _ = pd.factorize(_as_objects(reviews.texts))
+    texts = _number(reviews.texts)
     labels = np.zeros_like(texts)
     for column in reviews.labels.T:
         labels = labels * (column.max(initial=0) + 1) + column
     return texts, texts * (labels.max(initial=0) + 1) + labels
 
 
-def _as_objects(texts: Sequence[str]) -> np.ndarray:
-    array = np.empty(len(texts), dtype=object)
-    array[:] = texts
-    return array
+def _number(texts: Sequence[str]) -> np.ndarray:
+    """Return a number for each different text, <int64>[n].
+
+    Texts are compared only where their hashes agree: a million texts are too many to look up each.
+    """
+    hashes = _hash(texts)
+    different, numbers, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    known: dict[str, int] = {}
+    for row in np.flatnonzero(counts[numbers] > 1).tolist():
+        numbers[row] = len(different) + known.setdefault(texts[row], len(known))
+    return numbers
+
+
+def _find(texts: Sequence[str], others: Sequence[str]) -> dict[int, int]:
+    """Return the rows of texts that stand among others too, each with the last row that it has there."""
+    hashes, other_hashes = _hash(texts), _hash(others)
+    alike = np.flatnonzero(np.isin(other_hashes, hashes)).tolist()
+    place = {others[row]: row for row in alike}
+    rows = np.flatnonzero(np.isin(hashes, other_hashes)).tolist()
+    return {row: place[texts[row]] for row in rows if texts[row] in place}
+
+
+def _hash(texts: Sequence[str]) -> np.ndarray:
+    return np.fromiter(map(hash, texts), np.int64, len(texts))

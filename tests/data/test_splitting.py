@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.data import ClausesConfig, Conflicts, CsvConfig, Repeats, TfdsConfig
+from pipeline.data import splitting
 from pipeline.data.reviews import load_reviews
 from pipeline.data.splits import Head, Reviews, ReviewSplits
 from pipeline.data.splitting import Corpus, cut_splits, drop_leaks, settle_conflicts
@@ -51,6 +52,13 @@ def test_repeats_and_conflicts_are_kept_or_dropped(
 ) -> None:
     settled = settle_conflicts(_reviews(texts, labels), conflicts)
     assert _letters(drop_leaks(settled, _reviews("z"), repeats)) == kept
+
+
+def test_texts_are_compared_and_not_their_hashes(monkeypatch) -> None:
+    monkeypatch.setattr(splitting, "_hash", lambda texts: np.zeros(len(texts), np.int64))
+    settled = settle_conflicts(_reviews("abcaab", "010001"), Conflicts.drop)
+    assert _letters(settled) == "abcaab"
+    assert _letters(drop_leaks(settled, _reviews("cd"))) == "ab"
 
 
 def test_conflicts_are_counted_and_shown_by_their_ids(caplog) -> None:
