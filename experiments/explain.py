@@ -16,7 +16,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from pipeline.config.command_line import report_error, run_program, take_word
-from pipeline.config.compose import build
+from pipeline.config.compose import absolute_path, build
 from pipeline.config.help import TRACKED, Program
 from pipeline.config.programs import say
 
@@ -29,7 +29,7 @@ WORDS = {
     "seed": "with which seeds; default: the smallest that finished",
     "page": "the page to write; default: reports/<experiment>/explain.html",
 }
-PROGRAM = Program(__doc__ or "", (*TRACKED, "device"), WORDS)
+PROGRAM = Program(__doc__ or "", (*TRACKED, "device"), WORDS, ("device.workers",))
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def explain(tree: DictConfig, words: list[str | None]) -> int:
         runs = choose_runs(config, request)
         explanation = explain_text(text, runs, config)
         path = Path(config.root) / "reports" / runs[0].config.name / "explain.html"
-        page = write_explanation(explanation, Path(request.page) if request.page else path)
+        page = write_explanation(explanation, absolute_path(request.page) if request.page else path)
     except Exception as error:
         return report_error(error)
     show(explanation)

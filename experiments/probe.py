@@ -20,7 +20,7 @@ from pipeline.config.help import TRACKED, Program
 from pipeline.config.programs import say
 
 WORDS = {"run": "the id of one run; default: all finished runs without these tables"}
-PROGRAM = Program(__doc__ or "", (*TRACKED, "probe", "device"), WORDS)
+PROGRAM = Program(__doc__ or "", (*TRACKED, "probe", "device"), WORDS, ("device.workers",))
 
 
 def main() -> None:

@@ -11,11 +11,9 @@ from hydra_plugins._launcher import SweepLauncher
 class CoresLauncher(SweepLauncher):
     """Run the jobs of a sweep in parallel on this machine."""
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-
     def run_jobs(self, jobs: Sequence[Any]) -> None:
+        from pipeline.sweeps.callback import current_sweep
         from pipeline.sweeps.cores import run_jobs
         from pipeline.sweeps.watch import record_result
 
-        run_jobs(jobs, self.workers, record_result)
+        run_jobs(jobs, current_sweep().plan.parallel_jobs, record_result)

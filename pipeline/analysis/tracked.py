@@ -26,6 +26,7 @@ RUN_COLUMNS = (
     + tuple(one.column for one in settings_of(DataConfig) if one.names_a_variant)
     + COSTS
     + columns_of("test_accuracy test_loss test_roc_auc val_accuracy best_epoch")
+    + columns_of("unknown_share_test unspaced_share")
     + columns_of("device threads concurrent_runs git_commit git_dirty versions started")
 )
 

@@ -27,7 +27,8 @@ from pipeline.cells import find_cell
 from pipeline.config.schema import ArchitectureConfig, Device, DeviceConfig, TrainConfig
 from pipeline.data.reviews import Head
 from pipeline.tokens.batches import shuffled_batches
-from pipeline.tokens.encoding import EncodedSplit, EncodedSplits
+from pipeline.tokens.encoding import EncodedSplits
+from pipeline.tokens.split import EncodedSplit
 
 HEADS = (Head("sentiment", ("negative", "positive")),)
 # What a worker finds in its environment, before anything that counts cores is imported.
@@ -118,7 +119,7 @@ def _build_project(variant: Variant, load: Workload) -> Built:
     config = TrainConfig(epochs=10**9, patience=10**9, batch_size=load.batch_size)
     few: Any = sample_of(load.split, 1)  # validation is not measured
     no_tokenizer: Any = None
-    splits = EncodedSplits(load.split, few, few, HEADS, no_tokenizer, "")
+    splits = EncodedSplits(load.split, few, few, HEADS, no_tokenizer, "", {}, 0)
 
     class Watcher:
         def __init__(self, turns: Turns) -> None:

@@ -14,7 +14,9 @@ import numpy as np
 from pipeline.config.compose import available_cores
 from pipeline.config.data import ImdbConfig
 from pipeline.config.schema import Device, DeviceConfig, TokenizerConfig
-from pipeline.tokens.encoding import EncodedSplit, encode_texts, train_tokenizer, truncate_split
+from pipeline.tokens.encoding import encode_texts
+from pipeline.tokens.split import EncodedSplit, truncate_split
+from pipeline.tokens.vocabulary import train_tokenizer
 
 MOST_REVIEWS = 25_000
 _SETTINGS = TokenizerConfig()  # a vocabulary of 20,000, the last 400 tokens of a review
@@ -44,7 +46,7 @@ def prepare_texts(folder: Path) -> list[str]:
     texts, labels, source = _load_imdb() or _generate()
     tokenizer = train_tokenizer(texts, _SETTINGS)
     split = as_split(*encode_texts(tokenizer, texts), labels)
-    cut = truncate_split(split, _SETTINGS.max_length, _SETTINGS.keep)
+    cut = truncate_split(split, _SETTINGS.max_length, _SETTINGS.keep).take(np.arange(len(split)))
     np.save(folder / "token_ids.npy", cut.token_ids)
     np.save(folder / "offsets.npy", cut.offsets)
     np.save(folder / "labels.npy", cut.labels)
@@ -74,7 +76,7 @@ def load_workload(folder: Path, reviews: int, row_length: int | None, texts: boo
 def as_split(token_ids: np.ndarray, offsets: np.ndarray, labels: np.ndarray) -> EncodedSplit:
     """Make a split from ids and labels <int32>[n, 1] alone; its other fields are zero."""
     zeros = np.zeros(len(labels), np.int32)
-    return EncodedSplit(token_ids, offsets, zeros, zeros, labels, zeros.astype(str))
+    return EncodedSplit(token_ids, offsets, zeros, labels, zeros.astype(str))
 
 
 def _load_imdb() -> tuple[list[str], np.ndarray, str] | None:

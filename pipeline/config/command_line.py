@@ -7,31 +7,36 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import difflib
 import functools
 import gc
 import os
-import re
 import signal
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import fields
 
 import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.compose import expected_value, known_keys, register_schemas
-from pipeline.config.data import DATA
+from pipeline.config.compose import register_schemas
+from pipeline.config.composition_errors import explain_composition, explain_start
 from pipeline.config.help import Program, describe_program
 from pipeline.config.programs import as_started, say
 from pipeline.config.schema import CONF
+from pipeline.config.typed import read_arguments
 from pipeline.errors import ConfigError, PipelineError
 
 # Closed before the last lines are printed, however the program ends: restores the terminal, for one.
 at_end = contextlib.ExitStack()
+
+
+_running: list[Program] = []  # the program of this process, for what Hydra calls
+
+
+def running_program() -> Program:
+    return _running[-1]
 
 
 def run_program(
@@ -47,26 +52,31 @@ def run_program(
       mode: RUN for a program that never sweeps, whatever the experiment says.
       stopped: called with the reason when Ctrl-C, SIGTERM or an error ends the program.
     """
+    _running.append(program)
     end_at_once()
     if asks_for_help(sys.argv[1:]):
         print(as_started(describe_program(program)))
         return
-    if not _flags(sys.argv[1:]):  # which print what others read, such as --cfg
-        say("Checking the configuration")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Otherwise Hydra handles every error itself and exits with 1; a user who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_schemas()
-    given = [f"hydra.mode={mode}"] if mode is not None else []
-    sys.argv[1:] = _settings_first([*given, *sys.argv[1:]])
     statuses: list[int] = []
+    started = False
 
     @functools.wraps(task)
     def record_status(tree: DictConfig) -> None:
+        nonlocal started
+        started = True
         statuses.append(task(tree))
 
     try:
+        sys.argv[1:] = read_arguments(sys.argv[1:], sweeps=mode is None)
+        if not any(one.startswith("-") for one in sys.argv[1:] if one not in ("-m", "--multirun")):
+            say("Checking the configuration")  # flags such as --cfg print what others read
+        if mode is not None:
+            sys.argv.insert(1, f"hydra.mode={mode}")
         with at_end:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(
                 record_status
@@ -80,10 +90,8 @@ def run_program(
             stopped(" ".join(str(error).split())[:500])
         if wants_traceback:
             raise
-        if "Config group override" in str(error):  # a group set to null
-            groups = [word.split("=")[0] for word in sys.argv if word.endswith("=null")]
-            which = " or ".join(groups)
-            error = ConfigError(f"{which} is null; choose one of its options or leave it out")
+        if not started:
+            error = explain_start(error, sys.argv[1:])
         sys.exit(report_error(error))
     sys.exit(max(statuses, default=0))
 
@@ -95,19 +103,6 @@ def end_at_once() -> None:
 
 def asks_for_help(arguments: list[str]) -> bool:
     return bool({"--help", "-h"} & {*arguments}) and "--hydra-help" not in arguments
-
-
-def _flags(arguments: list[str]) -> list[str]:
-    """Return the arguments that show something in place of a run."""
-    return [one for one in arguments if one.startswith("-") and one not in ("-m", "--multirun")]
-
-
-def _settings_first(arguments: list[str]) -> list[str]:
-    """Reorder command-line arguments for Hydra's parser: all settings together, then the flags."""
-    settings = [one for one in arguments if re.match(r"~|[^-][^=]*=", one)]
-    flags = [one for one in arguments if one not in settings]
-    # Hydra's own help does not know the settings of the program and would refuse them.
-    return flags if "--hydra-help" in flags else [*settings, *flags]
 
 
 def take_word(name: str) -> str | None:
@@ -138,70 +133,3 @@ def report_error(error: Exception) -> int:
 def is_expected(error: BaseException) -> bool:
     """Return whether the message of an error is meant for users."""
     return isinstance(error, PipelineError)
-
-
-def explain_composition(error: BaseException) -> str:
-    """Return an error of Hydra or OmegaConf as one line that names the key and the allowed values."""
-    text = str(error)
-    cause = str(error.__cause__ or error)
-    rules: list[tuple[str, str, Callable[[re.Match[str]], str]]] = [
-        (
-            text,
-            r"Could not find '([\w/]+)/([^'/]*)'"
-            r"[\s\S]*?options in '[^']*':\s*([\w\s.-]*?)\n *(?:\n|[A-Z]|$)",
-            _no_option,
-        ),
-        (text, r"Error parsing override '(.*)'\s*(.*)", _unreadable),
-        (text, r"Could not override '([^']+)'", _unknown_key),
-        (text, r"Error merging override \+*([\w.]+)=(.*)", functools.partial(_wrong_value, cause)),
-        (text, r"mandatory value(?: missing)?: '?([\w.]+)", _missing),
-    ]
-    for subject, pattern, explain in rules:
-        found = re.search(pattern, subject)
-        if found:
-            return explain(found)
-    key = getattr(error, "full_key", None) or getattr(error.__cause__, "full_key", None)
-    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return f"{key}: {first}" if key else first
-
-
-def _no_option(found: re.Match[str]) -> str:
-    group, value, options = found.groups()
-    return f"{group} is {value!r}; it must be one of {', '.join(options.split())}"
-
-
-def _unreadable(found: re.Match[str]) -> str:
-    return f"cannot read {found[1]!r} ({found[2]}); write it as name=value, quoted for the shell"
-
-
-def _unknown_key(found: re.Match[str]) -> str:
-    key = found[1]
-    if key in known_keys():
-        kinds = [kind for kind in DATA if any(f.name == key[5:] for f in fields(DATA[kind]))]
-        return f"{key} is a setting of data={' or data='.join(kinds)}; add that"
-    leaves = {known.split(".")[-1]: known for known in known_keys()}
-    close = difflib.get_close_matches(key, known_keys(), 1, 0.7) or [
-        leaves[leaf] for leaf in difflib.get_close_matches(key.split(".")[-1], list(leaves), 1, 0.7)
-    ]
-    shown = "hydra" if key.startswith("hydra.") else "job"
-    hint = f"did you mean {close[0]}?" if close else f"--cfg {shown} lists all keys"
-    return f"unknown key {key}; {hint}"
-
-
-def _wrong_value(cause: str, found: re.Match[str]) -> str:
-    key, value = found[1], found[2].strip()
-    choices = re.search(r"expected one of \[([^\]]*)\]", cause)
-    kind = re.search(r"could not be converted to (\w+)", cause)
-    expected = (
-        (choices and f"one of {choices[1]}")
-        or expected_value(key)
-        or (kind and f"a value of type {kind[1].lower()}")
-        or cause.splitlines()[0]
-    )
-    if "not in struct" in cause or re.match(r"Key '.*' not in", cause):
-        return _unknown_key(re.match(r"([\w.]+)", key) or found)
-    return f"{key} is {value!r}; it must be {expected}"
-
-
-def _missing(found: re.Match[str]) -> str:
-    return f"{found[1]} is not set; add {found[1]}=..."

@@ -9,19 +9,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.cells import cells
 from pipeline.config import parameter_counts
 from pipeline.config.data import DATA, AddingConfig
+from pipeline.config.keys import abbreviate, explain_unknown, renamed
 from pipeline.config.schema import (
     BASELINE,
     CONF,
@@ -37,6 +39,9 @@ from pipeline.errors import ConfigError
 def register_schemas() -> None:
     """Register the dataclasses with Hydra, under the names that the files in `conf/` refer to."""
     OmegaConf.register_new_resolver("default_workers", default_workers, replace=True)
+    OmegaConf.register_new_resolver(
+        "absolute_path", lambda path: str(absolute_path(path)), replace=True
+    )
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
     for name, node in (DATA | SECTIONS).items():
@@ -76,9 +81,9 @@ def build(tree: DictConfig) -> RunConfig:
         key = str(error.full_key)
         raise ConfigError(f"{key} is not set; add {key}=...") from None
     assert isinstance(config, RunConfig)
+    _resolve_paths(config)
     check(config)
     _resolve_architecture(config)
-    _resolve_paths(config)
     return baseline_of(config) if config.baseline else config
 
 
@@ -87,9 +92,7 @@ def _refuse_unknown(schema: type, tree: DictConfig, prefix: str = "") -> None:
     known = {entry.name for entry in dataclasses.fields(schema)}
     for name in tree:
         if name not in known:
-            raise ConfigError(
-                f"unknown key {prefix}{name}; {schema.__name__} has {', '.join(sorted(known))}"
-            )
+            raise ConfigError(explain_unknown(f"{prefix}{name}"))
         if not OmegaConf.is_missing(tree, name) and isinstance(tree[name], DictConfig):
             section = OmegaConf.get_type(tree, name)
             if section is None or not dataclasses.is_dataclass(section):
@@ -134,11 +137,21 @@ def _solve_units(architecture: ArchitectureConfig, layers: parameter_counts.Recu
 
 def _resolve_paths(config: RunConfig) -> None:
     """Make paths absolute, because jobs run in other folders."""
-    config.root = str(Path(config.root).expanduser().resolve())
-    for name in ("path", "test_path", "data_dir"):
-        value = getattr(config.data, name, None)
-        if value and "://" not in value:
-            setattr(config.data, name, str(Path(value).expanduser().resolve()))
+    for section in (config, config.data):
+        for entry in dataclasses.fields(section):
+            value = getattr(section, entry.name)
+            if entry.metadata.get("path") and isinstance(value, str) and "://" not in value:
+                setattr(section, entry.name, str(absolute_path(value)))
+
+
+def absolute_path(path: str) -> Path:
+    """Return a path as it was meant where the program was started, whatever the working folder is now.
+
+    Hydra changes it with `hydra.job.chdir=true`. A `~` at its beginning is the home folder.
+    """
+    moved = HydraConfig.initialized() and HydraConfig.get().job.chdir
+    started = HydraConfig.get().runtime.cwd if moved else os.getcwd()
+    return Path(started, os.path.expanduser(path)).resolve()
 
 
 def check(config: RunConfig) -> None:
@@ -151,8 +164,15 @@ def check(config: RunConfig) -> None:
             "MLFLOW_TRACKING_TOKEN"
         )
     for key, value, metadata in _walk(config):
-        if "check" in metadata and not metadata["check"](value):
-            raise ConfigError(f"{key} is {_format(value)}; it must be {metadata['expected']}")
+        if not _is_allowed(value, metadata):
+            said = abbreviate(_format(value))
+            raise ConfigError(f"{key} is {said}; it must be {metadata['expected']}")
+    if DATA.get(config.data.kind) is not type(config.data):
+        kind = next((kind for kind, node in DATA.items() if node is type(config.data)), None)
+        raise ConfigError(
+            f"data.kind is {abbreviate(repr(config.data.kind))}, and the data are {kind}; choose them "
+            "by data=..., and leave data.kind out"
+        )
     if config.architecture.name == BASELINE and not config.baseline:
         raise ConfigError(
             f"architecture.name is {BASELINE}, which is reserved for the baseline (baseline=true)"
@@ -178,26 +198,12 @@ def baseline_of(config: RunConfig) -> RunConfig:
     )
 
 
-def expected_value(key: str) -> str | None:
-    """Return what the value at a dotted key such as `architecture.units` must be, if it is checked."""
-    for known, entry in _fields():
-        if known == key:
-            return entry.metadata.get("expected")
-    return None
-
-
-def known_keys() -> set[str]:
-    """Return every dotted key that a run may set."""
-    return {key for key, _ in _fields()}
-
-
-def _fields() -> Iterator[tuple[str, dataclasses.Field[Any]]]:
-    sections = [*SECTIONS.items(), *(("data", node) for node in DATA.values())]
-    for name, section in sections:
-        for entry in dataclasses.fields(section):
-            yield f"{name}.{entry.name}", entry
-    for entry in dataclasses.fields(RunConfig):
-        yield entry.name, entry
+def _is_allowed(value: Any, metadata: Mapping[str, Any]) -> bool:
+    """Return whether the check of a field accepts a value. One that it cannot look at is refused."""
+    try:
+        return "check" not in metadata or bool(metadata["check"](value))
+    except (TypeError, ValueError, AttributeError, OverflowError, OSError):
+        return False
 
 
 def _walk(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -249,8 +255,7 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
       ConfigError: it is of another version or no longer valid, such as the path of a removed table.
     """
     sections = {name: section() for name, section in SECTIONS.items()}
-    if "control" in plain:  # the name of `baseline` in stores of version 0.1
-        plain = {"baseline" if key == "control" else key: value for key, value in plain.items()}
+    plain = {next(iter(renamed(key)), key): value for key, value in plain.items()}
     try:
         schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
         tree = OmegaConf.merge(OmegaConf.structured(schema), plain)

@@ -242,7 +242,13 @@ class CsvConfig(GivenTexts):
 
     kind: str = "csv"
     path: str = checked(
-        NO_DEFAULT, _is_file, _TABLE, by_content=True, literal=True, about="table of your texts"
+        NO_DEFAULT,
+        _is_file,
+        _TABLE,
+        by_content=True,
+        literal=True,
+        path=True,
+        about="table of your texts",
     )
     test_path: str | None = checked(
         None,
@@ -250,6 +256,7 @@ class CsvConfig(GivenTexts):
         f"null or {_TABLE}",
         by_content=True,
         literal=True,
+        path=True,
         about="table of your test texts; null: a share of `path` is test",
     )
     test_fraction: float = fraction(

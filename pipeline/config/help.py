@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import omegaconf
 import yaml
 
 from pipeline.config.data import DATA, DataConfig
+from pipeline.config.keys import choices, expected_value, options
 from pipeline.config.schema import CONF, SECTIONS, RunConfig
 
 EXPERIMENT = "experiment"
@@ -42,12 +43,24 @@ class Program:
     """Describe a program for its help.
 
     about: what it does, how it is called, and examples. settings: the names of the settings and sections
-    of a run that have an effect on it. words: what its own arguments mean, by name.
+    of a run that have an effect on it. without: keys of these sections that have none. words: what its
+    own arguments mean, by name.
     """
 
     about: str
     settings: tuple[str, ...]
     words: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+
+    @property
+    def computes(self) -> bool:
+        """Return whether it computes with networks on this machine."""
+        return "device" in self.settings
+
+    @property
+    def trains(self) -> bool:
+        """Return whether it trains networks, which takes memory."""
+        return "train" in self.settings
 
 
 class _Entry(NamedTuple):
@@ -75,7 +88,12 @@ def _groups(program: Program) -> Iterator[tuple[str, list[_Entry]]]:
     yield "Settings", [_describe_choice(EXPERIMENT) if n == EXPERIMENT else _of_run(n) for n in top]
     for name in top:
         if name in SECTIONS:
-            yield f"Settings of {name}", _of_section(name, SECTIONS[name], _defaults_of(name))
+            listed = _of_section(name, SECTIONS[name], _defaults_of(name))
+            left_out = tuple(f"{key}=" for key in program.without)
+            yield (
+                f"Settings of {name}",
+                [entry for entry in listed if not entry.typed.startswith(left_out)],
+            )
         elif name == "data":
             yield "Settings of data", _of_section(name, DataConfig)
             for kind, node in DATA.items():
@@ -93,10 +111,9 @@ def _describe_choice(group: str) -> _Entry:
     said = "a named sweep with its settings, and its name"
     if group != EXPERIMENT:
         said = _fields(RunConfig)[group].metadata["about"]
-    options = _options(group)
-    if len(options) > 1:
-        said += f"; one of {', '.join(options)}"
-    return _Entry(f"{group}={_chosen(group)}", said)
+    if len(options(group)) > 1:
+        said += f"; {expected_value(group)}"
+    return _Entry(f"{group}={chosen_option(group)}", said)
 
 
 def _of_section(
@@ -115,43 +132,34 @@ def _of_section(
 
 
 def _same(one: dataclasses.Field[Any], other: dataclasses.Field[Any]) -> bool:
-    return one.metadata == other.metadata and _default(one) == _default(other)
+    return one.metadata == other.metadata and default_of(one) == default_of(other)
 
 
 def _describe(
     prefix: str, entry: dataclasses.Field[Any], hint: Any, defaults: Mapping[str, Any]
 ) -> _Entry:
     """Describe a setting; `defaults` come before its own."""
-    value = defaults.get(entry.name, _default(entry))
-    unknown = value is omegaconf.MISSING or "${" in str(value)
-    typed = f"{prefix}{entry.name}={'...' if unknown else _write(value)}"
-    allowed = _allowed(entry, hint)
+    value = defaults.get(entry.name, default_of(entry))
+    typed = f"{prefix}{entry.name}={write_value(value)}"
+    allowed = choices(hint) or entry.metadata.get("expected", "")
     return _Entry(typed, "; ".join(part for part in (entry.metadata["about"], allowed) if part))
 
 
-def _allowed(entry: dataclasses.Field[Any], hint: Any) -> str:
-    kinds = [one for one in (hint, *get_args(hint)) if isinstance(one, type)]
-    choices = next((one for one in kinds if issubclass(one, Enum)), None)
-    if choices is None:
-        return "true or false" if hint is bool else entry.metadata.get("expected", "")
-    names = ", ".join(member.name for member in choices)
-    if type(None) in get_args(hint):
-        return f"null or one of {names}"
-    return f"one of {names}" if choices is hint else f"a list out of {names}"
-
-
-def _default(entry: dataclasses.Field[Any]) -> Any:
+def default_of(entry: dataclasses.Field[Any]) -> Any:
+    """Return the default of a field, `omegaconf.MISSING` where it has none."""
     if entry.default_factory is not NO_DEFAULT:
         return entry.default_factory()
     return entry.default
 
 
-def _write(value: Any) -> str:
-    """Write a value as it is typed on the command line."""
+def write_value(value: Any) -> str:
+    """Write a value as it is typed on the command line; "..." where there is none."""
+    if value is omegaconf.MISSING or "${" in str(value):
+        return "..."
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, list):
-        return f"[{','.join(map(_write, value))}]"
+        return f"[{','.join(map(write_value, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)
@@ -169,21 +177,17 @@ def _fields(node: type) -> dict[str, dataclasses.Field[Any]]:
     return {entry.name: entry for entry in dataclasses.fields(node)}
 
 
-def _options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
 @cache
-def _chosen(group: str) -> str:
+def chosen_option(group: str) -> str:
     """Return the option of a group that is taken without another."""
     listed = _read(CONF / "config.yaml")["defaults"]
     chosen = next(one[group] for one in listed if isinstance(one, dict) and group in one)
-    return _write(chosen)
+    return write_value(chosen)
 
 
 def _defaults_of(section: str) -> dict[str, Any]:
     """Return what the chosen file of a section sets."""
-    values = _read(CONF / section / f"{_chosen(section)}.yaml")
+    values = _read(CONF / section / f"{chosen_option(section)}.yaml")
     return {name: value for name, value in values.items() if name != "defaults"}
 
 

@@ -93,7 +93,13 @@ class TokenizerConfig:
     kind: TokenizerKind = setting(
         TokenizerKind.word, column="tokenizer", about="whole words, or pieces of words"
     )
-    vocab_size: int = count(20_000, 3, about="tokens in the vocabulary, the most frequent of train")
+    vocab_size: int | None = checked(
+        None,
+        lambda value: value is None or value >= 3,
+        "null or a whole number of at least 3",
+        about="tokens in the vocabulary, the most frequent of train; null: at most 20000, and of pieces "
+        "of words only those that train holds often enough to learn",
+    )
     max_length: int = count(400, about="tokens of a text that a network reads")
     keep: Keep = setting(
         Keep.tail,
@@ -105,7 +111,13 @@ class TokenizerConfig:
 class ArchitectureConfig:
     """Configure a network."""
 
-    name: str = setting(NO_DEFAULT, about="name of the architecture in the report")
+    name: str = checked(
+        NO_DEFAULT,
+        lambda value: re.fullmatch(r"\w[\w .+-]{0,59}", value) is not None,
+        "at most 60 letters, digits, spaces, '_', '-', '+' or '.', a letter or digit first",
+        literal=True,
+        about="name of the architecture in the report",
+    )
     cell: str = checked(
         NO_DEFAULT,
         cells.is_cell,
@@ -241,6 +253,7 @@ class TrackingConfig:
         None,
         lambda value: value is None or re.match(r"https?://\w", value) is not None,
         "null or the address of an MLflow server, such as http://127.0.0.1:5000",
+        literal=True,
         about="the server that tracks runs; null: the file `mlflow.db` in `root`",
     )
     wait_seconds: int = count(
@@ -279,6 +292,7 @@ class RunConfig:
         "adhoc",
         lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", value) is not None,
         "at most 80 letters, digits, '_', '-' or '.', because it names a folder",
+        literal=True,
         about="the experiment: its runs are compared, and its report is in reports/<name>",
     )
     seed: int = checked(
@@ -299,6 +313,8 @@ class RunConfig:
     )
     contrasts: dict[str, dict[str, float]] = setting(
         {},
+        expected="a weight of every architecture for each question, such as "
+        "contrasts.gates={lstm:1,simple_rnn:-1}",
         about="what a sweep asks beside what follows from its settings: for each name a weight of "
         "every architecture that is compared, summing to zero",
     )
@@ -310,9 +326,16 @@ class RunConfig:
         "so many points to each side",
     )
     max_seeds: int = count(10, 2, about="most seeds of each architecture with `precision`")
-    baseline: bool = setting(False, about="run the baseline instead of a network")
+    baseline: bool = setting(
+        False, formerly="control", about="run the baseline instead of a network"
+    )
     rerun: bool = setting(False, about="run again what is done already")
-    root: str = setting(str(ROOT), about="folder of the store, the reports and the caches")
+    root: str = setting(
+        str(ROOT),
+        literal=True,
+        path=True,
+        about="folder of the store, the reports and the caches",
+    )
 
     def tuned_values(self) -> dict[str, float]:
         """Return the value of each tuned setting in this run."""

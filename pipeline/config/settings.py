@@ -4,6 +4,9 @@ Tuning, the names of variants, the parameters of a tracked run, the columns of t
 table all use this list, so that a new field needs no further change. The metadata of a field:
 
 about: what it means, for the help of the programs.
+literal: the command line takes it as it is typed, without Hydra's syntax of lists, quotes and braces.
+path: a file or folder, relative to where the program is started.
+formerly: its name in stores of version 0.1.
 tunable: a sweep may vary it only to find its best value.
 column: its name in the store and in tables, if it differs from that of the field.
 of_machine, of_report: it has no effect on results, only on the location of the data or the report.

@@ -47,27 +47,23 @@ def cleaned_once(
 ) -> LabelledTexts:
     """Return the texts that `clean` returns, from the cache if possible.
 
-    Processes that start at the same time wait for the first. What is logged while the texts are cleaned,
-    such as how many had to be left out, is logged again whenever they are read from the cache.
+    Processes that start at the same time wait for the first. What is said of the texts while they are
+    cleaned, such as how many had to be left out, is logged whenever they are read from the cache.
 
     Parameters:
       cache: the folder of caches.
       source: JSON values that say all that decides the texts, the state of their files above all.
       module: where `clean` stands. The entry counts for as long as the code does not change.
     """
-    made = []
 
     def write(place: Path) -> None:
         with _listening() as said:
             found = clean()
-        made.append(True)
         _write(place, found, said)
 
     file = cache / "reviews" / f"{code_fingerprint(source, [module])}.parquet"
     found, said = cached(file, _read, write)
-    if not made:
-        for level, line in said:
-            log.log(level, "%s", line)
+    _say(said)
     return found
 
 
@@ -102,7 +98,7 @@ class _Listener(logging.Handler):
     """Collect what is logged for people."""
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
+        super().__init__()
         self.said: _Said = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -111,11 +107,27 @@ class _Listener(logging.Handler):
 
 @contextmanager
 def _listening() -> Iterator[_Said]:
-    """Yield a list that receives the lines that this package logs within the block."""
+    """Yield a list that takes up the lines that this package logs within the block, in place of the log.
+
+    They are logged at once if the block fails.
+    """
     package = logging.getLogger(__name__.rpartition(".")[0])
-    listener = _Listener()
+    listener, level, propagate = _Listener(), package.level, package.propagate
     package.addHandler(listener)
+    package.setLevel(logging.INFO)
+    package.propagate = False
+    failed = True
     try:
         yield listener.said
+        failed = False
     finally:
         package.removeHandler(listener)
+        package.setLevel(level)
+        package.propagate = propagate
+        if failed:
+            _say(listener.said)
+
+
+def _say(said: _Said) -> None:
+    for level, line in said:
+        log.log(level, "%s", line)

@@ -1,4 +1,4 @@
-"""Clean published texts, and define what counts as a word."""
+"""Clean published texts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import html
 import re
 import unicodedata
 from html.entities import html5
-
-# A word with its inner apostrophes, or a single punctuation mark; the same for every model.
-WORD_PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
 
 # Without its semicolon only what can hardly be meant otherwise: "a?b=1&copy=2" is no copyright sign.
 _ENTITY = re.compile(

@@ -48,6 +48,7 @@ from pipeline.data.lexicon import (
     THINGS,
     TIMES,
 )
+from pipeline.words import count_words
 
 _WRITTEN = ["text", "distance", "distractors", "evidence", "deciding_words"]
 _LONGEST_OPENING = 3  # sentences before the evidence
@@ -206,7 +207,7 @@ def _fill(rng: np.random.Generator, words: int, share: float) -> list[str | _Dis
         # No distractor has two words: where hardly any sentence is neutral, the end would never come.
         sentence = _around(rng, share if tries < _MOST_TRIES else 0.0)
         tries += 1
-        size = _count_words(sentence if isinstance(sentence, str) else sentence.write(rng, 0))
+        size = count_words(sentence if isinstance(sentence, str) else sentence.write(rng, 0))
         if _fits(size, words):
             sentences.append(sentence)
             words -= size
@@ -279,10 +280,6 @@ def _clause(rng: np.random.Generator) -> str:
 
 def _sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}."
-
-
-def _count_words(sentence: str) -> int:
-    return len(sentence.split())
 
 
 _Option = TypeVar("_Option")

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.data.cleaning import WORD_PATTERN
 from pipeline.data.reviews import Head, Reviews, predicted_classes
+from pipeline.models.ngrams import Ngrams
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +51,7 @@ class BigramBaseline:
     heads: tuple[Head, ...]
     validation_accuracy: float
     document_counts: dict[str, int]
-    _vectorizer: CountVectorizer
+    _ngrams: Ngrams
     _models: tuple[tuple[_BinaryModel, ...], ...]  # for each head
 
     @property
@@ -61,11 +60,8 @@ class BigramBaseline:
 
     def read(self, texts: list[str]) -> list[np.ndarray]:
         """Return the logits <float32>[n, outputs] of each head."""
-        logits = _logits(self._vectorizer.transform(texts), self._models)
+        logits = _logits(self._ngrams.transform(texts), self._models)
         return [values.astype(np.float32) for values in logits]
-
-    def words(self, text: str) -> list[str]:
-        return [word.lower() for word in self._vectorizer.build_tokenizer()(text)]
 
     def polarity(self, texts: list[str]) -> Floats:
         """Return how far each text is from neutral, <float>[n], at least 0.
@@ -74,7 +70,7 @@ class BigramBaseline:
         because opposites cancel in the first term; and the largest log-count ratio of a word, whatever
         weight was fitted to it. The largest sum over classes counts.
         """
-        features = sparse.csr_matrix(self._vectorizer.transform(texts))
+        features = self._ngrams.transform(texts)
         distances = [
             abs(features @ one.weights)
             + features @ abs(one.weights)
@@ -87,7 +83,7 @@ class BigramBaseline:
     @cached_property
     def _is_word(self) -> NDArray[np.bool_]:
         """Return which features are single words, <bool>[features]."""
-        return np.array([" " not in name for name in self._vectorizer.get_feature_names_out()])
+        return np.arange(len(self._ngrams.keys)) < len(self.document_counts)
 
 
 def _row_maximum(features: Any, values: Floats) -> Floats:
@@ -100,21 +96,16 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
 
     Words and pairs that occur in only one text are left out, except for small training splits.
     """
-    min_df = 2 if len(train) >= 1000 else 1
-    vectorizer = CountVectorizer(
-        token_pattern=WORD_PATTERN, ngram_range=(1, 2), binary=True, min_df=min_df
-    )
-    features = sparse.csr_matrix(vectorizer.fit_transform(train.texts), dtype=np.float32)
-    held_out = sparse.csr_matrix(vectorizer.transform(validation.texts))
+    ngrams, features = Ngrams.fit(train.texts, min_texts=2 if len(train) >= 1000 else 1)
+    held_out = ngrams.transform(validation.texts)
     models = tuple(
         _fit_head(features, train.labels[:, n], held_out, validation.labels[:, n], head)
         for n, head in enumerate(heads)
     )
     counts = np.asarray(features.sum(axis=0)).ravel()
-    names = vectorizer.get_feature_names_out()
-    words = {name: int(count) for name, count in zip(names, counts, strict=True) if " " not in name}
+    words = {word: int(count) for word, count in zip(ngrams.words(), counts, strict=False)}
     right = predicted_classes(_logits(held_out, models)) == validation.labels
-    return BigramBaseline(heads, float(right.all(axis=1).mean()), words, vectorizer, models)
+    return BigramBaseline(heads, float(right.all(axis=1).mean()), words, ngrams, models)
 
 
 def _fit_head(

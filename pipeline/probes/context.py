@@ -21,10 +21,10 @@ from pipeline.probes.frame import (
     Subject,
     answer_columns,
     ask,
-    count_words,
     draw_stratified,
     reach_metrics,
 )
+from pipeline.words import count_all_words
 
 SIDES = ("tail", "head")
 WHOLE = "whole"
@@ -65,8 +65,7 @@ def measure_context(subject: Subject, config: ProbeConfig) -> ProbeResult:
 
 
 def _draw(test: Reviews, config: ProbeConfig) -> Reviews:
-    words = np.array([count_words(text) for text in test.texts])
-    long = np.flatnonzero(words >= config.context_min_words)
+    long = np.flatnonzero(count_all_words(test.texts) >= config.context_min_words)
     if len(long) < MIN_REVIEWS:
         raise Skipped(
             f"{len(long)} test texts have at least {config.context_min_words} words, and "

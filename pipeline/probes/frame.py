@@ -21,7 +21,8 @@ from pipeline.analysis.curves import Reach
 from pipeline.config.data import DataConfig
 from pipeline.config.schema import ArchitectureConfig, ProbeConfig
 from pipeline.data.reviews import Head, ReviewSplits, predicted_classes
-from pipeline.tokens.encoding import EncodedSplit, encode_texts
+from pipeline.tokens.encoding import encode_texts
+from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import read_logits
 from pipeline.training.loop import Forward
 
@@ -115,7 +116,7 @@ class NetworkReader:
         for band in np.unique(bands):
             rows = np.flatnonzero(bands == band)
             size = max(16, _TOKENS_PER_BATCH // int(split.lengths[rows].max()))
-            read = read_logits(self.forward, take_rows(split, rows), self.heads, size)
+            read = read_logits(self.forward, split.take(rows), self.heads, size)
             for place, values in zip(logits, read, strict=True):
                 place[rows] = values
         return logits
@@ -129,37 +130,23 @@ _LENGTHS = [32, 64, 128, 256, 512, 1024]
 def encode_rows(tokenizer: Tokenizer, texts: list[str]) -> EncodedSplit:
     """Return whole texts as token ids without labels, the same ids as from `encode_texts`.
 
-    No token contains a space, so every distinct word is encoded once: probes repeat the same words so
-    often that encoding each occurrence would take longer than the network does.
+    No token contains a space, so whatever stands between spaces is encoded once: probes repeat the same
+    words so often that encoding each occurrence would take longer than the network does.
     """
     numbers: dict[str, int] = {}
-    rows = [text.split() or [""] for text in texts]  # an empty text is one unknown token
+    rows = [text.split() or [""] for text in texts]
     flat = np.array([numbers.setdefault(word, len(numbers)) for row in rows for word in row])
-    ids, starts = encode_texts(tokenizer, list(numbers))
+    ids, starts = encode_texts(tokenizer, list(numbers), fill=False)
     lengths = np.diff(starts)[flat]  # tokens of each word
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    places = np.arange(ends[-1]) + np.repeat(starts[flat] - ends[:-1], lengths)
-    words = np.array([len(row) for row in rows], dtype=np.int32)
-    offsets = ends[np.concatenate([[0], np.cumsum(words)])]
+    parts = np.array([len(row) for row in rows], dtype=np.int32)
+    if lengths.all():
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        ids = ids[np.arange(ends[-1]) + np.repeat(starts[flat] - ends[:-1], lengths)]
+        offsets = ends[np.concatenate([[0], np.cumsum(parts)])]
+    else:  # a text may be empty
+        ids, offsets = encode_texts(tokenizer, texts)
     nothing = np.zeros((len(texts), 0), dtype=np.int32)
-    full_lengths = np.diff(offsets).astype(np.int32)
-    return EncodedSplit(ids[places], offsets, full_lengths, words, nothing, np.arange(len(texts)))
-
-
-def take_rows(split: EncodedSplit, rows: np.ndarray) -> EncodedSplit:
-    """Return the given rows <int>[k] of a split, in that order."""
-    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum(split.lengths[rows], out=offsets[1:])
-    return EncodedSplit(
-        np.concatenate([split.row(row) for row in rows]),
-        offsets,
-        *(part[rows] for part in (split.full_lengths, split.words, split.labels, split.review_ids)),
-    )
-
-
-def count_words(text: str) -> int:
-    """Return the number of words of a cleaned text, which are separated by single spaces."""
-    return text.count(" ") + 1
+    return EncodedSplit(ids, offsets, parts, nothing, np.arange(len(texts)))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from unicodedata import category
 
 import numpy as np
 
@@ -20,15 +21,17 @@ from pipeline.config.schema import ProbeConfig
 from pipeline.data.reviews import Reviews, load_neutral_source
 from pipeline.files import cached
 from pipeline.models.bigram_baseline import BigramBaseline, fit_baseline
-from pipeline.probes.frame import Skipped, Subject, ask, count_words
+from pipeline.models.ngrams import Ngrams
+from pipeline.probes.frame import Skipped, Subject, ask
+from pipeline.words import count_all_words, count_words, cut_words, split_sentences
 
 log = logging.getLogger(__name__)
 
 _WORDS = (4, 20)  # of a neutral sentence
 _OF_EACH_LENGTH = 40  # sentences of each number of words: enough for variety
 _FAMILIAR = 0.001  # the minimal share of training texts that contain each word of a sentence
-_BETWEEN = re.compile(r"(?<=[.!?])\s+")
-_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|['’,; -])*\.")  # words that end with a full stop
+_STOPS = ".।॥۔።။។。｡"
+_BETWEEN_WORDS = "'’,; -，、；،؛፣၊\u200c\u200d"
 _ABBREVIATED = re.compile(r"\b[A-Z][a-z]{0,2}\.$")  # "that Dr." is not a sentence
 
 
@@ -48,7 +51,8 @@ class Material:
 def load_material(subject: Subject, config: ProbeConfig) -> Material:
     """Return the material of the subject's data, from the cache if possible."""
     settings = [subject.reviews.fingerprint, subject.data.seed, config.distance_max_words]
-    name = code_fingerprint(settings, [BigramBaseline.__module__, __name__], follow_imports=False)
+    modules = [BigramBaseline.__module__, Ngrams.__module__, count_words.__module__, __name__]
+    name = code_fingerprint(settings, modules, follow_imports=False)
     file = subject.cache / "neutral" / f"{name}.json"
 
     def write(place: Path) -> None:
@@ -80,21 +84,21 @@ def find_neutral(texts: list[str], baseline: BigramBaseline, train_size: int) ->
     polarity is low only because the baseline knows nothing about them.
     """
     least = max(2, round(_FAMILIAR * train_size))
-    split = dict.fromkeys(part for text in texts for part in _BETWEEN.split(text))
+    split = dict.fromkeys(part for text in texts for part in split_sentences(text))
     fitting = [
         part
         for part in split
         if _WORDS[0] <= count_words(part) <= _WORDS[1]
-        and _PLAIN.fullmatch(part)
+        and _is_plain(part)
         and not part[0].islower()
         and not _ABBREVIATED.search(part)
-        and all(baseline.document_counts.get(word, 0) >= least for word in baseline.words(part))
+        and all(baseline.document_counts.get(word, 0) >= least for word in cut_words(part))
     ]
     if not fitting:
         return []
     polarity = baseline.polarity(fitting)
     kept: list[tuple[float, str]] = []
-    sizes = np.array([count_words(sentence) for sentence in fitting])
+    sizes = count_all_words(fitting)
     for size in np.unique(sizes):
         rows = np.flatnonzero(sizes == size)
         nearest = rows[np.argsort(polarity[rows], kind="stable")][:_OF_EACH_LENGTH]
@@ -102,9 +106,19 @@ def find_neutral(texts: list[str], baseline: BigramBaseline, train_size: int) ->
     return [sentence for _, sentence in sorted(kept)]
 
 
+def _is_plain(sentence: str) -> bool:
+    """Return whether a sentence is words that end with a full stop, or with no stop in Thai and Lao."""
+    words = sentence if "\u0e00" <= sentence[-1] <= "\u0eff" else sentence[:-1]
+    return (
+        (words is sentence or sentence[-1] in _STOPS)
+        and words[:1].isalpha()
+        and all(char in _BETWEEN_WORDS or category(char)[0] in "LM" for char in words)
+    )
+
+
 def find_decisive(test: Reviews, baseline: BigramBaseline, max_words: int) -> list[str]:
     """Return the ids of short reviews that the baseline classifies correctly with a large margin."""
-    rows = np.array([n for n, text in enumerate(test.texts) if count_words(text) <= max_words])
+    rows = np.flatnonzero(count_all_words(test.texts) <= max_words)
     if not len(rows):
         return []
     short = test.take(rows)
@@ -121,7 +135,7 @@ class Filler:
 
     def __init__(self, sentences: list[str]) -> None:
         self.sentences = sentences
-        self.sizes = [count_words(sentence) for sentence in sentences]
+        self.sizes = count_all_words(sentences).tolist()
 
     def write(self, words: int, rng: np.random.Generator) -> str:
         """Return sentences with exactly `words` words; none repeats before all have been tried.

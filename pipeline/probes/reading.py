@@ -20,7 +20,8 @@ from pipeline.data.reviews import Head, predicted_classes
 from pipeline.probes.frame import Network
 from pipeline.probes.trace import DIRECTIONS, can_trace, reverse_backward, trace
 from pipeline.tokens.batches import ordered_batches
-from pipeline.tokens.encoding import UNKNOWN, EncodedSplit, truncate_split
+from pipeline.tokens.split import EncodedSplit, truncate_split
+from pipeline.words import UNKNOWN
 
 _BATCH_SIZE = 64
 
@@ -153,13 +154,13 @@ def _scatter(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
 def _kept(count: int, config: TokenizerConfig) -> np.ndarray:
     """Return the indices of the tokens, out of `count`, that remain after truncation."""
     whole = _without_labels(np.arange(count), np.array([0, count]))
-    return truncate_split(whole, config.max_length, config.keep).token_ids
+    return truncate_split(whole, config.max_length, config.keep).row(0)
 
 
 def _without_labels(token_ids: np.ndarray, offsets: np.ndarray) -> EncodedSplit:
     lengths = np.diff(offsets).astype(np.int32)
     labels = np.zeros((len(lengths), 0), dtype=np.int32)
-    return EncodedSplit(token_ids, offsets, lengths, lengths, labels, np.arange(len(lengths)))
+    return EncodedSplit(token_ids, offsets, lengths, labels, np.arange(len(lengths)))
 
 
 _PARTS = {

@@ -29,12 +29,7 @@ from pipeline.cells import Tensors
 from pipeline.config.schema import ProbeConfig, Readout
 from pipeline.data.reviews import Reviews
 from pipeline.probes.distance import draw_decisive
-from pipeline.probes.frame import (
-    Network,
-    ProbeResult,
-    Skipped,
-    Subject,
-)
+from pipeline.probes.frame import Network, ProbeResult, Skipped, Subject
 from pipeline.probes.neutral import Filler, Material, load_material
 from pipeline.probes.trace import DIRECTIONS, Intervention, metric_suffix, trace
 from pipeline.probes.traced_reviews import trace_reviews, traceable_network

@@ -8,16 +8,10 @@ import numpy as np
 
 from pipeline.config.schema import ProbeConfig
 from pipeline.data.reviews import Reviews
-from pipeline.probes.frame import (
-    MIN_REVIEWS,
-    Network,
-    Skipped,
-    Subject,
-    count_words,
-    draw_stratified,
-)
+from pipeline.probes.frame import MIN_REVIEWS, Network, Skipped, Subject, draw_stratified
 from pipeline.probes.trace import Trace, can_trace, trace
 from pipeline.tokens.encoding import encode_texts
+from pipeline.words import count_all_words
 
 
 def trace_test_reviews(subject: Subject, config: ProbeConfig) -> Iterator[tuple[np.ndarray, Trace]]:
@@ -40,6 +34,7 @@ def trace_reviews(
     network = traceable_network(subject)
     reviews, length = _draw(reviews, size, config)
     token_ids, offsets = encode_texts(subject.tokenizer, reviews.texts)
+    length = min(length, int(np.diff(offsets).min()))
     rows = np.stack([token_ids[end - length : end] for end in offsets[1:]])
     for start in range(0, len(rows), _ROWS_PER_BATCH):
         chosen = slice(start, start + _ROWS_PER_BATCH)
@@ -69,7 +64,7 @@ def _draw(reviews: Reviews, size: int, config: ProbeConfig) -> tuple[Reviews, in
     """Return the reviews to read, and the number of last tokens to read of each."""
     if len(reviews) < MIN_REVIEWS:
         raise Skipped(f"{len(reviews)} texts are too few; {MIN_REVIEWS} are needed")
-    words = np.array([count_words(text) for text in reviews.texts])  # each has at least one token
+    words = count_all_words(reviews.texts)  # hardly any has no token
     nth_longest = np.sort(words)[-min(size, len(reviews))]
     length = min(config.retention_tokens, int(nth_longest))
     if length < 2:

@@ -41,6 +41,7 @@ def run_network(
     encoded = encode_splits(reviews, config.tokenizer, cache)
     counts = {name: len(split) for name, split in reviews.named()}
     recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
+    recorder.metrics(encoded.metrics)
 
     log.info("Building the network")
     vocab_size = encoded.tokenizer.get_vocab_size()

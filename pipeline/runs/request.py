@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from pipeline.config.compose import absolute_path
 from pipeline.config.schema import RunConfig
 from pipeline.data.cleaning import clean_text
 from pipeline.errors import ConfigError, Failure
@@ -41,7 +42,7 @@ def read_text(request: ExplainRequest) -> str:
     if request.text is not None:
         text, where = _decode(os.fsencode(request.text), "text"), "text"
     elif request.file not in (None, "-"):
-        text, where = _read_file(Path(request.file)), f"file {request.file}"
+        text, where = _read_file(absolute_path(str(request.file))), f"file {request.file}"
     elif request.file is None and sys.stdin.isatty():
         raise ConfigError('no text; give text="...", file=review.txt, or text on standard input')
     else:

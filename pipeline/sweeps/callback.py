@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from pipeline.config.command_line import at_end, report_error
+from pipeline.config.command_line import at_end, report_error, running_program
 from pipeline.config.compose import build
+from pipeline.config.machine import check_device, check_memory, make_folders
 from pipeline.config.programs import say, steps_after
 from pipeline.sweeps.check import check_texts
 from pipeline.sweeps.plan import make_plan, reject_single_run
@@ -34,12 +35,19 @@ class SweepCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
-            build(_without_hydra(config))
+            checked = build(_without_hydra(config))
+            if running_program().computes:
+                check_device(checked.device)
+            if running_program().trains:
+                reject_single_run(config.hydra.launcher)
+                check_memory(checked)
+            make_folders(checked, "hydra.run.dir", Path(config.hydra.run.dir).resolve())
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
             plan = make_plan(config)
             check_texts(plan.configs[0])
+            make_folders(plan.configs[0], "hydra.sweep.dir", plan.folder)
             say("Loading MLflow")
             from pipeline.sweeps.sweep import Sweep
 
@@ -67,7 +75,6 @@ def compare(tree: DictConfig) -> int:
     """Compute the composed configuration as one run, and return the exit status."""
     config = build(tree)
     try:
-        reject_single_run(HydraConfig.get().launcher)
         check_texts(config)
         say("Loading MLflow")
         from pipeline.runs.start import run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import math
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,18 +14,19 @@ from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config.compose import build
 from pipeline.config.data import AddingConfig
+from pipeline.config.keys import SHARED
+from pipeline.config.machine import check_device, check_memory, runs_that_fit
 from pipeline.config.programs import describe_install
 from pipeline.config.schema import RunConfig
+from pipeline.config.typed import refuse_interval
 from pipeline.errors import ConfigError
 
-# Settings that all jobs of a sweep share, because one report compares them.
-_SHARED = tuple(
-    "name root tracking device data probe tuned margin contrasts precision max_seeds".split()
-)
+_MOST_RUNS = 10_000  # of one sweep: each is composed and checked before the first begins
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def make_plan(config: DictConfig) -> Plan:
     launcher = config.hydra.launcher
     _check_launcher(launcher)
     on_cluster = uses_slurm(launcher)
-    most = launcher.array_parallelism if on_cluster else jobs[0].config.device.workers
+    most = launcher.array_parallelism if on_cluster else _check_machine(configs)
     folder = Path(config.hydra.sweep.dir).resolve()
     return Plan(jobs, folder, min(most, len(jobs)), on_cluster)
 
@@ -100,33 +102,58 @@ def _parse_overrides(config: DictConfig) -> list[Override]:
     assert isinstance(params, dict)
     texts = [f"{key}={value}" for key, value in params.items()]
     texts += list(config.hydra.overrides.task)
-    loader = GlobalHydra.instance().config_loader()
-    return OverridesParser.create(config_loader=loader).parse_overrides(texts)
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    try:
+        return parser.parse_overrides(texts)
+    except HydraException as error:
+        wrong = getattr(error, "override", texts)
+        raise ConfigError(f"hydra.sweeper.params has {wrong}, which cannot be read") from None
 
 
 def expand_overrides(overrides: list[Override]) -> list[list[str]]:
     """Return the overrides of every job: all combinations of values, the last list varying fastest.
 
     Raises:
-      ConfigError: an override gives a range instead of a list of values.
+      ConfigError: an override gives no values, a range instead of a list, or too many.
     """
     choices: dict[str, list[str]] = {}
     for override in overrides:
         key = override.get_key_element()
-        if not override.is_sweep_override():
-            values = [override.get_value_element_as_str()]
-        elif override.is_discrete_sweep():
-            values = list(override.sweep_string_iterator())
-        else:
-            raise ConfigError(
-                f"{override.input_line} is a range; give {key} a list of values, such as 1,2"
-            )
-        choices[key] = [f"{key}={value}" for value in values]
+        choices[key] = [f"{key}={value}" for value in _values(key, override)]
+    runs = math.prod(map(len, choices.values()))
+    if runs > _MOST_RUNS:
+        largest = max(choices, key=lambda key: len(choices[key]))
+        raise ConfigError(
+            f"{largest} has too many values: a run for every combination of values would be more than "
+            f"{_MOST_RUNS:,} runs; give fewer"
+        )
     return [list(job) for job in itertools.product(*choices.values())]
 
 
+def _values(key: str, override: Override) -> list[str]:
+    refuse_interval(override)
+    if not override.is_sweep_override():
+        return [override.get_value_element_as_str()]
+    try:
+        values = list(itertools.islice(override.sweep_string_iterator(), _MOST_RUNS + 1))
+    except (ValueError, ZeroDivisionError) as error:  # such as a range with a step of 0
+        raise ConfigError(f"{override.input_line} has no values: {error}") from None
+    if not values:
+        hint = f"{key}=0,1,2" if key == "seed" else f"{key}=..., with commas between"
+        raise ConfigError(f"{override.input_line} has no values; write {hint}")
+    return values
+
+
+def _check_machine(configs: list[RunConfig]) -> int:
+    """Return how many jobs may run at a time on this machine: as asked, and as fit into its memory."""
+    check_device(configs[0].device)
+    for config in configs:
+        check_memory(config)
+    return min(configs[0].device.workers, *map(runs_that_fit, configs))
+
+
 def _check_shared_settings(configs: list[RunConfig]) -> None:
-    for key in _SHARED:
+    for key in SHARED:
         if any(_shared_value(config, key) != _shared_value(configs[0], key) for config in configs):
             raise ConfigError(
                 f"{key} has several values; all runs of a sweep share one: launch a sweep for each"

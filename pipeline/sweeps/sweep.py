@@ -52,6 +52,10 @@ class Sweep:
             "Sweep %s: %d runs, %d at a time, tracked in %s",
             *(self.first.name, len(plan.jobs), plan.parallel_jobs, self.store.shown_uri),
         )
+        if not plan.on_cluster and plan.parallel_jobs < min(
+            self.first.device.workers, len(plan.jobs)
+        ):
+            log.warning("More at a time would not fit into the memory of this machine")
         if plan.on_cluster:
             _warn_about_sqlite(self.store)
         else:

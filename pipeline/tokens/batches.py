@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.tokens.encoding import EncodedSplit
+from pipeline.tokens.split import EncodedSplit
 
 _POOL = 50  # batches that are sorted by length together: more shuffle less, fewer pad more
 

@@ -1,8 +1,8 @@
-"""Build the vocabulary, encode texts as token ids, and cache the encoding.
+"""Encode texts as token ids, and cache the encoding.
 
-The vocabulary comes from train alone. Texts are encoded and cached whole and truncated to `max_length`
-afterwards, so that one cache serves every length. Id 0 is padding and id 1 is any token outside the
-vocabulary.
+The vocabulary comes from train alone. Texts are encoded and cached whole, in a file that training maps
+into memory, and truncated to `max_length` afterwards, so that one cache serves every length. Id 0 is
+padding and id 1 is any token outside the vocabulary.
 """
 
 from __future__ import annotations
@@ -10,52 +10,30 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sys
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+import tokenizers
+from rich.progress import Progress
+from tokenizers import Tokenizer
 
-from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
-from pipeline.data.cleaning import WORD_PATTERN
+from pipeline.config.schema import TokenizerConfig, TokenizerKind
 from pipeline.data.reviews import Head, Reviews, ReviewSplits
 from pipeline.files import cached
+from pipeline.tokens.split import EncodedSplit, truncate_split
+from pipeline.tokens.vocabulary import LARGEST, MIN_FREQUENCY, train_tokenizer
+from pipeline.words import MANY_UNKNOWN, PATTERN, UNKNOWN, count_all_words, encode_in_chunks
 
 log = logging.getLogger(__name__)
 
-PADDING, UNKNOWN = "[PAD]", "[UNK]"
-_CACHE_VERSION = (
-    2  # increase it when the content of a cache changes, so that older ones are ignored
-)
-
-
-@dataclass(frozen=True)
-class EncodedSplit:
-    """Hold the token ids of a split, row after row, without padding.
-
-    token_ids: <int32>[tokens]; offsets: <int64>[n + 1], row i is token_ids[offsets[i]:offsets[i + 1]];
-    full_lengths: <int32>[n], tokens before truncation; words: <int32>[n], words of the whole text,
-    separated by white space; labels: <int32>[n, heads]; review_ids: <str>[n].
-    """
-
-    token_ids: np.ndarray
-    offsets: np.ndarray
-    full_lengths: np.ndarray
-    words: np.ndarray
-    labels: np.ndarray
-    review_ids: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Return the number of tokens of each row, <int64>[n], at least 1."""
-        return np.diff(self.offsets)
-
-    def row(self, number: int) -> np.ndarray:
-        return self.token_ids[self.offsets[number] : self.offsets[number + 1]]
+# Increase it when the content of a cache changes, so that older ones are ignored.
+_CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +44,15 @@ class EncodedSplits:
     heads: tuple[Head, ...]
     tokenizer: Tokenizer
     fingerprint: str  # of the reviews and the tokenizer's settings
+    unknown: dict[str, float]  # for each split, the share of its tokens outside the vocabulary
+    unspaced: float  # the share of the test words that no space separates from the word before
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return what is tracked of the tokens, by the name of the metric."""
+        shares = {f"data/unknown_share_{name}": share for name, share in self.unknown.items()}
+        size = self.tokenizer.get_vocab_size()
+        return {"data/vocab_size": size, "data/unspaced_share": self.unspaced, **shares}
 
 
 def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) -> EncodedSplits:
@@ -84,88 +71,75 @@ def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) ->
         name: truncate_split(split, config.max_length, config.keep)
         for name, split in encoded.items()
     }
-    _log_truncation(encoded["train"], truncated["train"], config)
+    unknown = {name: split.share_of(_unknown_id(tokenizer)) for name, split in truncated.items()}
+    _log_truncation(truncated["train"], config)
+    _log_unknown(unknown, tokenizer.get_vocab_size(), config)
     return EncodedSplits(
-        **truncated, heads=splits.heads, tokenizer=tokenizer, fingerprint=fingerprint
+        **truncated,
+        heads=splits.heads,
+        tokenizer=tokenizer,
+        fingerprint=fingerprint,
+        unknown=unknown,
+        unspaced=1 - _spaced_parts(splits.test.texts) / int(truncated["test"].words.sum()),
     )
 
 
-def train_tokenizer(texts: list[str], config: TokenizerConfig) -> Tokenizer:
-    """Return a tokenizer of at most `vocab_size` entries, by count, then spelling (`bpe`: by merge)."""
-    special = [PADDING, UNKNOWN]
-    if config.kind == TokenizerKind.word:
-        tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
-        trainer = trainers.WordLevelTrainer(
-            vocab_size=config.vocab_size, special_tokens=special, show_progress=False
-        )
-    else:
-        tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
-        trainer = trainers.BpeTrainer(
-            vocab_size=config.vocab_size,
-            limit_alphabet=config.vocab_size - len(special),
-            special_tokens=special,
-            show_progress=False,
-        )
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(
-        Regex(WORD_PATTERN), behavior="removed", invert=True
-    )
-    tokenizer.train_from_iterator(texts, trainer, length=len(texts))
-    return tokenizer
+def _spaced_parts(texts: list[str]) -> int:
+    return sum(text.count(" ") + 1 for text in texts)
 
 
-def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def encode_texts(
+    tokenizer: Tokenizer, texts: Sequence[str], *, fill: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the concatenated token ids <int32>[tokens] of all texts, and row offsets <int64>[n + 1].
 
-    A text without any token is encoded as one unknown token, so that no row is empty.
+    fill: encode a text without any token as one unknown token, so that no row is empty.
     """
-    # A text that contains the characters "[PAD]" must not become padding.
-    tokenizer.encode_special_tokens = True
-    unknown = [tokenizer.token_to_id(UNKNOWN)]
-    rows = [encoding.ids or unknown for encoding in tokenizer.encode_batch_fast(texts)]
-    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum([len(row) for row in rows], out=offsets[1:])
-    token_ids = np.concatenate([np.array(row, dtype=np.int32) for row in rows])
-    return token_ids, offsets
+    if_empty = [_unknown_id(tokenizer)] if fill else []
+    parts = list(encode_in_chunks(tokenizer, texts, if_empty))
+    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum(np.concatenate([lengths for _, lengths in parts]), out=offsets[1:])
+    return np.concatenate([ids for ids, _ in parts]), offsets
 
 
-def truncate_split(split: EncodedSplit, max_length: int, keep: Keep) -> EncodedSplit:
-    """Return the split with at most `max_length` tokens of each row: the last, the first, or both."""
-    first = {Keep.tail: 0, Keep.head: max_length, Keep.both: (max_length + 1) // 2}[keep]
-    last = max_length - first
-    lengths = split.lengths
-    from_start = np.arange(split.offsets[-1]) - np.repeat(split.offsets[:-1], lengths)
-    to_end = np.repeat(lengths, lengths) - from_start
-    kept = (from_start < first) | (to_end <= last)
-    offsets = np.zeros_like(split.offsets)
-    np.cumsum(np.minimum(lengths, max_length), out=offsets[1:])
-    return replace(split, token_ids=np.asarray(split.token_ids)[kept], offsets=offsets)
+def _unknown_id(tokenizer: Tokenizer) -> int:
+    number = tokenizer.token_to_id(UNKNOWN)
+    assert number is not None
+    return number
 
 
-def _log_truncation(whole: EncodedSplit, truncated: EncodedSplit, config: TokenizerConfig) -> None:
-    shortened = float(np.mean(truncated.lengths < whole.lengths))
-    lost = 1 - len(truncated.token_ids) / len(whole.token_ids)
-    unknown = float(np.mean(truncated.token_ids == 1))
-    if not lost:
-        log.info("No review truncated, %.1f %% of tokens unknown", 100 * unknown)
+def _log_truncation(train: EncodedSplit, config: TokenizerConfig) -> None:
+    shortened = float(np.mean(train.lengths < train.full_lengths))
+    if not shortened:
+        log.info("No review truncated")
         return
+    lost = 1 - train.lengths.sum() / train.full_lengths.sum()
     log.info(
-        "Truncated to %d tokens (%s): %.1f %% of train reviews shortened, %.1f %% of tokens dropped, "
-        "%.1f %% unknown",
-        *(config.max_length, config.keep.name, 100 * shortened, 100 * lost, 100 * unknown),
+        "Truncated to %d tokens (%s): %.1f %% of train reviews shortened, %.1f %% of tokens dropped",
+        *(config.max_length, config.keep.name, 100 * shortened, 100 * lost),
+    )
+
+
+def _log_unknown(unknown: dict[str, float], vocab_size: int, config: TokenizerConfig) -> None:
+    """Say which share of each split a network cannot tell apart, and what helps if it is large."""
+    shares = ", ".join(f"{100 * share:.1f} % of {name}" for name, share in unknown.items())
+    log.info("Tokens outside the vocabulary of %s: %s", f"{vocab_size:,}", shares)
+    if unknown["test"] < MANY_UNKNOWN:
+        return
+    ways = ["more texts"]
+    if config.vocab_size is not None or vocab_size >= LARGEST:
+        ways.append(f"a tokenizer.vocab_size above {vocab_size:,}")
+    if config.kind == TokenizerKind.word:
+        ways.append("tokenizer=bpe, which cuts rare words into known pieces")
+    log.warning(
+        "%.0f %% of the test tokens are unknown to every network, which reads them all alike. Take %s",
+        *(100 * unknown["test"], ", or ".join(ways)),
     )
 
 
 def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
-    import tokenizers
-
-    settings = [
-        _CACHE_VERSION,
-        splits.fingerprint,
-        config.kind.name,
-        config.vocab_size,
-        WORD_PATTERN,
-    ]
+    size = config.vocab_size or [LARGEST, MIN_FREQUENCY]
+    settings = [_CACHE_VERSION, splits.fingerprint, config.kind.name, size, PATTERN]
     settings.append(tokenizers.__version__)
     return hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
 
@@ -173,20 +147,66 @@ def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
 def _write_cache(folder: Path, splits: ReviewSplits, config: TokenizerConfig) -> None:
     started = time.perf_counter()
     folder.mkdir()
-    tokenizer = train_tokenizer(splits.train.texts, config)
+    with _progress("Learning the vocabulary", len(splits.train)) as advance:
+        tokenizer = train_tokenizer(_counted(splits.train.texts, advance), config)
     tokenizer.save(str(folder / "tokenizer.json"))
-    for name, reviews in splits.named():
-        token_ids, offsets = encode_texts(tokenizer, reviews.texts)
-        np.save(folder / f"{name}.token_ids.npy", token_ids)
-        np.save(folder / f"{name}.offsets.npy", offsets)
+    texts = sum(len(reviews) for _, reviews in splits.named())
+    with _progress("Encoding the texts", texts) as advance:
+        for name, reviews in splits.named():
+            _write_split(folder, name, reviews.texts, tokenizer, advance)
     digests = {path.name: _digest(path) for path in sorted(folder.iterdir())}
     (folder / "manifest.json").write_text(json.dumps(digests, indent=1))
     log.info(
         "Encoded %s reviews with a vocabulary of %s in %.1f s",
-        f"{sum(len(reviews) for _, reviews in splits.named()):,}",
+        f"{texts:,}",
         f"{tokenizer.get_vocab_size():,}",
         time.perf_counter() - started,
     )
+
+
+def _write_split(
+    folder: Path,
+    name: str,
+    texts: list[str],
+    tokenizer: Tokenizer,
+    advance: Callable[[int], None],
+) -> None:
+    """Write the token ids as they come: those of a million texts would not fit into the memory."""
+    lengths = []
+    with (folder / f"{name}.token_ids.npy").open("wb") as file:
+        _write_header(file, 0)
+        begins = file.tell()
+        for ids, found in encode_in_chunks(tokenizer, texts, if_empty=[_unknown_id(tokenizer)]):
+            ids.tofile(file)
+            lengths.append(found)
+            advance(len(found))
+        file.seek(0)
+        offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+        _write_header(file, int(offsets[-1]))
+        assert file.tell() == begins
+    np.save(folder / f"{name}.offsets.npy", offsets)
+    np.save(folder / f"{name}.words.npy", count_all_words(texts))
+
+
+def _write_header(file: BinaryIO, size: int) -> None:
+    """Write NumPy's header of an array <int32>[size], which takes the same room for every size."""
+    described = {"shape": (size,), "fortran_order": False, "descr": "<i4"}
+    np.lib.format.write_array_header_1_0(file, described)
+
+
+@contextmanager
+def _progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal; yield what advances it by a number of texts."""
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def _counted(texts: Iterable[str], advance: Callable[[int], None]) -> Iterator[str]:
+    for number, text in enumerate(texts, start=1):
+        if number % 1_000 == 0:
+            advance(1_000)
+        yield text
 
 
 def _read_cache(folder: Path, splits: ReviewSplits) -> tuple[Tokenizer, dict[str, EncodedSplit]]:
@@ -203,7 +223,7 @@ def _read_cache(folder: Path, splits: ReviewSplits) -> tuple[Tokenizer, dict[str
 
 
 def _files() -> set[str]:
-    parts = ("token_ids.npy", "offsets.npy")
+    parts = ("token_ids.npy", "offsets.npy", "words.npy")
     return {f"{name}.{part}" for name in ("train", "validation", "test") for part in parts} | {
         "tokenizer.json"
     }
@@ -217,6 +237,5 @@ def _digest(path: Path) -> str:
 def _open_split(folder: Path, name: str, reviews: Reviews) -> EncodedSplit:
     token_ids = np.load(folder / f"{name}.token_ids.npy", mmap_mode="r")
     offsets = np.load(folder / f"{name}.offsets.npy")
-    words = np.array([text.count(" ") + 1 for text in reviews.texts], dtype=np.int32)
-    full_lengths = np.diff(offsets).astype(np.int32)
-    return EncodedSplit(token_ids, offsets, full_lengths, words, reviews.labels, reviews.ids)
+    words = np.load(folder / f"{name}.words.npy")
+    return EncodedSplit(token_ids, offsets, words, reviews.labels, reviews.ids)

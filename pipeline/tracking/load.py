@@ -46,6 +46,8 @@ _METRICS = {
     "time/epoch_seconds": "epoch_seconds",
     "time/tokens_per_second": "tokens_per_second",
     "memory/peak_mb": "peak_memory_mb",
+    "data/unknown_share_test": "unknown_share_test",
+    "data/unspaced_share": "unspaced_share",
 }
 _ADDING_HISTORY = {"train/mse": "train_mse", "val/mse": "val_mse"}
 _ADDING_METRICS = {

@@ -16,7 +16,8 @@ import tensorflow as tf
 from pipeline.config.schema import TrainConfig
 from pipeline.data.reviews import Head, predicted_classes
 from pipeline.tokens.batches import ordered_batches, shuffled_batches
-from pipeline.tokens.encoding import EncodedSplit, EncodedSplits
+from pipeline.tokens.encoding import EncodedSplits
+from pipeline.tokens.split import EncodedSplit
 from pipeline.training.loop import Forward, Period, TrainingBatch, compile_forward
 
 _ANY_LENGTH = tf.TensorSpec([None, None], tf.int32)  # a single trace for batches of all lengths

@@ -21,13 +21,13 @@ from pipeline.config.compose import (
     baseline_of,
     build,
     check,
-    expected_value,
     from_plain,
     register_schemas,
     without_effect,
 )
 from pipeline.config.data import AddingConfig, CsvConfig
 from pipeline.config.fingerprint import code_fingerprint, fingerprint, probe_fingerprint
+from pipeline.config.keys import expected_value
 from pipeline.config.schema import (
     BASELINE,
     Device,
@@ -393,7 +393,7 @@ def _compare(
         (["data.length_edges=[3,2]"], ["data.length_edges", "[3,2]", "increasing"]),
         (["data.path=my.csv"], ["data.path", "data=csv"]),
         (["data=null"], ["data", "leave it out"]),
-        (["-m", "name=a,b"], ["name", "several values"]),
+        (["-m", "name=a,b"], ["name", "a,b", "letters"]),
         (["data=adding", "data.length=1"], ["data.length", "1", "at least 2"]),
         (["data.length=100"], ["data.length", "data=adding"]),
         (["experiment=adding", "data.max_steps=5,6"], ["data", "several values"]),

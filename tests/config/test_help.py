@@ -70,6 +70,13 @@ def test_probe_and_explain_have_their_own_arguments_beside_settings():
     ]
 
 
+@pytest.mark.parametrize("program", ["probe", "explain"])
+def test_workers_are_no_setting_of_what_runs_no_sweep(program):
+    names = _settings(_help(program, "--help").stdout)
+    assert "device.threads" in names
+    assert "device.workers" not in names
+
+
 def test_compare_has_every_setting_that_a_person_may_give():
     names = _settings(_help("compare", "--help").stdout)
     sections = [*SECTIONS.items(), *(("data", node) for node in DATA.values())]

@@ -12,6 +12,7 @@ from pipeline.config.data import CsvConfig
 from pipeline.data import cleaned, reviews
 from pipeline.data.cleaned import LabelledTexts, cleaned_once
 from pipeline.data.reviews import load_reviews
+from pipeline.errors import DataError
 
 log = logging.getLogger(cleaned.__name__)
 TEXTS = ["été", "a\tb", "好 😀", "x" * 100_000]
@@ -37,7 +38,7 @@ def test_what_is_read_is_what_was_cleaned_and_what_was_said_is_said_again(
         assert (found.texts, found.labels) == (plain.texts, plain.labels)
         np.testing.assert_array_equal(found.rows, plain.rows)
         said = [record.getMessage() for record in caplog.records]
-        assert said[0] == "Left out: 3 texts"
+        assert "Left out: 3 texts" in said
         assert ("Cleaning the texts: 40 %" in said) == (time == 0)
 
 
@@ -94,3 +95,14 @@ def test_a_table_is_cleaned_once_and_again_when_it_or_a_setting_changes(
     with pytest.raises(ValueError, match=r"more than|occurs once"):
         load_reviews(config, cache)
     assert len(cleaned_paths) == 3
+
+
+def test_what_was_said_is_logged_when_cleaning_fails(tmp_path: Path, caplog) -> None:
+    def fail() -> LabelledTexts:
+        _make()
+        raise DataError("no text is left")
+
+    with pytest.raises(DataError, match="no text is left"):
+        cleaned_once(tmp_path, 1, "pipeline.data.cleaned", fail)
+    assert "Left out: 3 texts" in caplog.text
+    assert not list(tmp_path.rglob("*.parquet"))

@@ -13,7 +13,6 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.config.data import ClausesConfig
-from pipeline.data.cleaning import WORD_PATTERN
 from pipeline.data.lexicon import (
     CONTRADICTED_FRAMES,
     OPINION_FRAMES,
@@ -24,6 +23,7 @@ from pipeline.data.lexicon import (
 from pipeline.data.reviews import load_reviews, predicted_classes
 from pipeline.data.synthetic import GeneratedTexts, generate_texts
 from pipeline.models.bigram_baseline import fit_baseline
+from pipeline.words import cut_words
 
 _NOUNS = {noun for nouns in SUBJECT_NOUNS.values() for noun in nouns}
 _OPINIONS = {
@@ -141,7 +141,9 @@ def test_only_deciding_words_correlate_with_a_label(test: GeneratedTexts) -> Non
     # The verbs of a subject identify it too: plots are followed, music is heard.
     deciding = _NOUNS | _OPINIONS | set("watching following studying considering hearing".split())
     deciding |= {"listening", "to"}
-    counter = CountVectorizer(binary=True, ngram_range=(1, 2), token_pattern=WORD_PATTERN)
+    counter = CountVectorizer(
+        binary=True, ngram_range=(1, 2), tokenizer=cut_words, token_pattern=None
+    )
     present: Any = counter.fit_transform(test.texts)
     texts_with = np.asarray(present.sum(axis=0)).ravel()
     frequent = (texts_with >= 50) & (texts_with <= len(test.texts) - 50)

@@ -14,7 +14,7 @@ from pipeline.data.reviews import Head, load_reviews
 from pipeline.models.architectures import build_model
 from pipeline.models.fused import fuse
 from pipeline.probes import Network, NetworkReader, Subject
-from pipeline.tokens.encoding import train_tokenizer
+from pipeline.tokens.vocabulary import train_tokenizer
 
 HEADS = (Head("sentiment", ("neg", "pos")), Head("topic", ("a", "b", "c")))
 GATE_THAT_KEEPS = {"lstm": 1, "gru": 0}  # its place among a cell's gates

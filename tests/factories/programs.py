@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
 
 from factories import ROOT
+from pipeline.config.machine import make_folders
+from pipeline.config.schema import RunConfig
 
 
 def run_program(
@@ -16,3 +23,51 @@ def run_program(
     """Runs a program of `experiments` on the store in `root` to its end, however it ends."""
     command = [sys.executable, "-m", f"experiments.{program}", *arguments, f"root={root}"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+
+
+class Launch(NamedTuple):
+    """How a launch in this process went until its work would have begun.
+
+    status: None if it would have begun, with `config`; error: what was printed as an error.
+    """
+
+    status: int | None
+    error: str
+    config: RunConfig | None
+
+
+def launch(
+    words: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    program: str = "compare",
+) -> Launch:
+    """Starts a program of Hydra's in this process, and stops it where it would make its folders.
+
+    Folders are made only where that fails: below /proc.
+    """
+    begun: list[RunConfig] = []
+
+    def stop(config: RunConfig, key: str, folder: Path) -> None:
+        if folder.is_relative_to("/proc"):
+            make_folders(config, key, folder)
+        begun.append(config)
+        sys.exit(0)
+
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.delenv("HYDRA_FULL_ERROR")  # which the program sets: this takes it back in the end
+    monkeypatch.setattr("pipeline.sweeps.callback.make_folders", stop)
+    monkeypatch.setattr("hydra._internal.hydra.configure_log", lambda *args: None)
+    monkeypatch.setattr("sys.argv", [program, *words])
+    handler = signal.getsignal(signal.SIGTERM)
+    capsys.readouterr()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            importlib.import_module(f"experiments.{program}").main()
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    error = capsys.readouterr().err
+    if begun:
+        return Launch(None, error, begun[0])
+    assert isinstance(ended.value.code, int)
+    return Launch(ended.value.code, error, None)

@@ -21,10 +21,12 @@ from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.probes import Reader, Skipped, Subject, run_probes
 from pipeline.probes.context import _truncate, measure_context
 from pipeline.probes.distance import measure_distance
-from pipeline.probes.frame import ask, count_words, draw_stratified, encode_rows
+from pipeline.probes.frame import ask, draw_stratified, encode_rows
 from pipeline.probes.neutral import Filler, load_material
 from pipeline.probes.quiz import measure_quiz
-from pipeline.tokens.encoding import encode_texts, train_tokenizer
+from pipeline.tokens.encoding import encode_texts
+from pipeline.tokens.vocabulary import train_tokenizer
+from pipeline.words import count_words
 
 HEADS = (Head("sentiment", ("negative", "positive")),)
 EVIDENCE = {0: "dreadful", 1: "superb"}

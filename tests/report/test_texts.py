@@ -181,6 +181,24 @@ def test_one_label_for_nearly_all_and_few_texts_are_said() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "way"),
+    [("word", "(run the same command with tokenizer=bpe)."), ("bpe", "would teach them.")],
+)
+def test_many_unknown_tokens_are_said_with_the_way_out(tokenizer: str, way: str) -> None:
+    tracked = make_tracked(TWO, 2, 400, experiment="mine")
+    few = tracked.runs.assign(tokenizer=tokenizer, unknown_share_test=0.02, unspaced_share=0.0)
+    nothing = advise(_compare(replace(tracked, runs=few)), tracked)
+    older = few.assign(unknown_share_test=None, unspaced_share=None).convert_dtypes()
+    assert advise(_compare(replace(tracked, runs=older)), tracked) == nothing
+    many = few.assign(unknown_share_test=0.48, unspaced_share=0.9)
+    words, unknown, *others = advise(_compare(replace(tracked, runs=many)), tracked)
+    assert others == nothing
+    assert "each character" in words
+    assert unknown.startswith("48.0% of the test tokens are not in the vocabulary")
+    assert unknown.endswith(way)
+
+
 def test_the_advice_stands_at_the_top_of_the_page(tmp_path: Path) -> None:
     comparison, tracked = _unlearnt()
     _, page = report(tracked, tmp_path / "report")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,8 @@ from pipeline.probes.trace import trace
 from pipeline.report.explained import write_explanation
 from pipeline.report.terminal import show
 from pipeline.runs.request import ExplainRequest, choose_runs, read_text
-from pipeline.tokens.encoding import encode_texts, train_tokenizer
+from pipeline.tokens.encoding import encode_texts
+from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.tracking import Store, find_runs, track_run
 
 LESSON = "While watching the movie, I could only think of how terrible it was."
@@ -193,12 +195,14 @@ def test_words_that_are_not_in_the_vocabulary_are_told() -> None:
     assert "none of these words" in reading.notes[0]
 
 
-@pytest.mark.parametrize("text", ["[PAD] [UNK]", "é́", "\x1b[31m", "\u200b", "👍🏽 ok"])
+@pytest.mark.parametrize("text", ["[PAD] [UNK]", "é́", "\x1b[31m", "a\u200b", "👍🏽 ok", "很好。"])
 def test_any_text_has_words(text: str) -> None:
     words = cut_words(text, make_tokenizer())
     assert len(words.spans)
     assert 0 not in words.token_ids
-    assert "".join(text[start:end] for start, end in words.spans) == text.replace(" ", "")
+    assert "".join(text[start:end] for start, end in words.spans) == re.sub(
+        "[ \x1b\u200b]", "", text
+    )
 
 
 def explain(text: str = LESSON, **changes: Any) -> Explanation:

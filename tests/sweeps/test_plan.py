@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+import re
 
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf, open_dict
+
+from pipeline.config.compose import register_schemas
+from pipeline.config.schema import CONF
 from pipeline.errors import ConfigError
-from pipeline.sweeps.plan import _check_launcher, expand_overrides
+from pipeline.sweeps.plan import Plan, _check_launcher, expand_overrides, make_plan
 
 
 def _expand(*overrides: str) -> list[list[str]]:
@@ -42,6 +48,48 @@ def test_choices_and_quoted_values_stay_whole():
 def test_a_range_without_values_is_refused():
     with pytest.raises(ConfigError, match="a list of values"):
         _expand("train.learning_rate=interval(0,1)")
+
+
+@pytest.mark.parametrize(
+    "empty", ["seed=range(0,0)", "seed=range(3,1)", "seed=range(0,1,0)", "architecture=glob(zz)"]
+)
+def test_a_sweep_over_nothing_is_refused(empty):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        overrides = OverridesParser.create(loader).parse_overrides([empty])
+        with pytest.raises(ConfigError, match=rf"^{re.escape(empty)} has no values"):
+            expand_overrides(overrides)
+
+
+def test_a_sweep_of_too_many_runs_is_refused_by_its_longest_list():
+    assert len(_expand("seed=range(0,5000)", "train.epochs=1,2")) == 10_000
+    with pytest.raises(ConfigError, match=r"^seed has too many values: .* more than 10,000 runs"):
+        _expand("seed=range(0,5001)", "train.epochs=1,2")
+    with pytest.raises(ConfigError, match="seed has too many values"):
+        _expand("seed=range(0,1000000000000)")
+
+
+def _plan(tmp_path, *words: str) -> Plan:
+    register_schemas()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        given = [f"root={tmp_path}", "hydra.mode=MULTIRUN", *words]
+        tree = compose("config", overrides=given, return_hydra_config=True)
+        with open_dict(tree):
+            tree.hydra.overrides.task = ["seed=0,1,2", *words]
+        return make_plan(tree)
+
+
+def test_no_more_runs_at_a_time_than_there_are_jobs_or_fit_into_the_memory(tmp_path, monkeypatch):
+    memory = 25e9
+    monkeypatch.setattr(
+        "pipeline.config.machine.memory_limit", lambda: (memory, "this machine has")
+    )
+    assert _plan(tmp_path, "device.workers=1000000000").parallel_jobs == 3
+    assert _plan(tmp_path, "device.workers=2").parallel_jobs == 2
+    memory = 1.7e9
+    assert _plan(tmp_path, "device.workers=3").parallel_jobs == 2
+    with pytest.raises(ConfigError, match=r"^architecture\.units is 100000: its weights"):
+        _plan(tmp_path, "architecture.units=100000")
 
 
 def test_hydras_own_launchers_are_refused():

@@ -11,14 +11,15 @@ from pipeline.config.data import ImdbConfig
 from pipeline.config.schema import TokenizerConfig
 from pipeline.data.reviews import load_reviews
 from pipeline.tokens.batches import ordered_batches, padded_share, shuffle_rows, shuffled_batches
-from pipeline.tokens.encoding import EncodedSplit, encode_splits
+from pipeline.tokens.encoding import encode_splits
+from pipeline.tokens.split import EncodedSplit
 
 
 def _split(lengths: np.ndarray) -> EncodedSplit:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     token_ids = np.arange(1, offsets[-1] + 1, dtype=np.int32)
     labels = np.arange(len(lengths), dtype=np.int32)[:, None]
-    return EncodedSplit(token_ids, offsets, lengths, lengths, labels, labels[:, 0])
+    return EncodedSplit(token_ids, offsets, lengths, labels, labels[:, 0])
 
 
 @given(

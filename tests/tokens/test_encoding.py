@@ -13,14 +13,10 @@ from hypothesis import strategies as st
 
 from pipeline.config.data import ClausesConfig
 from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
-from pipeline.data.reviews import ReviewSplits, load_reviews
-from pipeline.tokens.encoding import (
-    EncodedSplit,
-    encode_splits,
-    encode_texts,
-    train_tokenizer,
-    truncate_split,
-)
+from pipeline.data.reviews import Head, Reviews, ReviewSplits, load_reviews
+from pipeline.tokens.encoding import EncodedSplits, encode_splits, encode_texts
+from pipeline.tokens.split import EncodedSplit, truncate_split
+from pipeline.tokens.vocabulary import train_tokenizer
 
 DATA = ClausesConfig(train_size=150, validation_size=100, test_size=100, max_distance=20)
 
@@ -71,7 +67,7 @@ def test_truncation_keeps_the_first_the_last_or_both(lengths, max_length, keep):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     token_ids = np.arange(offsets[-1], dtype=np.int32)
     zeros = np.zeros(len(lengths), dtype=np.int32)
-    whole = EncodedSplit(token_ids, offsets, zeros, zeros, zeros[:, None], zeros)
+    whole = EncodedSplit(token_ids, offsets, zeros, zeros[:, None], zeros)
     cut = truncate_split(whole, max_length, keep)
     for number in range(len(lengths)):
         row = whole.row(number).tolist()
@@ -99,15 +95,99 @@ def test_the_cache_returns_what_was_encoded_and_serves_every_length(tmp_path, sp
     assert long.test.words[0] == len(text.split())
 
 
+def _reviews(texts: list[str]) -> Reviews:
+    labels = np.zeros((len(texts), 1), dtype=np.int32)
+    return Reviews(np.arange(len(texts)).astype(str), texts, labels)
+
+
+def _encode_words(train: str, validation: str, test: str, cache: Path, **settings) -> EncodedSplits:
+    splits = ReviewSplits(
+        *(_reviews(texts.split("|")) for texts in (train, validation, test)),
+        heads=(Head("label", ("a", "b")),),
+        fingerprint=f"{train} {validation} {test}",
+    )
+    return encode_splits(splits, TokenizerConfig(**settings), cache)
+
+
+def test_unknown_tokens_of_every_split_are_counted_as_they_are_read(tmp_path, caplog):
+    caplog.set_level("INFO")
+    texts = ("a b|c", "a b x", "x x x a b|y a")
+    encoded = _encode_words(*texts, tmp_path)
+    assert encoded.unknown == {"train": 0, "validation": 1 / 3, "test": 4 / 7}
+    assert encoded.metrics["data/unknown_share_test"] == 4 / 7
+    assert encoded.metrics["data/vocab_size"] == 5
+    assert "0.0 % of train, 33.3 % of validation, 57.1 % of test" in caplog.text
+    assert "57 % of the test tokens are unknown" in caplog.messages[-1]
+    assert caplog.messages[-1].endswith(
+        "Take more texts, or tokenizer=bpe, which cuts rare words into known pieces"
+    )
+    assert _encode_words(*texts, tmp_path, max_length=2).unknown["test"] == 1 / 4
+
+
+def test_few_unknown_tokens_need_no_warning(tmp_path, caplog):
+    _encode_words("a b|c", "a b", "a b c a b c a b c a b c x", tmp_path)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize("kind", TokenizerKind)
+def test_characters_of_chinese_are_known_where_whole_clauses_are_not(tmp_path, kind, caplog):
+    train = "我喜欢电影，很好。|电影不好，我很难过。|他说难看，我说好看。"
+    encoded = _encode_words(train, "我不喜欢。", "他很喜欢看电影，好。", tmp_path, kind=kind)
+    assert encoded.unknown["test"] == 0
+    assert encoded.test.words.tolist() == [8]
+    assert encoded.test.lengths.tolist() == [10]
+    assert encoded.unspaced == pytest.approx(7 / 8)
+
+
+def test_tokens_are_read_from_the_file_in_which_they_lie(tmp_path, splits):
+    encoded = encode_splits(splits, TokenizerConfig(max_length=5), tmp_path)
+    assert isinstance(encoded.train.token_ids, np.memmap)
+    longest = int(np.argmax(encoded.train.full_lengths))
+    assert np.shares_memory(encoded.train.row(longest), encoded.train.token_ids)
+
+
+def test_texts_are_encoded_in_chunks_as_they_are_at_once(splits, monkeypatch):
+    tokenizer = train_tokenizer(splits.train.texts, TokenizerConfig())
+    whole = encode_texts(tokenizer, splits.test.texts)
+    monkeypatch.setattr("pipeline.words._CHUNK", 7)
+    for one, other in zip(encode_texts(tokenizer, splits.test.texts), whole, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_pieces_suit_the_texts_unless_a_size_is_set():
+    texts = ["a film " * 20, "strangely filmed"]
+    pieces = set(train_tokenizer(texts, TokenizerConfig(kind=TokenizerKind.bpe)).get_vocab())
+    assert "film" in pieces
+    assert not {"strangely", "filmed"} & pieces
+    large = TokenizerConfig(kind=TokenizerKind.bpe, vocab_size=500)
+    assert {"film", "strangely", "filmed"} <= set(train_tokenizer(texts, large).get_vocab())
+
+
+@given(
+    rows=st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=9), min_size=1, max_size=8),
+    max_length=st.integers(1, 10),
+    keep=st.sampled_from(Keep),
+)
+def test_the_share_of_a_token_is_among_those_that_are_read(rows, max_length, keep):
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    zeros = np.zeros(len(rows), dtype=np.int32)
+    flat = np.concatenate(rows).astype(np.int32)
+    split = EncodedSplit(flat, offsets, zeros, zeros[:, None], zeros)
+    for one in (split, truncate_split(split, max_length, keep)):
+        read = one.take(np.arange(len(rows))).token_ids
+        assert one.share_of(1) == np.mean(read == 1)
+        assert one.lengths.sum() == len(read)
+
+
 @pytest.mark.parametrize("name", ["train.token_ids.npy", "tokenizer.json", "manifest.json"])
 def test_a_damaged_cache_is_noticed_and_rebuilt(tmp_path, splits, name, caplog):
-    whole = encode_splits(splits, TokenizerConfig(), tmp_path)
+    whole = np.array(encode_splits(splits, TokenizerConfig(), tmp_path).train.token_ids)
     (file,) = tmp_path.glob(f"encodings/*/{name}")
     content = file.read_bytes()
     file.write_bytes(content[:-8] + b"\xff" * 8)
     again = encode_splits(splits, TokenizerConfig(), tmp_path)
     assert "damaged" in caplog.text
-    assert np.array_equal(whole.train.token_ids, again.train.token_ids)
+    assert np.array_equal(whole, again.train.token_ids)
     assert file.read_bytes() == content
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from pipeline.data.reviews import Head, Reviews, predicted_classes
-from pipeline.tokens.encoding import EncodedSplit
+from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import predicted_classes_in_graph
 from pipeline.training.evaluate import evaluate
 
@@ -38,7 +38,7 @@ def _data(heads: tuple[Head, ...], rows: int = 200) -> tuple[EncodedSplit, Revie
     labels = np.stack([rng.integers(0, len(head.classes), rows) for head in heads], axis=1)
     ids = np.array([f"test-{row}" for row in range(rows)])
     words = rng.integers(1, 1000, rows)
-    split = EncodedSplit(token_ids, offsets, lengths, words, labels.astype(np.int32), ids)
+    split = EncodedSplit(token_ids, offsets, words, labels.astype(np.int32), ids)
     traits = pd.DataFrame({"distance": np.arange(rows)}) if len(heads) > 1 else None
     return split, Reviews(ids, ["a"] * rows, split.labels, traits)
 

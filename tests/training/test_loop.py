@@ -17,7 +17,9 @@ from pipeline.config.schema import TrainConfig
 from pipeline.data.reviews import Head
 from pipeline.models.architectures import build_model, forward_of
 from pipeline.models.fused import fuse
-from pipeline.tokens.encoding import EncodedSplit, EncodedSplits, train_tokenizer
+from pipeline.tokens.encoding import EncodedSplits
+from pipeline.tokens.split import EncodedSplit
+from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.training import loop as training
 from pipeline.training.classify import Classification, EpochRecord
 from pipeline.training.loop import Outcome, TrainResult, train
@@ -44,14 +46,16 @@ def _split(rows: int, distance: int, rng: np.random.Generator) -> EncodedSplit:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     token_ids[offsets[:-1]] = 2 + 3 * labels[:, 0] + labels[:, 1]
     ids = np.arange(rows).astype(str)
-    return EncodedSplit(token_ids, offsets, lengths, lengths, labels.astype(np.int32), ids)
+    return EncodedSplit(token_ids, offsets, lengths, labels.astype(np.int32), ids)
 
 
 def _splits(rows: int = 256, distance: int = 6, seed: int = 0) -> EncodedSplits:
     rng = np.random.default_rng(seed)
     parts = [_split(size, distance, rng) for size in (rows, 128, 128)]
     tokenizer = train_tokenizer(["a"], small_run_tokenizer())
-    return EncodedSplits(*parts, heads=HEADS, tokenizer=tokenizer, fingerprint="")
+    return EncodedSplits(
+        *parts, heads=HEADS, tokenizer=tokenizer, fingerprint="", unknown={}, unspaced=0
+    )
 
 
 def small_run_tokenizer():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import pandas as pd
 
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.analysis.training import Diagnosis, Reason, diagnose
 from pipeline.config.programs import again_with
+from pipeline.config.schema import TokenizerKind
 from pipeline.report.formats import (
     format_count,
     format_digits,
@@ -17,9 +20,11 @@ from pipeline.report.formats import (
     join_names,
     pluralise,
 )
+from pipeline.words import MANY_UNKNOWN
 
 _ONE_CLASS = 0.8  # the share of a label with which accuracy says little
 _FEW_TESTED = 200
+_MOSTLY = 0.5
 
 
 def advise(comparison: Comparison, tracked: TrackedRuns) -> list[str]:
@@ -28,7 +33,7 @@ def advise(comparison: Comparison, tracked: TrackedRuns) -> list[str]:
 
 
 def _advise_on_data(comparison: Comparison) -> list[str]:
-    found = []
+    found = [*_advise_on_words(comparison)]
     labels = list(zip(comparison.heads, comparison.chance, strict=True))
     for head, share in labels[1:] or labels:
         if share >= _ONE_CLASS:
@@ -43,6 +48,32 @@ def _advise_on_data(comparison: Comparison) -> list[str]:
             f"± {width} points, however many seeds are trained."
         )
     return found
+
+
+def _advise_on_words(comparison: Comparison) -> Iterator[str]:
+    runs = comparison.runs[comparison.runs.compared]
+    if _numbers(runs.unspaced_share).median() > _MOSTLY:
+        yield (
+            "These texts have no spaces between most words: each character, or in Tibetan each "
+            "syllable, counts as a word, in lengths and distances too."
+        )
+    shares = _numbers(runs.unknown_share_test)
+    many = runs.assign(unknown_share_test=shares)[shares >= MANY_UNKNOWN]
+    for kind, group in many.groupby("tokenizer", sort=False) if len(many) else ():
+        remedy = "More texts or a larger vocabulary would teach them"
+        if kind == TokenizerKind.word.name:
+            command = again_with(comparison.experiment, "tokenizer=bpe")
+            remedy = f"Cut rare words into known pieces (run {command})"
+        yield (
+            f"{format_share(group.unknown_share_test.median())} of the test tokens are not in the "
+            "vocabulary, since the training texts hardly hold them, and networks read them all alike. "
+            f"{remedy}."
+        )
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Return numbers with NaN where a run tracks none, as older ones do."""
+    return pd.to_numeric(values).astype(float)
 
 
 def _advise_on_training(comparison: Comparison, tracked: TrackedRuns) -> list[str]:

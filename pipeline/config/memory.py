@@ -1,0 +1,232 @@
+"""Estimate the memory of a run from its settings, to refuse what cannot fit before any work.
+
+The estimates are low on purpose: what fits must never be refused. They leave out what libraries need
+beside the numbers of the network and its texts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from pipeline.cells import find_cell
+from pipeline.config.data import AddingConfig, ClausesConfig
+from pipeline.config.keys import known_keys
+from pipeline.config.schema import ProbeKind, RunConfig
+
+_NUMBER = 4  # bytes of a float32 or an int32
+_COPIES = 4  # of every weight: itself, its gradient, and the two moments of Adam
+_LIBRARIES = 600e6  # bytes of a process with TensorFlow, before it computes anything
+# Bounds of what real texts hold, whatever larger number is typed.
+_LONGEST, _WORDS, _TEXTS = 4_000, 1_000_000, 1_000_000
+_CLAUSE_WORDS = 40  # of a generated text beside its distance
+
+
+@dataclass(frozen=True)
+class Excess:
+    """Hold what is too large: a setting, its value, what it makes large and how many bytes that takes.
+
+    fits: the largest value that would fit; None if there is none.
+    """
+
+    key: str
+    value: Any
+    part: str
+    size: float
+    fits: int | None
+
+
+def estimate(config: RunConfig, *, on_gpu: bool) -> float:
+    """Return the bytes that a run needs, at least."""
+    return _LIBRARIES + sum(size(config) for size in _parts(on_gpu).values())
+
+
+def find_excess(config: RunConfig, limit: float, *, on_gpu: bool) -> Excess | None:
+    """Return what makes a run larger than `limit` bytes; None if it fits.
+
+    on_gpu: the network is in the memory of a GPU, and only its weights are counted here, once.
+    """
+    parts = _parts(on_gpu)
+    sizes = {name: size(config) for name, size in parts.items()}
+    if sum(sizes.values()) <= limit:
+        return None
+    part = max(sizes, key=lambda name: sizes[name])
+    key = _to_blame(config, _KEYS[part], parts[part])
+    value = _value(config, key)
+
+    def total(number: int) -> float:
+        changed = _with(config, key, [number] if isinstance(value, list) else number)
+        return sum(size(changed) for size in parts.values())
+
+    largest = max(value) if isinstance(value, list) else value
+    return Excess(key, value, part, sizes[part], _largest(total, limit, largest))
+
+
+def _parts(on_gpu: bool) -> Mapping[str, Callable[[RunConfig], float]]:
+    if on_gpu:
+        return {
+            WEIGHTS: lambda config: _weights(config) / _COPIES,
+            CORPUS: _corpus,
+            PROBES: _probes,
+        }
+    return {WEIGHTS: _weights, BATCH: _batch, CORPUS: _corpus, PROBES: _probes}
+
+
+WEIGHTS, BATCH, CORPUS, PROBES = (
+    "its weights",
+    "a training step",
+    "its data",
+    "the texts of a probe",
+)
+_NETWORK = (
+    "architecture.units",
+    "architecture.recurrent_parameters",
+    "architecture.num_layers",
+    "architecture.embedding_dim",
+)
+_KEYS = {
+    WEIGHTS: (*_NETWORK, "tokenizer.vocab_size"),
+    BATCH: (
+        "train.batch_size",
+        "tokenizer.max_length",
+        "data.max_distance",
+        "data.length",
+        *_NETWORK,
+    ),
+    CORPUS: (
+        "data.train_size",
+        "data.validation_size",
+        "data.test_size",
+        "data.max_distance",
+        "data.length",
+    ),
+    PROBES: (
+        "probe.distances",
+        "probe.slow_distances",
+        "probe.distance_reviews",
+        "probe.slow_reviews",
+    ),
+}
+
+
+def _weights(config: RunConfig) -> float:
+    architecture = config.architecture
+    layers, embedding = architecture.recurrent_layers, 0
+    if config.data.features is None:
+        embedding = min(config.tokenizer.vocab_size, _WORDS) * architecture.embedding_dim
+    else:
+        layers = dataclasses.replace(layers, features=config.data.features)
+    return (embedding + layers.count_weights(architecture.units)) * _NUMBER * _COPIES
+
+
+def _batch(config: RunConfig) -> float:
+    """Return the bytes of the activations that a training step keeps for its gradient."""
+    architecture = config.architecture
+    width = architecture.embedding_dim if config.data.features is None else config.data.features
+    # Of each gate its input and its value, and the state before and after.
+    kept = 2 * len(find_cell(architecture.cell).gates) + 2
+    directions = 2 if architecture.bidirectional else 1
+    layers = architecture.num_layers * directions * architecture.units * kept
+    texts = min(config.train.batch_size, _texts(config))
+    return texts * _length(config) * (width + layers) * _NUMBER
+
+
+def _length(config: RunConfig) -> int:
+    """Return the tokens, or numbers, of a long text."""
+    data = config.data
+    if isinstance(data, AddingConfig):
+        return data.length
+    longest = _LONGEST
+    if isinstance(data, ClausesConfig):
+        longest = data.max_distance + _CLAUSE_WORDS
+    return min(config.tokenizer.max_length, longest)
+
+
+def _texts(config: RunConfig) -> int:
+    """Return how many texts there are to train on at most; the adding problem has no end of them."""
+    data = config.data
+    if isinstance(data, AddingConfig):
+        return config.train.batch_size
+    return data.train_size if isinstance(data, ClausesConfig) else _TEXTS
+
+
+def _corpus(config: RunConfig) -> float:
+    """Return the bytes of data that are generated."""
+    data = config.data
+    if isinstance(data, AddingConfig):
+        return (data.validation_size + data.test_size) * data.length * 2 * _NUMBER
+    if not isinstance(data, ClausesConfig):
+        return 0
+    in_train = data.max_distance / (data.train_distance_exponent + 1)
+    train = data.train_size * (_CLAUSE_WORDS + in_train)
+    held_out = (data.validation_size + data.test_size) * (_CLAUSE_WORDS + data.max_distance / 2)
+    return (train + held_out) * (6 + _NUMBER)  # a word with its space, and its id
+
+
+def _probes(config: RunConfig) -> float:
+    """Return the bytes of the texts that the larger probe reads, each with neutral words around it."""
+    probe, data = config.probe, config.data
+    if isinstance(data, AddingConfig):
+        return 0
+    most = data.test_size if isinstance(data, ClausesConfig) else _TEXTS
+    read = {
+        ProbeKind.distance: (probe.distance_reviews, probe.distances),
+        ProbeKind.slow_units: (probe.slow_reviews, probe.slow_distances),
+    }
+    sizes = [
+        min(texts, most) * max(distances) * _NUMBER
+        for kind, (texts, distances) in read.items()
+        if kind in probe.kinds
+    ]
+    return max(sizes, default=0)
+
+
+def _to_blame(config: RunConfig, keys: tuple[str, ...], size: Callable[[RunConfig], float]) -> str:
+    """Return the setting that makes a part large: without which, at its default, it is smallest."""
+    there = [key for key in keys if _exists(config, key) and _default(key) is not None]
+    if config.architecture.recurrent_parameters is not None and "architecture.units" in keys:
+        there = ["architecture.recurrent_parameters", *there]
+        there.remove("architecture.units")
+    return min(there, key=lambda key: size(_with(config, key, _default(key))))
+
+
+def _exists(config: RunConfig, key: str) -> bool:
+    section, name = key.split(".")
+    return hasattr(getattr(config, section), name)
+
+
+def _default(key: str) -> Any:
+    entry = known_keys()[key].field
+    if entry.default is dataclasses.MISSING:
+        return entry.default_factory()  # type: ignore[misc]
+    return entry.default
+
+
+def _value(config: RunConfig, key: str) -> Any:
+    return reduce(getattr, key.split("."), config)
+
+
+def _with(config: RunConfig, key: str, value: Any) -> RunConfig:
+    """Return the configuration with another value of one setting; weights are solved into units."""
+    section, name = key.split(".")
+    changes = {name: value}
+    if name == "recurrent_parameters":
+        layers = config.architecture.recurrent_layers
+        changes["units"] = layers.solve_units(value) if value else 1
+    changed = dataclasses.replace(getattr(config, section), **changes)
+    return dataclasses.replace(config, **{section: changed})
+
+
+def _largest(total: Callable[[int], float], limit: float, above: int) -> int | None:
+    """Return the largest number below `above` for which a total fits, to two digits; None for none."""
+    low, high = 0, above
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if total(middle) <= limit else (low, middle)
+    if low == 0:
+        return None
+    digits = 10 ** max(0, len(str(low)) - 2)
+    return low // digits * digits
