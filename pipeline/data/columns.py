@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.config.data import CsvConfig
 from pipeline.data.containers import opened, shorten, shorten_list
 from pipeline.data.delimited import Delimited, NotInEncoding
 from pipeline.data.dialect import SAMPLE, find_encoding
-from pipeline.data.records import ExcelTable, JsonTable, ParquetTable, is_json
+from pipeline.data.json_table import JsonTable, is_json
+from pipeline.data.records import ExcelTable, ParquetTable
 from pipeline.errors import DataError
 
-
-class Table(Protocol):
-    """What every format provides. Its text says how it is read."""
-
-    @property
-    def path(self) -> Path: ...
-
-    @property
-    def columns(self) -> list[str]: ...
-
-    def first_rows(self) -> Sequence[Sequence[Any]]: ...
-
-    def rows(self, chosen: Sequence[int]) -> Any: ...
+# Every format has columns, first_rows() and rows(); its text says how it is read.
+Table = Delimited | JsonTable | ParquetTable | ExcelTable
 
 
 def open_table(path: Path, config: CsvConfig) -> tuple[Table, int, int]:
@@ -54,14 +45,13 @@ def explain_encoding(error: NotInEncoding, path: Path, config: CsvConfig) -> Dat
         return DataError(f"{error}. Save the file as UTF-8, or set data.encoding")
     problem, given = "", {"encoding": error.guess}
     config = dataclasses.replace(config, encoding=error.guess)
-    try:
+    with contextlib.suppress(DataError):  # any other fault is reported once the encoding is set
         table = _recognise(path, config)
-        _find_columns(table, config)
-    except _NoColumnError as missing:
-        problem = f", and {str(missing).removeprefix(', ')}"
-        given |= _advise_columns(table, config)
-    except DataError:
-        pass  # reported once the encoding is set
+        try:
+            _find_columns(table, config)
+        except _NoColumnError as missing:
+            problem = f", and {str(missing).removeprefix(', ')}"
+            given |= _advise_columns(table, config)
     return DataError(f"{error}{problem}. {_ask(given)}")
 
 

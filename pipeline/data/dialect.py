@@ -84,24 +84,28 @@ def guess_encoding(data: bytes) -> str | None:
     if wide is not None:
         return wide
     lines = b"\n".join([line for line in data.splitlines() if not line.isascii()][:200])
-    letters = sum(map(lines.count, _ASCII_LETTERS)) + 1
-    foreign = sum(byte > 127 for byte in lines)
-    if foreign > letters / 3:  # hardly any Latin letter
-        for name in ("cp932", "euc_jp"):
-            read = lines.decode(name, "replace")
-            if decodes(data, name) and 5 * len(re.findall("[ぁ-ん]", read)) > len(read):
-                return name
-        from charset_normalizer import from_bytes
-
-        best = from_bytes(lines, cp_isolation=_NOT_LATIN).best()
-        if best is not None and decodes(data, best.encoding):
-            return best.encoding
+    latin = len(re.findall(rb"[A-Za-z]", lines))
+    foreign = len(re.findall(rb"[\x80-\xff]", lines))
+    found = _guess_foreign(lines) if foreign > latin / 3 else None
+    if found is not None and decodes(data, found):
+        return found
     able = [name for name in _LATIN if decodes(data, name)]
     return max(able, key=lambda name: _count_usual(lines, name), default=None)
 
 
-_ASCII_LETTERS = [bytes([byte]) for byte in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-_NOT_LATIN = "cp1251 koi8_r cp1253 cp1255 cp1256 gb18030 big5 cp932 cp949 euc_jp".split()
+def _guess_foreign(lines: bytes) -> str | None:
+    """Return the encoding of lines that hold hardly any Latin letter, or None."""
+    from charset_normalizer import from_bytes
+
+    for name in ("cp932", "euc_jp"):  # in which Japanese is what others take for Korean
+        read = lines.decode(name, "ignore")
+        if decodes(lines, name) and 5 * len(re.findall("[ぁ-ん]", read)) > len(read):
+            return name
+    best = from_bytes(lines, cp_isolation=[str(name) for name in _NOT_LATIN.split()]).best()
+    return None if best is None else best.encoding
+
+
+_NOT_LATIN = "cp1251 koi8_r cp1253 cp1255 cp1256 gb18030 big5 cp932 cp949 euc_jp"
 # Each with the characters that are usual where it is; of equals the first is taken.
 _LATIN = {
     "cp1252": "àâäáãåæçèéêëìíîïñòóôöõøùúûüýÿß“”‘’„«»–—…€£°",

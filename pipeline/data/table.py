@@ -106,7 +106,7 @@ class _Reading:
         nul = _Fault("", "texts")
         rows = self.table.rows((text, label))
         for row, line, cells in watched(rows, None, f"Reading the rows of {self.path.name}"):
-            if type(cells) is int:
+            if isinstance(cells, int):
                 self._fault_in_width(row, line, cells)
                 continue
             original = self._plain(cells[0], row, self.config.text_column)
@@ -185,7 +185,8 @@ class _Reading:
         rare = np.flatnonzero((counts > 0) & (counts < least))
         times = {1: "once", 2: "twice"}
         said = {
-            at: f"occurs {times[counts[at]]}, and every split needs a text of it" for at in rare
+            int(at): f"occurs {times[counts[at]]}, and every split needs a text of it"
+            for at in rare
         }
         self._refuse_labels(said, _RARE)
 
