@@ -92,7 +92,6 @@ class CsvConfig(ShownTexts):
         "the path of a CSV or Parquet file",
         by_content=True,
         literal=True,
-        path=True,
         about="table of your texts",
     )
     test_path: str | None = checked(
@@ -101,7 +100,6 @@ class CsvConfig(ShownTexts):
         "null or the path of a CSV or Parquet file",
         by_content=True,
         literal=True,
-        path=True,
         about="table of your test texts; null: a share of `path` is test",
     )
     test_fraction: float = fraction(

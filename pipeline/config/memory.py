@@ -20,6 +20,7 @@ from pipeline.config.schema import ProbeKind, RunConfig
 _NUMBER = 4  # bytes of a float32 or an int32
 _COPIES = 4  # of every weight: itself, its gradient, and the two moments of Adam
 _LIBRARIES = 600e6  # bytes of a process with TensorFlow, before it computes anything
+_BATCH_SIZE = 64  # where null leaves it open
 # Bounds of what real texts hold, whatever larger number is typed.
 _LONGEST, _WORDS, _TEXTS = 4_000, 1_000_000, 1_000_000
 _CLAUSE_WORDS = 40  # of a generated text beside its distance
@@ -130,8 +131,12 @@ def _batch(config: RunConfig) -> float:
     kept = 2 * len(find_cell(architecture.cell).gates) + 2
     directions = 2 if architecture.bidirectional else 1
     layers = architecture.num_layers * directions * architecture.units * kept
-    texts = min(config.train.batch_size, _texts(config))
+    texts = min(_batch_size(config), _texts(config))
     return texts * _length(config) * (width + layers) * _NUMBER
+
+
+def _batch_size(config: RunConfig) -> int:
+    return config.train.batch_size or _BATCH_SIZE
 
 
 def _length(config: RunConfig) -> int:
@@ -149,7 +154,7 @@ def _texts(config: RunConfig) -> int:
     """Return how many texts there are to train on at most; the adding problem has no end of them."""
     data = config.data
     if isinstance(data, AddingConfig):
-        return config.train.batch_size
+        return _batch_size(config)
     return data.train_size if isinstance(data, ClausesConfig) else _TEXTS
 
 
@@ -186,9 +191,8 @@ def _probes(config: RunConfig) -> float:
 
 def _to_blame(config: RunConfig, keys: tuple[str, ...], size: Callable[[RunConfig], float]) -> str:
     """Return the setting that makes a part large: without which, at its default, it is smallest."""
-    there = [key for key in keys if _exists(config, key) and _default(key) is not None]
-    if config.architecture.recurrent_parameters is not None and "architecture.units" in keys:
-        there = ["architecture.recurrent_parameters", *there]
+    there = [key for key in keys if _exists(config, key) and _value(config, key) is not None]
+    if "architecture.recurrent_parameters" in there:  # from which the units are solved
         there.remove("architecture.units")
     return min(there, key=lambda key: size(_with(config, key, _default(key))))
 
