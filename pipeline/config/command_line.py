@@ -30,8 +30,6 @@ from pipeline.errors import ConfigError, PipelineError
 
 # Closed before the last lines are printed, however the program ends: restores the terminal, for one.
 at_end = contextlib.ExitStack()
-
-
 _running: list[Program] = []  # the program of this process, for what Hydra calls
 
 
@@ -55,8 +53,10 @@ def run_program(
     _running.append(program)
     end_at_once()
     if asks_for_help(sys.argv[1:]):
-        print(as_started(describe_program(program)))
-        return
+        with contextlib.suppress(BrokenPipeError):  # who reads the beginning alone, as `head` does
+            print(as_started(describe_program(program)), flush=True)
+            return
+        os._exit(0)  # Python would complain of what it cannot write any more
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Otherwise Hydra handles every error itself and exits with 1; a user who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ

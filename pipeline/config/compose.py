@@ -23,7 +23,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pipeline.cells import cells
 from pipeline.config import parameter_counts
 from pipeline.config.data import DATA, AddingConfig
-from pipeline.config.keys import abbreviate, explain_unknown, renamed
+from pipeline.config.keys import abbreviate, explain_unknown, is_path, renamed
 from pipeline.config.schema import (
     BASELINE,
     BATCH_SIZE,
@@ -149,7 +149,7 @@ def _resolve_paths(config: RunConfig) -> None:
     for section in (config, config.data):
         for entry in dataclasses.fields(section):
             value = getattr(section, entry.name)
-            if entry.metadata.get("path") and isinstance(value, str) and "://" not in value:
+            if is_path(entry) and isinstance(value, str) and "://" not in value:
                 setattr(section, entry.name, str(absolute_path(value)))
 
 

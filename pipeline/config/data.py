@@ -247,7 +247,6 @@ class CsvConfig(GivenTexts):
         _TABLE,
         by_content=True,
         literal=True,
-        path=True,
         about="table of your texts",
     )
     test_path: str | None = checked(
@@ -256,7 +255,6 @@ class CsvConfig(GivenTexts):
         f"null or {_TABLE}",
         by_content=True,
         literal=True,
-        path=True,
         about="table of your test texts; null: a share of `path` is test",
     )
     test_fraction: float = fraction(

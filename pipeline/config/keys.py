@@ -35,11 +35,16 @@ class Key(NamedTuple):
 
     @property
     def is_path(self) -> bool:
-        return bool(self.field.metadata.get("path"))
+        return is_path(self.field)
+
+    @property
+    def kind(self) -> Any:
+        """Return its type, without null where that is allowed too."""
+        return next((one for one in get_args(self.hint) if self.may_be_null), self.hint)
 
     @property
     def is_list(self) -> bool:
-        return get_origin(self.hint) is list
+        return get_origin(self.kind) is list
 
     @property
     def may_be_null(self) -> bool:
@@ -48,9 +53,13 @@ class Key(NamedTuple):
     @property
     def expected(self) -> str | None:
         """Return what its value must be; None if any text will do."""
-        kinds = [self.hint, get_origin(self.hint), *get_args(self.hint)]
-        plain = next((said for kind, said in _PLAIN.items() if kind in kinds), None)
+        plain = _PLAIN.get(get_origin(self.kind) or self.kind)
         return self.field.metadata.get("expected") or choices(self.hint) or plain
+
+
+def is_path(entry: dataclasses.Field[Any]) -> bool:
+    """Return whether a field holds the path of a file or folder."""
+    return "path" in entry.metadata or "by_content" in entry.metadata
 
 
 def choices(hint: Any) -> str | None:

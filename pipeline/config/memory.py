@@ -132,8 +132,12 @@ def _batch(config: RunConfig) -> float:
     kept = 2 * len(find_cell(architecture.cell).gates) + 2
     directions = 2 if architecture.bidirectional else 1
     layers = architecture.num_layers * directions * architecture.units * kept
-    texts = min(config.train.batch_size or BATCH_SIZE, _texts(config))
+    texts = min(_batch_size(config), _texts(config))
     return texts * _length(config) * (width + layers) * _NUMBER
+
+
+def _batch_size(config: RunConfig) -> int:
+    return config.train.batch_size or BATCH_SIZE
 
 
 def _length(config: RunConfig) -> int:
@@ -151,7 +155,7 @@ def _texts(config: RunConfig) -> int:
     """Return how many texts there are to train on at most; the adding problem has no end of them."""
     data = config.data
     if isinstance(data, AddingConfig):
-        return config.train.batch_size or BATCH_SIZE
+        return _batch_size(config)
     return data.train_size if isinstance(data, ClausesConfig) else _TEXTS
 
 
@@ -188,9 +192,8 @@ def _probes(config: RunConfig) -> float:
 
 def _to_blame(config: RunConfig, keys: tuple[str, ...], size: Callable[[RunConfig], float]) -> str:
     """Return the setting that makes a part large: without which, at its default, it is smallest."""
-    there = [key for key in keys if _exists(config, key) and _default(key) is not None]
-    if config.architecture.recurrent_parameters is not None and "architecture.units" in keys:
-        there = ["architecture.recurrent_parameters", *there]
+    there = [key for key in keys if _exists(config, key) and _value(config, key) is not None]
+    if "architecture.recurrent_parameters" in there:  # from which the units are solved
         there.remove("architecture.units")
     return min(there, key=lambda key: size(_with(config, key, _default(key))))
 

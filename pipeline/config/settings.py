@@ -5,7 +5,7 @@ table all use this list, so that a new field needs no further change. The metada
 
 about: what it means, for the help of the programs.
 literal: the command line takes it as it is typed, without Hydra's syntax of lists, quotes and braces.
-path: a file or folder, relative to where the program is started.
+path: a file or folder, relative to where the program is started; so is what counts by_content.
 formerly: its name in stores of version 0.1.
 tunable: a sweep may vary it only to find its best value.
 column: its name in the store and in tables, if it differs from that of the field.

@@ -156,12 +156,12 @@ def _check_key(key: str, value: str) -> None:
 
 def _check_scalar(key: str, known: Key, value: str, override: Override) -> None:
     """Raise `ConfigError` for a list where one value is meant, and for a number as true or false."""
-    if known.hint in (bool, int, float, str) and isinstance(override.value(), list):
+    if known.kind in (bool, int, float, str) and isinstance(override.value(), list):
         many = value.strip("[]") or "..."
         raise ConfigError(
             f"{key} is {_shown(value)}, a list; for a run of each write -m {key}={many}"
         )
-    if known.hint is bool and type(override.value()) in (int, float):
+    if known.kind is bool and type(override.value()) in (int, float):
         raise ConfigError(f"{key} is {value}{_must_be(key)}")
 
 
