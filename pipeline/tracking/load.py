@@ -140,10 +140,7 @@ def _find_runs(
     sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
     sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
     if not runs and not sweeps:
-        raise TrackingError(
-            f"no runs are tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
-            f"name={store.name} first"
-        )
+        raise store.nothing_tracked()
     plan = load_plan(store, sweeps[0]) if sweeps else None
     return runs, sweeps, plan, _with_baseline(_choose(runs, plan), runs)
 
@@ -297,13 +294,13 @@ def _facts(
     started = pd.Timestamp(newest.info.start_time, unit="ms", tz="UTC")
     shown = (*finished, newest)[0].data.tags
     url = None
-    if store.uri.startswith("http"):
+    if store.uri is not None and store.uri.startswith("http"):
         url = f"{store.uri.rstrip('/')}/#/experiments/{store.experiment_id}/runs/"
     return SweepFacts(
         sweeps[0].info.run_id if sweeps else None,
         started.strftime("%Y-%m-%d %H:%M UTC"),
         tuple(edges),
-        store.shown_uri if store.uri.startswith("http") else Path(store.uri).name,
+        Path(store.shown_uri).name if store.is_local else store.shown_uri,
         tuple(plan.get("tuned", ())) if plan else (),
         url,
         (("Platform", shown.get("platform", "unknown")),),

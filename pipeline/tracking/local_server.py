@@ -13,7 +13,9 @@ import requests
 
 from pipeline.errors import Failure
 from pipeline.processes import start_guarded
+from pipeline.tracking.database import address_of
 from pipeline.tracking.pages import VIEW_TAG, runs_address, view_of_runs
+from pipeline.tracking.places import DATABASE, base_address
 
 # MLflow's own consumers of jobs judge language models, and nothing here is told to anybody.
 _QUIET = {
@@ -30,8 +32,8 @@ def start_server(root: Path, port: int) -> subprocess.Popen[bytes]:
     It ends with this process.
     """
     command = [sys.executable, "-m", "mlflow", "server"]
-    command += ["--backend-store-uri", f"sqlite:///{root / 'mlflow.db'}"]
-    command += ["--artifacts-destination", (root / "mlartifacts").as_uri()]
+    command += ["--backend-store-uri", address_of(root / DATABASE)]
+    command += ["--artifacts-destination", base_address(root)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", "--log-level warning"]
     log_of(root).parent.mkdir(exist_ok=True)
