@@ -63,8 +63,10 @@ def has_gpu() -> bool:
     return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
-def build(tree: DictConfig) -> RunConfig:
+def build(tree: DictConfig, *, check_files: bool = True) -> RunConfig:
     """Return the composed tree as checked objects.
+
+    check_files: whether the files that it names must exist.
 
     Raises:
       ConfigError: a value is missing or not allowed.
@@ -76,7 +78,7 @@ def build(tree: DictConfig) -> RunConfig:
         key = str(error.full_key)
         raise ConfigError(f"{key} is not set; add {key}=...") from None
     assert isinstance(config, RunConfig)
-    check(config)
+    check(config, check_files=check_files)
     _resolve_architecture(config)
     _resolve_paths(config)
     return baseline_of(config) if config.baseline else config
@@ -141,7 +143,7 @@ def _resolve_paths(config: RunConfig) -> None:
             setattr(config.data, name, str(Path(value).expanduser().resolve()))
 
 
-def check(config: RunConfig) -> None:
+def check(config: RunConfig, *, check_files: bool = True) -> None:
     """Raise `ConfigError` for the first value that is not allowed."""
     if "@" in (config.tracking.uri or ""):
         # Do not print the address: a configuration is stored with every run, secrets included.
@@ -151,6 +153,8 @@ def check(config: RunConfig) -> None:
             "MLFLOW_TRACKING_TOKEN"
         )
     for key, value, metadata in _walk(config):
+        if "by_content" in metadata and not check_files:
+            continue
         if "check" in metadata and not metadata["check"](value):
             raise ConfigError(f"{key} is {_format(value)}; it must be {metadata['expected']}")
     if config.architecture.name == BASELINE and not config.baseline:
@@ -242,8 +246,10 @@ def without_effect(config: RunConfig) -> list[str]:
     ]
 
 
-def from_plain(plain: dict[str, Any]) -> RunConfig:
+def from_plain(plain: dict[str, Any], *, check_files: bool = True) -> RunConfig:
     """Return the config that `as_plain` wrote.
+
+    check_files: whether its tables must still be where they were.
 
     Raises:
       ConfigError: it is of another version or no longer valid, such as the path of a removed table.
@@ -257,7 +263,7 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
     except (OmegaConfBaseException, KeyError, TypeError) as error:
         raise ConfigError(f"not a configuration of a run: {str(error).splitlines()[0]}") from error
     assert isinstance(tree, DictConfig)
-    return build(tree)
+    return build(tree, check_files=check_files)
 
 
 def load_architectures() -> dict[str, ArchitectureConfig]:

@@ -20,6 +20,7 @@ from pipeline.probes import Network, NetworkReader, ProbeResult, Subject, run_pr
 from pipeline.runs.device import DeviceFacts
 from pipeline.runs.progress import enter_stage
 from pipeline.tracking import RunRecorder, TrainedRun
+from pipeline.tracking.artifacts import RERUN
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +40,11 @@ def probe_all(
                 # Keep one data set in memory at a time: they may be large.
                 loaded = {key: load_reviews(run.config.data, cache)}
             subject = open_subject(run, loaded[key], cache, device)
-            recorder = RunRecorder(run.store, run.run_id)
+            key = run.tags.get("fingerprint", "")
+            recorder = RunRecorder(run.store, run.run_id, fingerprint=key)
             track_probes(recorder, subject, config, run.config)
         except PipelineError as error:
-            failed[run.name] = str(error)
+            failed[f"{run.name} (run {run.run_id})"] = str(error)
     return failed
 
 
@@ -70,10 +72,16 @@ def open_subject(
 
 
 def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
-    """Load the network of a run, with the fastest forward function for the device."""
+    """Load the network of a run, with the fastest forward function for the device.
+
+    Raises:
+      DamagedRun: it cannot be loaded, or is another's.
+    """
     architecture = run.config.architecture
     layer_class(architecture.cell)  # registers it with Keras, which can then open the model
-    model = run.model()
+    run.artifacts.check_model()
+    with run.artifacts.reading("model", RERUN):
+        model = run.model()
     return Network(model, forward_for(model, architecture, device.kind), architecture)
 
 

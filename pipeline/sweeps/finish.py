@@ -106,26 +106,29 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
     data = comparison.runs.data_fingerprint.dropna().unique()
     found = []
     for name in LEAGUES:
-        other = (
-            store.find_experiment(name)
-            if name != comparison.experiment and len(data) == 1
-            else None
-        )
-        sweep = find_sweep(other, data[0]) if other else None
-        if other is None or sweep is None:
+        if name == comparison.experiment or len(data) != 1:
             continue
-        say(f"Reading the sweep {name}, which is shown beside this one")
         try:
-            tracked = load_runs(other, sweep)
-            # All leagues have the same baseline, which the sweep itself contains already.
-            networks = tracked.runs[tracked.runs.architecture != BASELINE]
-            league = compare(replace(tracked, runs=networks), np.random.default_rng(0))
-        except ReportError as error:
+            league = _find_league(name, data[0], store)
+        except (ReportError, TrackingError) as error:
             print(f"The report omits {name}: {error}")
             continue
-        if not league.summary.empty:
+        if league is not None and not league.summary.empty:
             found.append(league)
     return found
+
+
+def _find_league(name: str, data_fingerprint: str, store: Store) -> Comparison | None:
+    """Return another league from its newest sweep over these data, or None if it has none."""
+    other = store.find_experiment(name)
+    sweep = find_sweep(other, data_fingerprint) if other else None
+    if other is None or sweep is None:
+        return None
+    say(f"Reading the sweep {name}, which is shown beside this one")
+    tracked = load_runs(other, sweep)
+    # All leagues have the same baseline, which the sweep itself contains already.
+    networks = tracked.runs[tracked.runs.architecture != BASELINE]
+    return compare(replace(tracked, runs=networks), np.random.default_rng(0))
 
 
 def make_adding_report(tracked: AddingRuns, store: Store) -> tuple[AddingResults, Path]:
@@ -184,8 +187,8 @@ def aggregate_contrasts(comparison: Comparison) -> dict[str, float]:
 def rewrite_report(config: RunConfig) -> None:
     """Write the report of an experiment's newest sweep again, and print what it says."""
     say(f"Reading the tracked runs of {config.name}")
+    store = Store.to_read(config)
     use_scratch(Path(config.root))
-    store = Store.of(config)
     tracked = load_tracked(store)
     if isinstance(tracked, AddingRuns):
         found, page = make_adding_report(tracked, store)

@@ -14,7 +14,9 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
+from pipeline.tracking.artifacts import DamagedRun
 from pipeline.tracking.record import RunRecorder
+from pipeline.tracking.rows import find_damage
 from pipeline.tracking.runs import (
     SweepPlan,
     end_abandoned_runs,
@@ -27,12 +29,14 @@ from pipeline.tracking.store import Store, is_done
 from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
 
 __all__ = [
+    "DamagedRun",
     "RunRecorder",
     "Store",
     "SweepPlan",
     "TrainedRun",
     "end_abandoned_runs",
     "ensure_failed",
+    "find_damage",
     "find_runs",
     "finished_runs",
     "is_done",

@@ -105,9 +105,10 @@ def _check(database: Path) -> str:
     Raises:
       TrackingError: it cannot be read, or is newer.
     """
+    from alembic.script import ScriptDirectory
     from mlflow.store.db import utils
 
-    script = utils.ScriptDirectory.from_config(utils._get_alembic_config(db_url=""))
+    script = ScriptDirectory.from_config(utils._get_alembic_config(db_url=""))
     known = {revision.revision for revision in script.walk_revisions()}
     try:
         with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection:

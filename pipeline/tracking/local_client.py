@@ -43,7 +43,7 @@ class _LocalClient(MlflowClient):
 
     def _artifacts(self, run_id: str) -> ArtifactRepository:
         if run_id not in self._repositories:
-            address = self.get_run(run_id).info.artifact_uri
+            address = self.get_run(run_id).info.artifact_uri or ""
             folder = folder_of(address, self._root)
             held = address if folder is None else folder.absolute().as_uri()
             self._repositories[run_id] = get_artifact_repository(held)

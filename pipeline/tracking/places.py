@@ -44,8 +44,8 @@ def folder_of(address: str, root: Path) -> Path | None:
     if len(scheme) > 1 and scheme != "file":  # one letter is a drive of Windows
         return None
     below = _BELOW_ROOT.search(address.replace("\\", "/"))
-    if below is None:
-        return Path(local_file_uri_to_path(address))
+    if below is None:  # the database may be edited by hand, so that a run has no address
+        return Path(local_file_uri_to_path(address) or root / ARTIFACTS / "unknown")
     return root / ARTIFACTS / (unquote(below[1]) if scheme == "file" else below[1])
 
 

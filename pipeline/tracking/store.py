@@ -35,8 +35,8 @@ class Store:
     """Access one experiment in an MLflow tracking store.
 
     The constructor creates the store and the experiment if they are missing, unless it is opened to be
-    read (`to_read`). It does so under a lock, because MLflow fails if several processes create a store at
-    once. With a server it also delivers the pending writes of earlier processes.
+    read (`to_read`). It does so under a lock, because MLflow fails if several processes create a store
+    at once. With a server it also delivers the pending writes of earlier processes.
 
     Attributes:
       uri: the address of the server, None for the local store; client: MLflow's client, which retries
@@ -62,12 +62,8 @@ class Store:
         self.uri = uri
         self._outbox: Outbox | None = None
         self.client, self.writer = self._connect(wait_seconds, create)
-        try:
-            self.experiment_id = self._experiment_id(create)
-        except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"the tracking store {self.shown_uri} does not answer: {reason_of(error)}"
-            ) from error
+        if create:
+            self._create_experiment()
         self.deliver()
 
     def _connect(self, wait_seconds: float, create: bool) -> tuple[MlflowClient, Writer]:
@@ -95,7 +91,11 @@ class Store:
         Raises:
           TrackingError: there is no such store or experiment.
         """
-        uri, root, wait_seconds = config.tracking.uri, Path(config.root), config.tracking.wait_seconds
+        uri, root, wait_seconds = (
+            config.tracking.uri,
+            Path(config.root),
+            config.tracking.wait_seconds,
+        )
         return cls(uri, root, config.name, wait_seconds, create=False)
 
     def find_experiment(self, name: str) -> Store | None:
@@ -162,7 +162,7 @@ class Store:
 
     def fetch(self, run: Run, name: str) -> Path | None:
         """Return the local path of an artifact, a file or folder, or None if the run lacks it."""
-        folder = folder_of(run.info.artifact_uri, self.root) if self.is_local else None
+        folder = folder_of(run.info.artifact_uri or "", self.root) if self.is_local else None
         if folder is not None:  # read in place: MLflow needs seconds to resolve thirty runs
             path = folder / name
             return path if path.exists() else None
@@ -223,25 +223,44 @@ class Store:
         finally:
             lock.release()
 
-    def _experiment_id(self, create: bool) -> str:
-        known = self.client.get_experiment_by_name(self.name)
-        if known is None and not create:
-            raise self.nothing_tracked()
+    @cached_property
+    def experiment_id(self) -> str:
+        """Return the id of the experiment.
+
+        Raises:
+          TrackingError: it does not exist, or was deleted.
+        """
+        with self._answering():
+            known = self.client.get_experiment_by_name(self.name)
         if known is None:
-            # A server has its own artifact location; the local store keeps artifacts next to itself.
-            location = f"{base_address(self.root)}/{self.name}" if self.is_local else None
-            try:
-                return self.client.create_experiment(self.name, location)
-            except (MlflowException, TrackingError):  # another process may have been faster
-                known = self.client.get_experiment_by_name(self.name)
-                if known is None:
-                    raise
+            raise self.nothing_tracked()
         if known.lifecycle_stage != "active":
             raise TrackingError(
                 f"the experiment {self.name!r} was deleted in MLflow: restore it there, or choose "
                 "another name with name=..."
             )
         return known.experiment_id
+
+    def _create_experiment(self) -> None:
+        with self._answering():
+            if self.client.get_experiment_by_name(self.name) is None:
+                # A server has its own artifact location; the local store has them next to itself.
+                location = f"{base_address(self.root)}/{self.name}" if self.is_local else None
+                try:
+                    self.client.create_experiment(self.name, location)
+                except (MlflowException, TrackingError):  # another process may have been faster
+                    if self.client.get_experiment_by_name(self.name) is None:
+                        raise
+        _ = self.experiment_id  # which may have been deleted
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"the tracking store {self.shown_uri} does not answer: {reason_of(error)}"
+            ) from error
 
 
 def is_done(run: Run | None) -> bool:

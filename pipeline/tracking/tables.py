@@ -1,4 +1,4 @@
-"""Join the Parquet tables of many runs into one frame that is as small as it can be.
+"""Write the Parquet tables of runs, and join those of many into a frame as small as it can be.
 
 The same reviews return in every run. As text, the ids and answers of hundreds of runs would take
 gigabytes; as categories, each distinct text is held once, and a row takes a few bytes.
@@ -6,45 +6,74 @@ gigabytes; as categories, each distinct text is held once, and a row takes a few
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+_NOTES = b"rnn_vs_lstm"
 
-def join_tables(files: Mapping[str, Path]) -> pd.DataFrame:
-    """Return the rows of all files with `run_id`; texts are categories, in their sorted order.
+
+class Notes(TypedDict):
+    """Say to which run a table belongs, and which columns it was written with."""
+
+    fingerprint: str
+    columns: list[str]
+
+
+def write_table(frame: pd.DataFrame, file: Path, fingerprint: str) -> None:
+    """Write a table as Parquet, with checksums and notes.
+
+    fingerprint: of its run; "" if it has none.
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    notes = Notes(fingerprint=fingerprint, columns=table.column_names)
+    metadata = {**(table.schema.metadata or {}), _NOTES: json.dumps(notes)}
+    pq.write_table(table.replace_schema_metadata(metadata), file, write_page_checksum=True)
+
+
+def read_table(content: bytes) -> tuple[pa.Table, Notes | None]:
+    """Return the table in a Parquet file, and its notes if it has any."""
+    source = pa.BufferReader(content)
+    table = pq.read_table(source, page_checksum_verification=True)
+    notes = (table.schema.metadata or {}).get(_NOTES)
+    # pandas would restore its own types from the metadata, and texts as texts.
+    return table.replace_schema_metadata(None), None if notes is None else json.loads(notes)
+
+
+def join_tables(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """Return the rows of all tables with `run_id`; texts are categories, in their sorted order.
 
     A label and its prediction have the same categories, so that they can be compared.
 
     Args:
-      files: run id -> a Parquet file of that run.
+      tables: run id -> a table of that run, as from `compact`.
     """
-    tables = [_read(file, run_id) for run_id, file in files.items()]
-    tables = [table for table in tables if len(table)]
-    if not tables:
+    filled = [_with_run_id(table, run_id) for run_id, table in tables.items() if len(table)]
+    if not filled:
         return pd.DataFrame()
-    joined = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
-    del tables
+    joined = pa.concat_tables(filled, promote_options="permissive").unify_dictionaries()
+    del filled
     # Each column is freed as soon as it is converted.
     frame = joined.to_pandas(split_blocks=True, self_destruct=True)
     del joined
     return _with_shared_categories(frame)
 
 
-def _read(file: Path, run_id: str) -> pa.Table:
-    # pandas would restore its own types from the metadata, and texts as texts.
-    table = pq.read_table(file).replace_schema_metadata(None)
-    columns = {
-        name: _compact(column)
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
+def compact(table: pa.Table) -> pa.Table:
+    """Return a table with each distinct text held once, and whole numbers in half of the bytes."""
+    columns = zip(table.column_names, table.columns, strict=True)
+    return pa.table({name: _compact(column) for name, column in columns})
+
+
+def _with_run_id(table: pa.Table, run_id: str) -> pa.Table:
     same = pa.array(np.zeros(len(table), dtype=np.int32))
-    columns["run_id"] = pa.DictionaryArray.from_arrays(same, pa.array([run_id]))
-    return pa.table(columns)
+    return table.append_column("run_id", pa.DictionaryArray.from_arrays(same, pa.array([run_id])))
 
 
 def _compact(column: pa.ChunkedArray) -> pa.ChunkedArray:
