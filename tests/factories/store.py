@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -29,13 +31,19 @@ def predictions(accuracy: float, texts: int = TEXTS) -> pd.DataFrame:
     )
 
 
-def finish(store: Store, config: RunConfig, accuracy: float, parent: str | None = None) -> str:
-    """Track a run that finishes, and return its id."""
+def finish(
+    store: Store,
+    config: RunConfig,
+    accuracy: float,
+    parent: str | None = None,
+    seconds: Sequence[float] = (2.5, 2.5),
+) -> str:
+    """Track a run that finishes, with an epoch for each of `seconds`, and return its id."""
     with track_run(store, config, parent) as recorder:
         recorder.data_set("clauses", "abc123", {"train": 200, "test": TEXTS}, "generated")
-        for epoch in (1, 2):
+        for epoch, duration in enumerate(seconds, 1):
             losses = {"train/loss": 1 / epoch, "val/accuracy": accuracy}
-            recorder.metrics(losses | {"time/epoch_seconds": 2.5}, epoch)
+            recorder.metrics(losses | {"time/epoch_seconds": duration}, epoch)
         recorder.metrics({"best/epoch": 2, "test/accuracy": accuracy, "model/parameters": 10})
         recorder.table(predictions(accuracy), "predictions.parquet")
     return recorder.run_id

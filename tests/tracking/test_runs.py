@@ -423,9 +423,7 @@ def test_an_experiment_beside_is_looked_for_and_not_made(store, tmp_path):
 def test_an_epoch_that_the_budget_cut_short_does_not_count_for_the_time_of_one(store, tmp_path):
     for seed, times in enumerate([(4.0, 6.0, 1.0), (3.0,)]):
         config = small_run(tmp_path, seed=seed, train__max_seconds=11.0)
-        with track_run(store, config, None) as recorder:
-            for epoch, seconds in enumerate(times, 1):
-                recorder.metrics({"time/epoch_seconds": seconds}, epoch)
+        finish(store, config, 0.5, seconds=times)
     runs = load_runs(store).runs.set_index("seed")
     assert runs.epoch_seconds[0] == 5.0
     assert pd.isna(runs.epoch_seconds[1])
@@ -470,9 +468,7 @@ def test_an_experiment_without_runs_says_what_to_do(store):
     "label", ["R&B", "C++", "a//b", "../x", "/", "<b>", "é", "x" * 300, "a\nb"]
 )
 def test_any_label_makes_a_name_that_mlflow_takes(label: str) -> None:
-    names = {
-        safe_name(f"probe/filler_alone/{text}") for text in (label, f"{label}?", f"{label}!")
-    }
+    names = {safe_name(f"probe/filler_alone/{text}") for text in (label, f"{label}?", f"{label}!")}
     assert len(names) == 3
     for name in names:
         _validate_metric_name(name)
@@ -480,8 +476,7 @@ def test_any_label_makes_a_name_that_mlflow_takes(label: str) -> None:
 
 
 def test_without_a_sweep_lengths_are_cut_as_the_runs_say(store, tmp_path):
-    with track_run(store, small_run(tmp_path, data__length_edges=[5, 9]), None):
-        pass
+    finish(store, small_run(tmp_path, data__length_edges=[5, 9]), 0.5)
     assert load_runs(store).sweep.length_edges == (5, 9)
 
 
