@@ -52,6 +52,7 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
         settings = tracked.sweep.tuned
         found, tracked, page = make_report(tracked, store)
         keep_excerpts(tracked, store, parent)
+        parent.note_digests({})
         parent.metrics(aggregate_contrasts(found) | aggregate_accuracies(found.runs))
     parent.file(page, "report")  # so that the report can be read on a server too
     note_results(found, store, parent)

@@ -1,7 +1,6 @@
 """Read the artifacts of one run, and name the run where one is missing, damaged or another's.
 
-A run notes digests of its files in a tag when it ends. Tables also carry checksums and the fingerprint
-of their run, as probes may write theirs again later. Runs of earlier versions have neither.
+A run notes digests of its files in a tag, together with its outcome. Runs of earlier versions did not.
 """
 
 from __future__ import annotations
@@ -46,12 +45,13 @@ def digest_of(content: bytes) -> str:
 class Artifacts:
     """Read the artifacts of a run. Whatever is wrong with one raises `DamagedRun`."""
 
-    def __init__(self, store: Store, run: Run) -> None:
+    def __init__(self, store: Store, run: Run, way_out: str = AGAIN) -> None:
         self.store = store
         self.run = run
+        self.way_out = way_out
 
     @contextmanager
-    def reading(self, what: str, way_out: str = AGAIN) -> Iterator[None]:
+    def reading(self, what: str, way_out: str | None = None) -> Iterator[None]:
         """Name the run and `what` was read where the block fails, as libraries may in any way."""
         try:
             yield
@@ -59,7 +59,10 @@ class Artifacts:
             raise
         except Exception as error:
             reason = (" ".join(str(error).split()) or type(error).__name__)[:100]
-            raise DamagedRun(self.run, f"its {what} cannot be read ({reason})", way_out) from error
+            raise self.damaged(f"its {what} cannot be read ({reason})", way_out) from error
+
+    def damaged(self, what: str, way_out: str | None = None) -> DamagedRun:
+        return DamagedRun(self.run, what, way_out or self.way_out)
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -73,19 +76,19 @@ class Artifacts:
         path = self.store.fetch(self.run, name)
         if path is None:
             if name in self.digests:
-                raise DamagedRun(self.run, f"its {name} is missing")
+                raise self.damaged(f"its {name} is missing")
             return None
         with self.reading(name):
             content = path.read_bytes()
         if self.digests.get(name, found := digest_of(content)) != found:
-            raise DamagedRun(self.run, f"its {name} was altered or is damaged")
+            raise self.damaged(f"its {name} was altered or is damaged")
         return content
 
     def needed(self, name: str) -> bytes:
         """Return an artifact that every finished run has."""
         content = self.content(name)
         if content is None:
-            raise DamagedRun(self.run, f"its {name} is missing")
+            raise self.damaged(f"its {name} is missing")
         return content
 
     def text(self, name: str) -> str | None:
@@ -96,43 +99,33 @@ class Artifacts:
             return content.decode("utf-8")
 
     def table(self, name: str) -> pa.Table | None:
-        """Return a table as it was written, or None if the run has none of this name."""
+        """Return a table, or None if the run has none of this name."""
         content = self.content(name)
-        return None if content is None else self._table(name, content)
+        if content is None:
+            return None
+        with self.reading(name):
+            return read_table(content)
 
     def tables(self, folder: str) -> dict[str, pa.Table]:
         """Return the tables in a folder by their names; nothing where there is no such folder."""
         path = self.store.fetch(self.run, folder)
-        if path is None:
-            return {}
-        found = {}
         with self.reading(folder):
-            if not path.is_dir():
+            if path is not None and not path.is_dir():
                 raise NotADirectoryError("it is no folder")
-            for file in sorted(path.glob("*.parquet")):
-                with self.reading(f"{folder}/{file.name}"):
-                    content = file.read_bytes()
-                found[file.stem] = self._table(f"{folder}/{file.name}", content)
+            held = {file.name for file in path.glob("*.parquet")} if path is not None else set()
+        noted = {name.removeprefix(f"{folder}/") for name in self.digests if f"{folder}/" in name}
+        found = {}
+        for name in sorted(held | noted):
+            table = self.table(f"{folder}/{name}")
+            if table is not None:
+                found[name.removesuffix(".parquet")] = table
         return found
-
-    def _table(self, name: str, content: bytes) -> pa.Table:
-        with self.reading(name):
-            table, notes = read_table(content)
-        if notes is None:
-            if self.digests:  # since runs note these, their tables hold notes
-                raise DamagedRun(self.run, f"its {name} was written by another program")
-            return table
-        if notes["fingerprint"] not in ("", self.run.data.tags.get("fingerprint")):
-            raise DamagedRun(self.run, f"its {name} is that of another run")
-        if notes["columns"] != table.column_names:
-            raise DamagedRun(self.run, f"its {name} has other columns than it was written with")
-        return table
 
     def check_model(self) -> None:
         """Check what the archives of its network say of their content, which Keras does not."""
         folder = self.store.fetch(self.run, "model")
         if folder is None:
-            raise DamagedRun(self.run, "its model is missing", RERUN)
+            raise self.damaged("its model is missing", RERUN)
         with self.reading("model", RERUN):
             archives = sorted(folder.rglob("*.keras"))
             if not archives:

@@ -23,13 +23,13 @@ def load_plan(store: Store, sweep: Run) -> dict[str, Any] | None:
     Raises:
       DamagedRun: it cannot be read, or is missing although the sweep came to its end.
     """
-    artifacts = Artifacts(store, sweep)
+    artifacts = Artifacts(store, sweep, LAUNCH)
     text = artifacts.text("plan.json")
     if text is None:
         if sweep.data.tags.get("outcome") in ("finished", "failed"):
-            raise DamagedRun(sweep, "its plan.json is missing", LAUNCH)
+            raise artifacts.damaged("its plan.json is missing")
         return None
-    with artifacts.reading("plan.json", LAUNCH):
+    with artifacts.reading("plan.json"):
         plan: dict[str, Any] = json.loads(text)
         if len({len(plan[name]) for name in _LISTS}) != 1:
             raise ValueError("its lists differ in length")
@@ -50,12 +50,12 @@ def known_before(
     """
     if plan is None or not declares(plan):
         return 0
+    declared = _declared_at(store, sweeps[0])
     started = {
         run.data.tags.get("fingerprint"): run.info.start_time
         for run in finished
         if run.data.tags.get("architecture") != BASELINE
     }
-    declared = _declared_at(sweeps[0])
     early = {key for key, time in started.items() if time < declared}
     others = store.runs("tags.kind = 'sweep'") if early else []
     for sweep in others:
@@ -65,9 +65,10 @@ def known_before(
             continue
         if all(other.get(name) == plan[name] for name in ("contrasts", "margin")):
             planned = early & set(other["fingerprints"])
-            early -= {key for key in planned if started[key] >= _declared_at(sweep)}
+            early -= {key for key in planned if started[key] >= _declared_at(store, sweep)}
     return len(early)
 
 
-def _declared_at(sweep: Run) -> int:
-    return int(sweep.data.tags.get("declared", sweep.info.start_time))
+def _declared_at(store: Store, sweep: Run) -> int:
+    with Artifacts(store, sweep, LAUNCH).reading("tag declared"):
+        return int(sweep.data.tags.get("declared", sweep.info.start_time))

@@ -22,11 +22,12 @@ from pipeline.analysis.excerpts import Excerpt, from_json
 from pipeline.analysis.tracked import MARGIN, SweepFacts, TrackedRuns
 from pipeline.config.schema import BASELINE
 from pipeline.tracking.artifacts import Artifacts, DamagedRun
-from pipeline.tracking.declared import declares, known_before, load_plan
+from pipeline.tracking.declared import LAUNCH, declares, known_before, load_plan
 from pipeline.tracking.rows import (
     Result,
     adding_row,
     check_adding,
+    check_curves,
     is_adding,
     missing_row,
     read_results,
@@ -68,6 +69,7 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
         for fingerprint, run in chosen.items()
     ]
     history = _history(store, [run for run in chosen.values() if run])
+    check_curves(finished, history)
     facts = replace(
         _facts(store, sweeps, runs, plan, finished),
         known_before=known_before(store, sweeps, plan, finished),
@@ -128,6 +130,9 @@ def _find_runs(
     """
     store.deliver()
     tracked = [run for run in store.runs() if is_adding(run) == adding]
+    for run in tracked:
+        with Artifacts(store, run).reading("start"):
+            pd.to_datetime(int(run.info.start_time or 0), unit="ms")
     runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
     sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
     sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
@@ -273,7 +278,7 @@ def _data_settings(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
 
 def _excerpts(store: Store, sweep: Run) -> dict[str, Excerpt]:
     """Return the excerpts that the sweep keeps; none if they are damaged, as they can be made again."""
-    artifacts = Artifacts(store, sweep)
+    artifacts = Artifacts(store, sweep, LAUNCH)
     try:
         text = artifacts.text(EXCERPTS)
         with artifacts.reading(EXCERPTS):

@@ -13,6 +13,7 @@ import posixpath
 import re
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -24,10 +25,9 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from pipeline.data.reviews import Head
 from pipeline.tracking.artifacts import DIGESTS_TAG, digest_of
 from pipeline.tracking.store import Store
-from pipeline.tracking.tables import write_table
 
 NOTE_TAG = "mlflow.note.content"
-PROBES = "probes"  # the folder of their tables, which may be written again when the run has ended
+PROBES = "probes"  # the folder of their tables
 _INVALID_IN_NAME = re.compile(r"[^\w\-. :/]")
 _LONGEST_NAME = 250
 
@@ -48,7 +48,7 @@ class RunRecorder:
     """Write to one run. Values that are not finite are dropped: they break MLflow's page of the run.
 
     A resumed run logs earlier metrics again. known: the (metric, step) pairs that it already has,
-    which are not written twice. fingerprint: of the run, which its tables carry. With a server only
+    which are not written twice. digests: those of its files that were noted already. With a server only
     `end` waits for delivery; see `Outbox`.
     """
 
@@ -57,14 +57,13 @@ class RunRecorder:
         store: Store,
         run_id: str,
         known: frozenset[tuple[str, int]] = frozenset(),
-        fingerprint: str = "",
+        digests: Mapping[str, str] | None = None,
     ) -> None:
         self.store = store
         self.run_id = run_id
         self.known = known
-        self.fingerprint = fingerprint
         self.has_ended = False
-        self._digests: dict[str, str] = {}
+        self._digests = dict(digests or {})
 
     def metrics(self, values: dict[str, float], step: int = 0) -> None:
         now = int(time.time() * 1000)
@@ -97,16 +96,31 @@ class RunRecorder:
         """Write a table as Parquet to an artifact path that ends in `.parquet`."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(path).name
-            write_table(table, file, self.fingerprint)
+            table.to_parquet(file, index=False)
             self._file(file, path)
 
     def _file(self, file: Path, path: str) -> None:
-        """Write a file whose digest is noted when the run ends."""
+        """Write a file whose digest is noted by the next `note_digests`."""
         self._digests[path] = digest_of(file.read_bytes())
         self.file(file, str(Path(path).parent))
 
     def file(self, file: Path, folder: str = "") -> None:
         self.store.writer.log_artifact(self.run_id, str(file), folder.strip(".") or None)
+
+    def forget_digests(self, folder: str) -> None:
+        """Forget the digests of the files in a folder before they are written again.
+
+        A process that is killed meanwhile then leaves none that are wrong.
+        """
+        kept = {k: v for k, v in self._digests.items() if not k.startswith(f"{folder}/")}
+        if kept != self._digests:
+            self._digests = kept
+            self.note_digests({})
+
+    def note_digests(self, tags: dict[str, Any]) -> None:
+        """Write `tags` together with the digests of all files."""
+        noted = {DIGESTS_TAG: json.dumps(self._digests)} if self._digests else {}
+        self.tags(tags | noted)
 
     def data_set(self, name: str, digest: str, counts: dict[str, int], source: str) -> None:
         """Write the data set of a run.
@@ -151,11 +165,8 @@ class RunRecorder:
 
         outcome: finished, diverged, failed or stopped; failure: the reason, in one line.
         """
-        # Together with the outcome, so that a run that has one has the other.
-        lasting = {k: v for k, v in self._digests.items() if not k.startswith(f"{PROBES}/")}
-        noted = {DIGESTS_TAG: json.dumps(lasting)} if lasting else {}
         failed = {"failure": failure} if failure else {}
-        self.tags({"outcome": outcome} | failed | noted)
+        self.note_digests({"outcome": outcome} | failed)
         self.has_ended = True
         self.store.writer.set_terminated(self.run_id, status_of(outcome))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,12 @@ import pandas as pd
 import pyarrow as pa
 from mlflow.entities import Run
 
+from pipeline.config.schema import BASELINE
 from pipeline.config.settings import settings_by_kind
 from pipeline.errors import TrackingError
 from pipeline.tracking.artifacts import AGAIN, Artifacts, DamagedRun
 from pipeline.tracking.record import PROBES
 from pipeline.tracking.store import Store, is_done
-from pipeline.tracking.tables import compact
 
 PREDICTIONS = "predictions.parquet"
 ACCURACY = "test/accuracy"
@@ -161,14 +161,16 @@ def read_result(store: Store, run: Run) -> Result:
         raise DamagedRun(run, f"its {PREDICTIONS} is missing")
     with artifacts.reading(PREDICTIONS):
         _check_predictions(run, predictions)
-        result = Result(compact(predictions), {})
-    for name, table in artifacts.tables(PROBES).items():
-        with artifacts.reading(f"{PROBES}/{name}.parquet"):
-            result.probes[name] = compact(table)
-    probed = {name.split("/")[1] for name in run.data.metrics if name.startswith("probe/")}
-    for name in sorted(probed - {*result.probes}):
-        raise DamagedRun(run, f"its {PROBES}/{name}.parquet is missing")
-    return result
+    return Result(predictions, artifacts.tables(PROBES))
+
+
+def check_curves(finished: Sequence[Run], history: pd.DataFrame) -> None:
+    """Raise DamagedRun for a finished network without a value for each epoch, which all have."""
+    known = set(history.run_id) if len(history) else set()
+    for run in finished:
+        is_network = run.data.params.get("architecture") != BASELINE
+        if is_network and run.info.run_id not in known:
+            raise DamagedRun(run, "its metrics by epoch are missing in the store")
 
 
 def find_damage(store: Store, run: Run) -> DamagedRun | None:

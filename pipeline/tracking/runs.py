@@ -182,7 +182,8 @@ def write_plan(
             "else, launch it under another name=..."
         )
     recorder.text(held.as_json(), "plan.json")
-    if "contrasts" not in kept:
+    tags = earlier.data.tags if earlier else {}
+    if "contrasts" not in kept or not tags.get("declared", "0").isdecimal():
         recorder.tags({"declared": int(1000 * time.time())})
 
 
@@ -241,14 +242,13 @@ def _open_run(
 ) -> RunRecorder:
     """Return a recorder for a new run, or for the interrupted one, which is RUNNING again."""
     tags = tags | provenance() | {"place": store.place}
-    key = tags["fingerprint"]
     if interrupted is None:
-        return RunRecorder(store, store.create_run(tags, name).info.run_id, fingerprint=key)
+        return RunRecorder(store, store.create_run(tags, name).info.run_id)
     run_id = interrupted.info.run_id
     store.client.update_run(run_id, status="RUNNING")
     for tag in {"outcome", "failure", DIGESTS_TAG} & set(interrupted.data.tags):
         store.client.delete_tag(run_id, tag)
-    recorder = RunRecorder(store, run_id, _known_metrics(store, interrupted), key)
+    recorder = RunRecorder(store, run_id, _known_metrics(store, interrupted))
     recorder.tags(tags | {"continued": int(interrupted.data.tags.get("continued", 0)) + 1})
     return recorder
 

@@ -1,4 +1,4 @@
-"""Write the Parquet tables of runs, and join those of many into a frame as small as it can be.
+"""Join the Parquet tables of many runs into one frame that is as small as it can be.
 
 The same reviews return in every run. As text, the ids and answers of hundreds of runs would take
 gigabytes; as categories, each distinct text is held once, and a row takes a few bytes.
@@ -6,44 +6,12 @@ gigabytes; as categories, each distinct text is held once, and a row takes a few
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-_NOTES = b"rnn_vs_lstm"
-
-
-class Notes(TypedDict):
-    """Say to which run a table belongs, and which columns it was written with."""
-
-    fingerprint: str
-    columns: list[str]
-
-
-def write_table(frame: pd.DataFrame, file: Path, fingerprint: str) -> None:
-    """Write a table as Parquet, with checksums and notes.
-
-    fingerprint: of its run; "" if it has none.
-    """
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    notes = Notes(fingerprint=fingerprint, columns=table.column_names)
-    metadata = {**(table.schema.metadata or {}), _NOTES: json.dumps(notes)}
-    pq.write_table(table.replace_schema_metadata(metadata), file, write_page_checksum=True)
-
-
-def read_table(content: bytes) -> tuple[pa.Table, Notes | None]:
-    """Return the table in a Parquet file, and its notes if it has any."""
-    source = pa.BufferReader(content)
-    table = pq.read_table(source, page_checksum_verification=True)
-    notes = (table.schema.metadata or {}).get(_NOTES)
-    # pandas would restore its own types from the metadata, and texts as texts.
-    return table.replace_schema_metadata(None), None if notes is None else json.loads(notes)
 
 
 def join_tables(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
@@ -52,7 +20,7 @@ def join_tables(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     A label and its prediction have the same categories, so that they can be compared.
 
     Args:
-      tables: run id -> a table of that run, as from `compact`.
+      tables: run id -> a table of that run, as from `read_table`.
     """
     filled = [_with_run_id(table, run_id) for run_id, table in tables.items() if len(table)]
     if not filled:
@@ -65,8 +33,10 @@ def join_tables(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
     return _with_shared_categories(frame)
 
 
-def compact(table: pa.Table) -> pa.Table:
-    """Return a table with each distinct text held once, and whole numbers in half of the bytes."""
+def read_table(content: bytes) -> pa.Table:
+    """Return a Parquet file with each distinct text held once, and whole numbers halved."""
+    # pandas would restore its own types from the metadata, and texts as texts.
+    table = pq.read_table(pa.BufferReader(content)).replace_schema_metadata(None)
     columns = zip(table.column_names, table.columns, strict=True)
     return pa.table({name: _compact(column) for name, column in columns})
 

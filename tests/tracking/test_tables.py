@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.tracking.tables import compact, join_tables, read_table
+from pipeline.tracking.tables import join_tables, read_table
 
 REVIEWS = 1_000
 
 
 def _join(files: Mapping[str, Path]) -> pd.DataFrame:
-    tables = {run_id: compact(read_table(file.read_bytes())[0]) for run_id, file in files.items()}
-    return join_tables(tables)
+    return join_tables({run: read_table(file.read_bytes()) for run, file in files.items()})
 
 
 def _write(folder: Path, run: str, **columns: object) -> Path:
