@@ -144,7 +144,7 @@ def aggregate_steps(results: AddingResults) -> dict[str, float]:
     """Return metrics for the parent run: for each length the share solved and the median steps."""
     metrics = {}
     for row in rows_of(results.summary[results.summary.ended > 0]):
-        architecture = re.sub(r"[^\w./ -]", "", row.architecture)  # MLflow rejects other characters
+        architecture = _plain(row.architecture)
         name = f"{architecture} length {row.length}"
         metrics[f"solved/{name}"] = row.solved / row.ended
         if row.solved:
@@ -161,7 +161,7 @@ def aggregate_accuracies(runs: pd.DataFrame) -> dict[str, float]:
     finished = runs[(runs.status == "finished") & runs.chosen]
     for architecture, group in finished.groupby("architecture"):
         accuracies = group.test_accuracy.astype(float)
-        name = re.sub(r"[^\w./ -]", "", str(architecture))  # MLflow rejects other characters
+        name = _plain(str(architecture))
         metrics[f"mean/{name}"] = accuracies.mean()
         metrics[f"best/{name}"] = accuracies.max()
         if len(accuracies) > 1:
@@ -179,10 +179,15 @@ def aggregate_contrasts(comparison: Comparison) -> dict[str, float]:
     table = comparison.contrasts.table
     metrics = {}
     for row in rows_of(table[table.quantity == "accuracy"]):
-        name = re.sub(r"[^\w./ -]", "", row.contrast)
+        name = _plain(row.contrast)
         metrics[f"contrast/{name}"] = row.estimate
         metrics[f"contrast/{name}/half_width"] = (row.ci_high - row.ci_low) / 2
     return metrics
+
+
+def _plain(name: str) -> str:
+    """Return a name without the punctuation that MLflow does not take in a metric."""
+    return re.sub(r"[^\w./ -]", "", name)
 
 
 def rewrite_report(config: RunConfig) -> None:

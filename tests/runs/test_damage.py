@@ -189,7 +189,7 @@ def test_a_damaged_plan_names_the_sweep(opened, damage):
         load_tracked(store)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", [name for name in DAMAGES if name != "flipped"])
 @pytest.mark.usefixtures("restored")
 def test_damaged_excerpts_are_made_again(opened, damage, caplog):
     store, _ = opened
@@ -290,9 +290,9 @@ def test_of_a_run_edited_by_hand_the_report_says_what_it_is(opened, edit):
     with sqlite3.connect(store.root / "mlflow.db") as connection:
         connection.execute(HARMLESS[edit], [run.info.run_id])
     runs = load_tracked(store).runs
-    said = dict(zip(runs.architecture + runs.learning_rate.astype(str), runs.status, strict=True))
     expected = {"running": "finished", "no outcome": "failed", "a strange outcome": "failed"}
-    assert said["lstm0.001"] == expected.get(edit, "missing")
+    said = runs.status[runs.architecture == "lstm"]
+    assert sorted(said) == sorted(["diverged", expected.get(edit, "missing")])
 
 
 @pytest.mark.usefixtures("restored")

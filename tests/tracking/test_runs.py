@@ -475,6 +475,20 @@ def test_any_label_makes_a_name_that_mlflow_takes(label: str) -> None:
     assert safe_name("val/accuracy") == "val/accuracy"
 
 
+@pytest.mark.parametrize(
+    "name", ["Liked it?", "a/b: c", "../..", "🙂", "x" * 300, "q\"'", "a\nb", " a"]
+)
+def test_any_column_or_label_may_be_in_a_tag_a_parameter_or_a_metric(store, tmp_path, name):
+    with track_run(store, small_run(tmp_path), None) as recorder:
+        recorder.tags({f"probe/distance/half_life_{name}": "beyond 200"})
+        recorder.metrics({f"test/accuracy/{name}": 0.5})
+        recorder.params({f"of {name}": name})
+    data = store.client.get_run(recorder.run_id).data
+    assert data.tags[safe_name(f"probe/distance/half_life_{name}")] == "beyond 200"
+    assert data.metrics[safe_name(f"test/accuracy/{name}")] == 0.5
+    assert data.params[safe_name(f"of {name}")] == name
+
+
 def test_without_a_sweep_lengths_are_cut_as_the_runs_say(store, tmp_path):
     finish(store, small_run(tmp_path, data__length_edges=[5, 9]), 0.5)
     assert load_runs(store).sweep.length_edges == (5, 9)
