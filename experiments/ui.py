@@ -12,6 +12,7 @@ import socket
 import sys
 import webbrowser
 from pathlib import Path
+from typing import NoReturn
 
 from pipeline.config.programs import as_started
 from pipeline.config.schema import ROOT
@@ -80,7 +81,7 @@ def main() -> None:
         server.terminate()
 
 
-def _fail(reason: str) -> None:
+def _fail(reason: str) -> NoReturn:
     print(f"Failed: {reason}", file=sys.stderr)
     sys.exit(1)
 
