@@ -82,7 +82,7 @@ def _sweep(root: Path) -> list[RunConfig]:
 def _predictions(root: Path) -> dict[str, pd.DataFrame]:
     store = Store(None, root, "small")
     tables = {}
-    for run in finished_runs(store):
+    for run in finished_runs(store)[0]:
         path = store.client.download_artifacts(run.run_id, "predictions.parquet")
         tables[run.name] = pd.read_parquet(path)
     return tables
@@ -99,7 +99,7 @@ def test_a_sweep_with_the_choices_of_a_gpu_has_the_logits_of_one_on_a_cpu(
         1 + 4
     )  # training and reading are a graph each, probes have further ones
     assert gpu["gru"] >= 2 * 2
-    for run in finished_runs(Store(None, tmp_path / "gpu", "small")):
+    for run in finished_runs(Store(None, tmp_path / "gpu", "small"))[0]:
         model = run.model()
         plain, fast = forward_of(model)(IDS), fuse(model, run.config.architecture)(IDS)
         for ours, theirs in zip(plain, fast, strict=True):
