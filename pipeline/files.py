@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import logging
 import os
@@ -82,6 +83,10 @@ def cached(path: Path, read: Callable[[Path], Content], write: Callable[[Path], 
             except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
                 reason = " ".join(str(error).split())[:120]
                 log.warning("The cached %s is damaged (%s); rebuilding it", path.name, reason)
+        for left in path.parent.glob(
+            f"{glob.escape(path.name)}.*.tmp"
+        ):  # by writers that were killed
+            _remove(left)
         with replacing(path) as temporary:
             write(temporary)
             with replacing(digest) as place:  # first, so that no content is ever without its own

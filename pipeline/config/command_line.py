@@ -28,6 +28,7 @@ from pipeline.config.programs import as_started, say
 from pipeline.config.schema import CONF
 from pipeline.config.typed import read_arguments
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.processes import StoppingOutput
 
 # What the user can mend outside of the program: rights, room on the disk, the disk itself.
 _OF_MACHINE = {
@@ -83,7 +84,7 @@ def run_program(
             say("Checking the configuration")  # flags such as --cfg print what others read
         if mode is not None:
             sys.argv.insert(1, f"hydra.mode={mode}")
-        with at_end:
+        with contextlib.redirect_stdout(StoppingOutput(sys.stdout)), at_end:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(
                 record_status
             )()

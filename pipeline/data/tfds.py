@@ -137,7 +137,7 @@ def read_unlabelled(config: TfdsConfig, most: int) -> list[str] | None:
 
 
 def _open(config: TfdsConfig, cache: Path | None) -> _Source:
-    builder = open_builder(config.name, config.data_dir)
+    builder = open_builder(config.name, config.data_dir, cache)
     with naming_damage(Path(builder.data_dir)):
         text, label, names = choose_features(
             builder.info, config.name, config.text_feature, config.label_feature

@@ -11,9 +11,8 @@ import json
 import logging
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,10 +28,11 @@ _MOST_HOSTS = 3  # that are asked before a download
 _DESCRIBED = ("dataset_info.json", "features.json")  # what TFDS needs beside the records
 
 
-def open_builder(name: str, data_dir: str | None) -> Any:
+def open_builder(name: str, data_dir: str | None, locks: Path | None) -> Any:
     """Return TFDS's builder of a prepared data set; it is downloaded and prepared if necessary.
 
-    name: as TFDS writes it: `name`, `name/configuration` or either with `:version`.
+    name: as TFDS writes it: `name`, `name/configuration` or either with `:version`; locks: a folder for
+    the lock of processes that start at the same time, of which the first prepares it for all.
 
     Raises:
       DataError: there is no such data set, its files are damaged or it cannot be downloaded.
@@ -49,13 +49,19 @@ def open_builder(name: str, data_dir: str | None) -> Any:
         raise _damaged(folder, None)
     with suppress(Exception):  # of another version than the code that is installed
         return builder_from_files(name, data_dir=data_dir)
-    # Parallel workers prepare it once. The lock file is outside the folder that a failure removes.
-    place = hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()
-    with FileLock(Path(tempfile.gettempdir()) / f"tfds-{place}.lock"):
+    with _lock(folder, locks):
         builder = _find(name, data_dir)
         if not _is_prepared(builder):
             _prepare(builder, name)
     return builder
+
+
+def _lock(folder: Path, locks: Path | None) -> AbstractContextManager[object]:
+    if locks is None:
+        return nullcontext()
+    locks.mkdir(parents=True, exist_ok=True)
+    place = hashlib.blake2b(str(folder).encode(), digest_size=8).hexdigest()
+    return FileLock(locks / f"tfds-{place}.lock")
 
 
 def _is_prepared(builder: Any) -> bool:

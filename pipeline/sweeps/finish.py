@@ -47,13 +47,13 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
     if isinstance(tracked, AddingRuns):
         settings = ("length",)
         found, page = make_adding_report(tracked, store)
-        parent.metrics(aggregate_steps(found))
+        parent.renew(aggregate_steps(found))
     else:
         settings = tracked.sweep.tuned
         found, tracked, page = make_report(tracked, store)
         keep_excerpts(tracked, store, parent)
         parent.note_digests({})
-        parent.metrics(aggregate_contrasts(found) | aggregate_accuracies(found.runs))
+        parent.renew(aggregate_contrasts(found) | aggregate_accuracies(found.runs))
     parent.file(page, "report")  # so that the report can be read on a server too
     note_results(found, store, parent)
     show_ending(found, page, store)

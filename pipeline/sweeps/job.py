@@ -18,11 +18,17 @@ from typing import Any
 from pipeline.config.command_line import end_at_once, report_error
 from pipeline.config.compose import as_plain, from_plain
 from pipeline.config.schema import RunConfig
+from pipeline.errors import DataError
 from pipeline.files import replacing
 from pipeline.processes import end_with_parent, exit_when, use_scratch
 
 FILE = "job.json"
-FINISHED, FAILED, DIVERGED = 0, 1, 3  # exit statuses; of an abandoned one `processes.ABANDONED`
+FINISHED, FAILED, DIVERGED, NO_DATA = (
+    0,
+    1,
+    3,
+    5,
+)  # exit statuses; of an abandoned one `processes.ABANDONED`
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def main() -> None:
         outcome = run(job.config, job.concurrent_runs, job.parent_run_id, job.folder)
     except Exception as error:
         report_error(error)
-        sys.exit(FAILED)
+        sys.exit(NO_DATA if isinstance(error, DataError) else FAILED)
     sys.exit(FINISHED if outcome == "finished" else DIVERGED)
 
 

@@ -13,7 +13,7 @@ from pipeline.config.compose import available_cores, baseline_of
 from pipeline.config.data import AddingConfig
 from pipeline.config.programs import say
 from pipeline.config.schema import RunConfig
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.processes import use_scratch
 from pipeline.runs.start import describe_done, find_done
 from pipeline.runs.status import JobState, update_status
@@ -21,7 +21,7 @@ from pipeline.sweeps.cores import run_jobs
 from pipeline.sweeps.job import JobDescription, LauncherProcess
 from pipeline.sweeps.live_table import LiveTable, can_show_table, list_jobs
 from pipeline.sweeps.plan import Plan
-from pipeline.sweeps.watch import record_result
+from pipeline.sweeps.watch import JobResult, record_result
 from pipeline.tracking import Store, SweepPlan, end_abandoned_runs, track_sweep, write_plan
 from pipeline.tracking.store import Run
 
@@ -72,6 +72,9 @@ class Sweep:
 
         Their probes need the caches that its probes write, and it must not slow down networks that are
         being timed.
+
+        Raises:
+          DataError: it finds that the data cannot be used, which every network would find too.
         """
         folder = self.plan.folder / "baseline"
         # The table shows epochs, which the baseline does not have: its lines are printed instead.
@@ -79,7 +82,7 @@ class Sweep:
         jobs = self._drop_done([replace(job, echo_output=True) for job in described])
         if jobs:
             say("Training the baseline first")
-        run_jobs(jobs, 1, record_result)
+        run_jobs(jobs, 1, _record_baseline)
 
     def describe_jobs(
         self, job_overrides: Sequence[Sequence[str]], first: int
@@ -168,6 +171,12 @@ def open_store(config: RunConfig) -> Store:
     say(f"{'Creating' if is_new else 'Opening'} the tracking store")
     use_scratch(Path(config.root))
     return Store.of(config)
+
+
+def _record_baseline(job: JobDescription, result: JobResult) -> None:
+    record_result(replace(job, echo_output=job.echo_output and not result.has_no_data), result)
+    if result.has_no_data:
+        raise DataError(result.reason.removeprefix("Failed: "))
 
 
 def _report_done(job: JobDescription, done: Run) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.config.command_line import report_error
 from pipeline.config.programs import say
 from pipeline.runs.status import JobState, update_status
-from pipeline.sweeps.job import DIVERGED, FAILED, FINISHED, JobDescription
+from pipeline.sweeps.job import DIVERGED, FAILED, FINISHED, NO_DATA, JobDescription
 from pipeline.tracking import Store, ensure_failed
 
 _STATES = {FINISHED: JobState.done, DIVERGED: JobState.diverged}
@@ -25,12 +25,14 @@ _STATES = {FINISHED: JobState.done, DIVERGED: JobState.diverged}
 class JobResult:
     """Hold the final state of a job and, if it failed, the reason.
 
-    was_killed: a signal ended its process, which says nothing about its settings.
+    was_killed: a signal ended its process, which says nothing about its settings; has_no_data: the data
+    cannot be used, by any run.
     """
 
     state: JobState
     reason: str = ""
     was_killed: bool = False
+    has_no_data: bool = False
 
 
 def start_process(job: JobDescription) -> subprocess.Popen[str]:
@@ -83,8 +85,8 @@ def run_job(
         )
     if status in _STATES:
         return JobResult(_STATES[status])
-    reason = _last_line(job.output) if status == FAILED else _describe_status(status)
-    return JobResult(JobState.failed, reason, was_killed=status < 0)
+    reason = _last_line(job.output) if status in (FAILED, NO_DATA) else _describe_status(status)
+    return JobResult(JobState.failed, reason, was_killed=status < 0, has_no_data=status == NO_DATA)
 
 
 def _watch(job: JobDescription, start: Callable[[JobDescription], subprocess.Popen[str]]) -> int:

@@ -75,6 +75,18 @@ class RunRecorder:
         ]
         self.store.writer.log_batch(self.run_id, metrics=batch)
 
+    def renew(self, values: dict[str, float]) -> None:
+        """Write metrics that a later launch may change: those that have, one step after their last."""
+        named = {safe_name(key): float(value) for key, value in values.items()}
+        latest = self.store.client.get_run(self.run_id).data.metrics
+        changed = {key: value for key, value in named.items() if latest.get(key) != value}
+        steps = [
+            metric.step
+            for key in latest.keys() & changed.keys()
+            for metric in self.store.client.get_metric_history(self.run_id, key)
+        ]
+        self.metrics(changed, max(steps, default=-1) + 1)
+
     def note(self, text: str) -> None:
         """Write the description of the run, in Markdown, which MLflow shows on its page."""
         self.tags({NOTE_TAG: text})

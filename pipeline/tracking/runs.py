@@ -255,7 +255,7 @@ def _open_run(
 
 def _known_metrics(store: Store, run: Run) -> frozenset[tuple[str, int]]:
     """Return the (metric, step) pairs that a run already has."""
-    # The means of a sweep change with every launch and are written again.
+    # Those of a sweep may change with every launch: see `RunRecorder.renew`.
     keys = [] if run.data.tags.get("kind") == "sweep" else run.data.metrics
     return frozenset(
         (key, metric.step)

@@ -506,3 +506,18 @@ def test_an_installed_copy_does_not_name_the_commit_of_the_repository_around_it(
     monkeypatch.setattr(origin, "IN_CLONE", in_clone)
     told = origin.provenance.__wrapped__()
     assert (told["git_commit"] == "unknown") == (not in_clone)
+
+
+def test_a_sweep_that_is_launched_again_writes_only_the_metrics_that_have_changed(tmp_path):
+    store = Store(None, tmp_path, "demo")
+    run_id = store.create_run({}, "sweep").info.run_id
+    launches = ({"mean/lstm": 0.5, "best/lstm": 0.75}, {"mean/lstm": 0.5, "best/lstm": 0.875})
+    for values in (*launches, launches[-1]):
+        RunRecorder(store, run_id).renew({**values, "spread/lstm": float("nan")})
+
+    def history(name: str) -> list[tuple[int, float]]:
+        return [(one.step, one.value) for one in store.client.get_metric_history(run_id, name)]
+
+    assert history("mean/lstm") == [(0, 0.5)]
+    assert history("best/lstm") == [(0, 0.75), (1, 0.875)]
+    assert history("spread/lstm") == []
