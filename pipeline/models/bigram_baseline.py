@@ -128,9 +128,10 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
     """
     min_df = 2 if len(train) >= 1000 else 1
     words = Words.of(train.texts)
+    no_pattern: Any = None
     vectorizer = CountVectorizer(
         tokenizer=list,  # texts are cut already
-        token_pattern=None,
+        token_pattern=no_pattern,
         lowercase=False,
         ngram_range=(1, 2),
         binary=True,
