@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
 
 import numpy as np
@@ -11,11 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.schema import TokenizerConfig, TokenizerKind
-from pipeline.models.ngrams import Ngrams
+from pipeline.data.reviews import Head, Reviews
+from pipeline.models.bigram_baseline import Words, fit_baseline
 from pipeline.tokens.encoding import encode_texts
 from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.words import count_all_words, count_words, cut_words, split_sentences
 
+HEADS = (Head("label", ("a", "b")),)
 # Texts with their words and symbols, separated by |, and how many words are counted.
 CUT = {
     "English": ("It's a well-known film!", "it's|a|well|-|known|film|!", 4),
@@ -71,14 +72,16 @@ def _words_of_network(texts: list[str]) -> list[list[str]]:
 def test_the_baseline_and_the_networks_read_the_same_words(texts: list[str]) -> None:
     rows = _words_of_network(texts)
     assert rows == [cut_words(text) for text in texts]
-    if any(rows):
-        ngrams, features = Ngrams.fit(texts, 1)
-        words = ngrams.words()
-        assert sorted(words) == sorted({word for row in rows for word in row})
-        for row, found in zip(rows, features.toarray(), strict=True):
-            held = {words[place] for place in np.flatnonzero(found[: len(words)])}
-            assert held == set(row)
-            assert found[len(words) :].sum() == len(set(itertools.pairwise(row)))
+    assert rows == list(Words.of(texts).cut(texts))
+
+
+def test_the_baseline_knows_words_and_pairs_of_chinese_and_hindi() -> None:
+    texts = ["电影很好", "फ़िल्म अच्छी है"]
+    reviews = Reviews(np.array(["0", "1"]), texts, np.array([[0], [1]], dtype=np.int32))
+    baseline = fit_baseline(reviews, reviews, HEADS)
+    assert set(baseline.document_counts) == {*"电影很好", *cut_words(texts[1])}
+    assert baseline.parameters == 7 + 3 + 2 + 1
+    assert baseline.validation_accuracy == 1
 
 
 @settings(max_examples=150, deadline=None)

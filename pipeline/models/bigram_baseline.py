@@ -7,7 +7,8 @@ whatever a network is trained with. A task on which no network is better needs n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
+from tokenizers import Tokenizer, models, trainers
 
 from pipeline.data.reviews import Head, Reviews, predicted_classes
-from pipeline.models.ngrams import Ngrams
+from pipeline.words import UNKNOWN, encode_in_chunks, make_tokenizer
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +44,29 @@ class _BinaryModel:
 
 
 @dataclass(frozen=True)
+class Words:
+    """Cut texts into the words that the networks read; those outside train are `UNKNOWN`."""
+
+    tokenizer: Tokenizer
+    spelling: list[str]  # of each id
+
+    @classmethod
+    def of(cls, train: Sequence[str]) -> Words:
+        tokenizer = make_tokenizer(models.WordLevel(unk_token=UNKNOWN))
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=2**31 - 1, special_tokens=[UNKNOWN], show_progress=False
+        )
+        tokenizer.train_from_iterator(train, trainer)
+        vocabulary = tokenizer.get_vocab()
+        return cls(tokenizer, sorted(vocabulary, key=vocabulary.__getitem__))
+
+    def cut(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        for ids, lengths in encode_in_chunks(self.tokenizer, texts):
+            words = iter([self.spelling[number] for number in ids.tolist()])
+            yield from (list(itertools.islice(words, length)) for length in lengths.tolist())
+
+
+@dataclass(frozen=True)
 class BigramBaseline:
     """Read texts and return logits of each head, like a network.
 
@@ -51,7 +77,8 @@ class BigramBaseline:
     heads: tuple[Head, ...]
     validation_accuracy: float
     document_counts: dict[str, int]
-    _ngrams: Ngrams
+    _words: Words
+    _vectorizer: CountVectorizer
     _models: tuple[tuple[_BinaryModel, ...], ...]  # for each head
 
     @property
@@ -60,7 +87,7 @@ class BigramBaseline:
 
     def read(self, texts: list[str]) -> list[np.ndarray]:
         """Return the logits <float32>[n, outputs] of each head."""
-        logits = _logits(self._ngrams.transform(texts), self._models)
+        logits = _logits(self._features(texts), self._models)
         return [values.astype(np.float32) for values in logits]
 
     def polarity(self, texts: list[str]) -> Floats:
@@ -70,7 +97,7 @@ class BigramBaseline:
         because opposites cancel in the first term; and the largest log-count ratio of a word, whatever
         weight was fitted to it. The largest sum over classes counts.
         """
-        features = self._ngrams.transform(texts)
+        features = self._features(texts)
         distances = [
             abs(features @ one.weights)
             + features @ abs(one.weights)
@@ -80,10 +107,13 @@ class BigramBaseline:
         ]
         return np.max(distances, axis=0)
 
+    def _features(self, texts: Sequence[str]) -> Any:
+        return sparse.csr_matrix(self._vectorizer.transform(self._words.cut(texts)))
+
     @cached_property
     def _is_word(self) -> NDArray[np.bool_]:
         """Return which features are single words, <bool>[features]."""
-        return np.arange(len(self._ngrams.keys)) < len(self.document_counts)
+        return np.array([" " not in name for name in self._vectorizer.get_feature_names_out()])
 
 
 def _row_maximum(features: Any, values: Floats) -> Floats:
@@ -96,16 +126,28 @@ def fit_baseline(train: Reviews, validation: Reviews, heads: tuple[Head, ...]) -
 
     Words and pairs that occur in only one text are left out, except for small training splits.
     """
-    ngrams, features = Ngrams.fit(train.texts, min_texts=2 if len(train) >= 1000 else 1)
-    held_out = ngrams.transform(validation.texts)
+    min_df = 2 if len(train) >= 1000 else 1
+    words = Words.of(train.texts)
+    no_pattern: Any = None
+    vectorizer = CountVectorizer(
+        tokenizer=list,  # texts are cut already
+        token_pattern=no_pattern,
+        lowercase=False,
+        ngram_range=(1, 2),
+        binary=True,
+        min_df=min_df,
+    )
+    features = sparse.csr_matrix(vectorizer.fit_transform(words.cut(train.texts)), dtype=np.float32)
+    held_out = sparse.csr_matrix(vectorizer.transform(words.cut(validation.texts)))
     models = tuple(
         _fit_head(features, train.labels[:, n], held_out, validation.labels[:, n], head)
         for n, head in enumerate(heads)
     )
     counts = np.asarray(features.sum(axis=0)).ravel()
-    words = {word: int(count) for word, count in zip(ngrams.words(), counts, strict=False)}
+    names = vectorizer.get_feature_names_out()
+    known = {name: int(count) for name, count in zip(names, counts, strict=True) if " " not in name}
     right = predicted_classes(_logits(held_out, models)) == validation.labels
-    return BigramBaseline(heads, float(right.all(axis=1).mean()), words, ngrams, models)
+    return BigramBaseline(heads, float(right.all(axis=1).mean()), known, words, vectorizer, models)
 
 
 def _fit_head(

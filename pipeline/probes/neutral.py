@@ -21,7 +21,6 @@ from pipeline.config.schema import ProbeConfig
 from pipeline.data.reviews import Reviews, load_neutral_source
 from pipeline.files import cached
 from pipeline.models.bigram_baseline import BigramBaseline, fit_baseline
-from pipeline.models.ngrams import Ngrams
 from pipeline.probes.frame import Skipped, Subject, ask
 from pipeline.words import count_all_words, count_words, cut_words, split_sentences
 
@@ -51,7 +50,7 @@ class Material:
 def load_material(subject: Subject, config: ProbeConfig) -> Material:
     """Return the material of the subject's data, from the cache if possible."""
     settings = [subject.reviews.fingerprint, subject.data.seed, config.distance_max_words]
-    modules = [BigramBaseline.__module__, Ngrams.__module__, count_words.__module__, __name__]
+    modules = [BigramBaseline.__module__, count_words.__module__, __name__]
     name = code_fingerprint(settings, modules, follow_imports=False)
     file = subject.cache / "neutral" / f"{name}.json"
 
