@@ -12,6 +12,7 @@ import socket
 import sys
 import webbrowser
 from pathlib import Path
+from typing import NoReturn
 
 from pipeline.config.programs import as_started
 from pipeline.config.schema import ROOT
@@ -55,10 +56,15 @@ def main() -> None:
     if not _is_free(options.port):
         _fail(f"port {options.port} is in use: choose another with --port")
     print(f"Starting MLflow on {root / 'mlflow.db'}", flush=True)
-    from pipeline.errors import Failure
+    from pipeline.errors import Failure, TrackingError
     from pipeline.tracking.local_server import log_of, start_server, wait_for_runs  # a second
 
-    server = start_server(root, options.port)
+    try:
+        server = start_server(root, options.port)
+    except TrackingError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"the log {log_of(root)} cannot be written: {error.strerror}")
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
         address = wait_for_runs(f"http://127.0.0.1:{options.port}", server, root)
@@ -75,7 +81,7 @@ def main() -> None:
         server.terminate()
 
 
-def _fail(reason: str) -> None:
+def _fail(reason: str) -> NoReturn:
     print(f"Failed: {reason}", file=sys.stderr)
     sys.exit(1)
 

@@ -54,6 +54,5 @@ def swept(
 def copied_sweep(
     swept: tuple[Path, subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The sweep's store and report in a folder of their own; the store knows where its artifacts lie."""
-    copy = tmp_path_factory.mktemp("copied") / "root"
-    return shutil.copytree(swept[0], copy, ignore=shutil.ignore_patterns("mlartifacts"))
+    """The sweep's store and report, copied to a folder of their own."""
+    return shutil.copytree(swept[0], tmp_path_factory.mktemp("copied") / "root")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import functools
 import gc
 import os
@@ -28,6 +29,11 @@ from pipeline.config.schema import CONF
 from pipeline.config.typed import read_arguments
 from pipeline.errors import ConfigError, PipelineError
 
+# What the user can mend outside of the program: rights, room on the disk, the disk itself.
+_OF_MACHINE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EMFILE, errno.ESTALE),
+}
 # Closed before the last lines are printed, however the program ends: restores the terminal, for one.
 at_end = contextlib.ExitStack()
 _running: list[Program] = []  # the program of this process, for what Hydra calls
@@ -123,6 +129,10 @@ def report_error(error: Exception) -> int:
     if isinstance(error, HydraException | OmegaConfBaseException):
         print(f"Configuration: {explain_composition(error)}", file=sys.stderr)
         return 2
+    if isinstance(error, OSError) and error.errno in _OF_MACHINE:
+        which = f": {error.filename}" if error.filename else ""
+        print(f"Failed: {error.strerror or error}{which}", file=sys.stderr)
+        return 1
     if is_expected(error):
         print(f"Failed: {error}", file=sys.stderr)
         return 1

@@ -75,8 +75,10 @@ def gpu_devices() -> list[str]:
     return sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))
 
 
-def build(tree: DictConfig) -> RunConfig:
+def build(tree: DictConfig, *, check_files: bool = True) -> RunConfig:
     """Return the composed tree as checked objects.
+
+    check_files: whether the files that it names must exist.
 
     Raises:
       ConfigError: a value is missing or not allowed.
@@ -89,7 +91,7 @@ def build(tree: DictConfig) -> RunConfig:
         raise ConfigError(f"{key} is not set; add {key}=...") from None
     assert isinstance(config, RunConfig)
     _resolve_paths(config)
-    check(config)
+    check(config, check_files=check_files)
     _resolve_architecture(config)
     if isinstance(config.data, AddingConfig):
         config.train.batch_size = config.train.batch_size or BATCH_SIZE
@@ -163,7 +165,7 @@ def absolute_path(path: str) -> Path:
     return Path(started, os.path.expanduser(path)).resolve()
 
 
-def check(config: RunConfig) -> None:
+def check(config: RunConfig, *, check_files: bool = True) -> None:
     """Raise `ConfigError` for the first value that is not allowed."""
     if "@" in (config.tracking.uri or ""):
         # Do not print the address: a configuration is stored with every run, secrets included.
@@ -173,6 +175,8 @@ def check(config: RunConfig) -> None:
             "MLFLOW_TRACKING_TOKEN"
         )
     for key, value, metadata in _walk(config):
+        if "by_content" in metadata and not check_files:
+            continue
         if not _is_allowed(value, metadata):
             said = abbreviate(_format(value))
             raise ConfigError(f"{key} is {said}; it must be {metadata['expected']}")
@@ -263,8 +267,10 @@ def without_effect(config: RunConfig) -> list[str]:
     ]
 
 
-def from_plain(plain: dict[str, Any]) -> RunConfig:
+def from_plain(plain: dict[str, Any], *, check_files: bool = True) -> RunConfig:
     """Return the config that `as_plain` wrote.
+
+    check_files: whether its tables must still be where they were.
 
     Raises:
       ConfigError: it is of another version or no longer valid, such as the path of a removed table.
@@ -277,7 +283,7 @@ def from_plain(plain: dict[str, Any]) -> RunConfig:
     except (OmegaConfBaseException, KeyError, TypeError) as error:
         raise ConfigError(f"not a configuration of a run: {str(error).splitlines()[0]}") from error
     assert isinstance(tree, DictConfig)
-    return build(tree)
+    return build(tree, check_files=check_files)
 
 
 def load_architectures() -> dict[str, ArchitectureConfig]:

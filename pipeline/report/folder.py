@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pipeline.errors import ReportError
 from pipeline.files import move_file, replacing
 
 _MANIFEST = ".written.json"  # the files that the last report wrote
+_LINK = re.compile(r'href="((?:figures/|tables/)?\w+\.(?:csv|svg|pdf|png|tex))"')
 
 
 @contextmanager
@@ -44,19 +46,30 @@ def _move_files(staging: Path, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         move_file(path, target)
     for name in earlier - {*written}:
-        (folder / name).unlink(missing_ok=True)
+        if (folder / name).is_file():
+            (folder / name).unlink()
     _write_manifest(folder, written)
 
 
 def _read_manifest(folder: Path) -> set[str]:
-    """Return the files of an earlier report; names that lead out of the folder are ignored."""
+    """Return the files of an earlier report; names that lead out of the folder are ignored.
+
+    A report without its manifest, as in a clone, names its files by the links of its page.
+    """
     try:
-        names = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        return set()
+        found = _linked_files(folder / "index.html")
     inside = folder.resolve()
-    names = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    names = [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
     return {name for name in names if (folder / name).resolve().is_relative_to(inside)}
+
+
+def _linked_files(page: Path) -> list[str]:
+    try:
+        return _LINK.findall(page.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return []
 
 
 def _write_manifest(folder: Path, names: list[str]) -> None:

@@ -20,6 +20,8 @@ from pipeline.probes import Network, NetworkReader, ProbeResult, Subject, run_pr
 from pipeline.runs.device import DeviceFacts
 from pipeline.runs.progress import enter_stage
 from pipeline.tracking import RunRecorder, TrainedRun
+from pipeline.tracking.artifacts import RERUN
+from pipeline.tracking.record import PROBES
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +41,10 @@ def probe_all(
                 # Keep one data set in memory at a time: they may be large.
                 loaded = {key: load_reviews(run.config.data, cache)}
             subject = open_subject(run, loaded[key], cache, device)
-            recorder = RunRecorder(run.store, run.run_id)
+            recorder = RunRecorder(run.store, run.run_id, digests=run.artifacts.digests)
             track_probes(recorder, subject, config, run.config)
         except PipelineError as error:
-            failed[run.name] = str(error)
+            failed[f"{run.name} (run {run.run_id})"] = str(error)
     return failed
 
 
@@ -70,10 +72,16 @@ def open_subject(
 
 
 def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
-    """Load the network of a run, with the fastest forward function for the device."""
+    """Load the network of a run, with the fastest forward function for the device.
+
+    Raises:
+      DamagedRun: it cannot be loaded, or is another's.
+    """
     architecture = run.config.architecture
     layer_class(architecture.cell)  # registers it with Keras, which can then open the model
-    model = run.model()
+    run.artifacts.check_model()
+    with run.artifacts.reading("model", RERUN):
+        model = run.model()
     return Network(model, forward_for(model, architecture, device.kind), architecture)
 
 
@@ -93,14 +101,16 @@ def track_probes(
     """
     started = time.perf_counter()
     facts = {}
-    for result in [*_run_one_by_one(subject, config, job_dir)]:  # all of them, or none
+    results = [*_run_one_by_one(subject, config, job_dir)]  # all of them, or none
+    recorder.forget_digests(PROBES)
+    for result in results:
         name = f"probe/{result.name}"
-        recorder.table(result.table, f"probes/{result.name}.parquet")
+        recorder.table(result.table, f"{PROBES}/{result.name}.parquet")
         recorder.metrics({f"{name}/{key}": value for key, value in result.metrics.items()})
         recorder.tags({f"{name}/{key}": fact for key, fact in result.facts.items()})
         facts |= {f"{result.name}/{key}": fact for key, fact in result.facts.items()}
     recorder.metrics({"time/probe_seconds": time.perf_counter() - started})
-    recorder.tags({"probes": probe_fingerprint(config, run)})
+    recorder.note_digests({"probes": probe_fingerprint(config, run)})
     return facts
 
 

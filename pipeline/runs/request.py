@@ -79,7 +79,7 @@ def choose_runs(config: RunConfig, request: ExplainRequest) -> list[TrainedRun]:
       TrackingError, Failure: there is no such run.
     """
     log.info("Reading the tracked runs")
-    store = Store.of(config)
+    store = Store.to_read(config)
     if request.runs is not None:
         if request.architectures or request.seeds:
             raise ConfigError("run selects the networks already; leave out architecture and seed")
@@ -90,8 +90,11 @@ def choose_runs(config: RunConfig, request: ExplainRequest) -> list[TrainedRun]:
                     f"run {run.run_id} is the baseline; explain needs a recurrent network"
                 )
         return runs
-    newest_first = [run for run in finished_runs(store)[::-1] if not run.config.baseline]
+    loaded, damaged = finished_runs(store)
+    newest_first = [run for run in loaded[::-1] if not run.config.baseline]
     known = sorted({run.config.architecture.name for run in newest_first})
+    if damaged and not known:
+        raise damaged[0]
     names = (
         known
         if request.architectures is None
@@ -100,6 +103,11 @@ def choose_runs(config: RunConfig, request: ExplainRequest) -> list[TrainedRun]:
     chosen = []
     for name in names:
         same = [run for run in newest_first if run.config.architecture.name == name]
+        broken = [one for one in damaged if one.architecture == name]
+        if broken and not same:
+            raise broken[0]
+        for one in broken:
+            log.warning("Not read: %s: %s", one.name, one.what)
         if not same:
             raise Failure(
                 f"no finished run of {name!r} is tracked under {store.name!r}; "

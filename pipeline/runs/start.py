@@ -19,16 +19,25 @@ from pipeline.errors import Failure
 from pipeline.processes import use_scratch
 from pipeline.runs.device import prepare_device
 from pipeline.runs.progress import enter_stage
-from pipeline.tracking import Store, TrainedRun, finished_runs, is_done, track_run
+from pipeline.tracking import Store, TrainedRun, find_damage, finished_runs, is_done, track_run
 from pipeline.tracking.store import Run
 
 log = logging.getLogger(__name__)
 
 
 def find_done(store: Store, config: RunConfig) -> Run | None:
-    """Return the run of this configuration if it is done; None with `rerun=true`."""
+    """Return the run of this configuration if it is done; None with `rerun=true`.
+
+    A finished run whose result is damaged is not done.
+    """
     newest = None if config.rerun else store.newest_run(fingerprint(config))
-    return newest if is_done(newest) else None
+    if newest is None or not is_done(newest):
+        return None
+    damage = find_damage(store, newest)
+    if damage is None:
+        return newest
+    log.warning("%s is computed again: %s", damage.name, damage.what)
+    return None
 
 
 def describe_done(done: Run) -> str:
@@ -110,8 +119,13 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
       The reason for each run that could not be probed, by name.
     """
     log.info("Reading the tracked runs of %s", config.name)
+    store = Store.to_read(config)
     use_scratch(Path(config.root))
-    runs = _select_text_runs(finished_runs(Store.of(config), run_id))
+    loaded, damaged = finished_runs(store, run_id)
+    failed = {one.name: one.what for one in damaged}
+    if not loaded:
+        return failed
+    runs = _select_text_runs(loaded)
     if run_id is None:
         _train_missing_baseline(runs, config)
     lacking = [
@@ -121,13 +135,13 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
     ]
     print(f"{len(runs)} finished runs, {len(lacking)} to probe")
     if not lacking:
-        return {}
+        return failed
     log.info("Loading TensorFlow")
     device = prepare_device(config.device, 1)
     log.info("Computing on %s", device)
     from pipeline.runs.probing import probe_all
 
-    return probe_all(lacking, config.probe, Path(config.root) / ".cache", device)
+    return failed | probe_all(lacking, config.probe, Path(config.root) / ".cache", device)
 
 
 def _select_text_runs(runs: list[TrainedRun]) -> list[TrainedRun]:

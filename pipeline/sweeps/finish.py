@@ -52,6 +52,7 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
         settings = tracked.sweep.tuned
         found, tracked, page = make_report(tracked, store)
         keep_excerpts(tracked, store, parent)
+        parent.note_digests({})
         parent.metrics(aggregate_contrasts(found) | aggregate_accuracies(found.runs))
     parent.file(page, "report")  # so that the report can be read on a server too
     note_results(found, store, parent)
@@ -106,26 +107,29 @@ def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
     data = comparison.runs.data_fingerprint.dropna().unique()
     found = []
     for name in LEAGUES:
-        other = (
-            store.find_experiment(name)
-            if name != comparison.experiment and len(data) == 1
-            else None
-        )
-        sweep = find_sweep(other, data[0]) if other else None
-        if other is None or sweep is None:
+        if name == comparison.experiment or len(data) != 1:
             continue
-        say(f"Reading the sweep {name}, which is shown beside this one")
         try:
-            tracked = load_runs(other, sweep)
-            # All leagues have the same baseline, which the sweep itself contains already.
-            networks = tracked.runs[tracked.runs.architecture != BASELINE]
-            league = compare(replace(tracked, runs=networks), np.random.default_rng(0))
-        except ReportError as error:
+            league = _find_league(name, data[0], store)
+        except (ReportError, TrackingError) as error:
             print(f"The report omits {name}: {error}")
             continue
-        if not league.summary.empty:
+        if league is not None and not league.summary.empty:
             found.append(league)
     return found
+
+
+def _find_league(name: str, data_fingerprint: str, store: Store) -> Comparison | None:
+    """Return another league from its newest sweep over these data, or None if it has none."""
+    other = store.find_experiment(name)
+    sweep = find_sweep(other, data_fingerprint) if other else None
+    if other is None or sweep is None:
+        return None
+    say(f"Reading the sweep {name}, which is shown beside this one")
+    tracked = load_runs(other, sweep)
+    # All leagues have the same baseline, which the sweep itself contains already.
+    networks = tracked.runs[tracked.runs.architecture != BASELINE]
+    return compare(replace(tracked, runs=networks), np.random.default_rng(0))
 
 
 def make_adding_report(tracked: AddingRuns, store: Store) -> tuple[AddingResults, Path]:
@@ -140,7 +144,7 @@ def aggregate_steps(results: AddingResults) -> dict[str, float]:
     """Return metrics for the parent run: for each length the share solved and the median steps."""
     metrics = {}
     for row in rows_of(results.summary[results.summary.ended > 0]):
-        architecture = re.sub(r"[^\w./ -]", "", row.architecture)  # MLflow rejects other characters
+        architecture = _plain(row.architecture)
         name = f"{architecture} length {row.length}"
         metrics[f"solved/{name}"] = row.solved / row.ended
         if row.solved:
@@ -157,7 +161,7 @@ def aggregate_accuracies(runs: pd.DataFrame) -> dict[str, float]:
     finished = runs[(runs.status == "finished") & runs.chosen]
     for architecture, group in finished.groupby("architecture"):
         accuracies = group.test_accuracy.astype(float)
-        name = re.sub(r"[^\w./ -]", "", str(architecture))  # MLflow rejects other characters
+        name = _plain(str(architecture))
         metrics[f"mean/{name}"] = accuracies.mean()
         metrics[f"best/{name}"] = accuracies.max()
         if len(accuracies) > 1:
@@ -175,17 +179,22 @@ def aggregate_contrasts(comparison: Comparison) -> dict[str, float]:
     table = comparison.contrasts.table
     metrics = {}
     for row in rows_of(table[table.quantity == "accuracy"]):
-        name = re.sub(r"[^\w./ -]", "", row.contrast)
+        name = _plain(row.contrast)
         metrics[f"contrast/{name}"] = row.estimate
         metrics[f"contrast/{name}/half_width"] = (row.ci_high - row.ci_low) / 2
     return metrics
 
 
+def _plain(name: str) -> str:
+    """Return a name without the punctuation that MLflow does not take in a metric."""
+    return re.sub(r"[^\w./ -]", "", name)
+
+
 def rewrite_report(config: RunConfig) -> None:
     """Write the report of an experiment's newest sweep again, and print what it says."""
     say(f"Reading the tracked runs of {config.name}")
+    store = Store.to_read(config)
     use_scratch(Path(config.root))
-    store = Store.of(config)
     tracked = load_tracked(store)
     if isinstance(tracked, AddingRuns):
         found, page = make_adding_report(tracked, store)

@@ -45,11 +45,11 @@ def keep_excerpts(tracked: TrackedRuns, store: Store, parent: RunRecorder) -> No
 def _load(wanted: Iterable[str], comparison: Comparison, store: Store) -> dict[str, Excerpt]:
     run = comparison.runs[comparison.runs.compared].iloc[0]
     try:
-        (trained,) = finished_runs(store, run.run_id)
+        (trained,), _ = finished_runs(store, run.run_id)
         if not isinstance(trained.config.data, ShownTexts):
             return {}
         return _excerpts(trained.config.data, wanted, run.data_fingerprint, store.root / ".cache")
-    except (PipelineError, OSError) as error:
+    except (PipelineError, OSError, ValueError) as error:
         log.warning("The report shows no texts: %s", " ".join(str(error).split()))
         return {}
 

@@ -14,7 +14,9 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
+from pipeline.tracking.artifacts import DamagedRun
 from pipeline.tracking.record import RunRecorder
+from pipeline.tracking.rows import find_damage
 from pipeline.tracking.runs import (
     SweepPlan,
     end_abandoned_runs,
@@ -28,6 +30,7 @@ from pipeline.tracking.text_model import TextReading
 from pipeline.tracking.trained import TrainedRun, find_runs, finished_runs
 
 __all__ = [
+    "DamagedRun",
     "RunRecorder",
     "Store",
     "SweepPlan",
@@ -35,6 +38,7 @@ __all__ = [
     "TrainedRun",
     "end_abandoned_runs",
     "ensure_failed",
+    "find_damage",
     "find_runs",
     "finished_runs",
     "is_done",

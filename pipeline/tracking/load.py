@@ -1,12 +1,12 @@
 """Load tracked runs into typed frames: `TrackedRuns` and `AddingRuns`.
 
-MLflow returns parameters as strings and only the last value of a metric. Here parameters become typed
-columns, and the history of the metrics becomes a frame of its own.
+Each run is a row (`pipeline.tracking.rows`). MLflow returns only the last value of a metric; the history
+of the metrics becomes a frame of its own.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +21,24 @@ from pipeline.analysis.contrasts import from_json as contrasts_from_json
 from pipeline.analysis.excerpts import Excerpt, from_json
 from pipeline.analysis.tracked import MARGIN, SweepFacts, TrackedRuns
 from pipeline.config.schema import BASELINE
-from pipeline.config.settings import settings_by_kind
-from pipeline.errors import TrackingError
-from pipeline.tracking.declared import declares, known_before, load_plan
+from pipeline.tracking.artifacts import Artifacts, DamagedRun
+from pipeline.tracking.declared import LAUNCH, declares, known_before, load_plan
+from pipeline.tracking.rows import (
+    Result,
+    adding_row,
+    check_adding,
+    check_curves,
+    is_adding,
+    missing_row,
+    read_results,
+    row_of,
+    sizes_of,
+    status_of,
+)
 from pipeline.tracking.store import Store
 from pipeline.tracking.tables import join_tables
+
+log = logging.getLogger(__name__)
 
 _HISTORY = {
     "train/loss": "train_loss",
@@ -34,36 +47,8 @@ _HISTORY = {
     "val/accuracy": "val_accuracy",
     "time/epoch_seconds": "seconds",
 }
-_METRICS = {
-    "best/epoch": "best_epoch",
-    "best/val_accuracy": "val_accuracy",
-    "test/accuracy": "test_accuracy",
-    "test/loss": "test_loss",
-    "test/roc_auc": "test_roc_auc",
-    "test/balanced_accuracy": "test_balanced_accuracy",
-    "test/macro_f1": "test_macro_f1",
-    "budget/epochs": "budget_epochs",
-    "budget/patience": "budget_patience",
-    "budget/batch_size": "budget_batch_size",
-    "model/parameters": "parameters",
-    "model/recurrent_parameters": "recurrent_parameters",
-    "time/train_seconds": "train_seconds",
-    "time/epoch_seconds": "epoch_seconds",
-    "time/tokens_per_second": "tokens_per_second",
-    "memory/peak_mb": "peak_memory_mb",
-    "data/unknown_share_test": "unknown_share_test",
-    "data/unspaced_share": "unspaced_share",
-}
 _ADDING_HISTORY = {"train/mse": "train_mse", "val/mse": "val_mse"}
-_ADDING_METRICS = {
-    "adding/solved": "solved",
-    "adding/steps_to_solve": "steps_to_solve",
-    "adding/steps": "steps",
-    "best/val_mse": "best_mse",
-    "test/mse": "test_mse",
-}
 EXCERPTS = "excerpts.json"  # of the test texts that a report shows, in the parent run
-_TAGS = "fingerprint data_fingerprint device git_commit git_dirty versions training_ended".split()
 
 
 def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
@@ -74,14 +59,17 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     has a row with status `missing`.
 
     Raises:
-      TrackingError: the experiment has no run.
+      TrackingError: the experiment has no run, or a run or the plan of the sweep is damaged.
     """
     runs, sweeps, plan, chosen = _find_runs(store, sweep_id, adding=False)
-    finished = [run for run in chosen.values() if run is not None and _status(run) == "finished"]
+    finished = [run for run in chosen.values() if run is not None and status_of(run) == "finished"]
+    results = read_results(store, finished)
     rows = [
-        _row(run) if run else _missing_row(plan, fingerprint) for fingerprint, run in chosen.items()
+        row_of(store, run) if run else missing_row(plan or {}, fingerprint)
+        for fingerprint, run in chosen.items()
     ]
     history = _history(store, [run for run in chosen.values() if run])
+    check_curves(finished, history)
     facts = replace(
         _facts(store, sweeps, runs, plan, finished),
         known_before=known_before(store, sweeps, plan, finished),
@@ -90,7 +78,7 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     if plan is not None and declares(plan):
         variants = dict(zip(plan["fingerprints"], plan["variants"], strict=True))
     rows = [row | {"variant": variants.get(str(row["fingerprint"]))} for row in rows]
-    predictions, probes = _tables(store, finished)
+    predictions, probes = _tables(results)
     return TrackedRuns(
         store.name,
         _with_whole_epoch_seconds(pd.DataFrame(rows), history).convert_dtypes(),
@@ -106,15 +94,18 @@ def load_adding(store: Store, sweep_id: str | None = None) -> AddingRuns:
     """Return the runs of a sweep over the adding problem, selected as in `load_runs`."""
     runs, sweeps, plan, chosen = _find_runs(store, sweep_id, adding=True)
     started = [run for run in chosen.values() if run is not None]
+    finished = [run for run in started if status_of(run) == "finished"]
+    for run in finished:
+        check_adding(run)
     rows = [
-        _row(run) | _adding_row(run) if run else _missing_row(plan, fingerprint)
+        adding_row(store, run) if run else missing_row(plan or {}, fingerprint)
         for fingerprint, run in chosen.items()
     ]
     return AddingRuns(
         store.name,
         pd.DataFrame(rows).convert_dtypes(),
         _history(store, started, _ADDING_HISTORY, "step"),
-        _facts(store, sweeps, runs, plan, [run for run in started if _status(run) == "finished"]),
+        _facts(store, sweeps, runs, plan, finished),
     )
 
 
@@ -126,11 +117,7 @@ def is_adding_problem(store: Store, sweep_id: str | None = None) -> bool:
     tracked = store.runs()
     sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
     sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
-    return any(_is_adding(run) for run in (sweeps or tracked)[:1])
-
-
-def _is_adding(run: Run) -> bool:
-    return run.data.tags.get("data") == "adding"
+    return any(is_adding(run) for run in (sweeps or tracked)[:1])
 
 
 def _find_runs(
@@ -142,15 +129,15 @@ def _find_runs(
     counts, None if it is missing.
     """
     store.deliver()
-    tracked = [run for run in store.runs() if _is_adding(run) == adding]
+    tracked = [run for run in store.runs() if is_adding(run) == adding]
+    for run in tracked:
+        with Artifacts(store, run).reading("start"):
+            pd.to_datetime(int(run.info.start_time or 0), unit="ms")
     runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
     sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
     sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
     if not runs and not sweeps:
-        raise TrackingError(
-            f"no runs are tracked under {store.name!r} in {store.shown_uri}: run a comparison with "
-            f"name={store.name} first"
-        )
+        raise store.nothing_tracked()
     plan = load_plan(store, sweeps[0]) if sweeps else None
     return runs, sweeps, plan, _with_baseline(_choose(runs, plan), runs)
 
@@ -180,7 +167,7 @@ def _with_baseline(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, 
         run
         for run in runs
         if is_baseline(run)
-        and _status(run) == "finished"
+        and status_of(run) == "finished"
         and run.data.tags.get("data_fingerprint") in data
     ]
     if not baselines:
@@ -195,67 +182,21 @@ def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | Non
     for run in runs:
         by_fingerprint.setdefault(run.data.tags.get("fingerprint", run.info.run_id), []).append(run)
     best = {
-        fingerprint: min(same, key=lambda run: rank.get(_status(run), 2))  # runs are newest first
+        fingerprint: min(same, key=lambda run: rank.get(status_of(run), 2))  # runs are newest first
         for fingerprint, same in by_fingerprint.items()
     }
     wanted = list(best) if plan is None else plan["fingerprints"]
     return {fingerprint: best.get(fingerprint) for fingerprint in wanted}
 
 
-def _status(run: Run) -> str:
-    return run.data.tags.get("outcome", "running" if run.info.status == "RUNNING" else "failed")
-
-
-def _row(run: Run) -> dict[str, Any]:
-    params, metrics, tags = run.data.params, run.data.metrics, run.data.tags
-    row: dict[str, Any] = {"run_id": run.info.run_id, "status": _status(run)}
-    row["failure"] = tags.get("failure")
-    row |= {name: params.get(name) for name in ("architecture", "data")}
-    row["seed"] = int(params["seed"]) if "seed" in params else None
-    settings = settings_by_kind(tags.get("data"))
-    row |= {one.column: one.parse(params.get(one.column)) for one in settings}
-    row |= {column: metrics.get(name) for name, column in _METRICS.items()}
-    for name, value in metrics.items():
-        if name.startswith("test/accuracy/") and "length_" not in name:
-            row[f"test_accuracy_{name.rsplit('/', 1)[1]}"] = value
-    row |= {name: tags.get(name) for name in _TAGS}
-    for name in ("threads", "concurrent_runs"):
-        row[name] = int(tags[name]) if name in tags else None
-    row["git_dirty"] = {"true": True, "false": False}.get(tags.get("git_dirty", ""))
-    row["started"] = pd.Timestamp(run.info.start_time, unit="ms", tz="UTC")
-    return row
-
-
-def _adding_row(run: Run) -> dict[str, Any]:
-    return {column: run.data.metrics.get(name) for name, column in _ADDING_METRICS.items()}
-
-
-def _missing_row(plan: dict[str, Any] | None, fingerprint: str) -> dict[str, Any]:
-    assert plan is not None
-    index = plan["fingerprints"].index(fingerprint)
-    return {
-        "run_id": None,
-        "status": "missing",
-        "failure": "the run never started; see its output above",
-        "fingerprint": fingerprint,
-        "architecture": plan["architectures"][index],
-        "seed": plan["seeds"][index],
-        **{name: values[index] for name, values in plan.get("tuned", {}).items()},
-        **({"length": plan["lengths"][index]} if plan.get("lengths") else {}),
-    }
-
-
-def _tables(store: Store, runs: list[Run]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+def _tables(results: Mapping[str, Result]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Return the predictions of all runs, and the joined table of each probe."""
-    predictions: dict[str, Path] = {}
-    probes: dict[str, dict[str, Path]] = {}
-    for run in runs:
-        table, folder = store.fetch(run, "predictions.parquet"), store.fetch(run, "probes")
-        if table is not None:
-            predictions[run.info.run_id] = table
-        for file in sorted(folder.glob("*.parquet")) if folder is not None else ():
-            probes.setdefault(file.stem, {})[run.info.run_id] = file
-    return join_tables(predictions), {probe: join_tables(files) for probe, files in probes.items()}
+    probes: dict[str, dict[str, Any]] = {}
+    for run_id, result in results.items():
+        for probe, table in result.probes.items():
+            probes.setdefault(probe, {})[run_id] = table
+    predictions = {run_id: result.predictions for run_id, result in results.items()}
+    return join_tables(predictions), {name: join_tables(held) for name, held in probes.items()}
 
 
 def _history(
@@ -299,48 +240,52 @@ def _facts(
     finished: list[Run],
 ) -> SweepFacts:
     newest = (sweeps or runs)[0]
-    configured = _data_settings(store, (*finished, *runs))
-    edges = plan["length_edges"] if plan else configured.get("length_edges", [])
+    told: dict[str, Any] = plan or {}
+    if not {"length_edges", "show_texts"} <= set(told):
+        told = {"show_texts": True} | _data_settings(store, (*finished, *runs)) | told
+    edges: list[int] = told.get("length_edges", [])
     started = pd.Timestamp(newest.info.start_time, unit="ms", tz="UTC")
     shown = (*finished, newest)[0].data.tags
     url = None
-    if store.uri.startswith("http"):
+    if store.uri is not None and store.uri.startswith("http"):
         url = f"{store.uri.rstrip('/')}/#/experiments/{store.experiment_id}/runs/"
     return SweepFacts(
         sweeps[0].info.run_id if sweeps else None,
         started.strftime("%Y-%m-%d %H:%M UTC"),
         tuple(edges),
-        store.shown_uri if store.uri.startswith("http") else Path(store.uri).name,
+        Path(store.shown_uri).name if store.is_local else store.shown_uri,
         tuple(plan.get("tuned", ())) if plan else (),
         url,
         (("Platform", shown.get("platform", "unknown")),),
         contrasts_from_json(plan["contrasts"]) if plan and declares(plan) else None,
         plan["margin"] if plan and declares(plan) else MARGIN,
-        (plan or {}).get("show_texts", configured.get("show_texts", True)),
-        _sizes(finished),
+        told["show_texts"],
+        sizes_of(finished[0]) if finished else {},
     )
 
 
 def _data_settings(store: Store, runs: Sequence[Run]) -> dict[str, Any]:
     """Return the data settings of the first run that has a configuration; none if none has."""
     for run in runs:
-        path = store.fetch(run, "config.yaml")
-        if path is not None:
-            return yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
-    return {}
-
-
-def _sizes(finished: Sequence[Run]) -> dict[str, int]:
-    """Return how many texts each split of the first finished run has; nothing if it does not say."""
-    for run in finished[:1]:
-        for given in run.inputs.dataset_inputs if run.inputs else ():
-            return json.loads(given.dataset.profile or "{}")
+        artifacts = Artifacts(store, run)
+        text = artifacts.text("config.yaml")
+        if text is not None:
+            with artifacts.reading("config.yaml"):
+                settings: dict[str, Any] = dict(yaml.safe_load(text)["data"])
+                return settings
     return {}
 
 
 def _excerpts(store: Store, sweep: Run) -> dict[str, Excerpt]:
-    path = store.fetch(sweep, EXCERPTS)
-    return {} if path is None else from_json(path.read_text(encoding="utf-8"))
+    """Return the excerpts that the sweep keeps; none if they are damaged, as they can be made again."""
+    artifacts = Artifacts(store, sweep, LAUNCH)
+    try:
+        text = artifacts.text(EXCERPTS)
+        with artifacts.reading(EXCERPTS):
+            return {} if text is None else from_json(text)
+    except DamagedRun as error:
+        log.warning("%s: %s; the texts are loaded again", error.name, error.what)
+        return {}
 
 
 def _concat(tables: list[pd.DataFrame]) -> pd.DataFrame:

@@ -13,7 +13,10 @@ import requests
 
 from pipeline.errors import Failure
 from pipeline.processes import start_guarded
+from pipeline.tracking.database import address_of, open_database
+from pipeline.tracking.local_client import store_errors
 from pipeline.tracking.pages import VIEW_TAG, runs_address, view_of_runs
+from pipeline.tracking.places import DATABASE, base_address
 
 # MLflow's own consumers of jobs judge language models, and nothing here is told to anybody.
 _QUIET = {
@@ -28,10 +31,16 @@ def start_server(root: Path, port: int) -> subprocess.Popen[bytes]:
     """Start MLflow's server on the store in `root`, on this machine only; its log is `log_of(root)`.
 
     It ends with this process.
+
+    Raises:
+      TrackingError: this MLflow cannot read the store.
+      OSError: the log cannot be written.
     """
+    with store_errors(root / DATABASE):
+        open_database(root, create=False)
     command = [sys.executable, "-m", "mlflow", "server"]
-    command += ["--backend-store-uri", f"sqlite:///{root / 'mlflow.db'}"]
-    command += ["--artifacts-destination", (root / "mlartifacts").as_uri()]
+    command += ["--backend-store-uri", address_of(root / DATABASE)]
+    command += ["--artifacts-destination", base_address(root)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", "--log-level warning"]
     log_of(root).parent.mkdir(exist_ok=True)

@@ -30,9 +30,11 @@ from pipeline.config.fingerprint import fingerprint
 from pipeline.config.schema import RunConfig
 from pipeline.config.settings import values_of
 from pipeline.errors import TrackingError
+from pipeline.tracking.artifacts import DIGESTS_TAG, DamagedRun
+from pipeline.tracking.declared import load_plan
 from pipeline.tracking.pages import VIEW_TAG, view_of_runs
 from pipeline.tracking.provenance import provenance
-from pipeline.tracking.record import RunRecorder
+from pipeline.tracking.record import RunRecorder, status_of
 from pipeline.tracking.store import Store, is_done
 
 log = logging.getLogger(__name__)
@@ -149,21 +151,29 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
         same = [run for run in sweeps if run.data.tags.get("fingerprint") == plan.digest]
         tags = {"kind": "sweep", "data": plan.data, "fingerprint": plan.digest}
         name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
-        recorder = _open_run(store, name, tags, same[0] if same else None)
-        write_plan(store, recorder, plan)
+        earlier = same[0] if same else None
+        recorder = _open_run(store, name, tags, earlier)
+        write_plan(store, recorder, plan, earlier)
         store.tag_experiment({VIEW_TAG: view_of_runs(plan.data)})
         _adopt_runs(store, plan, [run for run in sweeps if run not in same], recorder.run_id)
         yield recorder
 
 
-def write_plan(store: Store, recorder: RunRecorder, plan: SweepPlan) -> None:
+def write_plan(
+    store: Store, recorder: RunRecorder, plan: SweepPlan, earlier: Run | None = None
+) -> None:
     """Write the plan of a sweep. What it asks stays what it asked at its first launch.
 
     Otherwise a question could be chosen by its answer and still count as declared. The tag `declared` is
     the time of that launch in milliseconds, as of the start of a run.
+
+    earlier: the sweep as an earlier launch left it, if there was one.
     """
-    path = store.fetch(store.client.get_run(recorder.run_id), "plan.json")
-    known = json.loads(path.read_text()) if path is not None else {}
+    try:
+        known = load_plan(store, earlier or store.client.get_run(recorder.run_id)) or {}
+    except DamagedRun as error:
+        log.warning("%s: %s; what the sweep asks is declared anew", error.name, error.what)
+        known = {}
     kept = {name: known[name] for name in ("contrasts", "margin") if name in known}
     held = replace(plan, **kept)
     if held.as_json() != plan.as_json():
@@ -172,7 +182,8 @@ def write_plan(store: Store, recorder: RunRecorder, plan: SweepPlan) -> None:
             "else, launch it under another name=..."
         )
     recorder.text(held.as_json(), "plan.json")
-    if "contrasts" not in kept:
+    tags = earlier.data.tags if earlier else {}
+    if "contrasts" not in kept or not tags.get("declared", "0").isdecimal():
         recorder.tags({"declared": int(1000 * time.time())})
 
 
@@ -185,7 +196,11 @@ def end_abandoned_runs(store: Store, patience: float = 0) -> None:
     for run in store.runs("attributes.status = 'RUNNING'"):
         key = run.data.tags.get("fingerprint", run.info.run_id)
         with store.claim(key, patience=max(0.0, until - time.monotonic())) as free:
-            if free and store.is_ours(run):
+            if not free or not store.is_ours(run):
+                continue
+            if outcome := run.data.tags.get("outcome"):  # its process died while it ended
+                store.writer.set_terminated(run.info.run_id, status_of(outcome))
+            else:
                 RunRecorder(store, run.info.run_id).end("stopped", "interrupted")
 
 
@@ -231,8 +246,8 @@ def _open_run(
         return RunRecorder(store, store.create_run(tags, name).info.run_id)
     run_id = interrupted.info.run_id
     store.client.update_run(run_id, status="RUNNING")
-    for key in {"outcome", "failure"} & set(interrupted.data.tags):
-        store.client.delete_tag(run_id, key)
+    for tag in {"outcome", "failure", DIGESTS_TAG} & set(interrupted.data.tags):
+        store.client.delete_tag(run_id, tag)
     recorder = RunRecorder(store, run_id, _known_metrics(store, interrupted))
     recorder.tags(tags | {"continued": int(interrupted.data.tags.get("continued", 0)) + 1})
     return recorder

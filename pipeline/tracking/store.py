@@ -1,4 +1,4 @@
-"""Open the tracking store, upgrade it to the installed MLflow, and search it.
+"""Open the tracking store, and search it.
 
 The local store is one SQLite file and a folder of artifacts. Both are given as absolute addresses, so
 that neither a leftover `mlruns` folder nor an environment variable can redirect MLflow. All writes name
@@ -8,10 +8,6 @@ the run id: MLflow's implicit active run is never used.
 from __future__ import annotations
 
 import contextlib
-import logging
-import shutil
-import sqlite3
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -22,15 +18,15 @@ from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.utils.file_utils import local_file_uri_to_path
 
 from pipeline.config.schema import RunConfig
 from pipeline.errors import TrackingError
 from pipeline.files import replacing
+from pipeline.tracking.database import exists, open_database
+from pipeline.tracking.local_client import local_client, store_errors
 from pipeline.tracking.outbox import Outbox, Writer
+from pipeline.tracking.places import DATABASE, base_address, folder_of
 from pipeline.tracking.server import Server, reason_of, retrying_client, without_credentials
-
-log = logging.getLogger(__name__)
 
 _MOST_VALUES = 2**31 - 1  # of a metric in one answer
 
@@ -38,56 +34,87 @@ _MOST_VALUES = 2**31 - 1  # of a metric in one answer
 class Store:
     """Access one experiment in an MLflow tracking store.
 
-    The constructor creates the store and the experiment if they are missing. It does so under a lock,
-    because MLflow fails if several processes create a store at once. With a server it also delivers the
-    pending writes of earlier processes.
+    The constructor creates the store and the experiment if they are missing, unless it is opened to be
+    read (`to_read`). It does so under a lock, because MLflow fails if several processes create a store
+    at once. With a server it also delivers the pending writes of earlier processes.
 
     Attributes:
-      uri: the tracking address; client: MLflow's client, which retries for at most `wait_seconds`
-      while a server is unavailable; writer: receives all writes to runs; experiment_id: the id of the
-      experiment `name`.
+      uri: the address of the server, None for the local store; client: MLflow's client, which retries
+      for at most `wait_seconds` while a server is unavailable; writer: receives all writes to runs;
+      experiment_id: the id of the experiment `name`.
+
+    Raises:
+      TrackingError: the store cannot be used, or there is nothing to read.
     """
 
-    def __init__(self, uri: str | None, root: Path, name: str, wait_seconds: float = 60) -> None:
+    def __init__(
+        self,
+        uri: str | None,
+        root: Path,
+        name: str,
+        wait_seconds: float = 60,
+        *,
+        create: bool = True,
+    ) -> None:
         self.name = name
         self.root = root
         self.is_local = uri is None
-        self.uri = uri or f"sqlite:///{root / 'mlflow.db'}"
-        try:
-            with self._creation_lock():
-                if uri is None:
-                    _upgrade_or_set_aside(root / "mlflow.db")
-                client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-                self.client: MlflowClient = client
-                self.writer: Writer = client
-                self._outbox: Outbox | None = None
-                if not self.is_local:
-                    server = Server(self.shown_uri, wait_seconds)
-                    self.client = retrying_client(client, server)
-                    self.writer = self._outbox = Outbox(root / "outbox", self.uri, client, server)
-                self.experiment_id = self._experiment_id()
-        except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"the tracking store {self.shown_uri} does not answer: {reason_of(error)}"
-            ) from error
+        self.uri = uri
+        self._outbox: Outbox | None = None
+        self.client, self.writer = self._connect(wait_seconds, create)
+        if create:
+            self._create_experiment()
         self.deliver()
+
+    def _connect(self, wait_seconds: float, create: bool) -> tuple[MlflowClient, Writer]:
+        if self.uri is None:
+            if not create and not exists(self.root):
+                raise self.nothing_tracked()
+            with store_errors(self.root / DATABASE):
+                open_database(self.root, create=create)
+                client = local_client(self.root)
+            return client, client
+        server = Server(self.shown_uri, wait_seconds)
+        client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        self._outbox = Outbox(self.root / "outbox", self.uri, client, server)
+        return retrying_client(client, server), self._outbox
 
     @classmethod
     def of(cls, config: RunConfig) -> Store:
         tracking = config.tracking
         return cls(tracking.uri, Path(config.root), config.name, tracking.wait_seconds)
 
+    @classmethod
+    def to_read(cls, config: RunConfig) -> Store:
+        """Open the store of an experiment that has runs; nothing is created, renamed or begun.
+
+        Raises:
+          TrackingError: there is no such store or experiment.
+        """
+        uri, root, wait_seconds = (
+            config.tracking.uri,
+            Path(config.root),
+            config.tracking.wait_seconds,
+        )
+        return cls(uri, root, config.name, wait_seconds, create=False)
+
     def find_experiment(self, name: str) -> Store | None:
         """Return another experiment of the same store, or None if it does not exist."""
         known = self.client.get_experiment_by_name(name)
         if known is None or known.lifecycle_stage != "active":
             return None
-        return Store(None if self.is_local else self.uri, self.root, name)
+        return Store(self.uri, self.root, name, create=False)
 
     @property
     def shown_uri(self) -> str:
-        """Return the address without credentials, for logs and pages."""
-        return without_credentials(self.uri)
+        """Return the address without credentials, or the path of the local store, for logs and pages."""
+        return str(self.root / DATABASE) if self.uri is None else without_credentials(self.uri)
+
+    def nothing_tracked(self) -> TrackingError:
+        return TrackingError(
+            f"no runs are tracked under {self.name!r} in {self.shown_uri}: run a comparison with "
+            f"name={self.name} first"
+        )
 
     def deliver(self) -> None:
         """Deliver all pending writes, so that they can be read from the store.
@@ -135,8 +162,9 @@ class Store:
 
     def fetch(self, run: Run, name: str) -> Path | None:
         """Return the local path of an artifact, a file or folder, or None if the run lacks it."""
-        if self.is_local:  # read in place: MLflow needs seconds to resolve the paths of thirty runs
-            path = Path(local_file_uri_to_path(run.info.artifact_uri)) / name
+        folder = folder_of(run.info.artifact_uri or "", self.root) if self.is_local else None
+        if folder is not None:  # read in place: MLflow needs seconds to resolve thirty runs
+            path = folder / name
             return path if path.exists() else None
         entries = self.client.list_artifacts(run.info.run_id)
         if name not in {entry.path for entry in entries}:
@@ -150,7 +178,9 @@ class Store:
         found: dict[str, list[Metric]] = {}
         # One query for all: a query for each run takes ten seconds of a report of 450 runs.
         store: Any = self.client._tracking_client.store
-        for row in store.get_metric_history_bulk(list(run_ids), name, _MOST_VALUES):
+        with store_errors(self.root / DATABASE):
+            rows = store.get_metric_history_bulk(list(run_ids), name, _MOST_VALUES)
+        for row in rows:
             found.setdefault(row.run_id, []).append(row)
         return found
 
@@ -193,18 +223,17 @@ class Store:
         finally:
             lock.release()
 
-    def _experiment_id(self) -> str:
-        known = self.client.get_experiment_by_name(self.name)
+    @cached_property
+    def experiment_id(self) -> str:
+        """Return the id of the experiment.
+
+        Raises:
+          TrackingError: it does not exist, or was deleted.
+        """
+        with self._answering():
+            known = self.client.get_experiment_by_name(self.name)
         if known is None:
-            # A server has its own artifact location; the local store keeps artifacts next to itself.
-            folder = self.root / "mlartifacts" / self.name
-            location = folder.as_uri() if self.is_local else None
-            try:
-                return self.client.create_experiment(self.name, location)
-            except MlflowException as error:  # another process was faster
-                known = self.client.get_experiment_by_name(self.name)
-                if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
-                    raise
+            raise self.nothing_tracked()
         if known.lifecycle_stage != "active":
             raise TrackingError(
                 f"the experiment {self.name!r} was deleted in MLflow: restore it there, or choose "
@@ -212,53 +241,28 @@ class Store:
             )
         return known.experiment_id
 
-    def _creation_lock(self) -> contextlib.AbstractContextManager[object]:
-        (self.root / ".cache").mkdir(parents=True, exist_ok=True)
-        if not self.is_local:
-            return contextlib.nullcontext()
-        return FileLock(self.root / ".cache" / "mlflow.lock")
+    def _create_experiment(self) -> None:
+        with self._answering():
+            if self.client.get_experiment_by_name(self.name) is None:
+                # A server has its own artifact location; the local store has them next to itself.
+                location = f"{base_address(self.root)}/{self.name}" if self.is_local else None
+                try:
+                    self.client.create_experiment(self.name, location)
+                except (MlflowException, TrackingError):  # another process may have been faster
+                    if self.client.get_experiment_by_name(self.name) is None:
+                        raise
+        _ = self.experiment_id  # which may have been deleted
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"the tracking store {self.shown_uri} does not answer: {reason_of(error)}"
+            ) from error
 
 
 def is_done(run: Run | None) -> bool:
     """Return whether a run has its result: it finished or diverged."""
     return run is not None and run.data.tags.get("outcome") in ("finished", "diverged")
-
-
-# SQLite's messages for an intact file that cannot be used at the moment.
-_TRANSIENT = ("locked", "unable to open", "readonly", "disk I/O", "is full")
-
-
-def _upgrade_or_set_aside(database: Path) -> None:
-    """Upgrade the store of an older MLflow; rename a store that this MLflow cannot read.
-
-    In both cases the original file is kept.
-    """
-    from mlflow.store.db import utils
-
-    if not database.exists():
-        return
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    url = f"sqlite:///{database}"
-    try:
-        with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection:
-            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-        if found == utils._get_latest_schema_revision():
-            return
-        kept = database.with_name(f"{database.name}.{stamp}.before-upgrade")
-        shutil.copy2(database, kept)
-        utils._upgrade_db(utils.create_sqlalchemy_engine(url))
-        log.info("Upgraded the store %s to this MLflow; backup: %s", database.name, kept.name)
-    except OSError:  # a full disk, a missing permission: the store itself is intact
-        raise
-    except Exception as error:  # whatever is wrong with the file, runs must be able to start
-        reason = str(error).splitlines()[0][:200]
-        if any(word in reason for word in _TRANSIENT):
-            raise TrackingError(
-                f"the store {database} cannot be used at the moment: {reason}; try again later"
-            ) from error
-        kept = database.with_name(f"{database.name}.{stamp}.unreadable")
-        database.rename(kept)
-        log.warning(
-            "This MLflow cannot read the store %s (%s); renamed it to %s and created a new store",
-            *(database.name, reason, kept.name),
-        )

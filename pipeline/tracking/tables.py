@@ -7,7 +7,6 @@ gigabytes; as categories, each distinct text is held once, and a row takes a few
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,36 +14,36 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def join_tables(files: Mapping[str, Path]) -> pd.DataFrame:
-    """Return the rows of all files with `run_id`; texts are categories, in their sorted order.
+def join_tables(tables: Mapping[str, pa.Table]) -> pd.DataFrame:
+    """Return the rows of all tables with `run_id`; texts are categories, in their sorted order.
 
     A label and its prediction have the same categories, so that they can be compared.
 
     Args:
-      files: run id -> a Parquet file of that run.
+      tables: run id -> a table of that run, as from `read_table`.
     """
-    tables = [_read(file, run_id) for run_id, file in files.items()]
-    tables = [table for table in tables if len(table)]
-    if not tables:
+    filled = [_with_run_id(table, run_id) for run_id, table in tables.items() if len(table)]
+    if not filled:
         return pd.DataFrame()
-    joined = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
-    del tables
+    joined = pa.concat_tables(filled, promote_options="permissive").unify_dictionaries()
+    del filled
     # Each column is freed as soon as it is converted.
     frame = joined.to_pandas(split_blocks=True, self_destruct=True)
     del joined
     return _with_shared_categories(frame)
 
 
-def _read(file: Path, run_id: str) -> pa.Table:
+def read_table(content: bytes) -> pa.Table:
+    """Return a Parquet file with each distinct text held once, and whole numbers halved."""
     # pandas would restore its own types from the metadata, and texts as texts.
-    table = pq.read_table(file).replace_schema_metadata(None)
-    columns = {
-        name: _compact(column)
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
+    table = pq.read_table(pa.BufferReader(content)).replace_schema_metadata(None)
+    columns = zip(table.column_names, table.columns, strict=True)
+    return pa.table({name: _compact(column) for name, column in columns})
+
+
+def _with_run_id(table: pa.Table, run_id: str) -> pa.Table:
     same = pa.array(np.zeros(len(table), dtype=np.int32))
-    columns["run_id"] = pa.DictionaryArray.from_arrays(same, pa.array([run_id]))
-    return pa.table(columns)
+    return table.append_column("run_id", pa.DictionaryArray.from_arrays(same, pa.array([run_id])))
 
 
 def _compact(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 from tokenizers import Tokenizer
 
 from pipeline.config.compose import from_plain
 from pipeline.config.schema import RunConfig
 from pipeline.data.reviews import Head
 from pipeline.errors import ConfigError, TrackingError
+from pipeline.tracking.artifacts import RERUN, Artifacts, DamagedRun
 from pipeline.tracking.store import Store
 
 
@@ -25,6 +24,8 @@ class TrainedRun:
     """Hold a finished run, whose artifacts are loaded on demand.
 
     tags: MLflow's tags, such as `data_fingerprint`; val_accuracy: of the best epoch, None if unknown.
+
+    What loads an artifact raises `DamagedRun` where it cannot be read.
     """
 
     store: Store
@@ -32,10 +33,13 @@ class TrainedRun:
     name: str
     config: RunConfig
     tags: dict[str, str]
+    artifacts: Artifacts
     val_accuracy: float | None = None
 
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer.from_str(self._text("tokenizer.json"))
+        content = self.artifacts.needed("tokenizer.json")
+        with self.artifacts.reading("tokenizer.json"):
+            return Tokenizer.from_buffer(content)
 
     def model(self) -> Any:
         """Return the trained `keras.Model`.
@@ -48,38 +52,29 @@ class TrainedRun:
 
     def heads(self) -> tuple[Head, ...] | None:
         """Return the heads of its network, or None for an old run that did not record them."""
-        names = {entry.path for entry in self.store.client.list_artifacts(self.run_id)}
-        if "heads.json" not in names:
+        text = self.artifacts.text("heads.json")
+        if text is None:
             return None
-        plain = json.loads(self._text("heads.json"))
-        return tuple(Head(one["name"], tuple(one["classes"])) for one in plain)
+        with self.artifacts.reading("heads.json"):
+            heads = tuple(Head(one["name"], tuple(one["classes"])) for one in json.loads(text))
+            if not heads or not all(head.classes for head in heads):
+                raise ValueError("it names no classes")
+            return heads
 
     def _fetch(self, name: str) -> str:
-        return _fetch(self.store, self.run_id, name)
-
-    def _text(self, name: str) -> str:
-        return Path(self._fetch(name)).read_text(encoding="utf-8")
-
-
-def _fetch(store: Store, run_id: str, name: str) -> str:
-    """Return the local path of an artifact.
-
-    Raises:
-      TrackingError: the run has no such artifact, or it cannot be read.
-    """
-    try:
-        return store.client.download_artifacts(run_id, name)
-    except (MlflowException, OSError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise TrackingError(
-            f"run {run_id}: its artifact {name} cannot be read: {reason}"
-        ) from error
+        path = self.store.fetch(self.artifacts.run, name)
+        if path is None:
+            raise DamagedRun(self.artifacts.run, f"its {name} is missing", RERUN)
+        return str(path)
 
 
-def finished_runs(store: Store, run_id: str | None = None) -> list[TrainedRun]:
+def finished_runs(
+    store: Store, run_id: str | None = None
+) -> tuple[list[TrainedRun], list[DamagedRun]]:
     """Return the finished runs of an experiment, oldest first, or only the run `run_id`.
 
-    Of several runs with one fingerprint the newest counts.
+    Of several runs with one fingerprint the newest counts. Runs whose configuration cannot be read are
+    returned as errors.
 
     Raises:
       TrackingError: there is no such run.
@@ -93,14 +88,21 @@ def finished_runs(store: Store, run_id: str | None = None) -> list[TrainedRun]:
             f"{which} is tracked under {store.name!r} in {store.shown_uri}: train one with "
             f"name={store.name} first"
         )
-    return [_load(store, run) for run in chosen]
+    loaded: list[TrainedRun] = []
+    damaged: list[DamagedRun] = []
+    for run in chosen:
+        try:
+            loaded.append(_load(store, run))
+        except DamagedRun as error:
+            damaged.append(error)
+    return loaded, damaged
 
 
 def find_runs(store: Store, id_prefixes: Sequence[str]) -> list[TrainedRun]:
     """Return finished runs of any experiment by their ids or unique prefixes of them.
 
     Raises:
-      TrackingError: a prefix matches no finished run, or several.
+      TrackingError: a prefix matches no finished run, or several, or the run cannot be read.
     """
     experiments = store.client.search_experiments()
     ids = [experiment.experiment_id for experiment in experiments]
@@ -122,13 +124,22 @@ def find_runs(store: Store, id_prefixes: Sequence[str]) -> list[TrainedRun]:
 
 
 def _load(store: Store, run: Run) -> TrainedRun:
-    text = Path(_fetch(store, run.info.run_id, "config.yaml")).read_text(encoding="utf-8")
-    try:
-        config = from_plain(yaml.safe_load(text))
-    except (ConfigError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise TrackingError(
-            f"the configuration of run {run.info.run_id} cannot be read: {reason}"
-        ) from error
+    artifacts = Artifacts(store, run)
+    config = load_config(artifacts)
     name, accuracy = run.info.run_name or run.info.run_id, run.data.metrics.get("best/val_accuracy")
-    return TrainedRun(store, run.info.run_id, name, config, dict(run.data.tags), accuracy)
+    tags = dict(run.data.tags)
+    return TrainedRun(store, run.info.run_id, name, config, tags, artifacts, accuracy)
+
+
+def load_config(artifacts: Artifacts) -> RunConfig:
+    """Return the configuration of a run.
+
+    Raises:
+      DamagedRun: it is missing, or cannot be read.
+    """
+    content = artifacts.needed("config.yaml")
+    with artifacts.reading("config.yaml"):
+        try:
+            return from_plain(yaml.safe_load(content), check_files=False)
+        except ConfigError as error:  # names a key, but not the run
+            raise ValueError(str(error)) from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from factories import small_run
+from factories.store import finish
 from mlflow.utils.validation import _validate_metric_name
 from sqlalchemy import event
 
@@ -23,7 +22,6 @@ from pipeline.config.fingerprint import fingerprint
 from pipeline.config.schema import RunConfig, TokenizerKind
 from pipeline.errors import TrackingError
 from pipeline.tracking import (
-    RunRecorder,
     Store,
     SweepPlan,
     end_abandoned_runs,
@@ -34,40 +32,12 @@ from pipeline.tracking import (
 )
 from pipeline.tracking import provenance as origin
 from pipeline.tracking.load import find_sweep, load_runs
-from pipeline.tracking.record import metric_name
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory) -> Path:
-    """A store with its tables made: that takes MLflow seconds, so tests copy the file."""
-    folder = tmp_path_factory.mktemp("store")
-    Store(None, folder, "small")
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def store(empty_store, tmp_path) -> Store:
-    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
-    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
-        location = (tmp_path / "mlartifacts" / "small").as_uri()
-        connection.execute("UPDATE experiments SET artifact_location = ?", [location])
-    return Store(None, tmp_path, "small")
-
-
-def _finish(store: Store, config: RunConfig, accuracy: float, parent: str | None = None) -> str:
-    with track_run(store, config, parent) as recorder:
-        recorder.data_set("clauses", "abc123", {"train": 200}, "generated")
-        for epoch in (1, 2):
-            losses = {"train/loss": 1 / epoch, "val/accuracy": accuracy}
-            recorder.metrics(losses | {"time/epoch_seconds": 2.5}, epoch)
-        recorder.metrics({"best/epoch": 2, "test/accuracy": accuracy, "model/parameters": 10})
-        recorder.table(pd.DataFrame({"review_id": ["a"], "correct": [True]}), "predictions.parquet")
-    return recorder.run_id
+from pipeline.tracking.record import safe_name
 
 
 def test_a_run_is_read_back_with_its_types(store, tmp_path):
     config = small_run(tmp_path, seed=3)
-    run_id = _finish(store, config, 0.75)
+    run_id = finish(store, config, 0.75)
     tracked = load_runs(store)
     row = tracked.runs.iloc[0]
     assert row.run_id == run_id
@@ -78,7 +48,7 @@ def test_a_run_is_read_back_with_its_types(store, tmp_path):
     assert row.learning_rate == 1e-3
     assert row.fingerprint == fingerprint(config)
     assert row.data_fingerprint == "abc123"
-    assert tracked.predictions.run_id.tolist() == [run_id]
+    assert set(tracked.predictions.run_id) == {run_id}
     assert tracked.history.epoch.tolist() == [1, 2]
     assert tracked.history.train_loss.tolist() == [1.0, 0.5]
 
@@ -98,7 +68,7 @@ def test_a_run_is_read_back_with_its_types(store, tmp_path):
 def test_a_sweep_over_a_setting_compares_two_variants(store, tmp_path, key, values, names):
     for value in values:
         for seed in (0, 1):
-            _finish(store, small_run(tmp_path, seed=seed, **{key: value}), 0.5)
+            finish(store, small_run(tmp_path, seed=seed, **{key: value}), 0.5)
     tracked = load_runs(store)
     runs, _, notes = select_runs(tracked.runs, tracked.predictions)
     assert runs[runs.compared].architecture.tolist() == [names[0]] * 2 + [names[1]] * 2
@@ -112,8 +82,8 @@ def test_a_run_of_an_older_store_that_lacks_parameters_is_a_seed_of_the_same(
     older |= {"epochs": 2, "batch_size": 64}
     with monkeypatch.context() as patched:
         patched.setattr("pipeline.tracking.runs._params", lambda config: older)
-        _finish(store, small_run(tmp_path), 0.5)
-    _finish(store, small_run(tmp_path, seed=1), 0.5)
+        finish(store, small_run(tmp_path), 0.5)
+    finish(store, small_run(tmp_path, seed=1), 0.5)
     tracked = load_runs(store)
     runs, _, notes = select_runs(tracked.runs, tracked.predictions)
     assert runs.architecture.tolist() == ["lstm", "lstm"]
@@ -130,7 +100,7 @@ def test_nothing_that_is_not_finite_is_logged(store, tmp_path):
 
 
 def test_parameters_are_few_flat_and_what_the_compare_page_needs(store, tmp_path):
-    run_id = _finish(store, small_run(tmp_path), 0.5)
+    run_id = finish(store, small_run(tmp_path), 0.5)
     params = store.client.get_run(run_id).data.params
     assert {"architecture", "cell", "units", "seed", "learning_rate", "max_length"} <= set(params)
     assert len(params) < 32
@@ -138,7 +108,7 @@ def test_parameters_are_few_flat_and_what_the_compare_page_needs(store, tmp_path
 
 
 def test_the_data_set_stands_with_its_counts(store, tmp_path):
-    run_id = _finish(store, small_run(tmp_path), 0.5)
+    run_id = finish(store, small_run(tmp_path), 0.5)
     (entry,) = store.client.get_run(run_id).inputs.dataset_inputs
     assert entry.dataset.name == "clauses"
     assert "200" in entry.dataset.profile
@@ -178,7 +148,7 @@ def test_a_result_is_found_by_its_fingerprint(store, tmp_path):
     with pytest.raises(ValueError, match="oops"), track_run(store, config, None):
         raise ValueError("oops")
     assert not is_done(store.newest_run(fingerprint(config)))
-    run_id = _finish(store, config, 0.5)
+    run_id = finish(store, config, 0.5)
     found = store.newest_run(fingerprint(config))
     assert found is not None
     assert is_done(found)
@@ -207,7 +177,7 @@ def test_a_run_that_was_cut_off_goes_on_in_the_same_run_and_nothing_is_doubled(s
 
 def test_rerun_begins_anew_and_what_it_leaves_decides(store, tmp_path):
     config = small_run(tmp_path)
-    first = _finish(store, config, 0.5)
+    first = finish(store, config, 0.5)
     config.rerun = True
     with pytest.raises(ValueError, match="oops"), track_run(store, config, None) as recorder:
         raise ValueError("oops")
@@ -240,7 +210,7 @@ def test_on_a_server_only_runs_begun_here_are_ended_and_gone_on_with(store, tmp_
     monkeypatch.setattr(store, "is_local", False)
     end_abandoned_runs(store)
     assert store.newest_run(fingerprint(config)) is None
-    run_id = _finish(store, config, 0.5)
+    run_id = finish(store, config, 0.5)
     statuses = {run.info.run_id: run.info.status for run in store.runs()}
     assert sorted(statuses.values()) == ["FINISHED", "RUNNING"]
     assert statuses[run_id] == "FINISHED"
@@ -277,9 +247,9 @@ def test_a_wider_sweep_takes_over_the_runs_of_the_narrower_and_leaves_those_of_o
         return store.client.get_run(run_id).data.tags["mlflow.parentRunId"]
 
     with sweep(0) as narrow:
-        run = _finish(store, small_run(tmp_path, seed=0), 0.5, narrow.run_id)
+        run = finish(store, small_run(tmp_path, seed=0), 0.5, narrow.run_id)
     with sweep(5, 6) as other:
-        not_wanted = _finish(store, small_run(tmp_path, seed=6), 0.5, other.run_id)
+        not_wanted = finish(store, small_run(tmp_path, seed=6), 0.5, other.run_id)
     with sweep(0, 1, 5) as wide:
         assert parent_of(run) == wide.run_id
         assert parent_of(not_wanted) == other.run_id
@@ -296,7 +266,7 @@ def test_the_store_is_asked_as_often_for_many_runs_as_for_few(store, tmp_path):
     counts = []
     for seeds in (range(2), range(2, 8)):
         for seed in seeds:
-            _finish(store, small_run(tmp_path, seed=seed), 0.9)
+            finish(store, small_run(tmp_path, seed=seed), 0.9)
         asked.clear()
         tracked = load_runs(store)
         counts.append(len(asked))
@@ -315,7 +285,7 @@ def _sweep_and_train(store: Store, folder: Path, cells: tuple[str, ...], seeds: 
     with track_sweep(store, SweepPlan.of(configs)) as sweep:
         for config in configs:
             if not is_done(store.newest_run(fingerprint(config))):
-                _finish(store, config, 0.5, sweep.run_id)
+                finish(store, config, 0.5, sweep.run_id)
         sweep.end("finished")
     return load_runs(store).sweep.known_before
 
@@ -341,7 +311,7 @@ def test_a_plan_without_questions_declares_them_when_it_gets_them(store, tmp_pat
         del old["contrasts"], old["margin"]
         sweep.text(json.dumps(old), "plan.json")
         store.client.delete_tag(sweep.run_id, "declared")
-        _finish(store, config, 0.5, sweep.run_id)
+        finish(store, config, 0.5, sweep.run_id)
         sweep.end("finished")
     assert load_runs(store).sweep.known_before == 0  # as nothing is declared
     with track_sweep(store, plan) as sweep:
@@ -353,8 +323,8 @@ def test_a_sweep_is_its_plan_the_best_run_of_each_and_what_is_missing(store, tmp
     configs = [small_run(tmp_path, seed=seed) for seed in (0, 1, 2)]
     with track_sweep(store, SweepPlan.of(configs)) as parent:
         pass
-    _finish(store, small_run(tmp_path, seed=9), 0.1)  # not of this sweep
-    first = _finish(store, configs[0], 0.5, parent.run_id)
+    finish(store, small_run(tmp_path, seed=9), 0.1)  # not of this sweep
+    first = finish(store, configs[0], 0.5, parent.run_id)
     with pytest.raises(ValueError, match="oops"), track_run(store, configs[0], parent.run_id):
         raise ValueError("oops")  # later than the one that finished
     with track_run(store, configs[1], parent.run_id) as recorder:
@@ -374,12 +344,12 @@ def test_the_baseline_finished_over_the_same_data_stands_beside_a_sweep_that_has
     network = small_run(tmp_path)
     baseline = baseline_of(network)
     with track_sweep(store, SweepPlan.of([network])) as sweep:
-        _finish(store, network, 0.5, sweep.run_id)
+        finish(store, network, 0.5, sweep.run_id)
     assert load_runs(store).runs.architecture.tolist() == ["lstm"]
     with pytest.raises(ValueError, match="oops"), track_run(store, baseline, None):
         raise ValueError("oops")
     assert load_runs(store).runs.architecture.tolist() == ["lstm"]
-    _finish(store, baseline, 0.6)
+    finish(store, baseline, 0.6)
     tracked = load_runs(store)
     assert tracked.runs.architecture.tolist() == ["lstm", "nb_bigrams"]
     assert tracked.runs.test_accuracy.tolist() == [0.5, 0.6]
@@ -394,7 +364,7 @@ def test_a_baseline_that_failed_in_a_sweep_is_among_its_runs(store, tmp_path):
             track_run(store, baseline, sweep.run_id),
         ):
             raise ValueError("oops")
-        _finish(store, network, 0.5, sweep.run_id)
+        finish(store, network, 0.5, sweep.run_id)
     runs = load_runs(store).runs.set_index("architecture")
     assert runs.status.to_dict() == {"lstm": "finished", "nb_bigrams": "failed"}
     assert "oops" in runs.failure["nb_bigrams"]
@@ -406,7 +376,7 @@ def test_a_sweep_carries_what_it_tuned_for_the_runs_that_never_began_too(store, 
         for rate in (1e-3, 3e-3)
     ]
     with track_sweep(store, SweepPlan.of(configs)) as parent:
-        run_id = _finish(store, configs[0], 0.5, parent.run_id)
+        run_id = finish(store, configs[0], 0.5, parent.run_id)
     tracked = load_runs(store)
     assert tracked.sweep.tuned == ("learning_rate",)
     assert tracked.runs.status.tolist() == ["finished", "missing"]
@@ -421,9 +391,9 @@ def test_the_newest_sweep_of_which_a_network_was_trained_on_the_same_data_is_fou
     assert find_sweep(store, "abc123") is None
     first, second = (small_run(tmp_path, seed=seed) for seed in (0, 1))
     with sweep(first) as old:
-        _finish(store, baseline_of(first), 0.5, old.run_id)
+        finish(store, baseline_of(first), 0.5, old.run_id)
         assert find_sweep(store, "abc123") is None
-        _finish(store, first, 0.5, old.run_id)
+        finish(store, first, 0.5, old.run_id)
     with sweep(first, second) as new:
         pass
     with sweep(second):  # nothing of it has run but the baseline that all have
@@ -435,7 +405,7 @@ def test_the_newest_sweep_of_which_a_network_was_trained_on_the_same_data_is_fou
 def test_a_sweep_that_was_killed_before_its_plan_stood_hides_no_run(store, tmp_path):
     config = small_run(tmp_path)
     with track_sweep(store, SweepPlan.of([config])) as parent:
-        run = _finish(store, config, 0.5, parent.run_id)
+        run = finish(store, config, 0.5, parent.run_id)
     store.create_run({"kind": "sweep"}, "killed")
     assert load_runs(store).runs.run_id.tolist() == [run]
     assert find_sweep(store, "abc123") == parent.run_id
@@ -454,9 +424,7 @@ def test_an_experiment_beside_is_looked_for_and_not_made(store, tmp_path):
 def test_an_epoch_that_the_budget_cut_short_does_not_count_for_the_time_of_one(store, tmp_path):
     for seed, times in enumerate([(4.0, 6.0, 1.0), (3.0,)]):
         config = small_run(tmp_path, seed=seed, train__max_seconds=11.0)
-        with track_run(store, config, None) as recorder:
-            for epoch, seconds in enumerate(times, 1):
-                recorder.metrics({"time/epoch_seconds": seconds}, epoch)
+        finish(store, config, 0.5, seconds=times)
     runs = load_runs(store).runs.set_index("seed")
     assert runs.epoch_seconds[0] == 5.0
     assert pd.isna(runs.epoch_seconds[1])
@@ -465,7 +433,7 @@ def test_an_epoch_that_the_budget_cut_short_does_not_count_for_the_time_of_one(s
 
 def test_what_does_nothing_is_no_parameter(store, tmp_path):
     def params(config: RunConfig) -> dict[str, str]:
-        return store.client.get_run(_finish(store, config, 0.5)).data.params
+        return store.client.get_run(finish(store, config, 0.5)).data.params
 
     lstm = params(small_run(tmp_path))
     gru = params(small_run(tmp_path, architecture__cell="gru", seed=1))
@@ -497,102 +465,33 @@ def test_an_experiment_without_runs_says_what_to_do(store):
         load_runs(store)
 
 
-def test_a_deleted_experiment_says_what_to_do(store, tmp_path):
-    store.client.delete_experiment(store.experiment_id)
-    with pytest.raises(TrackingError, match=r"deleted in MLflow.*name="):
-        Store(None, tmp_path, "small")
-
-
-def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path):
-    with pytest.raises(TrackingError) as error:
-        Store("http://somebody:secret@127.0.0.1:9", tmp_path, "small", wait_seconds=0)
-    assert "http://127.0.0.1:9 does not answer" in str(error.value)
-    assert "secret" not in str(error.value)
-
-
-def test_a_store_that_is_only_busy_is_left_where_it_is(store, tmp_path, monkeypatch):
-    def busy(*_, **__):
-        raise sqlite3.OperationalError("database is locked")
-
-    monkeypatch.setattr(sqlite3, "connect", busy)
-    with pytest.raises(TrackingError, match="cannot be used at the moment: database is locked"):
-        Store(None, tmp_path, "small")
-    assert list(tmp_path.glob("mlflow.db*")) == [tmp_path / "mlflow.db"]
-
-
-@pytest.mark.parametrize("left", [b"not a database at all", b""])
-def test_a_store_that_cannot_be_read_is_set_aside_and_a_new_one_begins(tmp_path, left, caplog):
-    (tmp_path / "mlflow.db").write_bytes(left)
-    store = Store(None, tmp_path, "small")
-    assert store.runs() == []
-    (kept,) = tmp_path.glob("mlflow.db.*.unreadable")
-    assert kept.read_bytes() == left
-    assert kept.name in caplog.text
-
-
-def test_a_store_of_another_version_is_kept_and_does_not_break_the_start(
-    empty_store, tmp_path, caplog
-):
-    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
-    with sqlite3.connect(tmp_path / "mlflow.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
-    assert Store(None, tmp_path, "small").runs() == []
-    assert list(tmp_path.glob("mlflow.db.*.unreadable"))
-
-
-def test_a_leftover_mlruns_folder_and_an_active_run_elsewhere_change_nothing(
-    store, tmp_path, monkeypatch
-):
-    (tmp_path / "mlruns" / "0").mkdir(parents=True)
-    (tmp_path / "mlruns" / "0" / "meta.yaml").write_text("artifact_location: elsewhere")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
-    run_id = _finish(store, small_run(tmp_path), 0.5)
-    assert run_id != "0" * 32
-    assert Store(None, tmp_path, "small").runs()[0].info.run_id == run_id
-
-
-def _write(folder: Path, seed: int, start) -> None:
-    start.wait()
-    store = Store(None, folder, "small")
-    with track_run(store, small_run(folder, seed=seed), None) as recorder:
-        for step in range(40):
-            RunRecorder(store, recorder.run_id).metrics({"val/accuracy": 0.5}, step)
-
-
-@pytest.mark.slow
-def test_workers_that_start_at_once_on_no_store_lose_nothing(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(3)
-    workers = [context.Process(target=_write, args=(tmp_path, seed, start)) for seed in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(120)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    store = Store(None, tmp_path, "small")
-    runs = store.runs()
-    assert len(runs) == 3
-    for run in runs:
-        assert len(store.client.get_metric_history(run.info.run_id, "val/accuracy")) == 40
-
-
 @pytest.mark.parametrize(
     "label", ["R&B", "C++", "a//b", "../x", "/", "<b>", "é", "x" * 300, "a\nb"]
 )
 def test_any_label_makes_a_name_that_mlflow_takes(label: str) -> None:
-    names = {
-        metric_name(f"probe/filler_alone/{text}") for text in (label, f"{label}?", f"{label}!")
-    }
+    names = {safe_name(f"probe/filler_alone/{text}") for text in (label, f"{label}?", f"{label}!")}
     assert len(names) == 3
     for name in names:
         _validate_metric_name(name)
-    assert metric_name("val/accuracy") == "val/accuracy"
+    assert safe_name("val/accuracy") == "val/accuracy"
+
+
+@pytest.mark.parametrize(
+    "name", ["Liked it?", "a/b: c", "../..", "🙂", "x" * 300, "q\"'", "a\nb", " a"]
+)
+def test_any_column_or_label_may_be_in_a_tag_a_parameter_or_a_metric(store, tmp_path, name):
+    with track_run(store, small_run(tmp_path), None) as recorder:
+        recorder.tags({f"probe/distance/half_life_{name}": "beyond 200"})
+        recorder.metrics({f"test/accuracy/{name}": 0.5})
+        recorder.params({f"of {name}": name})
+    data = store.client.get_run(recorder.run_id).data
+    assert data.tags[safe_name(f"probe/distance/half_life_{name}")] == "beyond 200"
+    assert data.metrics[safe_name(f"test/accuracy/{name}")] == 0.5
+    assert data.params[safe_name(f"of {name}")] == name
 
 
 def test_without_a_sweep_lengths_are_cut_as_the_runs_say(store, tmp_path):
-    with track_run(store, small_run(tmp_path, data__length_edges=[5, 9]), None):
-        pass
+    finish(store, small_run(tmp_path, data__length_edges=[5, 9]), 0.5)
     assert load_runs(store).sweep.length_edges == (5, 9)
 
 
