@@ -22,6 +22,7 @@ from pipeline.config.fingerprint import fingerprint
 from pipeline.config.schema import RunConfig, TokenizerKind
 from pipeline.errors import TrackingError
 from pipeline.tracking import (
+    RunRecorder,
     Store,
     SweepPlan,
     end_abandoned_runs,
