@@ -120,9 +120,11 @@ def _describe_missing(table: Table, config: CsvConfig, key: str, name: str) -> s
                 "what is above them"
             )
     if len(columns) == 1 and isinstance(table, Delimited):
+        where = f"{table.path}, row 1: one column alone, {shorten(columns[0])}"
+        if config.separator is not None:
+            raise DataError(f"{where} ({table}): leave data.separator out, and it is found")
         raise DataError(
-            f"{table.path}, row 1: one column alone, {shorten(columns[0])}: set data.separator if the "
-            "columns are separated by none of , ; | and tab"
+            f"{where}: set data.separator if the columns are separated by none of , ; | and tab"
         )
     return f", row 1: no column {shorten(name)}, only {shorten_list(columns)}"
 

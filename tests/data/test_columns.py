@@ -89,6 +89,7 @@ def test_what_is_said_to_type_reads_the_file(tmp_path):
         ({"header": False}, ["text_column is a number from 1 to 2, not 'text'"]),
         ({"header": False, "text_column": "1", "label_column": "9"}, ["from 1 to 2, not '9'"]),
         ({"text_column": "label"}, ["both name 'label'"]),
+        ({"separator": "tab"}, ["'text,label'", "separated by tabs", "leave data.separator out"]),
     ],
 )
 def test_columns_that_are_not_there_are_named(tmp_path, settings, words):
