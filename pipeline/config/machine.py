@@ -43,8 +43,8 @@ def check_memory(config: RunConfig) -> None:
         return
     hint = f"choose at most about {found.fits:,}" if found.fits else "choose a smaller one"
     raise ConfigError(
-        f"{found.key} is {found.value}: {found.part} alone would need {shown_bytes(found.size)} of "
-        f"memory, and {of_what} {shown_bytes(limit)}; {hint}"
+        f"{found.key} is {abbreviate(str(found.value))}: {found.part} alone would need "
+        f"{shown_bytes(found.size)} of memory, and {of_what} {shown_bytes(limit)}; {hint}"
     )
 
 

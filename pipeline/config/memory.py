@@ -7,13 +7,14 @@ beside the numbers of the network and its texts.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 from pipeline.cells import find_cell
-from pipeline.config.data import AddingConfig, ClausesConfig
+from pipeline.config.data import AddingConfig, ClausesConfig, CsvConfig
 from pipeline.config.keys import known_keys
 from pipeline.config.schema import BATCH_SIZE, VOCAB_SIZE, ProbeKind, RunConfig
 
@@ -57,6 +58,9 @@ def find_excess(config: RunConfig, limit: float, *, on_gpu: bool) -> Excess | No
     key = _to_blame(config, _KEYS[part], parts[part])
     value = _value(config, key)
 
+    if isinstance(value, str):  # the path of a table
+        return Excess(key, value, part, sizes[part], None)
+
     def total(number: int) -> float:
         changed = _with(config, key, [number] if isinstance(value, list) else number)
         return sum(size(changed) for size in parts.values())
@@ -97,6 +101,8 @@ _KEYS = {
         *_NETWORK,
     ),
     CORPUS: (
+        "data.path",
+        "data.test_path",
         "data.train_size",
         "data.validation_size",
         "data.test_size",
@@ -160,8 +166,10 @@ def _texts(config: RunConfig) -> int:
 
 
 def _corpus(config: RunConfig) -> float:
-    """Return the bytes of data that are generated."""
+    """Return the bytes of the data: generated ones, or those of a table, as it is and cleaned."""
     data = config.data
+    if isinstance(data, CsvConfig):
+        return 2 * sum(map(_file_size, (data.path, data.test_path)))
     if isinstance(data, AddingConfig):
         return (data.validation_size + data.test_size) * data.length * 2 * _NUMBER
     if not isinstance(data, ClausesConfig):
@@ -170,6 +178,13 @@ def _corpus(config: RunConfig) -> float:
     train = data.train_size * (_CLAUSE_WORDS + in_train)
     held_out = (data.validation_size + data.test_size) * (_CLAUSE_WORDS + data.max_distance / 2)
     return (train + held_out) * (6 + _NUMBER)  # a word with its space, and its id
+
+
+def _file_size(path: str | None) -> int:
+    try:
+        return os.path.getsize(path) if path else 0
+    except OSError:  # said elsewhere
+        return 0
 
 
 def _probes(config: RunConfig) -> float:

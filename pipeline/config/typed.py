@@ -88,7 +88,8 @@ def _refuse_flag(message: str) -> NoReturn:
         flag = re.sub(r"unrecognized arguments: ", "", message).split(" ")[0]
         name = flag.lstrip("-").split("=")[0]
         key = name if is_known(name) else closest_key(name)
-        hint = f"write {_example(key)}, without dashes" if key else "--help lists what may be given"
+        typed = f"{key}={flag.partition('=')[2]}" if key and "=" in flag else key and _example(key)
+        hint = f"write {typed}, without dashes" if key else "--help lists what may be given"
         raise ConfigError(f"unknown flag {abbreviate(flag)}; {hint}")
     choice = re.match(r"invalid choice: (.*) \(choose from (.*)\)", wrong[2])
     if choice is None:
@@ -224,8 +225,8 @@ def refuse_interval(override: Override) -> None:
     if override.is_interval_sweep():
         key = override.key_or_group
         raise ConfigError(
-            f"{override.input_line} is a range of all numbers; give {key} a list of values: "
-            f"-m {key}={_example(key).split('=')[1]},..."
+            f"{override.input_line} is a range of all numbers; give {key} a list of values, such as "
+            f"-m {key}=1,2"
         )
 
 
@@ -273,7 +274,8 @@ def _example(key: str) -> str:
     if is_group(key):
         return f"{key}={options(key)[0] if key == 'experiment' else chosen_option(key)}"
     known = known_keys().get(key)
-    return f"{key}={write_value(default_of(known.field)) if known else '...'}"
+    default = default_of(known.field) if known else None
+    return f"{key}={'...' if default is None else write_value(default)}"
 
 
 def _must_be(key: str) -> str:

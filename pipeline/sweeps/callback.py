@@ -46,8 +46,8 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with _exit_on_error():
             plan = make_plan(config)
-            check_texts(plan.configs[0])
             make_folders(plan.configs[0], "hydra.sweep.dir", plan.folder)
+            check_texts(plan.configs[0])
             say("Loading MLflow")
             from pipeline.sweeps.sweep import Sweep
 

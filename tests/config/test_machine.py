@@ -64,6 +64,22 @@ def test_the_adding_problem_has_bounds_too(tmp_path, key):
         check_memory(small_run(tmp_path, data=data))
 
 
+@pytest.mark.parametrize("key", ["path", "test_path"])
+def test_a_table_larger_than_the_memory_is_refused_before_it_is_read(tmp_path, key):
+    for name, size in {"large.csv": 20 * 10**9, "small.csv": 10}.items():
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)  # takes no space
+    data = CsvConfig(path=str(tmp_path / "small.csv"))
+    check_memory(small_run(tmp_path, data=data))
+    setattr(data, key, str(tmp_path / "large.csv"))
+    with pytest.raises(ConfigError) as error:
+        check_memory(small_run(tmp_path, data=data))
+    assert str(error.value).startswith(f"data.{key} is ")
+    assert "its data alone would need 40 GB of memory, and this machine has 24 GB" in str(
+        error.value
+    )
+
+
 def test_what_is_large_in_name_alone_fits(tmp_path):
     """A batch holds no more texts than there are, a vocabulary no more words, a text no more tokens."""
     table = {"data": CsvConfig(path="x.csv")}
