@@ -52,7 +52,7 @@ _WORD = rf"{_CHARACTER}|{_SPACED}"
 PATTERN = rf"{_WORD}|{_SYMBOL}"
 
 _UNSPACED = re.compile(f"[{_BY_CHARACTER}{_BY_SYLLABLE}]")
-_CHUNK = 2_048  # texts that are encoded at once
+CHUNK = 2_048  # texts that are encoded at once
 
 # A sentence ends with a stop and white space; no space follows the wide stops, and Thai and Lao have
 # a space instead of a stop.
@@ -88,8 +88,8 @@ def encode_in_chunks(
     """
     # A text that contains the characters "[PAD]" must not become padding.
     tokenizer.encode_special_tokens = True
-    for start in range(0, len(texts), _CHUNK):
-        chunk = texts[start : start + _CHUNK]
+    for start in range(0, len(texts), CHUNK):
+        chunk = texts[start : start + CHUNK]
         rows = [encoding.ids or if_empty for encoding in tokenizer.encode_batch_fast(chunk)]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         flat = itertools.chain.from_iterable(rows)
@@ -107,8 +107,8 @@ def count_words(text: str) -> int:
 
 def count_all_words(texts: Sequence[str]) -> np.ndarray:
     """Return the number of words of each text, <int32>[n]; see `count_words`."""
-    starts = range(0, len(texts), _CHUNK)
-    counts = [_count(texts[start : start + _CHUNK]) for start in starts]
+    starts = range(0, len(texts), CHUNK)
+    counts = [_count(texts[start : start + CHUNK]) for start in starts]
     return np.concatenate([np.zeros(0, np.int32), *counts])
 
 

@@ -15,19 +15,22 @@ log = logging.getLogger("pipeline.progress")
 
 Item = TypeVar("Item")
 _SILENT, _BETWEEN_LINES = 2.0, 10.0  # seconds before the first sign, and from one line to the next
-_STEP = 500  # items from one look at the clock to the next
+_STEP = 500
 
 
-def watched(items: Iterable[Item], total: int | None, doing: str) -> Iterator[Item]:
+def watched(
+    items: Iterable[Item], total: int | None, doing: str, step: int = _STEP
+) -> Iterator[Item]:
     """Yield the items, and show how many are done once that has taken a few seconds.
 
-    total: how many there are, if that is known; doing: what is done, such as "Cleaning the texts".
+    total: how many there are, if that is known; doing: what is done, such as "Cleaning the texts";
+    step: items from one look at the clock to the next.
     """
     started = said = time.monotonic()
     bar: Progress | None = None
     try:
         for done, item in enumerate(items):
-            if done % _STEP == 0:
+            if done % step == 0:
                 now = time.monotonic()
                 if now - started > _SILENT and sys.stdout.isatty():
                     bar = bar or _start_bar(doing, total)

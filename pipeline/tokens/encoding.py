@@ -10,25 +10,24 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import sys
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import tokenizers
-from rich.progress import Progress
 from tokenizers import Tokenizer
 
 from pipeline.config.schema import VOCAB_SIZE, TokenizerConfig, TokenizerKind
+from pipeline.data.progress import watched
 from pipeline.data.reviews import Head, Reviews, ReviewSplits
 from pipeline.files import cached
 from pipeline.tokens.split import EncodedSplit, truncate_split
 from pipeline.tokens.vocabulary import MIN_FREQUENCY, train_tokenizer
-from pipeline.words import MANY_UNKNOWN, PATTERN, UNKNOWN, count_all_words, encode_in_chunks
+from pipeline.words import CHUNK, MANY_UNKNOWN, PATTERN, UNKNOWN, count_all_words, encode_in_chunks
 
 log = logging.getLogger(__name__)
 
@@ -147,39 +146,30 @@ def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
 def _write_cache(folder: Path, splits: ReviewSplits, config: TokenizerConfig) -> None:
     started = time.perf_counter()
     folder.mkdir()
-    with _progress("Learning the vocabulary", len(splits.train)) as advance:
-        tokenizer = train_tokenizer(_counted(splits.train.texts, advance), config)
+    texts = splits.train.texts
+    tokenizer = train_tokenizer(watched(texts, len(texts), "Learning the vocabulary"), config)
     tokenizer.save(str(folder / "tokenizer.json"))
-    texts = sum(len(reviews) for _, reviews in splits.named())
-    with _progress("Encoding the texts", texts) as advance:
-        for name, reviews in splits.named():
-            _write_split(folder, name, reviews.texts, tokenizer, advance)
-    digests = {path.name: _digest(path) for path in sorted(folder.iterdir())}
-    (folder / "manifest.json").write_text(json.dumps(digests, indent=1))
+    for name, reviews in splits.named():
+        _write_split(folder, name, reviews.texts, tokenizer)
     log.info(
         "Encoded %s reviews with a vocabulary of %s in %.1f s",
-        f"{texts:,}",
+        f"{sum(len(reviews) for _, reviews in splits.named()):,}",
         f"{tokenizer.get_vocab_size():,}",
         time.perf_counter() - started,
     )
 
 
-def _write_split(
-    folder: Path,
-    name: str,
-    texts: list[str],
-    tokenizer: Tokenizer,
-    advance: Callable[[int], None],
-) -> None:
+def _write_split(folder: Path, name: str, texts: list[str], tokenizer: Tokenizer) -> None:
     """Write the token ids as they come: those of a million texts would not fit into the memory."""
     lengths = []
+    chunks = encode_in_chunks(tokenizer, texts, if_empty=[unknown_id(tokenizer)])
+    total = math.ceil(len(texts) / CHUNK)
     with (folder / f"{name}.token_ids.npy").open("wb") as file:
         _write_header(file, 0)
         begins = file.tell()
-        for ids, found in encode_in_chunks(tokenizer, texts, if_empty=[unknown_id(tokenizer)]):
+        for ids, found in watched(chunks, total, f"Encoding {name}", step=1):
             ids.tofile(file)
             lengths.append(found)
-            advance(len(found))
         file.seek(0)
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
         _write_header(file, int(offsets[-1]))
@@ -194,44 +184,10 @@ def _write_header(file: BinaryIO, size: int) -> None:
     np.lib.format.write_array_header_1_0(file, described)
 
 
-@contextmanager
-def _progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal; yield what advances it by a number of texts."""
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda done: bar.advance(task, done)
-
-
-def _counted(texts: Iterable[str], advance: Callable[[int], None]) -> Iterator[str]:
-    for number, text in enumerate(texts, start=1):
-        if number % 1_000 == 0:
-            advance(1_000)
-        yield text
-
-
 def _read_cache(folder: Path, splits: ReviewSplits) -> tuple[Tokenizer, dict[str, EncodedSplit]]:
-    """Return what `_write_cache` wrote.
-
-    Raises:
-      ValueError: a file differs from what was written.
-    """
-    digests = json.loads((folder / "manifest.json").read_text())
-    if digests != {name: _digest(folder / name) for name in _files()}:
-        raise ValueError("a file differs from what was written")
+    """Return what `_write_cache` wrote."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     return tokenizer, {name: _open_split(folder, name, reviews) for name, reviews in splits.named()}
-
-
-def _files() -> set[str]:
-    parts = ("token_ids.npy", "offsets.npy", "words.npy")
-    return {f"{name}.{part}" for name in ("train", "validation", "test") for part in parts} | {
-        "tokenizer.json"
-    }
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def _open_split(folder: Path, name: str, reviews: Reviews) -> EncodedSplit:

@@ -50,7 +50,7 @@ def test_imdb_is_never_shown_and_the_setting_changes_no_run(tmp_path: Path):
 def test_imdb_refuses_the_setting(tmp_path: Path):
     done = run_program(tmp_path, "data=imdb", "data.show_texts=true")
     assert done.returncode == 2
-    assert "data.show_texts is a setting of data=csv or data=clauses" in done.stderr
+    assert "data.show_texts is a setting of data=tfds or data=csv or data=clauses" in done.stderr
 
 
 def _write_table(path: Path) -> None:

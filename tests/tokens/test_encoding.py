@@ -149,7 +149,7 @@ def test_tokens_are_read_from_the_file_in_which_they_lie(tmp_path, splits):
 def test_texts_are_encoded_in_chunks_as_they_are_at_once(splits, monkeypatch):
     tokenizer = train_tokenizer(splits.train.texts, TokenizerConfig())
     whole = encode_texts(tokenizer, splits.test.texts)
-    monkeypatch.setattr("pipeline.words._CHUNK", 7)
+    monkeypatch.setattr("pipeline.words.CHUNK", 7)
     for one, other in zip(encode_texts(tokenizer, splits.test.texts), whole, strict=True):
         assert np.array_equal(one, other)
 
@@ -179,7 +179,7 @@ def test_the_share_of_a_token_is_among_those_that_are_read(rows, max_length, kee
         assert one.lengths.sum() == len(read)
 
 
-@pytest.mark.parametrize("name", ["train.token_ids.npy", "tokenizer.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["train.token_ids.npy", "tokenizer.json"])
 def test_a_damaged_cache_is_noticed_and_rebuilt(tmp_path, splits, name, caplog):
     whole = np.array(encode_splits(splits, TokenizerConfig(), tmp_path).train.token_ids)
     (file,) = tmp_path.glob(f"encodings/*/{name}")
