@@ -9,8 +9,8 @@ import pandas as pd
 
 from pipeline.analysis.contrasts import Contrast
 from pipeline.analysis.excerpts import Excerpt
-from pipeline.config.data import DataConfig
 from pipeline.config.settings import settings_of
+from pipeline.config.texts import DataConfig
 
 
 def columns_of(names: str) -> tuple[str, ...]:

@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.benchmark.reporting import TO_MB
-from pipeline.config.data import CsvConfig
 from pipeline.config.schema import TokenizerConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.files import replacing
 
 SIZES = (10_000, 100_000, 1_000_000)

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.benchmark.simulated import NAME, simulate_sweep
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.errors import Failure
 from pipeline.files import replacing
 

@@ -19,7 +19,8 @@ from scipy.special import expit
 
 from pipeline.cells import find_cell
 from pipeline.config.compose import baseline_of, from_plain, load_architectures
-from pipeline.config.schema import ArchitectureConfig, ProbeConfig, RunConfig
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import ArchitectureConfig, RunConfig
 from pipeline.data.lexicon import LESSON
 from pipeline.tracking import RunRecorder, Store, SweepPlan, track_run, track_sweep
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
-
-from omegaconf import MISSING
 
 from pipeline.config.fields import (
     NO_DEFAULT,
@@ -19,125 +14,8 @@ from pipeline.config.fields import (
     positive,
     setting,
 )
-
-
-class Quoting(Enum):
-    """What a quote in a table of separated cells means.
-
-    doubled: it encloses a cell, and stands for itself where it is written twice; backslash: the same,
-    or where a backslash precedes it; none: it is an ordinary character.
-    """
-
-    doubled = "doubled"
-    backslash = "backslash"
-    none = "none"
-
-
-class OnBadRows(Enum):
-    """What is done about rows that cannot be used."""
-
-    error = "error"
-    drop = "drop"
-
-
-SEPARATORS = {"tab": "\t", "\\t": "\t"}  # as people type what a shell swallows
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).expanduser().is_file()
-    except (OSError, ValueError):  # a name that is too long, or holds a NUL
-        return False
-
-
-_TABLE = "an existing file: .csv, .tsv, .txt, .jsonl, .json, .parquet or .xlsx, also in .gz or .zip"
-
-
-def _is_separator(value: str) -> bool:
-    one = SEPARATORS.get(value, value)
-    return one == "\t" or (
-        len(one) == 1 and one.isprintable() and not one.isalnum() and one not in ' "\\'
-    )
-
-
-def _is_text_encoding(name: str) -> bool:
-    try:
-        "a".encode(name)
-        return bool(b"".decode(name) == "" and codecs.lookup(name).name not in _NO_TEXTS)
-    except (LookupError, ValueError):
-        return False
-
-
-_NO_TEXTS = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem")
-
-
-_LENGTH_EDGES = "edges between the report's groups by length, in words of the whole text"
-
-
-@dataclass
-class DataConfig:
-    """Configure the data. Their seed is not that of a run, so that the runs of a sweep share them."""
-
-    kind: str = MISSING
-    seed: int = count(0, 0, about="draws the splits, and the texts that are generated")
-    validation_fraction: float = fraction(
-        0.1, with_zero=False, about="share of the training texts that is held out for validation"
-    )
-    length_edges: list[int] = increasing([100, 200, 400, 800], of_report=True, about=_LENGTH_EDGES)
-
-    @property
-    def source(self) -> str:
-        """Return where the data come from, as text for a page."""
-        raise NotImplementedError
-
-    @property
-    def features(self) -> int | None:
-        """Return how many numbers a step has, or None for texts."""
-        return None
-
-    @property
-    def unused(self) -> tuple[str, ...]:
-        """Return the dotted keys, of sections or settings, that have no effect on these data."""
-        return ()
-
-
-@dataclass
-class ShownTexts(DataConfig):
-    """Configure data whose texts a report may show. IMDB's are other people's, and never shown."""
-
-    show_texts: bool = setting(
-        True,
-        of_report=True,
-        about="show a few test texts in the report, and keep them in the store",
-    )
-
-
-class Repeats(Enum):
-    """Choose what becomes of texts to train on that occur again with the same label."""
-
-    drop = "drop"  # one of them is kept
-    keep = "keep"
-
-
-class Conflicts(Enum):
-    """Choose what becomes of texts to train on that occur with different labels."""
-
-    keep = "keep"
-    drop = "drop"  # all of them
-
-
-@dataclass
-class GivenTexts(ShownTexts):
-    """Configure texts that people have labelled, in which some may stand more than once."""
-
-    repeats: Repeats = setting(
-        Repeats.drop,
-        about="texts to train on that occur again with the same label: drop keeps one of them",
-    )
-    conflicts: Conflicts = setting(
-        Conflicts.keep,
-        about="texts to train on that occur with different labels: keep one with each label, or none",
-    )
+from pipeline.config.tables import CsvConfig
+from pipeline.config.texts import LENGTH_EDGES, DataConfig, GivenTexts, ShownTexts
 
 
 def _is_tfds_name(name: str) -> bool:
@@ -237,72 +115,6 @@ class ImdbConfig(DataConfig):
 
 
 @dataclass
-class CsvConfig(GivenTexts):
-    """Configure a user's own table."""
-
-    kind: str = "csv"
-    path: str = checked(
-        NO_DEFAULT,
-        _is_file,
-        _TABLE,
-        by_content=True,
-        literal=True,
-        about="table of your texts",
-    )
-    test_path: str | None = checked(
-        None,
-        lambda value: value is None or _is_file(value),
-        f"null or {_TABLE}",
-        by_content=True,
-        literal=True,
-        about="table of your test texts; null: a share of `path` is test",
-    )
-    test_fraction: float = fraction(
-        0.2, with_zero=False, about="share of `path` that is test, without `test_path`"
-    )
-    text_column: str = setting(
-        "text", literal=True, about="name of the column with the texts; without a header its number"
-    )
-    label_column: str = setting(
-        "label",
-        literal=True,
-        about="name of the column with the classes; without a header its number",
-    )
-    header: bool = setting(
-        True, about="whether the first row names the columns; without, they are counted from 1"
-    )
-    separator: str | None = checked(
-        None,
-        lambda value: value is None or _is_separator(value),
-        "null or a character such as ; or | or tab",
-        literal=True,
-        about="what separates the columns; null: found",
-    )
-    encoding: str | None = checked(
-        None,
-        lambda value: value is None or _is_text_encoding(value),
-        "null or an encoding that Python knows, such as utf-8, cp1252, latin-1 or utf-16",
-        literal=True,
-        about="encoding of the file; null: UTF-8, or what its first bytes declare",
-    )
-    quoting: Quoting | None = setting(
-        None,
-        about="what a quote means: doubled encloses cells, with a quote in them written twice; "
-        "backslash, with a backslash before it; none is an ordinary character; null: doubled, and "
-        "refused where a quoted text looks like several rows",
-    )
-    on_bad_rows: OnBadRows = setting(
-        OnBadRows.error,
-        about="what is done about an empty text or label, a label that is too rare for the splits, and "
-        "a row with too many or too few cells",
-    )
-
-    @property
-    def source(self) -> str:
-        return Path(self.path).name
-
-
-@dataclass
 class ClausesConfig(ShownTexts):
     """Configure the generated corpus. Distances are in words between the evidence and the end."""
 
@@ -327,7 +139,7 @@ class ClausesConfig(ShownTexts):
         with_zero=True,
         about="share of the texts whose evidence holds somebody else's opinion too",
     )
-    length_edges: list[int] = increasing([50, 100, 150, 200], of_report=True, about=_LENGTH_EDGES)
+    length_edges: list[int] = increasing([50, 100, 150, 200], of_report=True, about=LENGTH_EDGES)
 
     @property
     def source(self) -> str:

@@ -18,7 +18,8 @@ from typing import Any
 from pipeline.cells import SHOWN, Cell
 from pipeline.config.compose import as_plain, as_used
 from pipeline.config.data import AddingConfig
-from pipeline.config.schema import ProbeConfig, RunConfig
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import RunConfig
 from pipeline.files import content_digest
 
 _SOURCES = Path(__file__).resolve().parents[1]

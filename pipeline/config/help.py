@@ -21,9 +21,10 @@ from typing import Any, NamedTuple, get_type_hints
 import omegaconf
 import yaml
 
-from pipeline.config.data import DATA, DataConfig
+from pipeline.config.data import DATA
 from pipeline.config.keys import choices, expected_value, options
 from pipeline.config.schema import CONF, SECTIONS, RunConfig
+from pipeline.config.texts import DataConfig
 
 EXPERIMENT = "experiment"
 # What a program needs to find the runs of an experiment.

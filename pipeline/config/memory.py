@@ -14,9 +14,11 @@ from functools import reduce
 from typing import Any
 
 from pipeline.cells import find_cell
-from pipeline.config.data import AddingConfig, ClausesConfig, CsvConfig
+from pipeline.config.data import AddingConfig, ClausesConfig
 from pipeline.config.keys import known_keys
-from pipeline.config.schema import BATCH_SIZE, VOCAB_SIZE, ProbeKind, RunConfig
+from pipeline.config.probes import ProbeKind
+from pipeline.config.schema import BATCH_SIZE, VOCAB_SIZE, RunConfig
+from pipeline.config.tables import CsvConfig
 
 _NUMBER = 4  # bytes of a float32 or an int32
 _COPIES = 4  # of every weight: itself, its gradient, and the two moments of Adam

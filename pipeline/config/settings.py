@@ -23,8 +23,9 @@ from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-from pipeline.config.data import DATA, AddingConfig, DataConfig
+from pipeline.config.data import DATA, AddingConfig
 from pipeline.config.schema import ArchitectureConfig, RunConfig, TokenizerConfig, TrainConfig
+from pipeline.config.texts import DataConfig
 
 # The name of a variant has them in this order.
 _SECTIONS = {

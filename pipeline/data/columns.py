@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.data import CsvConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.data.containers import opened, shorten, shorten_list
 from pipeline.data.delimited import Delimited, NotInEncoding
 from pipeline.data.dialect import SAMPLE, find_encoding

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from pipeline.config.data import CsvConfig, Quoting
+from pipeline.config.tables import CsvConfig, Quoting
 from pipeline.data.containers import READABLE, opened, shorten
 from pipeline.data.dialect import (
     SAMPLE,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.config.data import SEPARATORS, CsvConfig, Quoting
+from pipeline.config.tables import SEPARATORS, CsvConfig, Quoting
 
 SAMPLE = 1 << 20
 _MOST_RECORDS = 300

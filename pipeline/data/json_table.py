@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline.config.data import CsvConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.data.containers import describe, opened, shorten, shorten_list
 from pipeline.data.delimited import NotInEncoding
 from pipeline.data.dialect import SAMPLE, find_encoding, guess_encoding, show_encoding

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.data import CsvConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.data.containers import describe, opened, seekable, shorten
 from pipeline.errors import DataError
 

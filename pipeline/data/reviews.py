@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.config.data import ClausesConfig, CsvConfig, DataConfig, ImdbConfig, TfdsConfig
+from pipeline.config.data import ClausesConfig, ImdbConfig, TfdsConfig
+from pipeline.config.tables import CsvConfig
+from pipeline.config.texts import DataConfig
 from pipeline.data import lexicon, synthetic
 from pipeline.data.cleaned import LabelledTexts, cleaned_once
 from pipeline.data.label_names import sort_labels

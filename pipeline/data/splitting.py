@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config.data import Conflicts, GivenTexts, Repeats
+from pipeline.config.texts import Conflicts, GivenTexts, Repeats
 from pipeline.data.labels import refuse_missing_classes, say_labels
 from pipeline.data.splits import Head, Reviews, ReviewSplits, fingerprint_of
 from pipeline.errors import DataError

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.data import CsvConfig, OnBadRows
+from pipeline.config.tables import CsvConfig, OnBadRows
 from pipeline.data.cleaned import LabelledTexts
 from pipeline.data.cleaning import clean_text
 from pipeline.data.columns import explain_encoding, open_table

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 
-from pipeline.config.schema import ProbeConfig, ProbeKind
+from pipeline.config.probes import ProbeConfig, ProbeKind
 from pipeline.probes.context import measure_context
 from pipeline.probes.distance import measure_distance
 from pipeline.probes.frame import (

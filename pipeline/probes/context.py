@@ -12,7 +12,7 @@ import pandas as pd
 from tokenizers import Tokenizer
 
 from pipeline.analysis.curves import describe_reach, effective_context, resample_curves
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.data.reviews import Reviews
 from pipeline.probes.frame import (
     MIN_REVIEWS,

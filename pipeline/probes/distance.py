@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.curves import describe_reach, half_life, resample_curves
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.data.reviews import Reviews
 from pipeline.probes.frame import (
     MIN_REVIEWS,

@@ -18,8 +18,9 @@ import pandas as pd
 from tokenizers import Tokenizer
 
 from pipeline.analysis.curves import Reach
-from pipeline.config.data import DataConfig
-from pipeline.config.schema import ArchitectureConfig, ProbeConfig
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import ArchitectureConfig
+from pipeline.config.texts import DataConfig
 from pipeline.data.reviews import Head, ReviewSplits, predicted_classes
 from pipeline.tokens.encoding import encode_texts
 from pipeline.tokens.split import EncodedSplit

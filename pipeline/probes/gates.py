@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.analysis.curves import resample_curves
 from pipeline.analysis.fading import describe_constants
 from pipeline.cells import find_cell
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
 from pipeline.probes.trace import DIRECTIONS, LayerTrace, metric_suffix
 from pipeline.probes.traced_reviews import trace_test_reviews

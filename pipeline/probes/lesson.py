@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.explanation import GateReading, HeadReading
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.data.lexicon import LESSON
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
 from pipeline.probes.reading import cut_words, follow_head, read_gates, read_prefixes

@@ -17,7 +17,7 @@ from unicodedata import category
 import numpy as np
 
 from pipeline.config.fingerprint import code_fingerprint
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.data.reviews import Reviews, load_neutral_source
 from pipeline.files import cached
 from pipeline.models.bigram_baseline import BigramBaseline, fit_baseline

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.analysis.curves import PASSING, describe_reach, distance_under
 from pipeline.config.data import ClausesConfig
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.data import lexicon, synthetic
 from pipeline.probes.frame import (
     Answers,

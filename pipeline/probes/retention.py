@@ -29,7 +29,8 @@ import tensorflow as tf
 
 from pipeline.analysis.curves import describe_reach, half_life, resample_curves
 from pipeline.analysis.fading import relative
-from pipeline.config.schema import ArchitectureConfig, ProbeConfig
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import ArchitectureConfig
 from pipeline.data.reviews import Head, predicted_classes
 from pipeline.probes.frame import ProbeResult, Subject, reach_metrics
 from pipeline.probes.gates import log_kept

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import probe_fingerprint
-from pipeline.config.schema import ProbeConfig, RunConfig
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import RunConfig
 from pipeline.data.reviews import ReviewSplits, load_reviews
 from pipeline.errors import Failure, PipelineError
 from pipeline.models.architectures import forward_for, layer_class

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.config.data import CsvConfig
 from pipeline.config.programs import say
 from pipeline.config.schema import RunConfig
+from pipeline.config.tables import CsvConfig
 
 
 def check_texts(config: RunConfig) -> None:

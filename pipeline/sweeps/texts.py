@@ -17,8 +17,8 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.excerpts import Excerpt, abridge, as_json
 from pipeline.analysis.parting import ids_of
 from pipeline.analysis.tracked import TrackedRuns
-from pipeline.config.data import DataConfig, ShownTexts
 from pipeline.config.programs import say
+from pipeline.config.texts import DataConfig, ShownTexts
 from pipeline.data.reviews import load_reviews
 from pipeline.errors import PipelineError
 from pipeline.tracking import RunRecorder, Store, finished_runs

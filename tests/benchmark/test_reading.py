@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.analysis.frames import rows_of
 from pipeline.benchmark.reading import benchmark_reading, write_table
-from pipeline.config.data import CsvConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.data.reviews import load_reviews
 
 

@@ -10,7 +10,7 @@ import pytest
 from pipeline.analysis.frames import rows_of
 from pipeline.benchmark.reporting import benchmark_reports, measure_report
 from pipeline.benchmark.simulated import list_configs
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.errors import Failure
 
 SMALL = ProbeConfig(

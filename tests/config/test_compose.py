@@ -25,18 +25,12 @@ from pipeline.config.compose import (
     register_schemas,
     without_effect,
 )
-from pipeline.config.data import AddingConfig, CsvConfig
+from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import code_fingerprint, fingerprint, probe_fingerprint
 from pipeline.config.keys import expected_value
-from pipeline.config.schema import (
-    BASELINE,
-    Device,
-    ForgetBias,
-    Keep,
-    ProbeConfig,
-    ProbeKind,
-    RunConfig,
-)
+from pipeline.config.probes import ProbeConfig, ProbeKind
+from pipeline.config.schema import BASELINE, Device, ForgetBias, Keep, RunConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.errors import ConfigError
 
 

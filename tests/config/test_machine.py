@@ -6,9 +6,11 @@ import pytest
 from factories import small_run
 
 from pipeline.config import machine
-from pipeline.config.data import AddingConfig, CsvConfig
+from pipeline.config.data import AddingConfig
 from pipeline.config.machine import check_device, check_memory, make_folders, runs_that_fit
-from pipeline.config.schema import Device, DeviceConfig, ProbeKind
+from pipeline.config.probes import ProbeKind
+from pipeline.config.schema import Device, DeviceConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.errors import ConfigError
 
 

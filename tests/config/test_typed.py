@@ -12,8 +12,8 @@ from factories import ROOT
 from factories.programs import Launch, launch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from pipeline.config.data import CsvConfig
 from pipeline.config.keys import known_keys
+from pipeline.config.tables import CsvConfig
 from pipeline.config.typed import read_arguments
 from pipeline.sweeps.plan import expand_overrides
 

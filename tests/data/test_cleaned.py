@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config.data import CsvConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.data import cleaned, reviews
 from pipeline.data.cleaned import LabelledTexts, cleaned_once
 from pipeline.data.reviews import load_reviews

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from factories.tables import rows, write_table
 
-from pipeline.config.data import Quoting
+from pipeline.config.tables import Quoting
 from pipeline.data.table import read_table
 from pipeline.errors import DataError
 

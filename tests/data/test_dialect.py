@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.config.data import CsvConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.data.dialect import find_dialect, find_encoding, guess_encoding
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.config.data import ClausesConfig, CsvConfig, ImdbConfig
+from pipeline.config.data import ClausesConfig, ImdbConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.data.reviews import Head, load_reviews
 
 

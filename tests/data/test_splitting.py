@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config.data import ClausesConfig, Conflicts, CsvConfig, Repeats, TfdsConfig
+from pipeline.config.data import ClausesConfig, TfdsConfig
+from pipeline.config.tables import CsvConfig
+from pipeline.config.texts import Conflicts, Repeats
 from pipeline.data import splitting
 from pipeline.data.reviews import load_reviews
 from pipeline.data.splits import Head, Reviews, ReviewSplits

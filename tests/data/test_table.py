@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from factories.tables import rows, write_table
 
-from pipeline.config.data import OnBadRows
+from pipeline.config.tables import OnBadRows
 from pipeline.data.table import read_table, read_test_table
 from pipeline.errors import DataError
 

@@ -8,10 +8,10 @@ import yaml
 
 from pipeline.cells import cells
 from pipeline.config.data import ClausesConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import (
     ArchitectureConfig,
     DeviceConfig,
-    ProbeConfig,
     RunConfig,
     TokenizerConfig,
     TrackingConfig,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.data import CsvConfig
+from pipeline.config.tables import CsvConfig
 
 
 def write_table(folder: Path, content: str | bytes, name: str = "my.csv", **settings) -> CsvConfig:

@@ -12,7 +12,8 @@ from factories import PRESETS, read_preset
 from factories.networks import draw_ids, keep, make_model, make_subject
 
 from pipeline.analysis.fading import time_constants
-from pipeline.config.schema import ArchitectureConfig, ProbeConfig
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import ArchitectureConfig
 from pipeline.probes import Skipped
 from pipeline.probes.gates import log_gates, log_kept, measure_gates
 from pipeline.probes.trace import trace

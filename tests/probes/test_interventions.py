@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.analysis.frames import rows_of
-from pipeline.config.data import ClausesConfig, CsvConfig
-from pipeline.config.schema import ProbeConfig, ProbeKind, TokenizerConfig, TokenizerKind
+from pipeline.config.data import ClausesConfig
+from pipeline.config.probes import ProbeConfig, ProbeKind
+from pipeline.config.schema import TokenizerConfig, TokenizerKind
+from pipeline.config.tables import CsvConfig
 from pipeline.data import lexicon, synthetic
 from pipeline.data.reviews import Head, Reviews, ReviewSplits, load_reviews
 from pipeline.models.bigram_baseline import fit_baseline

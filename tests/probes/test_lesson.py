@@ -10,7 +10,7 @@ from factories import PRESETS, read_preset
 from factories.networks import make_subject
 
 from pipeline.analysis.frames import rows_of
-from pipeline.config.schema import ProbeConfig
+from pipeline.config.probes import ProbeConfig
 from pipeline.data.lexicon import LESSON
 from pipeline.probes import Skipped
 from pipeline.probes.lesson import measure_lesson

@@ -13,7 +13,8 @@ import tensorflow as tf
 from factories import CELLS, PRESETS, read_preset
 from factories.networks import HEADS, draw_ids, keep, make_model, make_subject, set_memory
 
-from pipeline.config.schema import ArchitectureConfig, ProbeConfig, Readout
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import ArchitectureConfig, Readout
 from pipeline.models.architectures import forward_of
 from pipeline.probes import Skipped
 from pipeline.probes.retention import (

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.analysis.frames import rows_of
-from pipeline.config.data import CsvConfig
-from pipeline.config.schema import ProbeConfig, TokenizerConfig
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import TokenizerConfig
+from pipeline.config.tables import CsvConfig
 from pipeline.data.reviews import Head, Reviews, ReviewSplits
 from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.probes import Reader, Subject

@@ -12,7 +12,8 @@ import pytest
 from factories import CELLS, PRESETS, read_preset
 from factories.networks import draw_ids, keep, make_model, make_subject
 
-from pipeline.config.schema import ArchitectureConfig, ProbeConfig, Readout
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import ArchitectureConfig, Readout
 from pipeline.probes import Skipped, Subject
 from pipeline.probes.neutral import load_material
 from pipeline.probes.slow_units import (

@@ -14,7 +14,8 @@ import pytest
 from factories import small_run
 
 from pipeline.config.compose import default_workers, load_architectures
-from pipeline.config.schema import Device, ProbeConfig, RunConfig
+from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import Device, RunConfig
 from pipeline.models.architectures import forward_of
 from pipeline.models.fused import fuse
 from pipeline.runs import device, start

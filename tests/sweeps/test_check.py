@@ -9,7 +9,7 @@ from factories import small_run
 from factories.programs import run_program
 from factories.tables import rows, write_table
 
-from pipeline.config.data import OnBadRows
+from pipeline.config.tables import OnBadRows
 from pipeline.data.reviews import load_reviews
 from pipeline.sweeps.check import check_texts
 
