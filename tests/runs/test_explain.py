@@ -421,7 +421,7 @@ def test_a_trained_run_knows_what_it_answers(copied_sweep: Path) -> None:
             2,
             "Configuration: run selects the networks already; leave out",
         ),
-        (["text=a", "name=other"], 1, "Failed: no finished run is tracked under 'other' in"),
+        (["text=a", "name=other"], 1, "Failed: no runs are tracked under 'other' in"),
         (["text=zyzzyva xylyl", "name=small"], 1, "Failed: no word of this text is in the vocab"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",

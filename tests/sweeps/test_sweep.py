@@ -122,8 +122,8 @@ def test_every_stage_is_said_before_it_begins(swept):
     ]
     places = [next(n for n, line in enumerate(said) if line.startswith(one)) for one in stages]
     assert places == sorted(places)
-    for stage in ("Building the network", "Training for at most 2 epochs", "Saving the network"):
-        assert any(line.startswith("lstm seed 0") and line.endswith(stage) for line in lines)
+    for stage in ("Building the network", "Training for at most 2 epochs of", "Saving the network"):
+        assert any(line.startswith("lstm seed 0") and stage in line for line in lines)
 
 
 def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
@@ -221,5 +221,4 @@ def test_data_that_cannot_be_used_ends_with_one_line_and_status_1(tmp_path):
     assert done.stderr.strip().splitlines()[-1].startswith("Failed: ")
     assert "no column 'text'" in done.stderr
     assert "Traceback" not in done.stderr
-    (run,) = Store(None, tmp_path, "mine").runs()
-    assert run.info.status == "FAILED"
+    assert not (tmp_path / "mlflow.db").exists()
