@@ -28,6 +28,7 @@ from pipeline.tracking.rows import (
     adding_row,
     check_adding,
     check_curves,
+    describe_texts,
     is_adding,
     missing_row,
     read_results,
@@ -246,6 +247,7 @@ def _facts(
     edges: list[int] = told.get("length_edges", [])
     started = pd.Timestamp(newest.info.start_time, unit="ms", tz="UTC")
     shown = (*finished, newest)[0].data.tags
+    texts = [("Texts", described) for run in finished[:1] if (described := describe_texts(run))]
     url = None
     if store.uri is not None and store.uri.startswith("http"):
         url = f"{store.uri.rstrip('/')}/#/experiments/{store.experiment_id}/runs/"
@@ -256,7 +258,7 @@ def _facts(
         Path(store.shown_uri).name if store.is_local else store.shown_uri,
         tuple(plan.get("tuned", ())) if plan else (),
         url,
-        (("Platform", shown.get("platform", "unknown")),),
+        (*texts, ("Platform", shown.get("platform", "unknown"))),
         contrasts_from_json(plan["contrasts"]) if plan and declares(plan) else None,
         plan["margin"] if plan and declares(plan) else MARGIN,
         told["show_texts"],

@@ -236,3 +236,12 @@ def sizes_of(run: Run) -> dict[str, int]:
         sizes: dict[str, int] = json.loads(given.dataset.profile or "{}")
         return sizes
     return {}
+
+
+def describe_texts(run: Run) -> str:
+    """Return where the texts of a run come from, and the size of each split; nothing if unknown."""
+    for given in run.inputs.dataset_inputs if run.inputs else ():
+        source = json.loads(given.dataset.source or "{}").get("source", "")
+        sizes = [f"{count:,} in {name}" for name, count in sizes_of(run).items()]
+        return f"{source}: {', '.join(sizes)}"
+    return ""

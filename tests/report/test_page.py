@@ -23,7 +23,7 @@ from pipeline.analysis.verdicts import NO
 from pipeline.errors import ReportError
 from pipeline.report import look, write_report
 from pipeline.report.blocks import Content, figures_of
-from pipeline.report.prose import answer
+from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.recommendation import choose, in_words, recommend
 from pipeline.report.sections import build
 
@@ -304,6 +304,13 @@ def test_nothing_is_lost_when_writing_fails(
     assert (folder / "index.html").read_bytes() == before
     assert (folder / "mine.txt").read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_seeds_that_are_equally_accurate_are_not_apart() -> None:
+    comparison = compare(make_tracked(("lstm", "gru"), 2, 100), np.random.default_rng(0))
+    assert "furthest apart, from" in sweep.describe_accuracy(comparison)
+    alike = replace(comparison, runs=comparison.runs.assign(test_accuracy=0.5))
+    assert sweep.describe_accuracy(alike).endswith("each architecture are equally accurate.")
 
 
 def test_tables_stand_in_for_figures_that_cannot_be_drawn(

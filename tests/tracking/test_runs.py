@@ -522,3 +522,9 @@ def test_a_sweep_that_is_launched_again_writes_only_the_metrics_that_have_change
     assert history("mean/lstm") == [(0, 0.5)]
     assert history("best/lstm") == [(0, 0.75), (1, 0.875)]
     assert history("spread/lstm") == []
+
+
+def test_the_page_says_where_the_texts_come_from(store, tmp_path):
+    finish(store, small_run(tmp_path, seed=3), 0.75)
+    told = dict(load_runs(store).sweep.provenance)
+    assert told["Texts"] == "generated: 200 in train, 40 in test"

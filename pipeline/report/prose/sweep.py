@@ -94,6 +94,8 @@ def describe_accuracy(comparison: Comparison) -> str:
     )
     if spread.empty:
         return f"{text} With one seed, the interval covers the chance of the reviews only."
+    if not spread.any():
+        return f"{text} The seeds of each architecture are equally accurate."
     widest = str(spread.idxmax())
     low, high = groups.min()[widest], groups.max()[widest]
     apart = f"from {format_share(low)} to {format_share(high)}"
@@ -187,7 +189,9 @@ def describe_pairs(comparison: Comparison) -> str:
 def describe_frontier(names: Sequence[str], cost: str, others: bool) -> str:
     """Describe mean accuracy against a cost, without verdicts, which are in the matrix of pairs."""
     if len(names) == 1:
-        return f"On average, {names[0]} is both the most accurate and the lowest in {cost}."
+        return (
+            f"On average, no network is more accurate than {names[0]}, and none is lower in {cost}."
+        )
     rest = f" The others need more {cost} without being more accurate." if others else ""
     return f"On average, accuracy rises with {cost} from {' to '.join(names)}.{rest}"
 
