@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from pipeline.config.programs import as_started
 from pipeline.config.schema import ROOT
+from pipeline.processes import stopping_output
 
 # Browsers open no page there, as other services have these ports (fetch.spec.whatwg.org/#port-blocking).
 _BLOCKED = {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
@@ -55,30 +56,37 @@ def main() -> None:
         _fail(f"there is no store at {root / 'mlflow.db'}: run a comparison first")
     if not _is_free(options.port):
         _fail(f"port {options.port} is in use: choose another with --port")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
+    try:
+        with stopping_output():
+            _serve(root, options.port, opens=not options.no_browser)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        _fail(str(error))
+
+
+def _serve(root: Path, port: int, *, opens: bool) -> None:
+    """Serve MLflow's pages until they end, or until this program is stopped."""
     print(f"Starting MLflow on {root / 'mlflow.db'}", flush=True)
-    from pipeline.errors import Failure, TrackingError
+    from pipeline.errors import PipelineError
     from pipeline.tracking.local_server import log_of, start_server, wait_for_runs  # a second
 
+    server = None
     try:
-        server = start_server(root, options.port)
-    except TrackingError as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(f"the log {log_of(root)} cannot be written: {error.strerror}")
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-    try:
-        address = wait_for_runs(f"http://127.0.0.1:{options.port}", server, root)
+        server = start_server(root, port)
+        address = wait_for_runs(f"http://127.0.0.1:{port}", server, root)
         print(f"MLflow: {address}\n(Ctrl-C ends it)", flush=True)
-        if not options.no_browser and _has_browser():
+        if opens and _has_browser():
             webbrowser.open(address)
         if server.wait() > 0:
-            raise Failure(f"MLflow ended: see the last lines of {log_of(root)}")
-    except Failure as failure:
-        _fail(str(failure))
-    except KeyboardInterrupt:
-        server.wait()  # it has received the signal too
+            _fail(f"MLflow ended: see the last lines of {log_of(root)}")
+    except PipelineError as error:
+        _fail(str(error))
     finally:
-        server.terminate()
+        if server is not None:
+            server.terminate()
+            server.wait()
 
 
 def _fail(reason: str) -> NoReturn:

@@ -131,6 +131,16 @@ class StoppingOutput:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+def stopping_output() -> contextlib.AbstractContextManager[object]:
+    """Return a context in which this program stops when nobody reads its output any more.
+
+    Without any output, as of a service, what is written is dropped.
+    """
+    if sys.stdout is None:
+        return contextlib.redirect_stdout(open(os.devnull, "w"))
+    return contextlib.redirect_stdout(StoppingOutput(sys.stdout))
+
+
 def use_scratch(root: Path) -> Path:
     """Make a folder under `root` the place of all temporary files of this process and its children.
 

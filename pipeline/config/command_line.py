@@ -28,7 +28,7 @@ from pipeline.config.programs import as_started, say
 from pipeline.config.schema import CONF
 from pipeline.config.typed import read_arguments
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.processes import StoppingOutput
+from pipeline.processes import stopping_output
 
 # What the user can mend outside of the program: rights, room on the disk, the disk itself.
 _OF_MACHINE = {
@@ -60,10 +60,29 @@ def run_program(
     _running.append(program)
     end_at_once()
     if asks_for_help(sys.argv[1:]):
-        with contextlib.suppress(BrokenPipeError):  # who reads the beginning alone, as `head` does
-            print(as_started(describe_program(program)), flush=True)
-            return
-        os._exit(0)  # Python would complain of what it cannot write any more
+        _print_help(program)
+        return
+    with stopping_output():
+        _run(task, program, mode, stopped)
+
+
+def _print_help(program: Program) -> None:
+    try:
+        print(as_started(describe_program(program)), flush=True)
+        return
+    except BrokenPipeError:  # who reads the beginning alone, as `head` does
+        status = 0
+    except OSError as error:
+        status = report_error(error)
+    os._exit(status)  # Python would complain of what it cannot write any more
+
+
+def _run(
+    task: Callable[[DictConfig], int],
+    program: Program,
+    mode: str | None,
+    stopped: Callable[[str], None],
+) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     # Otherwise Hydra handles every error itself and exits with 1; a user who sets this wants tracebacks.
     wants_traceback = "HYDRA_FULL_ERROR" in os.environ
@@ -84,13 +103,14 @@ def run_program(
             say("Checking the configuration")  # flags such as --cfg print what others read
         if mode is not None:
             sys.argv.insert(1, f"hydra.mode={mode}")
-        with contextlib.redirect_stdout(StoppingOutput(sys.stdout)), at_end:
+        with at_end:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(
                 record_status
             )()
     except KeyboardInterrupt:
         stopped("stopped by hand")
-        print("Stopped; the next launch resumes from here", file=sys.stderr)
+        resumes = "; the next launch resumes from here" if program.trains else ""
+        print(f"Stopped{resumes}", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         with contextlib.suppress(Exception):  # the store may be what failed

@@ -159,10 +159,29 @@ def absolute_path(path: str) -> Path:
     """Return a path as it was meant where the program was started, whatever the working folder is now.
 
     Hydra changes it with `hydra.job.chdir=true`. A `~` at its beginning is the home folder.
+
+    Raises:
+      ConfigError: there is no such home folder, or no working folder.
     """
-    moved = HydraConfig.initialized() and HydraConfig.get().job.chdir
-    started = HydraConfig.get().runtime.cwd if moved else os.getcwd()
-    return Path(started, os.path.expanduser(path)).resolve()
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~") and not os.path.exists(expanded):
+        raise ConfigError(
+            f"{abbreviate(path)} is in the home folder of a user whom nobody knows here"
+        )
+    if os.path.isabs(expanded):
+        return Path(expanded).resolve()
+    return Path(_started_in(), expanded).resolve()
+
+
+def _started_in() -> str:
+    if HydraConfig.initialized() and HydraConfig.get().job.chdir:
+        return HydraConfig.get().runtime.cwd
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "the folder that this program was started in is gone; start it in another"
+        ) from None
 
 
 def check(config: RunConfig, *, check_files: bool = True) -> None:

@@ -11,6 +11,7 @@ the enums are lower case, because OmegaConf reads them by name: `architecture.ce
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -288,8 +289,10 @@ class RunConfig:
         False, formerly="control", about="run the baseline instead of a network"
     )
     rerun: bool = setting(False, about="run again what is done already")
-    root: str = setting(
+    root: str = checked(
         str(ROOT),
+        lambda value: os.sep == "\\" or "\\" not in value,
+        "a folder whose path has no backslash, which Keras takes for a slash",
         literal=True,
         path=True,
         about="folder of the store, the reports and the caches",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -114,8 +115,28 @@ def write_tables(
     frames = {name: take(results) for name, take in files.items()}
     frames = {name: frame for name, frame in frames.items() if frame is not None}
     for name, frame in frames.items():
-        flag_infinite(frame, _INFINITE.get(name, ())).to_csv(folder / name, index=False)
+        written = flag_infinite(disarm_formulas(frame), _INFINITE.get(name, ()))
+        written.to_csv(folder / name, index=False)
     return list(frames)
+
+
+def disarm_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before texts that a spreadsheet would compute, such as a label "=1+1".
+
+    Numbers with a sign stay as they are.
+    """
+    texts = frame.select_dtypes(include=["object", "string", "category"]).columns
+    return frame.assign(**{name: frame[name].map(_disarm) for name in map(str, texts)})
+
+
+def _disarm(value: object) -> object:
+    if isinstance(value, str) and _FORMULA.match(value) and not _SIGNED.fullmatch(value):
+        return f"'{value}"
+    return value
+
+
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_SIGNED = re.compile(r"[+-]\d+([.,]\d+)?")
 
 
 def flag_infinite(frame: pd.DataFrame, declared: Sequence[str] = ()) -> pd.DataFrame:

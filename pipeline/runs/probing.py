@@ -21,7 +21,7 @@ from pipeline.probes import Network, NetworkReader, ProbeResult, Subject, run_pr
 from pipeline.runs.device import DeviceFacts
 from pipeline.runs.progress import enter_stage
 from pipeline.tracking import RunRecorder, TrainedRun
-from pipeline.tracking.artifacts import RERUN
+from pipeline.tracking.artifacts import MODEL
 from pipeline.tracking.record import PROBES
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def probe_all(
             recorder = RunRecorder(run.store, run.run_id, digests=run.artifacts.digests)
             track_probes(recorder, subject, config, run.config)
         except PipelineError as error:
-            failed[f"{run.name} (run {run.run_id})"] = str(error)
+            failed[f"{run.name} (run {run.run_id})"] = getattr(error, "what", str(error))
     return failed
 
 
@@ -81,7 +81,7 @@ def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
     architecture = run.config.architecture
     layer_class(architecture.cell)  # registers it with Keras, which can then open the model
     run.artifacts.check_model()
-    with run.artifacts.reading("model", RERUN):
+    with run.artifacts.reading(MODEL):
         model = run.model()
     return Network(model, forward_for(model, architecture, device.kind), architecture)
 

@@ -43,7 +43,7 @@ def read_text(request: ExplainRequest) -> str:
         text, where = _decode(os.fsencode(request.text), "text"), "text"
     elif request.file not in (None, "-"):
         text, where = _read_file(absolute_path(str(request.file))), f"file {request.file}"
-    elif request.file is None and sys.stdin.isatty():
+    elif request.file is None and (sys.stdin is None or sys.stdin.isatty()):
         raise ConfigError('no text; give text="...", file=review.txt, or text on standard input')
     else:
         text, where = _decode(sys.stdin.buffer.read(), "standard input"), "standard input"

@@ -18,6 +18,8 @@ from pipeline.config.command_line import at_end, report_error, running_program
 from pipeline.config.compose import build
 from pipeline.config.machine import check_device, check_memory, make_folders
 from pipeline.config.programs import say, steps_after
+from pipeline.config.schema import RunConfig
+from pipeline.errors import TrackingError
 from pipeline.sweeps.check import check_texts
 from pipeline.sweeps.plan import make_plan, reject_single_run
 
@@ -41,6 +43,8 @@ class SweepCallback(Callback):
             if running_program().trains:
                 reject_single_run(config.hydra.launcher)
                 check_memory(checked)
+            else:
+                _check_store(checked)
             make_folders(checked, "hydra.run.dir", Path(config.hydra.run.dir).resolve())
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -89,6 +93,13 @@ def compare(tree: DictConfig) -> int:
     for what, command in steps_after(config, outcome):
         print(f"  {what + ':':<25}{command}")
     return 0 if outcome == "finished" else 1
+
+
+def _check_store(config: RunConfig) -> None:
+    """Raise `TrackingError` where a program that only reads finds no store, before it makes folders."""
+    database = Path(config.root, "mlflow.db")
+    if config.tracking.uri is None and not database.exists():
+        raise TrackingError(f"there is no store at {database}: run a comparison first")
 
 
 def _without_hydra(config: DictConfig) -> DictConfig:

@@ -20,8 +20,8 @@ from pipeline.tracking.store import Store
 from pipeline.tracking.tables import read_table
 
 DIGESTS_TAG = "digests"
+MODEL = "model"  # the folder of a run's network
 AGAIN = "launch it again, which computes this run anew (rerun=true: every run)"
-RERUN = "rerun=true computes it again"
 
 
 class DamagedRun(TrackingError):
@@ -122,11 +122,17 @@ class Artifacts:
         return found
 
     def check_model(self) -> None:
-        """Check what the archives of its network say of their content, which Keras does not."""
-        folder = self.store.fetch(self.run, "model")
+        """Check the files of its network, and what its archives say of their content.
+
+        Keras does not, and a run of an earlier version noted no digests.
+        """
+        folder = self.store.fetch(self.run, MODEL)
         if folder is None:
-            raise self.damaged("its model is missing", RERUN)
-        with self.reading("model", RERUN):
+            raise self.damaged(f"its {MODEL} is missing")
+        for name in self.digests:
+            if name.startswith(f"{MODEL}/"):
+                self.content(name)
+        with self.reading(MODEL):
             archives = sorted(folder.rglob("*.keras"))
             if not archives:
                 raise FileNotFoundError("it has no .keras file")

@@ -70,6 +70,8 @@ def open_database(root: Path, *, create: bool) -> None:
       OSError, sqlite3.Error: it cannot be written.
     """
     database = root / DATABASE
+    if database.is_dir():
+        raise TrackingError(f"{database} is a folder: choose another root=...")
     if not create and not exists(root):
         raise TrackingError(f"there is no store at {database}: run a comparison first")
     if not create and not _can_write(root):
@@ -118,10 +120,11 @@ def _check(database: Path) -> str:
     except (sqlite3.Error, OSError) as error:
         raise TrackingError(describe(database, error)) from error
     if found is None or found[0] not in known:
+        here = f" ({version('mlflow')})"
+        by = "another MLflow" if newest == here else f"a newer MLflow{newest}"
         raise TrackingError(
-            f"the store {database} was written by a newer MLflow{newest}; here is MLflow "
-            f"{version('mlflow')}, which cannot read it: upgrade MLflow, or choose another folder with "
-            "root=... Nothing was changed"
+            f"the store {database} was written by {by}; the one here{here} cannot read it: upgrade "
+            "MLflow, or choose another folder with root=... Nothing was changed"
         )
     return "current" if found[0] in script.get_heads() else "older"
 

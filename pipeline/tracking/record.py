@@ -22,7 +22,7 @@ import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from pipeline.data.reviews import Head
-from pipeline.tracking.artifacts import DIGESTS_TAG, digest_of
+from pipeline.tracking.artifacts import DIGESTS_TAG, MODEL, digest_of
 from pipeline.tracking.saved_model import save_network
 from pipeline.tracking.store import Store
 from pipeline.tracking.text_model import TextReading
@@ -160,7 +160,10 @@ class RunRecorder:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             save_network(model, path, reading)
-            self.store.writer.log_artifacts(self.run_id, str(path), "model")
+            for file in filter(Path.is_file, path.rglob("*")):
+                name = f"{MODEL}/{file.relative_to(path).as_posix()}"
+                self._digests[name] = digest_of(file.read_bytes())
+            self.store.writer.log_artifacts(self.run_id, str(path), MODEL)
 
     def end(self, outcome: str, failure: str = "") -> None:
         """End the run.

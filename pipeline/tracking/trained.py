@@ -15,7 +15,7 @@ from pipeline.config.compose import from_plain
 from pipeline.config.schema import RunConfig
 from pipeline.data.reviews import Head
 from pipeline.errors import ConfigError, TrackingError
-from pipeline.tracking.artifacts import RERUN, Artifacts, DamagedRun
+from pipeline.tracking.artifacts import MODEL, Artifacts, DamagedRun
 from pipeline.tracking.store import Store
 
 
@@ -48,7 +48,7 @@ class TrainedRun:
         """
         from mlflow.keras import load_model
 
-        return load_model(self._fetch("model"))
+        return load_model(self._fetch(MODEL))
 
     def heads(self) -> tuple[Head, ...] | None:
         """Return the heads of its network, or None for an old run that did not record them."""
@@ -64,7 +64,7 @@ class TrainedRun:
     def _fetch(self, name: str) -> str:
         path = self.store.fetch(self.artifacts.run, name)
         if path is None:
-            raise DamagedRun(self.artifacts.run, f"its {name} is missing", RERUN)
+            raise DamagedRun(self.artifacts.run, f"its {name} is missing")
         return str(path)
 
 

@@ -18,7 +18,7 @@ from pipeline.analysis.comparison import compare
 from pipeline.analysis.frames import rows_of
 from pipeline.report import write_adding_report, write_report
 from pipeline.report.blocks import Content, tables_of
-from pipeline.report.exports import flag_infinite
+from pipeline.report.exports import disarm_formulas, flag_infinite
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.latex import escape_latex, latex_of
 from pipeline.report.sections import build
@@ -56,6 +56,16 @@ def test_a_declared_column_has_its_flag_though_nothing_is_infinite(folder: Path)
     assert flagged.value_is_infinite.tolist() == [False, False]
     assert flagged.other_is_infinite.tolist() == [False, True]
     assert flagged.other.isna().tolist() == [False, True]
+
+
+def test_no_cell_is_a_formula() -> None:
+    texts = ["=1+1", "@a", "+a", "-b c", "-1", "+2.5", "a=b", "\t=1"]
+    frame = pd.DataFrame({"label": texts, "number": [-1.5] * len(texts)})
+    written = disarm_formulas(frame)
+    assert written.label.tolist() == ["'=1+1", "'@a", "'+a", "'-b c", "-1", "+2.5", "a=b", "'\t=1"]
+    assert written.number.tolist() == frame.number.tolist()
+    classes = frame.assign(label=pd.Categorical(texts))
+    assert disarm_formulas(classes).label.tolist() == written.label.tolist()
 
 
 def test_every_figure_is_there_in_three_formats(folder: Path) -> None:

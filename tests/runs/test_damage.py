@@ -63,7 +63,7 @@ READ = {
     "probe": ["config.yaml", "tokenizer.json", MODEL],
     "sweep": [
         *("config.yaml", "tokenizer.json", "heads.json", "predictions.parquet"),
-        *("probes/quiz.parquet", "probes/gates.parquet"),
+        *("probes/quiz.parquet", "probes/gates.parquet", MODEL),
     ],
 }
 CASES = [
@@ -166,7 +166,8 @@ def test_a_damaged_file_names_its_run(opened, program, artifact, damage):
 
 
 @pytest.mark.parametrize(
-    "artifact", ["config.yaml", "heads.json", "predictions.parquet", "probes/quiz.parquet"]
+    "artifact",
+    ["config.yaml", "heads.json", "predictions.parquet", "probes/quiz.parquet", MODEL],
 )
 @pytest.mark.usefixtures("restored")
 def test_a_file_of_another_run_is_noticed(opened, artifact):
