@@ -15,6 +15,7 @@ output over forty moments.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -84,11 +85,17 @@ class Place:
         """Raises AssertionError if something is left behind, or a program showed a traceback."""
         assert not any("Traceback" in said for said in self.said), self.said
         assert not _names(self.temporary), _names(self.temporary)
-        assert _names(SHARED_MEMORY) <= self.shared, _names(SHARED_MEMORY) - self.shared
+        assert not (left := {*filter(_is_left, _names(SHARED_MEMORY) - self.shared)}), left
         assert not list((self.root / "reports").glob(".*"))
         assert not list(self.root.rglob("*.tmp"))
         scratch = self.root / ".cache" / "scratch"
         assert not scratch.exists() or not _names(scratch), _names(scratch)
+
+
+def _is_left(name: str) -> bool:
+    """Return whether what is in shared memory has no living owner; names hold the owner's number."""
+    owner = re.search(r"\d+", name)
+    return owner is None or not psutil.pid_exists(int(owner[0]))
 
 
 def _names(folder: Path) -> set[str]:

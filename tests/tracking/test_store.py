@@ -6,13 +6,11 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from factories import ROOT, small_run
+from factories import small_run
 from factories.store import finish
 from mlflow import MlflowClient
 
@@ -357,17 +355,3 @@ def test_workers_that_start_at_once_on_no_store_lose_nothing(tmp_path):
     assert len(runs) == 3
     for run in runs:
         assert len(store.client.get_metric_history(run.info.run_id, "val/accuracy")) == 40
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("program", ["report", "probe", "explain"])
-def test_a_name_that_nobody_tracked_creates_nothing(tmp_path, program):
-    root = tmp_path / "empty"
-    root.mkdir()
-    command = [sys.executable, "-m", f"experiments.{program}", "name=typo", f"root={root}"]
-    command += ["text=good"] if program == "explain" else []
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("Failed: no runs are tracked under 'typo'")
-    assert not (root / "mlflow.db").exists()
