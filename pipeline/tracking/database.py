@@ -26,9 +26,9 @@ from pipeline.tracking.places import DATABASE, base_address, readdress
 log = logging.getLogger(__name__)
 
 # SQLite's messages for an intact file that cannot be used at the moment.
-_TRANSIENT = ("locked", "unable to open", "disk I/O")
+_TRANSIENT = ("locked", "unable to open")
 _READ_ONLY = ("readonly", "read-only")
-_FULL = ("is full", "No space left", "quota", "File too large")
+_FULL = ("is full", "No space left", "quota", "File too large", "disk I/O")
 _DAMAGED = ("not a database", "malformed", "no such table", "no such column")
 
 
@@ -167,7 +167,8 @@ def describe(database: Path, error: BaseException) -> str:
     """Return in one line why the database, or a file beside it, cannot be used, and the way out."""
     reason = _first_line(error)
     if any(word in reason for word in _FULL):
-        return f"the store {database} cannot be written: {reason}; free some space and try again"
+        return f"the store {database} cannot be written: {reason}; free some space, or lift the limit on the "
+            "size of files (ulimit -f), and try again"
     if any(word in reason for word in _READ_ONLY):
         return f"the store {database} cannot be written: {reason}; make it and its folder writable"
     if any(word in reason for word in _TRANSIENT):
