@@ -167,8 +167,10 @@ def describe(database: Path, error: BaseException) -> str:
     """Return in one line why the database, or a file beside it, cannot be used, and the way out."""
     reason = _first_line(error)
     if any(word in reason for word in _FULL):
-        return f"the store {database} cannot be written: {reason}; free some space, or lift the limit on the "
-            "size of files (ulimit -f), and try again"
+        return (
+            f"the store {database} cannot be written: {reason}; free some space, or lift the limit on "
+            "the size of files (ulimit -f), and try again"
+        )
     if any(word in reason for word in _READ_ONLY):
         return f"the store {database} cannot be written: {reason}; make it and its folder writable"
     if any(word in reason for word in _TRANSIENT):
