@@ -126,7 +126,8 @@ def _describe_missing(table: Table, config: CsvConfig, key: str, name: str) -> s
         raise DataError(
             f"{where}: set data.separator if the columns are separated by none of , ; | and tab"
         )
-    return f", row 1: no column {shorten(name)}, only {shorten_list(columns)}"
+    place = table.describe_place() if isinstance(table, ExcelTable) else "row 1"
+    return f", {place}: no column {shorten(name)}, only {shorten_list(columns)}"
 
 
 def _lacks_header(table: Table) -> bool:

@@ -215,5 +215,9 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _resolve_escapes(line: str) -> str:
-    """Return a line whose escaped line breaks and tabs are spaces; the reader resolves the others."""
-    return _ESCAPE.sub(lambda found: " " if found[1] in "nrt" else found[0], line)
+    r"""Return a line whose escaped line breaks and tabs are spaces; the reader resolves the others.
+
+    MySQL's `\N`, for no value, keeps its backslash, as "N" would be a value.
+    """
+    known = {"n": " ", "r": " ", "t": " ", "N": r"\\N"}
+    return _ESCAPE.sub(lambda found: known.get(found[1], found[0]), line)
