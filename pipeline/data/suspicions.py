@@ -9,6 +9,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from pipeline.config.tables import CsvConfig
+from pipeline.data.cleaning import clean_text
 from pipeline.data.columns import Table
 from pipeline.data.containers import shorten, shorten_list
 from pipeline.data.label_names import find_look_alikes, is_number, means_none, show_apart
@@ -63,6 +64,19 @@ def point_out_labels(column: str, found: Iterable[tuple[str, str, int]]) -> None
     if changed:
         more = ", …" * (len(changed) > 4)
         log.warning("%s: read %s%s", column, ", ".join(changed[:4]), more)
+
+
+def repeats_header(names: Sequence[str], head: Sequence[str], cells: Sequence[object]) -> bool:
+    """Return whether two cells are the header again, as in files that were put one after the other.
+
+    names: of all columns; head: of the columns of the cells; both cleaned and without capitals.
+    """
+    label = cells[1]
+    if not isinstance(label, str) or label.strip().casefold() not in names:
+        return False  # nearly every row: cleaning them all twice would take long
+    found = [clean_text(str(cell)).casefold() for cell in cells]
+    in_other_order = found[0] in names and found[0] != found[1] and not {*found}.isdisjoint(head)
+    return found == [*head] or in_other_order
 
 
 def suspect_empty(table: Table, column: int) -> str | None:

@@ -27,6 +27,7 @@ from pipeline.data.progress import watched
 from pipeline.data.suspicions import (
     point_out_labels,
     point_out_sheets,
+    repeats_header,
     suspect_empty,
     suspect_labels,
 )
@@ -97,14 +98,18 @@ class _Reading:
     def _read(self, text: int, label: int) -> None:
         """Read every row once, keeping of a row only its cleaned text and the number of its label."""
         nul = Fault("", "texts")
-        head = [clean_text(self.table.columns[at]) for at in (text, label)]
+        names = [clean_text(name).casefold() for name in self.table.columns]
+        head = [names[text], names[label]]
         rows = self.table.rows((text, label))
         for row, line, cells in watched(rows, None, f"Reading the rows of {self.path.name}"):
             self.seen += 1
             if isinstance(cells, int):
                 self._fault_in_width(row, line, cells)
                 continue
-            if self.config.header and self._repeats(head, cells, row, line):
+            if self.config.header and repeats_header(names, head, cells):
+                self._fault_in_header(
+                    row, line, in_order=clean_text(cells[1]).casefold() == head[1]
+                )
                 continue
             original = self._plain(cells[0], row, self.config.text_column)
             cleaned = clean_text(original)
@@ -126,22 +131,6 @@ class _Reading:
             self._cells.append(cell)
         if nul.count:
             log.warning("%s: left NUL bytes out of texts: %s", self.path.name, nul)
-
-    def _repeats(self, head: list[str], cells: list[Any], row: int, line: int) -> bool:
-        """Return whether a row is the header again, as in files that were put one after the other."""
-        if not isinstance(cells[1], str) or cells[1].strip() not in head:
-            return False
-        found = [clean_text(str(cell)) for cell in cells]
-        if found == head[::-1]:
-            raise DataError(
-                f"{self.path}, {self._where(row, line)}: the header again, with its columns in another "
-                "order, so that the rows below are another table's: put their columns in one order"
-            )
-        if found != head:
-            return False
-        what = f"{self._where(row, line)}: repeats the header"
-        self.faults.note("header", row, what, "that repeat the header")
-        return True
 
     def _plain(self, cell: Any, row: int, column: str) -> str:
         """Return a cell as the text that a CSV would contain; a missing one is empty."""
@@ -237,6 +226,15 @@ class _Reading:
         what = f"{self._where(row, line, column)}: the {name} is empty"
         self.faults.note(name, row, what, f"with an empty {name}")
 
+    def _fault_in_header(self, row: int, line: int, *, in_order: bool) -> None:
+        where = self._where(row, line)
+        if not in_order:
+            raise DataError(
+                f"{self.path}, {where}: the header again, with its columns in another order, so that the "
+                "rows below are another table's: put their columns in one order"
+            )
+        self.faults.note("header", row, f"{where}: repeats the header", "that repeat the header")
+
     def _fault_in_width(self, row: int, line: int, cells: int) -> None:
         width = len(self.table.columns)
         plural = "s" * (cells != 1)
@@ -268,7 +266,7 @@ class _Reading:
 
     def _describe_faults(self) -> str:
         first, total = next(iter(self.faults.values())), self.faults.total
-        many = total > max(_FEW, self.seen / 10)
+        many = total > max(_FEW, self.seen / 10) or total > self.seen / 2
         rows = f" ({total:,} such rows)" if total > 1 else ""
         if len(self.faults) > 1:
             rows = f"; in all: {self.faults}"

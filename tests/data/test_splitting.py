@@ -189,3 +189,8 @@ def test_where_there_are_many_texts_the_cut_is_that_of_scikit_learn(fraction: fl
         reviews.ids, test_size=fraction, random_state=7, stratify=reviews.labels[:, 0]
     )
     assert set(cut.ids) == set(expected)
+
+
+def test_a_table_of_one_text_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no text is left that is not in test too"):
+        load_reviews(CsvConfig(path=_table(tmp_path, [("same", "a"), ("same", "b")] * 20)))
