@@ -230,7 +230,7 @@ class _Reading:
         where = self._where(row, line)
         if not in_order:
             raise DataError(
-                f"{self.path}, {where}: the header again, with its columns in another order, so that the "
+                f"{self.path}, {where}: the header again, its columns in another order, so that the "
                 "rows below are another table's: put their columns in one order"
             )
         self.faults.note("header", row, f"{where}: repeats the header", "that repeat the header")

@@ -9,7 +9,7 @@ import pytest
 from factories.tables import write_table
 from openpyxl import Workbook
 
-from pipeline.data.table import read_table
+from pipeline.data.table import read_table, read_test_table
 from pipeline.errors import DataError
 
 RECORDS = [{"text": f"a text {row}", "label": row % 2} for row in range(12)]
@@ -155,3 +155,9 @@ def test_formulas_without_results_are_named(tmp_path):
         row[1] = "=A2>3"
     with pytest.raises(DataError, match="The cells of 'label' are formulas whose results"):
         read_table(write_table(tmp_path, _book(one=lines), "my.xlsx"))
+
+
+def test_a_test_file_may_name_its_sheet_otherwise(tmp_path):
+    config = write_table(tmp_path, _book(train=_lines("early")), "my.xlsx", sheet="train")
+    config.test_path = write_table(tmp_path, _book(test=_lines("late")), "test.xlsx").path
+    assert read_test_table(config, ("a", "b")).texts[0] == "late 0"

@@ -149,7 +149,7 @@ def test_the_header_again_in_another_order_is_refused_even_where_rows_may_be_dro
 ):
     content = "text,label,id\n" + "".join(f"text {n},{'ab'[n % 2]},{n}\n" for n in range(12))
     config = write_table(tmp_path, content + header + "\na,b,c\n", on_bad_rows=DROP)
-    with pytest.raises(DataError, match="row 14: the header again, with its columns in another"):
+    with pytest.raises(DataError, match="row 14: the header again, its columns in another"):
         read_table(config)
 
 
