@@ -108,6 +108,12 @@ class ExcelTable:
             rows = [cells for _, cells in itertools.islice(self._filled(book), _FIRST)]
         return [[_as_text(cell) for cell in row] for row in rows]
 
+    def numbered_rows(self, most: int) -> list[tuple[int, list[str]]]:
+        """Return the first rows that are not empty, the header included, with their numbers."""
+        with self._book() as book:
+            rows = itertools.islice(self._filled(book), most)
+            return [(number, list(map(_as_text, cells))) for number, cells in rows]
+
     def rows(self, chosen: Sequence[int]) -> Iterator[Row]:
         """Yield the chosen cells of every row below the header, numbered as in Excel."""
         with self._book() as book:

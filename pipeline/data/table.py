@@ -18,7 +18,8 @@ from pipeline.data.cleaned import LabelledTexts
 from pipeline.data.cleaning import clean_text
 from pipeline.data.columns import explain_encoding, open_table
 from pipeline.data.containers import shorten, shorten_list
-from pipeline.data.delimited import Delimited, NotInEncoding
+from pipeline.data.delimited import Delimited
+from pipeline.data.encoding import NotInEncoding
 from pipeline.data.label_names import as_label, describe_look_alikes, sort_labels
 from pipeline.data.progress import watched
 from pipeline.errors import DataError
@@ -108,6 +109,9 @@ class _Reading:
         for row, line, cells in watched(rows, None, f"Reading the rows of {self.path.name}"):
             if isinstance(cells, int):
                 self._fault_in_width(row, line, cells)
+                continue
+            if isinstance(cells, str):
+                self._fault(cells, row, f"{self._where(row, line)}: {cells}", f"with {cells}")
                 continue
             original = self._plain(cells[0], row, self.config.text_column)
             cleaned = clean_text(original)
