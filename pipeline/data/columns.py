@@ -153,7 +153,7 @@ def _refuse_titles(table: Table, config: CsvConfig) -> None:
 
 
 def _guess_header(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """Return the row, if any, that names the columns where the first is a title: few cells are filled."""
+    """Return the row, if any, that names the columns where the first, with few cells, is a title."""
     if len(rows) < 3:
         return []
     first, width = rows[0][1], max(len(cells) for _, cells in rows)

@@ -114,12 +114,20 @@ class NotInEncoding(DataError):
         self.guess, self.way_out = guess, way_out
 
 
+_WIDE = ("utf-16", "utf-32")
+
+
 def not_in_encoding(path: Path, encoding: str) -> NotInEncoding:
     """Return where a file is not in its encoding, and which would fit, or that the rest is in it."""
     with opened(path) as content:
         start = content.stream.read(SAMPLE)
         content.stream.seek(0)
-        if encoding.startswith("utf-16") or guess_utf_16(start):
+        if encoding.startswith(_WIDE) and find_encoding(start, None) == encoding:
+            what = (
+                f"{path} breaks off or is damaged within a character of {show_encoding(encoding)}"
+            )
+            return NotInEncoding(what, None, "Fetch or export it again")
+        if encoding.startswith(_WIDE) or guess_utf_16(start):
             lines = _Lines(count=1, bad=1, first=1, line=start[:80], sample=start)
         else:
             lines = _read_lines(_split(content.stream, start), encoding)
@@ -138,15 +146,18 @@ def not_in_encoding(path: Path, encoding: str) -> NotInEncoding:
         return NotInEncoding(where + reads, guess)
     others = f"{lines.good:,} other line{'s are' if lines.good > 1 else ' is'}"
     others = others if lines.good else "the rest is"
-    return NotInEncoding(f"{where}{reads}, while {others}", None, _mend(lines, name))
+    may_drop = encoding == "utf-8-sig" and lines.first > 1
+    return NotInEncoding(
+        f"{where}{reads}, while {others}", None, _mend(lines, name, may_drop=may_drop)
+    )
 
 
-def _mend(lines: _Lines, name: str) -> str:
+def _mend(lines: _Lines, name: str, *, may_drop: bool) -> str:
     if lines.good and lines.bad > lines.good:
         return f"Write all lines in one encoding, such as {name}"
     mend = "Mend the line" if lines.bad == 1 else "Mend these lines"
-    few = 10 * lines.bad <= lines.count
-    return mend + ", or leave such rows out with data.on_bad_rows=drop" * few
+    may_drop = (may_drop and 10 * lines.bad <= lines.count) or lines.count == 1  # as JSON may be
+    return mend + ", or leave such rows out with data.on_bad_rows=drop" * may_drop
 
 
 _MOST_BYTES = 1 << 16  # kept of a line
@@ -156,10 +167,10 @@ _MOST_BYTES = 1 << 16  # kept of a line
 class _Lines:
     """Count the lines that an encoding reads.
 
-    good: those beyond ASCII that it reads; sure: those of them with four such characters or more, so that
-    this is no accident, as two bytes of Chinese are valid UTF-8 one time in six; bad: those that it does
-    not read, the first of them line number `first`, at byte `at`; read, unread: characters beyond ASCII,
-    and bytes, in bad lines.
+    good: those beyond ASCII that it reads; sure: those of them with so many characters that this is no
+    accident, as two bytes of Chinese are valid UTF-8 one time in six; bad: those that it does not read,
+    the first of them line number `first`, at byte `at`; read, unread: characters beyond ASCII, and
+    bytes, in bad lines.
     """
 
     count: int = 0
@@ -195,7 +206,7 @@ def _read_lines(stream: Iterable[bytes], encoding: str) -> _Lines:
         try:
             text = line.decode(encoding)
             lines.good += 1
-            lines.sure += sum(one > "\x7f" for one in text[:1000]) >= 4
+            lines.sure += sum((one > "\x7f") + (one > "\u07ff") for one in text[:1000]) >= 4
         except UnicodeDecodeError as error:
             if not lines.bad:
                 lines.first, lines.at, lines.line = number, error.start, line

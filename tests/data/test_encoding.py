@@ -70,7 +70,7 @@ def _table(text: str, count: int = 30) -> list[bytes]:
         ("Очень хороший фильм", "Плохой фильм,a".encode("cp1251"), ["Плохой фильм"]),
     ],
 )
-@pytest.mark.parametrize("at", [1, 12])
+@pytest.mark.parametrize("at", [2, 12])
 def test_a_line_that_is_not_utf_8_does_not_decide_for_the_others(
     tmp_path, caplog, text, bad, words, at
 ):
@@ -105,7 +105,7 @@ def test_json_with_a_byte_that_is_not_utf_8_is_refused_or_loses_the_row(tmp_path
     texts[4] = texts[4].replace("café".encode(), "café".encode("cp1252"))
     lines = b"\n".join(texts) if name == "my.jsonl" else b"[" + b", ".join(texts) + b"]"
     config = write_table(tmp_path, lines, name)
-    with pytest.raises(DataError, match=r"not UTF-8 \(as cp1252: .*\), while .* Mend") as error:
+    with pytest.raises(DataError, match=r"not UTF-8 \(.*caf.*\), while .* Mend .*=drop") as error:
         read_table(config)
     assert "data.encoding" not in str(error.value)
     config.on_bad_rows = DROP
@@ -146,3 +146,43 @@ def test_a_sample_is_cut_between_characters(tmp_path, text, encoding, shift):
         read_table(write_table(tmp_path, content.encode(encoding)))
     assert "�" not in str(error.value)
     assert f"{'x' * shift}{text[:10]}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "encoding", "words"),
+    [
+        (["文本,标签".encode("gb18030"), *_table("很好")[1:]], None, "line 1: not UTF-8 (as "),
+        (
+            [
+                *_table("很好")[:1],
+                *(f"很差 {n},a".encode("gb18030") for n in range(30)),
+                "很好,b".encode(),
+            ],
+            None,
+            "while 1 other line is. Write all lines in one encoding",
+        ),
+        (
+            [line.decode().encode("gb18030") for line in _table("很好")] + [b"caf\xe9,a"],
+            "gb18030",
+            "line 32: not gb18030 (as cp1252: 'café,a'), while 30 other lines are. Mend the line",
+        ),
+        (
+            [
+                "\ufeff".encode("utf-16-le"),
+                b"\n".join(_table("a")).decode().encode("utf-16-le"),
+                b"\0",
+            ],
+            None,
+            "breaks off or is damaged within a character of UTF-16. Fetch",
+        ),
+    ],
+)
+def test_no_encoding_and_no_dropping_is_proposed_that_would_not_help(
+    tmp_path, lines, encoding, words
+):
+    content = b"".join(lines) if lines[0] == b"\xff\xfe" else b"\n".join(lines)
+    with pytest.raises(DataError) as error:
+        read_table(write_table(tmp_path, content, encoding=encoding))
+    assert words in str(error.value)
+    assert "data.encoding=" not in str(error.value)
+    assert "=drop" not in str(error.value)
