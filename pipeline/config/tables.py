@@ -93,12 +93,12 @@ class CsvConfig(GivenTexts):
         0.2, with_zero=False, about="share of `path` that is test, without `test_path`"
     )
     text_column: str = setting(
-        "text", literal=True, about="name of the column with the texts; without a header its number"
+        "text", literal=True, about="name of the column with the texts, or its number"
     )
     label_column: str = setting(
         "label",
         literal=True,
-        about="name of the column with the classes; without a header its number",
+        about="name of the column with the classes, or its number",
     )
     header: bool = setting(
         True, about="whether the first row names the columns; without, they are counted from 1"
@@ -134,8 +134,8 @@ class CsvConfig(GivenTexts):
     )
     on_bad_rows: OnBadRows = setting(
         OnBadRows.error,
-        about="what is done about an empty text or label, a label that is too rare for the splits, "
-        "a row with too many or too few cells, and the header again",
+        about="what is done about an empty text or label, a label that is too rare for the splits, a "
+        "row with too many or too few cells or with bytes that are no text, and the header again",
     )
 
     @property

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.tables import CsvConfig
+from pipeline.data.column_names import find_column
 from pipeline.data.containers import describe, opened, seekable, shorten, shorten_list
 from pipeline.errors import DataError
 
@@ -120,10 +121,15 @@ class ExcelTable:
         return [one for one in self.sheets if one != self.sheet and self._has_columns(one)]
 
     def _has_columns(self, title: str) -> bool:
-        cells = self.sheets[title]
-        numbers = {str(number) for number in range(1, len(cells) + 1)}
-        wanted = {self.config.text_column.strip(), self.config.label_column.strip()}
-        return wanted <= (set(cells) | numbers if self.config.header else numbers)
+        columns = self._columns_of(title)
+        wanted = self.config.text_column, self.config.label_column
+        return all(find_column(columns, name) for name in wanted)
+
+    def _columns_of(self, title: str) -> list[str]:
+        names = self.sheets[title]
+        if self.config.header:
+            return names
+        return [str(number) for number in range(1, len(names) + 1)]
 
     def has_formulas(self, column: int) -> bool:
         """Return whether one of the first cells of a column is a formula."""
@@ -136,16 +142,19 @@ class ExcelTable:
     @cached_property
     def columns(self) -> list[str]:
         """The names in the first row that is not empty, or the numbers of the columns from 1."""
-        names = self.sheets[self.sheet]
-        if self.config.header:
-            return names
-        return [str(number) for number in range(1, len(names) + 1)]
+        return self._columns_of(self.sheet)
 
     def first_rows(self) -> list[list[Any]]:
         """Return the cells of the first rows, the header included."""
         with self._book() as book:
             rows = [cells for _, cells in itertools.islice(self._filled(book), _FIRST)]
         return [[_as_text(cell) for cell in row] for row in rows]
+
+    def numbered_rows(self, most: int) -> list[tuple[int, list[str]]]:
+        """Return the first rows that are not empty, the header included, with their numbers."""
+        with self._book() as book:
+            rows = itertools.islice(self._filled(book), most)
+            return [(number, list(map(_as_text, cells))) for number, cells in rows]
 
     def rows(self, chosen: Sequence[int]) -> Iterator[Row]:
         """Yield the chosen cells of every row below the header, numbered as in Excel."""

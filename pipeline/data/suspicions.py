@@ -93,7 +93,7 @@ def suspect_empty(table: Table, column: int) -> str | None:
         if at != column and "".join(other.casefold().split()) == "".join(name.casefold().split())
     ]
     for other in others:
-        cells = (cells for _, _, cells in table.rows((column, other)) if not isinstance(cells, int))
+        cells = (cells for _, _, cells in table.rows((column, other)) if isinstance(cells, list))
         filled = sum(_is_empty(cell) and not _is_empty(twin) for cell, twin in cells)
         if filled:
             return (

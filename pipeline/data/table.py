@@ -15,14 +15,10 @@ from pipeline.data.cleaned import LabelledTexts
 from pipeline.data.cleaning import clean_text
 from pipeline.data.columns import explain_encoding, open_table
 from pipeline.data.containers import shorten, shorten_list
-from pipeline.data.delimited import Delimited, NotInEncoding
+from pipeline.data.delimited import Delimited
+from pipeline.data.encoding import NotInEncoding
 from pipeline.data.faults import Fault, Faults
-from pipeline.data.label_names import (
-    as_label,
-    look_of,
-    means_none,
-    sort_labels,
-)
+from pipeline.data.label_names import as_label, look_of, means_none, sort_labels
 from pipeline.data.progress import watched
 from pipeline.data.suspicions import (
     point_out_labels,
@@ -105,6 +101,10 @@ class _Reading:
             self.seen += 1
             if isinstance(cells, int):
                 self._fault_in_width(row, line, cells)
+                continue
+            if isinstance(cells, str):
+                what = f"{self._where(row, line)}: {cells}"
+                self.faults.note(cells, row, what, f"with {cells}")
                 continue
             if self.config.header and repeats_header(names, head, cells):
                 self._fault_in_header(
