@@ -191,7 +191,9 @@ def _count(number: int, one: str, many: str) -> str:
 
 def _refuse_few(labels: np.ndarray, head: Head, name: str, least: int) -> None:
     if not len(labels):
-        raise DataError(f"cannot take a {name} split: no text is left that is not in test too")
+        raise DataError(
+            f"cannot take a {name} split: no text is left that is not in test too: add texts"
+        )
     counts = np.bincount(labels, minlength=len(head.classes))
     few = np.flatnonzero((counts > 0) & (counts < least))
     if len(few):
