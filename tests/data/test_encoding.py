@@ -135,6 +135,13 @@ def test_json_with_a_byte_that_is_not_utf_8_is_refused_or_loses_the_row(tmp_path
     assert "bytes that are not UTF-8 (row 5)" in caplog.text
 
 
+def test_a_first_row_may_be_left_out_where_it_is_no_header(tmp_path, caplog):
+    lines = ["du café,a".encode("cp1252"), *_table("un café")[1:]]
+    settings = {"header": False, "text_column": "1", "label_column": "2", "on_bad_rows": DROP}
+    assert len(read_table(write_table(tmp_path, b"\n".join(lines), **settings)).texts) == 30
+    assert "not UTF-8 (row 1)" in caplog.text
+
+
 def test_a_file_in_another_encoding_is_not_dropped_row_by_row(tmp_path):
     content = b"\n".join(_table("un café")).decode().encode("cp1252")
     with pytest.raises(DataError, match=r"Add data\.encoding=cp1252"):
