@@ -80,6 +80,8 @@ class Delimited:
         if first is None:
             raise DataError(f"{self.path} is empty: name a table with texts and labels")
         names = first[2]
+        if not self.config.header:
+            return [str(number) for number in range(1, len(names) + 1)]
         if holds_unread(names):
             raise not_in_encoding(self.path, self.encoding)
         if "\0" in "".join(names):
@@ -87,8 +89,6 @@ class Delimited:
                 f"{self.path}, line {first[1]}: NUL bytes among the names of the columns, so the file "
                 "is damaged: fetch or export it again"
             )
-        if not self.config.header:
-            return [str(number) for number in range(1, len(names) + 1)]
         return [name.strip() for name in names]
 
     def first_rows(self) -> list[list[str]]:

@@ -119,48 +119,46 @@ _WIDE = ("utf-16", "utf-32")
 
 def not_in_encoding(path: Path, encoding: str) -> NotInEncoding:
     """Return where a file is not in its encoding, and which would fit, or that the rest is in it."""
+    name = show_encoding(encoding)
     with opened(path) as content:
         start = content.stream.read(SAMPLE)
         content.stream.seek(0)
         if encoding.startswith(_WIDE) and find_encoding(start, None) == encoding:
-            what = (
-                f"{path} breaks off or is damaged within a character of {show_encoding(encoding)}"
-            )
+            what = f"{path} breaks off or is damaged within a character of {name}"
             return NotInEncoding(what, None, "Fetch or export it again")
         if encoding.startswith(_WIDE) or guess_utf_16(start):
-            lines = _Lines(count=1, bad=1, first=1, line=start[:80], sample=start)
+            lines = _Lines(count=1, bad=1, line=start[:80])
         else:
             lines = _read_lines(_split(content.stream, start), encoding)
-            lines.sample = start + b"\n" + b"".join(lines.faulty)
-    guess = guess_encoding(lines.sample)
-    is_mixed = guess != "utf-8" and lines.are_mostly_good()
-    if is_mixed:
-        is_cut = lines.read > lines.unread  # within a character
-        guess = encoding if is_cut else guess_encoding(b"\n".join(lines.faulty))
-    name = show_encoding(encoding)
-    more = f" and {lines.bad - 1:,} more" * (lines.bad > 1) if is_mixed else ""
-    where = f"{path}, line {lines.first}{more}: not {name}"
-    read_as = f"as {guess}: " * (guess != encoding)
-    reads = f" ({read_as}{shorten(_show(lines, guess), 40)})" if guess else ""
-    if not is_mixed:
-        return NotInEncoding(where + reads, guess)
+    guess = guess_encoding(start + b"\n" + b"".join(lines.faulty))
+    if not lines.are_damaged(guess):
+        return NotInEncoding(
+            f"{path}, line {lines.first}: not {name}{_read_as(lines, guess)}", guess
+        )
+    is_cut = lines.read > lines.unread  # within a character, so that no encoding reads it
+    reads = _read_as(
+        lines, encoding if is_cut else guess_encoding(b"".join(lines.faulty)), encoding
+    )
+    more = f" and {lines.bad - 1:,} more" * (lines.bad > 1)
     others = f"{lines.good:,} other line{'s are' if lines.good > 1 else ' is'}"
-    others = others if lines.good else "the rest is"
-    may_drop = encoding == "utf-8-sig" and lines.first > 1
     return NotInEncoding(
-        f"{where}{reads}, while {others}", None, _mend(lines, name, may_drop=may_drop)
+        f"{path}, line {lines.first}{more}: not {name}{reads}, while "
+        f"{others if lines.good else 'the rest is'}",
+        None,
+        _mend(lines, encoding),
     )
 
 
-def _mend(lines: _Lines, name: str, *, may_drop: bool) -> str:
+def _mend(lines: _Lines, encoding: str) -> str:
     if lines.good and lines.bad > lines.good:
-        return f"Write all lines in one encoding, such as {name}"
+        return f"Write all lines in one encoding, such as {show_encoding(encoding)}"
     mend = "Mend the line" if lines.bad == 1 else "Mend these lines"
-    may_drop = (may_drop and 10 * lines.bad <= lines.count) or lines.count == 1  # as JSON may be
+    is_few = lines.first > 1 and 10 * lines.bad <= lines.count
+    may_drop = encoding == "utf-8-sig" and (is_few or lines.count == 1)  # as JSON may be one line
     return mend + ", or leave such rows out with data.on_bad_rows=drop" * may_drop
 
 
-_MOST_BYTES = 1 << 16  # kept of a line
+_MOST_LINES, _MOST_BYTES = 200, 1 << 16  # kept, and of each
 
 
 @dataclass
@@ -170,7 +168,7 @@ class _Lines:
     good: those beyond ASCII that it reads; sure: those of them with so many characters that this is no
     accident, as two bytes of Chinese are valid UTF-8 one time in six; bad: those that it does not read,
     the first of them line number `first`, at byte `at`; read, unread: characters beyond ASCII, and
-    bytes, in bad lines.
+    bytes, in bad lines; letters: the characters beyond ASCII of good lines.
     """
 
     count: int = 0
@@ -182,14 +180,21 @@ class _Lines:
     line: bytes = b""
     read: int = 0
     unread: int = 0
-    sample: bytes = b""
     faulty: list[bytes] = field(default_factory=list)
+    letters: list[str] = field(default_factory=list)
 
-    def are_mostly_good(self) -> bool:
-        """Return whether the file is in the encoding, but for what is damaged in it."""
-        return (
-            self.good > 0 and (self.good >= self.bad or self.sure > 0)
-        ) or self.read > self.unread
+    def are_damaged(self, guess: str | None) -> bool:
+        """Return whether the file is in the encoding but for these lines; guess: the likely one."""
+        if guess == "utf-8":
+            return False
+        # Two bytes of cp1252 or cp1250 that are valid UTF-8 by accident are a letter of another script.
+        is_meant = guess in _LATIN and any(_encodes(one, guess) for one in self.letters)
+        is_in_it = self.good >= self.bad or self.sure > 0 or is_meant
+        return (self.good > 0 and is_in_it) or self.read > self.unread
+
+
+def _encodes(text: str, encoding: str) -> bool:
+    return text.encode(encoding, "ignore").decode(encoding) == text
 
 
 def _split(stream: IO[bytes], start: bytes) -> Iterable[bytes]:
@@ -204,9 +209,11 @@ def _read_lines(stream: Iterable[bytes], encoding: str) -> _Lines:
         if line.isascii():
             continue
         try:
-            text = line.decode(encoding)
+            letters = "".join(one for one in line.decode(encoding)[:1000] if one > "\x7f")
             lines.good += 1
-            lines.sure += sum((one > "\x7f") + (one > "\u07ff") for one in text[:1000]) >= 4
+            lines.sure += len(letters.encode()) - len(letters) >= 4
+            if len(lines.letters) < _MOST_LINES:
+                lines.letters.append(letters)
         except UnicodeDecodeError as error:
             if not lines.bad:
                 lines.first, lines.at, lines.line = number, error.start, line
@@ -215,20 +222,23 @@ def _read_lines(stream: Iterable[bytes], encoding: str) -> _Lines:
             size = len("".join(known).encode(encoding.removesuffix("-sig")))
             lines.read += len(known)
             lines.unread += sum(byte > 127 for byte in line) - size
-            if len(lines.faulty) < 200:
+            if len(lines.faulty) < _MOST_LINES:
                 lines.faulty.append(line[:_MOST_BYTES].rstrip() + b"\n")
     return lines
 
 
-def _show(lines: _Lines, encoding: str) -> str:
-    """Return the text around the byte that cannot be read, cut between characters."""
+def _read_as(lines: _Lines, guess: str | None, encoding: str | None = None) -> str:
+    """Return the text around the byte that cannot be read, cut between characters, for a message."""
+    if guess is None:
+        return ""
 
     def read(data: bytes) -> str:
-        return codecs.getincrementaldecoder(encoding)("replace").decode(data)
+        return codecs.getincrementaldecoder(guess)("replace").decode(data)
 
     before = read(lines.line[: lines.at])
     around = read(lines.line[: lines.at + 100])[max(0, len(before) - 15) :][:40]
-    return around.strip().splitlines()[0] if around.strip() else ""
+    shown = next(iter(around.strip().splitlines()), "")
+    return f" ({f'as {guess}: ' * (guess != encoding)}{shorten(shown, 40)})"
 
 
 def is_tolerant(encoding: str, config: CsvConfig) -> bool:

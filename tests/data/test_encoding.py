@@ -89,6 +89,28 @@ def test_a_line_that_is_not_utf_8_does_not_decide_for_the_others(
     assert f"1 with bytes that are not UTF-8 (row {at + 1})" in caplog.text
 
 
+def test_a_line_of_utf_8_among_others_is_not_given_up(tmp_path):
+    lines = [
+        b"text,label",
+        *[f"du thé {n},a".encode("cp1252") for n in range(30)],
+        "été,b".encode(),
+    ]
+    with pytest.raises(DataError, match=r"while 1 other line is\. Write all lines in one") as error:
+        read_table(write_table(tmp_path, b"\n".join(lines)))
+    assert "data.encoding" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "accident", "encoding"),
+    [("Moja spółka", "SPÓŁKA", "cp1250"), ("un café", "LE CAFÉ’S", "cp1252")],
+)
+def test_a_line_that_is_utf_8_by_accident_does_not_count(tmp_path, text, accident, encoding):
+    content = "text,label\n" + f"{text},a\n" * 30 + f"{accident},b\n"
+    assert accident.encode(encoding).decode()
+    with pytest.raises(DataError, match=f"Add data.encoding={encoding}"):
+        read_table(write_table(tmp_path, content.encode(encoding)))
+
+
 def test_two_halves_in_two_encodings_are_to_be_written_in_one(tmp_path):
     latin = [f"du thé {n},a".encode("cp1252") for n in range(40)]
     with pytest.raises(DataError, match="line 2 and 39 more: not UTF-8") as error:
@@ -111,6 +133,13 @@ def test_json_with_a_byte_that_is_not_utf_8_is_refused_or_loses_the_row(tmp_path
     config.on_bad_rows = DROP
     assert len(read_table(config).texts) == 29
     assert "bytes that are not UTF-8 (row 5)" in caplog.text
+
+
+def test_a_first_row_may_be_left_out_where_it_is_no_header(tmp_path, caplog):
+    lines = ["du café,a".encode("cp1252"), *_table("un café")[1:]]
+    settings = {"header": False, "text_column": "1", "label_column": "2", "on_bad_rows": DROP}
+    assert len(read_table(write_table(tmp_path, b"\n".join(lines), **settings)).texts) == 30
+    assert "not UTF-8 (row 1)" in caplog.text
 
 
 def test_a_file_in_another_encoding_is_not_dropped_row_by_row(tmp_path):
