@@ -30,6 +30,13 @@ class OnBadRows(Enum):
     drop = "drop"
 
 
+class NullLabels(Enum):
+    """What is done about labels such as NULL, None, NA and NaN, which mostly mean that there is none."""
+
+    keep = "keep"
+    drop = "drop"
+
+
 SEPARATORS = {"tab": "\t", "\\t": "\t"}  # as people type what a shell swallows
 
 
@@ -86,12 +93,12 @@ class CsvConfig(GivenTexts):
         0.2, with_zero=False, about="share of `path` that is test, without `test_path`"
     )
     text_column: str = setting(
-        "text", literal=True, about="name of the column with the texts; without a header its number"
+        "text", literal=True, about="name of the column with the texts, or its number"
     )
     label_column: str = setting(
         "label",
         literal=True,
-        about="name of the column with the classes; without a header its number",
+        about="name of the column with the classes, or its number",
     )
     header: bool = setting(
         True, about="whether the first row names the columns; without, they are counted from 1"
@@ -116,10 +123,19 @@ class CsvConfig(GivenTexts):
         "backslash, with a backslash before it; none is an ordinary character; null: doubled, and "
         "refused where a quoted text looks like several rows",
     )
+    sheet: str | None = setting(
+        None,
+        literal=True,
+        about="sheet of an Excel file; null: the first that has both columns",
+    )
+    null_labels: NullLabels = setting(
+        NullLabels.keep,
+        about="rows whose label is NULL, None, NA or NaN: keep trains it as a class, drop leaves it out",
+    )
     on_bad_rows: OnBadRows = setting(
         OnBadRows.error,
-        about="what is done about an empty text or label, a label that is too rare for the splits, and "
-        "a row with too many or too few cells",
+        about="what is done about an empty text or label, a label that is too rare for the splits, a "
+        "row with too many or too few cells or with bytes that are no text, and the header again",
     )
 
     @property

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.tables import CsvConfig
+from pipeline.data.column_names import find_column, fold_name, type_column
 from pipeline.data.containers import opened, shorten, shorten_list
-from pipeline.data.delimited import Delimited, NotInEncoding
-from pipeline.data.dialect import SAMPLE, find_encoding
+from pipeline.data.delimited import Delimited
+from pipeline.data.encoding import SAMPLE, NotInEncoding, find_encoding
 from pipeline.data.json_table import JsonTable, is_json
 from pipeline.data.records import ExcelTable, ParquetTable
 from pipeline.errors import DataError
+
+_MOST_TITLES = 10  # rows above a header
 
 # Every format has columns, first_rows() and rows(); its text says how it is read.
 Table = Delimited | JsonTable | ParquetTable | ExcelTable
@@ -41,6 +44,8 @@ def open_table(path: Path, config: CsvConfig) -> tuple[Table, int, int]:
 
 def explain_encoding(error: NotInEncoding, path: Path, config: CsvConfig) -> DataError:
     """Return an error with the encoding to type, and with what else the file then needs."""
+    if error.way_out is not None:
+        return DataError(f"{error}. {error.way_out}")
     if error.guess is None:
         return DataError(f"{error}. Save the file as UTF-8, or set data.encoding")
     problem, given = "", {"encoding": error.guess}
@@ -86,23 +91,27 @@ class _NoColumnError(DataError):
 
 
 def _find_columns(table: Table, config: CsvConfig) -> tuple[int, int]:
-    text, label = config.text_column.strip(), config.label_column.strip()
-    columns = table.columns
-    for key, name in (("text_column", text), ("label_column", label)):
-        if name not in columns:
+    columns, found = table.columns, []
+    for key, name in (("text_column", config.text_column), ("label_column", config.label_column)):
+        places = find_column(columns, name)
+        if not places:
             raise _NoColumnError(_describe_missing(table, config, key, name))
-        if columns.count(name) > 1:
-            numbers = [str(at) for at, one in enumerate(columns, 1) if one == name]
+        if len(places) > 1:
+            numbers = [str(place + 1) for place in places]
             raise DataError(
-                f"{table.path}, row 1: {len(numbers)} columns are named {shorten(name)} "
+                f"{table.path}, row 1: {len(places)} columns are named {shorten(fold_name(name))} "
                 f"({', '.join(numbers)}): rename all but one"
+                + f", or set data.{key} to its number"
+                * (type_column(columns, places[0]) == numbers[0])
             )
+        found += places
+    text, label = found
     if text == label:
         raise DataError(
-            f"{table.path}: data.text_column and data.label_column both name {shorten(text)}: texts and "
-            "labels stand in two columns"
+            f"{table.path}: data.text_column and data.label_column both name "
+            f"{shorten(fold_name(config.text_column))}: texts and labels stand in two columns"
         )
-    return columns.index(text), columns.index(label)
+    return text, label
 
 
 def _describe_missing(table: Table, config: CsvConfig, key: str, name: str) -> str:
@@ -110,15 +119,9 @@ def _describe_missing(table: Table, config: CsvConfig, key: str, name: str) -> s
     columns = table.columns
     if not config.header:
         return f": without a header data.{key} is a number from 1 to {len(columns)}, not {shorten(name)}"
+    _refuse_titles(table, config)
     if _lacks_header(table):
         return f", row 1: no header, but a row like the others ({shorten_list(columns, 4)})"
-    wanted = {config.text_column.strip(), config.label_column.strip()}
-    for row in table.first_rows()[1:10]:
-        if wanted <= {str(one).strip() for one in row}:
-            raise DataError(
-                f"{table.path}, row 1: not the names of the columns, which stand further down: remove "
-                "what is above them"
-            )
     if len(columns) == 1 and isinstance(table, Delimited):
         where = f"{table.path}, row 1: one column alone, {shorten(columns[0])}"
         if config.separator is not None:
@@ -126,7 +129,42 @@ def _describe_missing(table: Table, config: CsvConfig, key: str, name: str) -> s
         raise DataError(
             f"{where}: set data.separator if the columns are separated by none of , ; | and tab"
         )
-    return f", row 1: no column {shorten(name)}, only {shorten_list(columns)}"
+    names = list(map(fold_name, columns))
+    place = table.describe_place() if isinstance(table, ExcelTable) else "row 1"
+    return f", {place}: no column {shorten(fold_name(name))}, only {shorten_list(names)}"
+
+
+def _refuse_titles(table: Table, config: CsvConfig) -> None:
+    """Refuse a table with titles above its header.
+
+    Raises:
+      DataError: one of the next rows has both names, or is the first with a name for every column.
+    """
+    if isinstance(table, JsonTable | ParquetTable):
+        return
+    wanted = {fold_name(config.text_column), fold_name(config.label_column)}
+    rows = [(row, list(map(fold_name, cells))) for row, cells in table.numbered_rows(_MOST_TITLES)]
+    named = [one for one in rows[1:] if wanted <= set(one[1])] or _guess_header(rows)
+    if named:
+        row, cells = named[0]
+        raise DataError(
+            f"{table.path}, row 1: a title and not the names of the columns; the header seems to be row "
+            f"{row} ({shorten_list(cells, 4)}): remove the rows above it"
+        )
+
+
+def _guess_header(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Return the row, if any, that names the columns where the first, with few cells, is a title."""
+    if len(rows) < 3:
+        return []
+    first, width = rows[0][1], max(len(cells) for _, cells in rows)
+    if width < 2 or not (len(first) == 1 or 2 * sum(map(bool, first)) < width):
+        return []
+    full = [one for one in rows[1:] if len(one[1]) == width and all(one[1])]
+    if len(full) < 2 or any(map(str.isdecimal, full[0][1])):
+        return []
+    repeats = any(cell in cells for _, cells in full[1:] for cell in full[0][1])
+    return [] if repeats else full[:1]
 
 
 def _lacks_header(table: Table) -> bool:
@@ -145,7 +183,7 @@ def _lacks_header(table: Table) -> bool:
 
 def _advise_columns(table: Table, config: CsvConfig) -> dict[str, str]:
     columns, given = table.columns, {}
-    if {config.text_column.strip(), config.label_column.strip()} <= set(columns):
+    if find_column(columns, config.text_column) and find_column(columns, config.label_column):
         return {}
     if config.header and _lacks_header(table):
         given["header"] = "false"
@@ -157,12 +195,14 @@ def _advise_columns(table: Table, config: CsvConfig) -> dict[str, str]:
     wanted = {"text_column": config.text_column, "label_column": config.label_column}
     found = 0
     for place, (key, name) in zip(guessed, wanted.items(), strict=True):
-        if name.strip() in columns:
+        if find_column(columns, name):
             continue
-        alike = [one for one in columns if one.casefold() == name.strip().casefold()]
-        alike += [] if place is None else [columns[place]]
-        if alike and alike[0].isprintable() and len(alike[0]) <= 60:
-            given[key] = alike[0]
+        folded = fold_name(name).casefold()
+        places = [at for at, one in enumerate(columns) if fold_name(one).casefold() == folded]
+        places += [] if place is None else [place]
+        typed = type_column(columns, places[0]) if places else None
+        if typed is not None:
+            given[key] = typed
             found += 1
     return given if found else {}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -31,9 +33,9 @@ _OTHERS = {
     b"\x93NUMPY": "a NumPy array: save the table as .csv",
     b"\x80\x04": "a pickle, which could run anything: save the table as .parquet",
     b"\x80\x05": "a pickle, which could run anything: save the table as .parquet",
-    b"<!DOCTYPE": "a web page: download the file itself",
-    b"<html": "a web page: download the file itself",
+    b"<?xml": "XML, as some programs name .xls: open it and save the table as .xlsx or .csv",
 }
+_WEB = re.compile(rb"<(?:!doctype html|html|head|meta|table|style)\b", re.IGNORECASE)
 _LAYERS = 3  # such as a .csv.gz in a zip
 
 
@@ -153,10 +155,22 @@ def _refuse_others(path: Path, start: bytes) -> None:
     for magic, what in _OTHERS.items():
         if start.lstrip()[: len(magic)].lower() == magic.lower():
             raise DataError(f"{path} is {what}")
+    if _WEB.match(start.removeprefix(codecs.BOM_UTF8).lstrip()):
+        _refuse_web_page(path, start)
     if start[257:262] == b"ustar":
         raise DataError(f"{path} is a tar archive: unpack it and name the table in it")
     if start.startswith(b"version https://git-lfs"):
         raise DataError(f"{path} is a pointer of Git LFS: fetch the file itself (git lfs pull)")
+
+
+def _refuse_web_page(path: Path, start: bytes) -> None:
+    is_export = b"<table" in start.lower() or b"office" in start.lower()
+    if is_export or path.suffix.lower().startswith(".xls"):
+        raise DataError(
+            f"{path} is a web page with a table, as some programs write .xls: open it in a spreadsheet "
+            "and save it as .xlsx or .csv"
+        )
+    raise DataError(f"{path} is a web page: download the file itself")
 
 
 def seekable(stream: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,30 +16,31 @@ from typing import IO
 from pipeline.config.tables import CsvConfig, Quoting
 from pipeline.data.containers import READABLE, opened, shorten
 from pipeline.data.dialect import (
-    SAMPLE,
     Dialect,
-    decodes,
     find_dialect,
-    find_encoding,
-    guess_encoding,
-    guess_utf_16,
+    name_other_form,
     name_separator,
     sample_records,
-    show_encoding,
     split_lines,
+)
+from pipeline.data.encoding import (
+    SAMPLE,
+    decodes,
+    error_handler,
+    find_encoding,
+    guess_utf_16,
+    holds_unread,
+    is_tolerant,
+    not_in_encoding,
+    refuse_other_encoding,
+    show_encoding,
 )
 from pipeline.errors import DataError
 
-# A row: its number in the file, its line, and its cells, or how many there are if that is wrong.
-Row = tuple[int, int, "list[str] | int"]
-
-
-class NotInEncoding(DataError):
-    """Report a file that is not in its encoding. guess: the encoding that it is likely in."""
-
-    def __init__(self, message: str, guess: str | None) -> None:
-        super().__init__(message)
-        self.guess = guess
+# A row: its number in the file, its line, and its cells, or how many there are if that is wrong, or what
+# they hold that must not be in them.
+Row = tuple[int, int, "list[str] | int | str"]
+_GLUING = 8  # NUL bytes in a row, which may stand where lines ended
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,12 @@ class Delimited:
         if not decodes(start, encoding) or (encoding == "utf-8-sig" and guess_utf_16(start)):
             if guess_utf_16(start) is None and _is_binary(start):
                 raise DataError(f"{path} holds no text, and is of no known format: give {READABLE}")
-            raise _not_in_encoding(path, encoding)
-        dialect = find_dialect(start.decode(encoding, "replace"), config, prefers_tab=tabbed)
+            refuse_other_encoding(path, encoding, config)
+        sample = start.decode(encoding, "replace")
+        other = None if config.separator else name_other_form(sample)
+        if other is not None:
+            raise DataError(f"{path} {other}")
+        dialect = find_dialect(sample, config, prefers_tab=tabbed)
         return cls(path, dialect, encoding, config)
 
     def __str__(self) -> str:
@@ -76,6 +82,13 @@ class Delimited:
         names = first[2]
         if not self.config.header:
             return [str(number) for number in range(1, len(names) + 1)]
+        if holds_unread(names):
+            raise not_in_encoding(self.path, self.encoding)
+        if "\0" in "".join(names):
+            raise DataError(
+                f"{self.path}, line {first[1]}: NUL bytes among the names of the columns, so the file "
+                "is damaged: fetch or export it again"
+            )
         return [name.strip() for name in names]
 
     def first_rows(self) -> list[list[str]]:
@@ -83,6 +96,15 @@ class Delimited:
         with opened(self.path) as content:
             sample = content.stream.read(SAMPLE).decode(self.encoding, "replace").lstrip("\ufeff")
         return sample_records(self.dialect, split_lines(sample)[self.dialect.announced :])
+
+    def numbered_rows(self, most: int) -> list[tuple[int, list[str]]]:
+        """Return the first rows that are not empty, the header included, with their numbers."""
+        found = []
+        with contextlib.suppress(DataError):  # a fault, which is reported where all rows are read
+            for number, _, record, _ in itertools.islice(self._records(), most):
+                if any(record):
+                    found.append((number, record))
+        return found
 
     def rows(self, chosen: Sequence[int]) -> Iterator[Row]:
         """Yield the chosen cells of every row below the header, but for rows that are empty.
@@ -92,23 +114,31 @@ class Delimited:
         """
         width, label = len(self.columns), chosen[-1]
         seams = _Seams(width, label, self.dialect.separator)
+        known = False
+        may_hold_unread = is_tolerant(self.encoding, self.config)
         for number, line, record, last in itertools.islice(
             self._records(), int(self.config.header), None
         ):
             if last != line:
                 seams.consider(line, last, record)
+            if "\0" in "".join(record):
+                self._refuse_gluing(line, record)
+                yield number, line, "NUL bytes, which no text holds"
+                continue
             if len(record) != width:
                 if not any(record):
                     continue
-                if not "".join(record).strip("\0"):
-                    raise DataError(
-                        f"{self.path}, line {line}: nothing but NUL bytes, so the file is damaged"
-                    )
                 if len(record) < width or any(record[width:]):
                     yield number, line, len(record)
                     continue
             cells = [record[column] for column in chosen]
             if not any(cells) and not any(record):
+                continue
+            if may_hold_unread and holds_unread(cells):
+                if not known:
+                    refuse_other_encoding(self.path, self.encoding, self.config)
+                    known = True
+                yield number, line, f"bytes that are not {show_encoding(self.encoding)}"
                 continue
             if last == line:
                 seams.labels.add(cells[-1])
@@ -116,20 +146,33 @@ class Delimited:
         if self.config.quoting is None:
             self._refuse_seam(seams)
 
+    def _refuse_gluing(self, line: int, record: list[str]) -> None:
+        longest = max(map(len, re.findall("\0+", "".join(record))))
+        if longest >= _GLUING:
+            raise DataError(
+                f"{self.path}, line {line}: {longest:,} NUL bytes, where rows may have stood, so the "
+                "file is damaged: fetch or export it again"
+            )
+
     def _records(self) -> Iterator[tuple[int, int, list[str], int]]:
         """Yield number, first line, cells and last line of every record after leading empty ones."""
         try:
             with self._lines() as lines:
                 yield from self._parse(lines)
         except UnicodeDecodeError:
-            raise _not_in_encoding(self.path, self.encoding) from None
+            raise not_in_encoding(self.path, self.encoding) from None
         except UnicodeError as error:  # such as UTF-16 without a mark
             raise DataError(f"{self.path} is not {show_encoding(self.encoding)}: {error}") from None
 
-    @contextmanager
+    @contextlib.contextmanager
     def _lines(self) -> Iterator[IO[str]]:
         with opened(self.path) as content:
-            yield io.TextIOWrapper(content.stream, self.encoding, newline="")
+            yield io.TextIOWrapper(
+                content.stream,
+                self.encoding,
+                errors=error_handler(self.encoding, self.config),
+                newline="",
+            )
 
     def _parse(self, file: IO[str]) -> Iterator[tuple[int, int, list[str], int]]:
         skipped = int(self.dialect.announced)
@@ -201,6 +244,8 @@ class Delimited:
                         rows += 1
         except (csv.Error, UnicodeError):
             return 0
+        if width < 2:
+            return 0
         return rows - int(self.config.header)
 
     def _refuse_seam(self, seams: _Seams) -> None:
@@ -244,30 +289,3 @@ def _is_binary(start: bytes) -> bool:
     """Return whether these bytes hold more control characters than any text does."""
     controls = sum(byte < 9 or 13 < byte < 32 for byte in start[:4000])
     return controls > len(start[:4000]) / 20
-
-
-def _find_undecodable(stream: IO[bytes], encoding: str) -> tuple[int, bytes, bytes]:
-    """Return the number of the first line that cannot be decoded, its bytes there, and a sample."""
-    start = stream.read(SAMPLE)
-    stream.seek(0)
-    if encoding.startswith("utf-16") or guess_utf_16(start):
-        return 1, start[:80], start
-    for number, line in enumerate(stream, start=1):
-        try:
-            line.decode(encoding)
-        except UnicodeDecodeError as error:
-            following = b"".join(itertools.islice(stream, 200))
-            word = max(0, error.start - 15)
-            return number, line[word : error.start + 25].strip(), start + line + following
-    return 1, start[:80], start
-
-
-def _not_in_encoding(path: Path, encoding: str) -> NotInEncoding:
-    """Return where a file is not in its encoding, and which would fit."""
-    with opened(path) as content:
-        line, bad, sample = _find_undecodable(content.stream, encoding)
-    guess = guess_encoding(sample)
-    where = f"{path}, line {line}: not {show_encoding(encoding)}"
-    read = bad.decode(guess or encoding, "replace").splitlines()
-    reads = f" (as {guess}: {shorten(read[0], 40)})" if guess and read else ""
-    return NotInEncoding(where + reads, guess)

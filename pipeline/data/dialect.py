@@ -1,11 +1,10 @@
-"""Find how a text file is encoded, what separates its columns, and what quotes mean in it.
+"""Find what separates the columns of a text file, and what quotes mean in it.
 
 What the settings leave open is found in the first megabyte; what is read later has to agree with it.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import itertools
 import re
@@ -15,20 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.config.tables import SEPARATORS, CsvConfig, Quoting
+from pipeline.data.column_names import fold_name
 
-SAMPLE = 1 << 20
 _MOST_RECORDS = 300
 _MOST_CHARACTERS = 1 << 24  # of a cell: a quote that never closes must not take all memory
 csv.field_size_limit(_MOST_CHARACTERS)
-
-_MARKS = {  # longest first: the mark of UTF-16 begins that of UTF-32
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_SHOWN = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32", "iso8859-1": "latin-1"}
 
 
 @dataclass(frozen=True)
@@ -66,85 +56,32 @@ def name_separator(separator: str) -> str:
     return "tabs" if separator == "\t" else f"'{separator}'"
 
 
-def find_encoding(start: bytes, given: str | None) -> str:
-    """Return Python's name of the encoding: as given, by the mark at the start, or UTF-8."""
-    if given is not None:
-        name = codecs.lookup(given).name
-        return "utf-8-sig" if name == "utf-8" else name
-    return next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8-sig")
-
-
-def show_encoding(encoding: str) -> str:
-    return _SHOWN.get(encoding, encoding)
-
-
-def guess_encoding(data: bytes) -> str | None:
-    """Return the encoding that bytes which are not UTF-8 are most likely in, or None."""
-    wide = guess_utf_16(data)
-    if wide is not None:
-        return wide
-    lines = b"\n".join([line for line in data.splitlines() if not line.isascii()][:200])
-    latin = len(re.findall(rb"[A-Za-z]", lines))
-    foreign = len(re.findall(rb"[\x80-\xff]", lines))
-    found = _guess_foreign(lines) if foreign > latin / 3 else None
-    if found is not None and decodes(data, found):
-        return found
-    able = [name for name in _LATIN if decodes(data, name)]
-    return max(able, key=lambda name: _count_usual(lines, name), default=None)
-
-
-def _guess_foreign(lines: bytes) -> str | None:
-    """Return the encoding of lines that hold hardly any Latin letter, or None."""
-    from charset_normalizer import from_bytes
-
-    for name in ("cp932", "euc_jp"):  # in which Japanese is what others take for Korean
-        read = lines.decode(name, "ignore")
-        if decodes(lines, name) and 5 * len(re.findall("[ぁ-ん]", read)) > len(read):
-            return name
-    best = from_bytes(lines, cp_isolation=[str(name) for name in _NOT_LATIN.split()]).best()
-    return None if best is None else best.encoding
-
-
-_NOT_LATIN = "cp1251 koi8_r cp1253 cp1255 cp1256 gb18030 big5 cp932 cp949 euc_jp"
-# Each with the characters that are usual where it is; of equals the first is taken.
-_LATIN = {
-    "cp1252": "àâäáãåæçèéêëìíîïñòóôöõøùúûüýÿß“”‘’„«»–—…€£°",
-    "cp1250": "ąćęłńóśźżčďěňřšťůýžőűáéíúăâîşţäöüß“”‘’„–—…€",
-    "cp1254": "çğıöşüâîûİ“”‘’–—…€",
-    "latin-1": "àâäáãåæçèéêëìíîïñòóôöõøùúûüýÿß«»£°",
-}
-
-
-def _count_usual(data: bytes, encoding: str) -> int:
-    text = data.decode(encoding, "ignore").lower()
-    return sum(map(text.count, _LATIN[encoding]))
-
-
-def guess_utf_16(data: bytes) -> str | None:
-    """Return the kind of UTF-16 that bytes without a mark are in, or None.
-
-    Every second byte of Latin letters is zero then, which is valid UTF-8 too.
-    """
-    even, odd = data[:4000:2], data[1:4000:2]
-    if odd.count(0) > len(odd) / 3 > 4 * even.count(0):
-        return "utf-16-le"
-    if even.count(0) > len(even) / 3 > 4 * odd.count(0):
-        return "utf-16-be"
-    return None
-
-
-def decodes(data: bytes, encoding: str) -> bool:
-    """Return whether bytes, of which the last character may be cut off, are in an encoding."""
-    try:
-        codecs.getincrementaldecoder(encoding)().decode(data)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def split_lines(text: str) -> list[str]:
     """Return the lines of a text with their ends, as a file opened with newline="" has them."""
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text)
+
+
+_FASTTEXT = re.compile(r"(?:__label__[^\s,;|]+ +)+[^\s].*|.* __label__[^\s,;|]+\s*")
+_SPACED_CELL = r"(?:\"(?:[^\"\\]|\\.|\"\")*\"|[^\s\",;|]+)"
+_SPACED = re.compile(rf"(?=.*\") *{_SPACED_CELL}(?: +{_SPACED_CELL})+\s*")
+
+
+def name_other_form(sample: str) -> str | None:
+    """Return what a file of lines is that has no separator that is read, and what to do, or None."""
+    lines = [line for line in itertools.islice(split_lines(sample), 50) if line.strip()][:5]
+    if len(lines) < 2:
+        return None
+    if all(map(_FASTTEXT.fullmatch, map(str.rstrip, lines))):
+        return (
+            "is in fastText's format (__label__… before a text), which is not read: write a table with "
+            "a column of texts and one of labels, such as a .csv"
+        )
+    if all(map(_SPACED.fullmatch, map(str.rstrip, lines))):
+        return (
+            "has columns separated by spaces, which are not read: write it with commas or tabs, as R "
+            "does with write.csv(…, row.names=FALSE)"
+        )
+    return None
 
 
 def find_dialect(sample: str, config: CsvConfig, *, prefers_tab: bool = False) -> Dialect:
@@ -173,8 +110,9 @@ def _rate(dialect: Dialect, lines: list[str], config: CsvConfig) -> tuple[float,
         records = sample_records(replace(dialect, quoting=Quoting.none), lines) or records
     if not records:
         return (0.0,)
-    names = {name.strip().removeprefix("\ufeff") for name in records[0]}
-    named = config.header and {config.text_column, config.label_column} <= names
+    names = set(map(fold_name, records[0]))
+    wanted = {fold_name(config.text_column), fold_name(config.label_column)}
+    named = config.header and wanted <= names
     width, often = Counter(map(len, records)).most_common(1)[0]
     share = often / len(records) if width > 1 else 0.0
     # Commas in texts may be as regular as the separator: the cells of labels then hold a separator.
@@ -215,5 +153,9 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _resolve_escapes(line: str) -> str:
-    """Return a line whose escaped line breaks and tabs are spaces; the reader resolves the others."""
-    return _ESCAPE.sub(lambda found: " " if found[1] in "nrt" else found[0], line)
+    r"""Return a line whose escaped line breaks and tabs are spaces; the reader resolves the others.
+
+    MySQL's `\N`, for no value, keeps its backslash, as "N" would be a value.
+    """
+    known = {"n": " ", "r": " ", "t": " ", "N": r"\\N"}
+    return _ESCAPE.sub(lambda found: known.get(found[1], found[0]), line)

@@ -13,12 +13,20 @@ from typing import IO, Any
 
 from pipeline.config.tables import CsvConfig
 from pipeline.data.containers import describe, opened, shorten, shorten_list
-from pipeline.data.delimited import NotInEncoding
-from pipeline.data.dialect import SAMPLE, find_encoding, guess_encoding, show_encoding
+from pipeline.data.encoding import (
+    SAMPLE,
+    error_handler,
+    find_encoding,
+    holds_unread,
+    is_tolerant,
+    not_in_encoding,
+    refuse_other_encoding,
+    show_encoding,
+)
 from pipeline.errors import DataError
 
-# A row: its number in the file, the same again, and the chosen cells.
-Row = tuple[int, int, list[Any]]
+# A row: its number in the file, the same again, and the chosen cells, or what they must not hold.
+Row = tuple[int, int, "list[Any] | str"]
 _FIRST = 300  # rows to learn the columns from
 
 
@@ -29,11 +37,12 @@ class JsonTable:
     path: Path
     by_line: bool
     encoding: str
+    config: CsvConfig
 
     @classmethod
     def of(cls, path: Path, config: CsvConfig, *, by_line: bool) -> JsonTable:
         with opened(path) as content:
-            return cls(path, by_line, find_encoding(content.start, config.encoding))
+            return cls(path, by_line, find_encoding(content.start, config.encoding), config)
 
     def __str__(self) -> str:
         form = "an object a line" if self.by_line else "an array of objects"
@@ -55,24 +64,30 @@ class JsonTable:
     def first_rows(self) -> list[list[Any]]:
         """Return the names of the columns and the cells of the first rows."""
         rows = itertools.islice(self.rows(range(len(self.columns))), _FIRST)
-        return [self.columns, *(cells for _, _, cells in rows)]
+        return [self.columns, *(cells for _, _, cells in rows if not isinstance(cells, str))]
 
     def rows(self, chosen: Sequence[int]) -> Iterator[Row]:
         """Yield the chosen values of every object; a missing one is None."""
         names = [self.columns[column] for column in chosen]
+        may_hold_unread, known = is_tolerant(self.encoding, self.config), False
         for number, one in self._objects():
-            yield number, number, [one.get(name) for name in names]
+            cells = [one.get(name) for name in names]
+            if may_hold_unread and holds_unread(cells):
+                if not known:
+                    refuse_other_encoding(self.path, self.encoding, self.config)
+                    known = True
+                yield number, number, f"bytes that are not {show_encoding(self.encoding)}"
+            else:
+                yield number, number, cells
 
     def _objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             with opened(self.path) as content:
-                file = io.TextIOWrapper(content.stream, self.encoding)
+                errors = error_handler(self.encoding, self.config)
+                file = io.TextIOWrapper(content.stream, self.encoding, errors)
                 yield from self._objects_by_line(file) if self.by_line else self._elements(file)
-        except UnicodeDecodeError as error:
-            with opened(self.path) as content:
-                guess = guess_encoding(content.stream.read(SAMPLE))
-            name, at = show_encoding(self.encoding), error.start
-            raise NotInEncoding(f"{self.path}: not {name} (byte {at})", guess) from None
+        except UnicodeDecodeError:
+            raise not_in_encoding(self.path, self.encoding) from None
 
     def _objects_by_line(self, lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, line in enumerate(lines, start=1):
@@ -168,6 +183,10 @@ def _skip(file: IO[str], buffer: str, at: int, spaces: str) -> tuple[str, int]:
 def _describe_value(text: str) -> str:
     try:
         value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":  # "{…} {…}", each in several lines
+            return "several values one after another, which are not each in a line,"
+        return "something else"
     except (ValueError, RecursionError):
         return "something else"
     if isinstance(value, dict):

@@ -12,7 +12,7 @@ from pipeline.errors import DataError
 
 log = logging.getLogger(__name__)
 
-_FEW = 4  # classes that are all counted in a line
+_FEW = 10  # classes that are all counted in a line
 _LONGEST = 30  # characters of a name in a message
 _WAYS_OUT = {
     "train": "add texts of it",
@@ -71,15 +71,21 @@ def _describe(splits: ReviewSplits, number: int, head: Head) -> Iterator[str]:
 def _list(head: Head, counts: np.ndarray, *, named: bool = True) -> str:
     """Return the counts of all classes or, of many, of the most frequent and the rarest."""
     if len(counts) <= _FEW:
-        pairs = zip(head.classes, counts, strict=True)
-        return ", ".join(
-            f"{_cut(one)} {count:,}" if named else f"{count:,}" for one, count in pairs
-        )
+        if not named:
+            return ", ".join(f"{count:,}" for count in counts)
+        return ", ".join(_pair(head, row, counts) for row in range(len(counts)))
     if not named:
         return f"{counts.max():,} to {counts.min():,}"
     order = np.argsort(-counts, kind="stable")
-    shown = [f"{_cut(head.classes[row])} {counts[row]:,}" for row in (*order[:2], order[-1])]
-    return f"{len(counts)} labels from {shown[0]}, {shown[1]} to {shown[2]}"
+    first, second, last = (_pair(head, row, counts) for row in (*order[:2], order[-1]))
+    return f"{len(counts)} labels, most often {first} and {second}, most rarely {last},"
+
+
+def _pair(head: Head, row: int, counts: np.ndarray) -> str:
+    """Return a class with its count; all names are quoted where one could be taken for a number."""
+    plain = all(one.replace("_", "").replace("-", "").isalpha() for one in head.classes)
+    name = _cut(head.classes[row])
+    return f"{name} {counts[row]:,}" if plain else f"'{name}': {counts[row]:,}"
 
 
 def _warn_of_imbalance(test: Reviews, number: int, head: Head) -> None:

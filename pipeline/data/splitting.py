@@ -7,6 +7,7 @@ say; how many there are is logged.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,11 @@ def cut_splits(corpus: Corpus, config: GivenTexts, test_fraction: float) -> Revi
     train, validation, test = corpus.train, corpus.validation, corpus.test
     train = settle_conflicts(train, config.conflicts)
     if test is None:
-        train, test = split_stratified(train, corpus.heads[0], test_fraction, config.seed, "test")
+        # Validation needs a text of each label too.
+        kept = 1 if validation is not None else 2
+        train, test = split_stratified(
+            train, corpus.heads[0], test_fraction, config.seed, "test", kept=kept
+        )
     if validation is None:
         train = drop_leaks(train, test, config.repeats)
         whole = train
@@ -93,21 +98,22 @@ def settle_conflicts(train: Reviews, choice: Conflicts) -> Reviews:
         return train
     rows = np.flatnonzero(conflicting[texts])
     first, *_, last = train.ids[rows[texts[rows] == texts[rows[0]]]]
+    number = int(conflicting.sum())
     found = (
-        f"{conflicting.sum():,} texts occur with different labels, {len(rows):,} times in all, such as "
-        f"{first} and {last}"
+        f"{_count(number, 'text occurs', 'texts occur')} with different labels, {len(rows):,} times in "
+        f"all, such as {first} and {last}"
     )
     if choice == Conflicts.keep:
         log.warning(
-            "%s. They are kept with each label, so that no network can be right about all of them; "
+            "%s. %s kept with each label, so that no network can be right about all of them; "
             "data.conflicts=drop leaves them out",
-            found,
+            *(found, "It is" if number == 1 else "They are"),
         )
         return train
     rest = np.flatnonzero(~conflicting[texts])
     if not len(rest):
         raise DataError(f"{found}, and none is left without them: keep them by data.conflicts=keep")
-    log.warning("%s. They are left out", found)
+    log.warning("%s. %s left out", found, "It is" if number == 1 else "They are")
     return train.take(rest)
 
 
@@ -140,37 +146,81 @@ def drop_leaks(
     if known or repeated:
         elsewhere = f" ({contradicted:,} with another label)" if contradicted else ""
         log.info(
-            "Dropped from %s: %s reviews that are also in %s%s, %s duplicates",
-            *(of, f"{len(known):,}", others, elsewhere, f"{repeated:,}"),
+            "Dropped from %s: %s in %s%s, %s",
+            of,
+            _count(len(known), "review that is also", "reviews that are also"),
+            *(others, elsewhere, _count(repeated, "duplicate", "duplicates")),
         )
     if others == "test" and of == "train":
         repeats_in_test = len(test) - len(np.unique(_number(test.texts)))
         if repeats_in_test:
-            log.info("Kept in test: %s duplicate reviews", f"{repeats_in_test:,}")
+            found = _count(repeats_in_test, "duplicate review", "duplicate reviews")
+            log.info("Kept in test: %s", found)
     return train if len(rows) == len(train) else train.take(rows)
 
 
 def split_stratified(
-    reviews: Reviews, head: Head, fraction: float, seed: int, name: str
+    reviews: Reviews, head: Head, fraction: float, seed: int, name: str, *, kept: int = 1
 ) -> tuple[Reviews, Reviews]:
-    """Return the reviews in two parts, the second a `fraction` of them, stratified by label."""
+    """Return the reviews in two parts, the second about a `fraction` of them, stratified by label.
+
+    Of each label at least one text is in the second part, and `kept` are in the first.
+
+    Raises:
+      DataError: a label has too few texts for that.
+    """
     from sklearn.model_selection import train_test_split
 
     labels = reviews.labels[:, 0]
-    counts = np.bincount(labels, minlength=len(head.classes))
-    rare = [head.classes[number][:40] for number in np.flatnonzero(counts == 1)]
-    try:
-        if rare:
-            raise ValueError(f"only one text has the label {rare[0]!r}")
-        rest, cut = train_test_split(
-            np.arange(len(reviews)), test_size=fraction, random_state=seed, stratify=labels
-        )
-    except ValueError as error:
-        raise DataError(
-            f"cannot take a {name} split of {fraction:g} from {len(reviews)} texts ({error}): "
-            f"provide more texts of each label or a larger fraction"
-        ) from None
+    _refuse_few(labels, head, name, kept + 1)
+    classes = len(np.unique(labels))
+    size = min(max(math.ceil(fraction * len(labels)), classes), len(labels) - kept * classes)
+    rest: np.ndarray
+    cut: np.ndarray
+    rest, cut = train_test_split(  # type: ignore[assignment]
+        np.arange(len(labels)), test_size=size, random_state=seed, stratify=labels
+    )
+    rest, cut = _move_lacking(labels, rest, cut, 1)
+    cut, rest = _move_lacking(labels, cut, rest, kept)
     return reviews.take(np.sort(rest)), reviews.take(np.sort(cut))
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def _refuse_few(labels: np.ndarray, head: Head, name: str, least: int) -> None:
+    if not len(labels):
+        raise DataError(
+            f"cannot take a {name} split: no text is left that is not in test too: add texts"
+        )
+    counts = np.bincount(labels, minlength=len(head.classes))
+    few = np.flatnonzero((counts > 0) & (counts < least))
+    if len(few):
+        found = _count(int(counts[few[0]]), "text has", "texts have")
+        raise DataError(
+            f"cannot take a {name} split: only {found} the label {head.classes[few[0]][:40]!r}, and "
+            f"{least} are needed: add texts of it, or leave it out"
+        )
+
+
+def _move_lacking(
+    labels: np.ndarray, giver: np.ndarray, taker: np.ndarray, least: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return giver and taker, rows <int64>[n], with at least so many of each label in the second.
+
+    The giver is in random order, so that its first rows are a random choice.
+    """
+    have = np.bincount(labels[taker], minlength=labels.max() + 1)
+    moved = [
+        giver[labels[giver] == label][: least - have[label]]
+        for label in np.unique(labels[giver])
+        if have[label] < least
+    ]
+    if not moved:
+        return giver, taker
+    chosen = np.concatenate(moved)
+    return giver[~np.isin(giver, chosen)], np.concatenate([taker, chosen])
 
 
 def _identify(reviews: Reviews) -> tuple[np.ndarray, np.ndarray]:

@@ -52,7 +52,16 @@ def _lines(form: str, count: int = 30) -> str:
         ("text,label,text\n" + _lines("fine {n},{label},x"), ["2 columns are named 'text' (1, 3)"]),
         ("text\n" + _lines("fine {n}"), ["one column alone, 'text'", "data.separator"]),
         ("text^label\n" + _lines("fine {n}^{label}"), ["one column alone", "data.separator"]),
-        ("My reviews\n\ntext,label\n" + rows(), ["further down", "remove what is above"]),
+        (
+            "My reviews\n\ntext,label\n" + rows(),
+            ["header seems to be row 3", "remove the rows above"],
+        ),
+        (
+            "Survey 2024,,\n,,\nID,Comment,Happy?\n" + _lines("{n},fine {n},{label}"),
+            ["a title", "row 3 ('ID', 'Comment', 'Happy?')"],
+        ),
+        ("Survey 2024\nComment,Happy?\n" + _lines("fine {n},{label}"), ["a title", "row 2"]),
+        (",comment,label\n" + _lines("{n},fine {n},{label}"), ["Add data.text_column=comment"]),
         (",".join(map(str, range(5000))) + "\n", ["and 4,988 more"]),
         ("a very long text " * 20_000 + ",b\nfine,c\n", ["row 1"]),
         ("text,label\n", ["no rows below the header"]),
@@ -89,6 +98,7 @@ def test_what_is_said_to_type_reads_the_file(tmp_path):
         ({"header": False}, ["text_column is a number from 1 to 2, not 'text'"]),
         ({"header": False, "text_column": "1", "label_column": "9"}, ["from 1 to 2, not '9'"]),
         ({"text_column": "label"}, ["both name 'label'"]),
+        ({"text_column": "2"}, ["both name '2'"]),
         ({"separator": "tab"}, ["'text,label'", "separated by tabs", "leave data.separator out"]),
     ],
 )

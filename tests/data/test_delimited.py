@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from factories.tables import rows, write_table
 
-from pipeline.config.tables import Quoting
+from pipeline.config.tables import OnBadRows, Quoting
 from pipeline.data.table import read_table
 from pipeline.errors import DataError
 
@@ -48,7 +48,12 @@ def _plain(count: int = 30, quote_at: tuple[int, ...] = (), end_at: tuple[int, .
             HEAD + rows(4) + "alone\n" + rows(2),
             ["row 6", "1 cell where there are 2", "on_bad_rows=drop"],
         ),
-        (HEAD + rows(4) + "\0" * 500, ["line 6", "NUL"]),
+        (HEAD + rows(4) + "\0" * 500, ["line 6: 500 NUL bytes", "damaged"]),
+        (HEAD + rows(4) + "a" + "\0" * 500 + "b\n" + rows(4), ["line 6: 500 NUL bytes", "damaged"]),
+        (HEAD + rows(4) + "a" + "\0" * 9 + "b,c,d\n" + rows(4), ["line 6: 9 NUL bytes", "damaged"]),
+        (HEAD + rows(4) + "one\0text,a\n" + rows(4), ["row 6: NUL bytes", "on_bad_rows=drop"]),
+        (HEAD + rows(4) + "one\0,text,a\n" + rows(4), ["row 6: NUL bytes", "on_bad_rows=drop"]),
+        ("te\0xt,label\n" + rows(4), ["line 1", "NUL bytes", "names of the columns"]),
     ],
 )
 def test_a_fault_is_named_with_its_line_and_the_way_out(tmp_path, content, words):
@@ -106,6 +111,22 @@ def test_what_is_unusual_but_clear_is_read(tmp_path, content):
     assert found.texts[:2] == ["a text, number 0", "a text, number 1"]
     assert len(found.texts) in (12, 13)
     assert found.labels[:4] == ["a", "b", "a", "b"]
+
+
+def test_a_quoting_that_gives_one_column_is_not_proposed(tmp_path):
+    content = '"text" "label"\n' + '"a text" "b"\n' * 30
+    with pytest.raises(DataError, match="Write a quote inside a quoted text twice") as error:
+        read_table(write_table(tmp_path, content, separator=","))
+    assert "data.quoting" not in str(error.value)
+
+
+def test_a_row_with_nul_bytes_may_be_left_out_where_rows_are_told_apart(tmp_path, caplog):
+    content = HEAD + rows(4) + "o\0ne,a\n" + rows(4)
+    found = read_table(write_table(tmp_path, content, on_bad_rows=OnBadRows.drop))
+    assert len(found.texts) == 8
+    assert "NUL bytes, which no text holds (row" in caplog.text
+    with pytest.raises(DataError, match="100 NUL bytes"):
+        read_table(write_table(tmp_path, content + "\0" * 100, on_bad_rows=OnBadRows.drop))
 
 
 def test_a_cell_of_a_megabyte_is_read(tmp_path):

@@ -1,11 +1,11 @@
-"""Test that encoding and separator are found as a person would find them."""
+"""Test that the separator is found as a person would find it."""
 
 from __future__ import annotations
 
 import pytest
 
 from pipeline.config.tables import CsvConfig
-from pipeline.data.dialect import find_dialect, find_encoding, guess_encoding
+from pipeline.data.dialect import find_dialect, name_other_form
 
 
 @pytest.mark.parametrize(
@@ -45,33 +45,29 @@ def test_excel_may_announce_its_separator():
     assert (dialect.separator, dialect.announced) == ("|", True)
 
 
-@pytest.mark.parametrize(
-    ("encoding", "found"),
-    [
-        ("utf-8", "utf-8-sig"),
-        ("utf-8-sig", "utf-8-sig"),
-        ("utf-16", "utf-16"),
-        ("utf-32", "utf-32"),
-    ],
-)
-def test_a_mark_at_the_start_tells_the_encoding(encoding, found):
-    assert find_encoding("text,label\n".encode(encoding), None) == found
+_FASTTEXT = "__label__{label} a text, number {n}"
+_LABEL_LAST = "a text, number {n} __label__{label}"
+_FROM_R = '"{n}" "a text, \\"number\\" {n}" "{label}"'
 
 
 @pytest.mark.parametrize(
-    ("text", "encoding", "guess"),
+    ("row", "words"),
     [
-        ("the café was très bon, naïve “quotes”", "cp1252", "cp1252"),
-        ("ça va, señor café", "latin-1", "cp1252"),  # the same bytes
-        ("un café \x81 la carte", "latin-1", "latin-1"),
-        ("text,label\nfine,1\n", "utf-16-le", "utf-16-le"),
-        ("text,label\nfine,1\n", "utf-16-be", "utf-16-be"),
-        ("这部电影很好看，很差的电影不推荐", "gb18030", "gb18030"),
-        ("Очень хороший фильм, плохой фильм", "cp1251", "cp1251"),
-        ("とても良い映画でした、最悪の映画", "cp932", "cp932"),
-        ("çok güzel bir film, ığşİ", "cp1254", "cp1254"),
-        ("Bardzo dobry film, świetna gra aktorów, żółć", "cp1250", "cp1250"),
+        (_FASTTEXT, "fastText"),
+        (_LABEL_LAST, "fastText"),
+        ("__label__{label} __label__more a text {n}", "fastText"),
+        (_FROM_R, "spaces"),
+        ('"a text {n}" {label}', "spaces"),
+        ('{label} "he said ""no"" {n}"', "spaces"),
+        ("__label__{label}\ta text {n}", None),
+        ("__label__{label},a text {n}", None),
+        ('"a text {n}","{label}"', None),
+        ('"a text {n}" ; "{label}"', None),
+        ('"a text {n}"', None),
+        ("a text without quotes {n}", None),
+        ('he said "no" {n},{label}', None),
     ],
 )
-def test_the_encoding_that_fits_is_guessed(text, encoding, guess):
-    assert guess_encoding((text + "\n").encode(encoding) * 5) == guess
+def test_lines_without_a_separator_are_known_for_what_they_are(row, words):
+    form = name_other_form("\n".join(row.format(n=n, label=n % 2) for n in range(20)))
+    assert form is None if words is None else words in form

@@ -46,6 +46,11 @@ def test_json_is_read_by_its_content(tmp_path, caplog, name, content, said):
         ("my.json", json.dumps([["text", "label"], ["x", 1]]), ["element 1: a list"]),
         ("my.json", json.dumps(RECORDS)[:-20], ["after 11 objects"]),
         ("my.json", json.dumps(RECORDS) + "]", ["Extra data"]),
+        (
+            "my.jsonl",
+            "\n".join(json.dumps(one, indent=2) for one in RECORDS),
+            ["several values one after another", "an object a line"],
+        ),
         ("my.json", '"only a text"', ["holds a text"]),
         ("my.jsonl", LINES + '\n{"text": "x", "label"\n', ["line 13", "mend or remove"]),
         ("my.jsonl", LINES + "\n[1]\n", ["line 13: a list"]),
@@ -57,7 +62,11 @@ def test_json_is_read_by_its_content(tmp_path, caplog, name, content, said):
             LINES.replace('"label": 0', '"label": null'),
             ["row 1, column 'label'", "6 such"],
         ),
-        ("my.jsonl", LINES.replace("text 4", "caf\xe9").encode("latin-1"), ["UTF-8", "=cp1252"]),
+        (
+            "my.jsonl",
+            LINES.replace("text 4", "caf\xe9").encode("latin-1"),
+            ["line 5", "UTF-8", "=cp1252"],
+        ),
     ],
 )
 def test_json_that_is_no_table_is_refused_in_a_short_line(tmp_path, name, content, words):

@@ -41,7 +41,8 @@ def test_many_labels_are_cut(caplog) -> None:
     line = _say(caplog, (Head("label", names),), counts, counts, counts)[1]
     cut = "x" * 22
     assert line.startswith(
-        f"Labels: 20 labels from class 0 {cut}… 30, class 1 {cut}… 29 to class 19 {cut[1:]}… 11 in "
+        f"Labels: 20 labels, most often 'class 0 {cut}…': 30 and 'class 1 {cut}…': 29, most rarely "
+        f"'class 19 {cut[1:]}…': 11, in "
     )
     assert line.endswith("in train; 30 to 11 in validation; 30 to 11 in test")
 
@@ -70,3 +71,18 @@ def test_unbalanced_labels_are_pointed_out(caplog, counts: list[int], share: str
     warned = [line for line in lines if "unbalanced" in line]
     assert bool(warned) == (share is not None)
     assert share is None or share in warned[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("1,0", "4,5"), "'1,0': 3, '4,5': 2 in train"),
+        (("1", "5 stars"), "'1': 3, '5 stars': 2 in train"),
+        (("non-fiction", "négatif"), "non-fiction 3, négatif 2 in train"),
+        ((*"abcdefghij",), "a 3, b 2, c 1, d 1, e 1, f 1, g 1, h 1, i 1, j 1 in train"),
+    ],
+)
+def test_labels_are_quoted_where_they_could_be_taken_for_counts(caplog, names, said) -> None:
+    counts = [[3, 2, *[1] * (len(names) - 2)]]
+    line = _say(caplog, (Head("label", names),), counts, counts, counts)[1]
+    assert line.startswith(f"Labels: {said};")

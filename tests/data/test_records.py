@@ -7,8 +7,9 @@ import io
 import pandas as pd
 import pytest
 from factories.tables import write_table
+from openpyxl import Workbook
 
-from pipeline.data.table import read_table
+from pipeline.data.table import read_table, read_test_table
 from pipeline.errors import DataError
 
 RECORDS = [{"text": f"a text {row}", "label": row % 2} for row in range(12)]
@@ -103,7 +104,60 @@ def test_a_missing_label_of_any_kind_is_named(tmp_path, kind):
     if kind == "category":
         frame["label"] = frame["label"].astype("category")
     config = write_table(tmp_path, _parquet(frame), "my.parquet")
-    with pytest.raises(DataError, match=r"my.parquet, row 6, column 'label': the label is empty"):
+    with pytest.raises(DataError, match=r"my.parquet, row 5, column 'label': the label is empty"):
         read_table(config)
     found = read_table(write_table(tmp_path, _parquet(frame.dropna()), "my.parquet"))
     assert set(found.labels) == ({"False", "True"} if kind == "boolean" else {"0", "1"})
+
+
+def _book(**sheets: list[list[object]]) -> bytes:
+    book, file = Workbook(), io.BytesIO()
+    book.remove(book.active)
+    for title, lines in sheets.items():
+        sheet = book.create_sheet(title)
+        for line in lines:
+            sheet.append(line)
+    book.save(file)
+    return file.getvalue()
+
+
+def _lines(word: str) -> list[list[object]]:
+    return [["text", "label"], *([f"{word} {row}", "ab"[row % 2]] for row in range(12))]
+
+
+def test_other_sheets_with_the_columns_are_said_and_can_be_chosen(tmp_path, caplog):
+    caplog.set_level("INFO")
+    content = _book(old=_lines("early"), new=_lines("late"), notes=[["read", "me"]])
+    config = write_table(tmp_path, content, "my.xlsx")
+    assert read_table(config).texts[0] == "early 0"
+    assert caplog.messages[0] == (
+        "my.xlsx: only its sheet 'old' is read, and 'new' has these columns too: data.sheet chooses one"
+    )
+    assert caplog.messages[1].endswith("Excel, sheet 'old' of 3")
+    caplog.clear()
+    config.sheet = "New "
+    assert read_table(config).texts[0] == "late 0"
+    assert len(caplog.messages) == 1
+    for sheet, words in (
+        ("other", ["'old', 'new', 'notes'"]),
+        ("notes", ["'notes', row 1", "'old'"]),
+    ):
+        config.sheet = sheet
+        with pytest.raises(DataError) as error:
+            read_table(config)
+        for word in words:
+            assert word in str(error.value)
+
+
+def test_formulas_without_results_are_named(tmp_path):
+    lines = _lines("text")
+    for row in lines[1:]:
+        row[1] = "=A2>3"
+    with pytest.raises(DataError, match="The cells of 'label' are formulas whose results"):
+        read_table(write_table(tmp_path, _book(one=lines), "my.xlsx"))
+
+
+def test_a_test_file_may_name_its_sheet_otherwise(tmp_path):
+    config = write_table(tmp_path, _book(train=_lines("early")), "my.xlsx", sheet="train")
+    config.test_path = write_table(tmp_path, _book(test=_lines("late")), "test.xlsx").path
+    assert read_test_table(config, ("a", "b")).texts[0] == "late 0"

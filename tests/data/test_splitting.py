@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.model_selection import train_test_split
 
 from pipeline.config.data import ClausesConfig, TfdsConfig
 from pipeline.config.tables import CsvConfig
@@ -13,7 +14,13 @@ from pipeline.config.texts import Conflicts, Repeats
 from pipeline.data import splitting
 from pipeline.data.reviews import load_reviews
 from pipeline.data.splits import Head, Reviews, ReviewSplits
-from pipeline.data.splitting import Corpus, cut_splits, drop_leaks, settle_conflicts
+from pipeline.data.splitting import (
+    Corpus,
+    cut_splits,
+    drop_leaks,
+    settle_conflicts,
+    split_stratified,
+)
 from pipeline.errors import DataError
 
 
@@ -33,7 +40,7 @@ def test_leaks_and_duplicates_are_dropped_only_from_train(caplog):
     kept = drop_leaks(_reviews("abacb"), _reviews("cdd"))
     assert _letters(kept) == "ab"
     assert list(kept.ids) == ["x-0", "x-1"]
-    assert "1 reviews that are also in test, 2 duplicates" in caplog.text
+    assert "1 review that is also in test, 2 duplicates" in caplog.text
     assert "1 duplicate" in caplog.text
 
 
@@ -65,7 +72,7 @@ def test_texts_are_compared_and_not_their_hashes(monkeypatch) -> None:
 
 def test_conflicts_are_counted_and_shown_by_their_ids(caplog) -> None:
     settle_conflicts(_reviews("abcaab", "010101"), Conflicts.keep)
-    assert "1 texts occur with different labels, 3 times in all, such as x-0 and x-4" in caplog.text
+    assert "1 text occurs with different labels, 3 times in all, such as x-0 and x-4" in caplog.text
     assert "data.conflicts=drop" in caplog.text
 
 
@@ -124,19 +131,15 @@ def _many(count: int, label: str) -> list[tuple[str, str]]:
             ["the train split", "label c", "4 in test", "a 33, b 33, c 0"],
         ),
         (
-            [*_many(60, "a"), *_many(60, "b"), *_many(3, "c")],
-            [("new 1", "a"), ("new 2", "b"), ("new 3", "c")],
-            ["the validation split", "label c", "3 in train", "1 in test", "validation_fraction"],
-        ),
-        (
             [*_many(60, "a"), *_many(60, "b"), *_many(30, "c")],
             [("new 1", "a"), ("new 2", "b")],
             ["the test split", "label c", "27 in train", "3 in validation", "a 1, b 1, c 0"],
         ),
+        # Two texts of c are the same.
         (
-            [*_many(60, "a"), *_many(60, "b"), *_many(3, "c")],
-            None,
-            ["the validation split", "label c", "2 in train", "1 in test"],
+            [*_many(60, "a"), *_many(60, "b"), *_many(1, "c") * 2],
+            [("new 1", "a"), ("new 2", "b"), ("new 3", "c")],
+            ["validation split", "only 1 text has the label 'c'", "2 are needed"],
         ),
     ],
 )
@@ -163,3 +166,31 @@ def test_a_published_split_may_lack_a_class(caplog) -> None:
 def test_small_generated_splits_may_lack_a_class() -> None:
     config = ClausesConfig(train_size=200, validation_size=1, test_size=1, max_distance=20)
     assert [len(split) for _, split in load_reviews(config).named()] == [200, 1, 1]
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("counts", [(3, 3), (6, 6), (60, 60, 3), (4, 3, 3, 3, 3, 40), (3, 5)])
+def test_three_texts_a_label_suffice(tmp_path: Path, counts: tuple[int, ...], fraction) -> None:
+    pairs = [pair for at, count in enumerate(counts) for pair in _many(count, "abcdef"[at])]
+    config = CsvConfig(path=_table(tmp_path, pairs), test_fraction=fraction)
+    splits = load_reviews(config)
+    for _, split in splits.named():
+        assert set(split.labels[:, 0]) == set(range(len(counts)))
+    assert sum(len(split) for _, split in splits.named()) == sum(counts)
+    assert _share_no_text(splits)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.35])
+def test_where_there_are_many_texts_the_cut_is_that_of_scikit_learn(fraction: float) -> None:
+    labels = "01120" * 40
+    reviews = _reviews("x" * len(labels), labels)
+    _, cut = split_stratified(reviews, Head("label", ("a", "b", "c")), fraction, 7, "test")
+    _, expected = train_test_split(
+        reviews.ids, test_size=fraction, random_state=7, stratify=reviews.labels[:, 0]
+    )
+    assert set(cut.ids) == set(expected)
+
+
+def test_a_table_of_one_text_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no text is left that is not in test too"):
+        load_reviews(CsvConfig(path=_table(tmp_path, [("same", "a"), ("same", "b")] * 20)))
