@@ -6,16 +6,15 @@ python -m experiments.ui --port 5000
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import socket
 import sys
-import webbrowser
 from pathlib import Path
 from typing import NoReturn
 
 from pipeline.config.programs import as_started
 from pipeline.config.schema import ROOT
+from pipeline.errors import PipelineError
 from pipeline.processes import stopping_output
 
 # Browsers open no page there, as other services have these ports (fetch.spec.whatwg.org/#port-blocking).
@@ -59,45 +58,19 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
     try:
         with stopping_output():
-            _serve(root, options.port, opens=not options.no_browser)
+            print(f"Starting MLflow on {root / 'mlflow.db'}", flush=True)
+            from pipeline.tracking.local_server import serve  # a second
+
+            serve(root, options.port, opens=not options.no_browser)
     except KeyboardInterrupt:
         sys.exit(130)
-    except OSError as error:
+    except (PipelineError, OSError) as error:
         _fail(str(error))
-
-
-def _serve(root: Path, port: int, *, opens: bool) -> None:
-    """Serve MLflow's pages until they end, or until this program is stopped."""
-    print(f"Starting MLflow on {root / 'mlflow.db'}", flush=True)
-    from pipeline.errors import PipelineError
-    from pipeline.tracking.local_server import log_of, start_server, wait_for_runs  # a second
-
-    server = None
-    try:
-        server = start_server(root, port)
-        address = wait_for_runs(f"http://127.0.0.1:{port}", server, root)
-        print(f"MLflow: {address}\n(Ctrl-C ends it)", flush=True)
-        if opens and _has_browser():
-            webbrowser.open(address)
-        if server.wait() > 0:
-            _fail(f"MLflow ended: see the last lines of {log_of(root)}")
-    except PipelineError as error:
-        _fail(str(error))
-    finally:
-        if server is not None:
-            server.terminate()
-            server.wait()
 
 
 def _fail(reason: str) -> NoReturn:
     print(f"Failed: {reason}", file=sys.stderr)
     sys.exit(1)
-
-
-def _has_browser() -> bool:
-    """Return whether there is a screen to open a page on."""
-    on_screen = sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
-    return bool(on_screen) and sys.stdout.isatty()
 
 
 if __name__ == "__main__":

@@ -44,6 +44,11 @@ def clean_text(text: str) -> str:
         text = _resolve_entities(text)
     if "<" in text:
         text = _TAG.sub(_after_tag, _HIDDEN.sub(" ", text))
+    return drop_invisible(text)
+
+
+def drop_invisible(text: str) -> str:
+    """Return a text without invisible characters and repeated white space, its markup as it is."""
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
     text = " ".join(text.split())

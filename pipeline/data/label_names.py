@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.data.cleaning import clean_text
+from pipeline.data.cleaning import clean_text, drop_invisible
 from pipeline.data.containers import shorten
 
 _NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?")
@@ -33,7 +33,8 @@ def as_label(value: str) -> str:
     "1", "1.0", "+1" and the same in digits of another script are one label; "01" stays, since it may
     be a code.
     """
-    label = unicodedata.normalize("NFC", clean_text(value))
+    # A label that is nothing but markup, such as "<none>", is meant.
+    label = unicodedata.normalize("NFC", clean_text(value) or drop_invisible(value))
     plain = "".join(
         str(unicodedata.decimal(one)) if one.isdecimal() else _SIGNS.get(one, one) for one in label
     )

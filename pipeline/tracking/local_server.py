@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,34 @@ _QUIET = {
     "PYTHONWARNINGS": "ignore",
 }
 _PATIENCE = 120  # seconds for the server to answer
+
+
+def serve(root: Path, port: int, *, opens: bool) -> None:
+    """Serve MLflow's pages until they end, or until this program is stopped.
+
+    opens: whether to open them where there is a screen.
+
+    Raises:
+      Failure: the server ended, or does not answer.
+      TrackingError: the store cannot be used.
+    """
+    server = start_server(root, port)
+    try:
+        address = wait_for_runs(f"http://127.0.0.1:{port}", server, root)
+        print(f"MLflow: {address}\n(Ctrl-C ends it)", flush=True)
+        if opens and _has_browser():
+            webbrowser.open(address)
+        if server.wait() > 0:
+            raise Failure(f"MLflow ended: see the last lines of {log_of(root)}")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _has_browser() -> bool:
+    """Return whether there is a screen to open a page on."""
+    on_screen = sys.platform == "darwin" or {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
+    return bool(on_screen) and sys.stdout.isatty()
 
 
 def start_server(root: Path, port: int) -> subprocess.Popen[bytes]:

@@ -78,3 +78,11 @@ def test_a_letter_that_only_looks_the_same_is_named():
 def test_words_for_no_value_are_known():
     assert all(map(means_none, ["NULL", "None", "NA", "n/a", "NaN", "nan", "#N/A", "\\N"]))
     assert not any(map(means_none, ["", "no", "neutral", "0", "nana", "none of these"]))
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [("<none>", "<none>"), (" <other>\u200b ", "<other>"), ("good<br />", "good"), ("\u200b", "")],
+)
+def test_a_label_of_nothing_but_markup_is_meant(written, label):
+    assert as_label(written) == label

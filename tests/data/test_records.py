@@ -112,7 +112,7 @@ def test_a_missing_label_of_any_kind_is_named(tmp_path, kind):
 
 def _book(**sheets: list[list[object]]) -> bytes:
     book, file = Workbook(), io.BytesIO()
-    book.remove(book.active)
+    del book[book.sheetnames[0]]
     for title, lines in sheets.items():
         sheet = book.create_sheet(title)
         for line in lines:
