@@ -142,8 +142,9 @@ def kill_job(process: subprocess.Popen[str], seconds: float) -> str:
             if "pipeline.sweeps.job" in one.cmdline()
         ]
         if jobs:
+            name = Path(jobs[0].cmdline()[-1]).name
             jobs[0].kill()
-            return Path(jobs[0].cmdline()[-1]).name if jobs[0].is_running() else "?"
+            return name
         time.sleep(0.05)
     return ""
 
