@@ -6,11 +6,14 @@ python -m experiments.ui --port 5000
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 
 from pipeline.config.programs import as_started
 from pipeline.config.schema import ROOT
@@ -55,17 +58,25 @@ def main() -> None:
         _fail(f"there is no store at {root / 'mlflow.db'}: run a comparison first")
     if not _is_free(options.port):
         _fail(f"port {options.port} is in use: choose another with --port")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does
+    # Python may lose an exception that is raised while modules load, and there is nothing to end yet.
+    _on_stop(lambda *_: os._exit(130))
     try:
         with stopping_output():
             print(f"Starting MLflow on {root / 'mlflow.db'}", flush=True)
             from pipeline.tracking.local_server import serve  # a second
 
+            _on_stop(signal.default_int_handler)
             serve(root, options.port, opens=not options.no_browser)
     except KeyboardInterrupt:
         sys.exit(130)
     except (PipelineError, OSError) as error:
         _fail(str(error))
+
+
+def _on_stop(handler: Callable[[int, FrameType | None], Any]) -> None:
+    """Handle Ctrl-C and SIGTERM alike."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _fail(reason: str) -> NoReturn:

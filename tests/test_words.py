@@ -90,7 +90,9 @@ def test_no_character_that_is_seen_is_lost_but_what_divides_syllables(texts: lis
     for text in texts:
         read = {char for word in cut_words(text) for char in word}
         normal = unicodedata.normalize("NFC", text).lower()
-        seen = {char for char in normal if unicodedata.category(char) not in ("Cc", "Cf")}
+        # Of characters that Python does not know yet, tokenizers may know the lower case.
+        unseen = ("Cc", "Cf", "Cn")
+        seen = {char for char in normal if unicodedata.category(char) not in unseen}
         assert {char for char in seen - read if not char.isspace()} <= set("\u0f0b\u0f0c")
 
 

@@ -36,7 +36,7 @@ def test_a_report_of_a_simulated_sweep_is_measured(tmp_path: Path, capsys) -> No
 
 
 def test_a_report_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="no runs are tracked"):
+    with pytest.raises(Failure, match="there is no store"):
         measure_report(tmp_path, 3, 2, 400)
 
 

@@ -57,7 +57,7 @@ def test_after_a_kill_the_next_launch_ends_as_if_there_had_been_none(uncut, tmp_
     assert "Resuming after epoch" in said
     assert recorded(place.root) == uncut
     assert _checkpoints(place.root) == []
-    place.check()
+    place.check(alone=False)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -81,4 +81,4 @@ def test_stopped_by_hand_a_sweep_leaves_no_process_and_no_run_that_is_running(
     assert {run.info.status for run in runs} <= {"KILLED", "FINISHED"}
     place.finish("compare", *SWEEP)
     assert recorded(place.root) == uncut
-    place.check()
+    place.check(alone=False)

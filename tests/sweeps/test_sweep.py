@@ -192,7 +192,7 @@ def test_a_second_sweep_takes_the_baseline_of_the_first(copied_sweep):
 def test_a_report_of_nothing_says_what_to_do(tmp_path):
     done = run_program(tmp_path, "name=nothing", program="report")
     assert done.returncode == 1
-    assert done.stderr.startswith("Failed: no runs are tracked under 'nothing'")
+    assert done.stderr.startswith(f"Failed: there is no store at {tmp_path / 'mlflow.db'}: run a")
     assert len(done.stderr.strip().splitlines()) == 1
 
 
