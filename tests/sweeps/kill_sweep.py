@@ -98,7 +98,7 @@ class Place:
 
 def _is_left(name: str) -> bool:
     """Return whether what is in shared memory has no living owner; names hold the owner's number."""
-    owner = re.search(r"\d+", name)
+    owner = re.search(r"(?<!\d)\d{1,7}(?!\d)", name)
     return owner is None or not psutil.pid_exists(int(owner[0]))
 
 
