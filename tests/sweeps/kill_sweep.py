@@ -1,15 +1,16 @@
 """Kills a small sweep at random moments and launches it again: is anything lost, doubled or left behind?
 
-PYTHONPATH=tests python -m tests.sweeps.kill_sweep [moments] [seed]
+PYTHONPATH=tests python -m tests.sweeps.kill_sweep [kills] [seed]
 
-For each moment a sweep begins on an empty store, and something dies by SIGKILL, start-up included. In
+For each kill a sweep begins on an empty store, and something dies by SIGKILL, start-up included. In
 turn: the whole process group; its first process alone; one of its jobs, which the sweep has to survive;
 and, of a finished sweep, a report that is written again. No process of a first process may be alive two
 seconds later. Then the sweep is launched again (or the report written). The store must hold one
 FINISHED run for each configuration, no run that is RUNNING, and the metrics of a sweep that was never
 interrupted, each once; the page is whole; no output has a traceback; and no temporary file is left,
-neither in the folder for such, nor in shared memory, nor beside the reports. `kill_sweep.txt` is the
-output over forty moments.
+neither in the folder for such, nor in shared memory, nor beside the reports. A moment at
+which there was nothing left to kill does not count. `kill_sweep.txt` is the output over forty kills, on a
+machine that did nothing else.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +108,8 @@ def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
-def kill_after(process: subprocess.Popen[str], seconds: float, *, group: bool) -> float:
-    """Kills a program after so many seconds, or lets it end before; how long its processes then lived.
+def kill_after(process: subprocess.Popen[str], seconds: float, *, group: bool) -> float | None:
+    """Kills a program after so many seconds; how long its processes then lived, None if it had ended.
 
     Raises:
       AssertionError: one of them is alive after two seconds, or holds the pipe of the first.
@@ -125,7 +127,7 @@ def kill_after(process: subprocess.Popen[str], seconds: float, *, group: bool) -
         process.communicate(timeout=1)
         return lived
     process.communicate()
-    return 0.0
+    return None
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -137,7 +139,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def kill_job(process: subprocess.Popen[str], seconds: float) -> str:
-    """Kills the first job that there is after so many seconds; the run that it was, or nothing."""
+    """Kills the first job that there is after so many seconds; its number, or nothing if none was left."""
     time.sleep(seconds)
     while process.poll() is None:
         jobs = [
@@ -174,17 +176,11 @@ def recorded(root: Path) -> Metrics:
     return metrics
 
 
-def kill_all(place: Place, seconds: float) -> str:
-    return kill_sweep(place, seconds, group=True)
-
-
-def kill_first(place: Place, seconds: float) -> str:
-    return kill_sweep(place, seconds, group=False)
-
-
 def kill_sweep(place: Place, seconds: float, *, group: bool) -> str:
     lived = kill_after(place.launch("compare", *SWEEP), seconds, group=group)
     said = place.finish("compare", *SWEEP)
+    if lived is None:
+        return ""
     before, resumed = said.count("already finished"), said.count("Resuming after epoch")
     return f"gone after {lived:.1f} s, {before} done before, {resumed} resumed"
 
@@ -195,11 +191,10 @@ def kill_one_job(place: Place, seconds: float) -> str:
     said = place.end(process)
     again = said.count("resumed after the other runs")
     assert again == bool(which), said
-    return f"job {which or 'none'}, {again} resumed by the sweep itself"
+    return f"job {which}, which the sweep resumed by itself" if which else ""
 
 
 def kill_report(place: Place, seconds: float) -> str:
-    """Of the duration of a report in place of that of a sweep."""
     whole = place.root.parent.parent / "whole" / "root"
     shutil.copytree(whole, place.root, symlinks=True)
     page = place.root / "reports" / "killed" / "index.html"
@@ -208,12 +203,13 @@ def kill_report(place: Place, seconds: float) -> str:
     assert page.stat().st_size == size
     place.finish("report", "name=killed")
     assert page.stat().st_size == size
-    return f"gone after {lived:.1f} s, the page whole"
+    return "" if lived is None else f"gone after {lived:.1f} s, the page whole"
 
 
+# What dies; each returns what came of it, and nothing if there was nothing left to kill.
 KINDS: dict[str, Callable[[Place, float], str]] = {
-    "all": kill_all,
-    "the first process": kill_first,
+    "all": partial(kill_sweep, group=True),
+    "the first process": partial(kill_sweep, group=False),
     "a job": kill_one_job,
     "a report": kill_report,
 }
@@ -233,15 +229,18 @@ def main() -> None:
         whole.check()
         expected = recorded(whole.root)
         print(f"Uninterrupted: {len(RUNS)} runs in {durations[0]:.0f} s", flush=True)
-        for number in range(moments):
-            kind, kill = list(KINDS.items())[number % len(KINDS)]
-            place, share = Place(Path(folder) / str(number)), rng.uniform(0, 1)
+        kills = 0
+        while kills < moments:
+            kind, kill = list(KINDS.items())[kills % len(KINDS)]
+            place, share = Place(Path(folder) / f"{kills}-{rng.integers(2**32)}"), rng.uniform(0, 1)
             said = kill(place, share * durations[kind == "a report"])
+            kills += bool(said)
             place.check()
             found = recorded(place.root)
             differing = [(name, {*expected[name]} ^ {*found[name]}) for name in expected]
             assert found == expected, f"other metrics than without the kill: {differing}"
-            print(f"{number + 1:2}  killed {kind} at {share:.0%}: {said}", flush=True)
+            if said:
+                print(f"{kills:2}  killed {kind} at {share:.0%}: {said}", flush=True)
             shutil.rmtree(place.root)
 
 
