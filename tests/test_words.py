@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.schema import TokenizerConfig, TokenizerKind
-from pipeline.data.reviews import Head, Reviews
+from pipeline.data.splits import Head, Reviews
 from pipeline.models.bigram_baseline import Words, fit_baseline
 from pipeline.tokens.encoding import encode_texts
 from pipeline.tokens.vocabulary import train_tokenizer

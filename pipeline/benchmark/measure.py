@@ -54,7 +54,8 @@ from pipeline.benchmark.variants import (
 )
 from pipeline.benchmark.workload import prepare_texts
 from pipeline.cells import cells
-from pipeline.config.compose import available_cores, load_architectures
+from pipeline.config.compose import load_architectures
+from pipeline.config.machine import available_cores
 from pipeline.config.schema import ArchitectureConfig
 from pipeline.errors import Failure
 

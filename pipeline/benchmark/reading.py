@@ -11,32 +11,26 @@ Writes `reports/benchmark/reading.csv`.
 from __future__ import annotations
 
 import csv
-import multiprocessing
-import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.benchmark.reporting import TO_MB
+from pipeline.benchmark.reporting import TO_MB, in_a_process, say_load, write_costs
 from pipeline.config.schema import TokenizerConfig
 from pipeline.config.tables import CsvConfig
-from pipeline.files import replacing
 
 SIZES = (10_000, 100_000, 1_000_000)
 _WORDS = 60_000  # different ones in the generated texts
 _MEAN_WORDS = 215  # of a text, some 1.3 kB
 _PART = 5_000  # texts that are generated at a time
-_SPAWN = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -58,25 +52,22 @@ class ReadingCost:
 
 def benchmark_reading(folder: Path, sizes: Sequence[int] = SIZES) -> pd.DataFrame:
     """Measure the reading of a table of each size; print and write the results."""
-    load = ", ".join(f"{part:.2f}" for part in os.getloadavg())
-    print(f"Load before the start (1, 5, 15 minutes): {load}", flush=True)
+    say_load()
     costs = []
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as place:
             table = Path(place) / "texts.csv"
             print(f"Generating {size:,} texts", flush=True)
-            _in_a_process(write_table, table, size)
+            in_a_process(write_table, table, size)
             print(f"Reading {size:,} texts", flush=True)
-            seconds, encoding, peak = _in_a_process(read_table, table, Path(place) / "cache")
-            again = _in_a_process(read_table, table, Path(place) / "cache")
+            seconds, encoding, peak = in_a_process(read_table, table, Path(place) / "cache")
+            again = in_a_process(read_table, table, Path(place) / "cache")
             size_mb = table.stat().st_size / 1e6
         cached = (again[0] + again[1], again[2])
         costs.append(ReadingCost(size, size_mb, seconds, encoding, peak, *cached))
     found = pd.DataFrame([asdict(cost) for cost in costs])
     _show(found)
-    with replacing(folder / "reading.csv") as temporary:
-        found.to_csv(temporary, index=False, float_format="%.6g")
-    print(f"Written to {folder / 'reading.csv'}")
+    write_costs(found, folder / "reading.csv")
     return found
 
 
@@ -114,12 +105,6 @@ def read_table(table: Path, cache: Path) -> tuple[float, float, float]:
     ended = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / TO_MB
     return loaded - started, ended - loaded, peak
-
-
-def _in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    # The peak of a process counts what it held before.
-    with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def _show(found: pd.DataFrame) -> None:

@@ -15,10 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -61,25 +62,37 @@ def benchmark_reports(
     Raises:
       Failure: a report was not written.
     """
-    load = ", ".join(f"{part:.2f}" for part in os.getloadavg())
-    print(f"Load before the start (1, 5, 15 minutes): {load}", flush=True)
+    say_load()
     costs = []
     for architectures, seeds in sweeps:
         runs = architectures * seeds
         print(f"Simulating {runs} runs: {architectures} architectures, {seeds} seeds", flush=True)
         with tempfile.TemporaryDirectory(prefix="benchmark-") as root:
-            # In a process of its own: the peak of a process counts what its parent held at its start.
-            with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
-                arguments = (Path(root), architectures, seeds, reviews, probe or ProbeConfig())
-                pool.submit(simulate_sweep, *arguments).result()
+            arguments = (Path(root), architectures, seeds, reviews, probe or ProbeConfig())
+            in_a_process(simulate_sweep, *arguments)
             print(f"Writing the report of {runs} runs", flush=True)
             costs.append(measure_report(Path(root), architectures, seeds, reviews))
     table = pd.DataFrame([asdict(cost) for cost in costs])
     _show(table)
-    with replacing(folder / "report.csv") as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
-    print(f"Written to {folder / 'report.csv'}")
+    write_costs(table, folder / "report.csv")
     return table
+
+
+def say_load() -> None:
+    load = ", ".join(f"{part:.2f}" for part in os.getloadavg())
+    print(f"Load before the start (1, 5, 15 minutes): {load}", flush=True)
+
+
+def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a new process: the peak memory of this one counts what it held before."""
+    with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def write_costs(table: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
+    print(f"Written to {path}")
 
 
 def measure_report(root: Path, architectures: int, seeds: int, reviews: int) -> ReportCost:

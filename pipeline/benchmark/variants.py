@@ -25,7 +25,7 @@ from pipeline.benchmark.timing import Turns
 from pipeline.benchmark.workload import MOST_REVIEWS, Workload, as_split, load_workload
 from pipeline.cells import find_cell
 from pipeline.config.schema import ArchitectureConfig, Device, DeviceConfig, TrainConfig
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.tokens.batches import shuffled_batches
 from pipeline.tokens.encoding import EncodedSplits
 from pipeline.tokens.split import EncodedSplit

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.config.compose import available_cores
 from pipeline.config.data import ImdbConfig
+from pipeline.config.machine import available_cores
 from pipeline.config.schema import Device, DeviceConfig, TokenizerConfig
 from pipeline.tokens.encoding import encode_texts
 from pipeline.tokens.split import EncodedSplit, truncate_split

@@ -24,6 +24,7 @@ from pipeline.cells import cells
 from pipeline.config import parameter_counts
 from pipeline.config.data import DATA, AddingConfig
 from pipeline.config.keys import abbreviate, explain_unknown, is_path, renamed
+from pipeline.config.machine import available_cores, has_gpu
 from pipeline.config.schema import (
     BASELINE,
     BATCH_SIZE,
@@ -55,24 +56,6 @@ def default_workers(device: Device | str) -> int:
     kind = getattr(device, "name", device)  # OmegaConf passes the member of the enum
     on_gpu = kind == "gpu" or (kind == "auto" and has_gpu())
     return 1 if on_gpu else available_cores()
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use; in a Slurm job, at most those allocated to it."""
-    bound = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
-    return min(cores, int(os.environ.get("SLURM_CPUS_ON_NODE", cores)))
-
-
-def has_gpu() -> bool:
-    """Return whether an NVIDIA device is visible, without importing TensorFlow."""
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and len(gpu_devices()) > 0
-
-
-def gpu_devices() -> list[str]:
-    """Return the paths of the NVIDIA devices that the driver has made."""
-    return sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))
 
 
 def build(tree: DictConfig, *, check_files: bool = True) -> RunConfig:
@@ -165,9 +148,7 @@ def absolute_path(path: str) -> Path:
     """
     expanded = os.path.expanduser(path)
     if expanded.startswith("~") and not os.path.exists(expanded):
-        raise ConfigError(
-            f"{abbreviate(path)} is in the home folder of a user whom nobody knows here"
-        )
+        raise ConfigError(f"{abbreviate(path)}: this machine has no user of that name")
     if os.path.isabs(expanded):
         return Path(expanded).resolve()
     return Path(_started_in(), expanded).resolve()

@@ -11,7 +11,6 @@ import dataclasses
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -22,7 +21,7 @@ import omegaconf
 import yaml
 
 from pipeline.config.data import DATA
-from pipeline.config.keys import choices, expected_value, options
+from pipeline.config.keys import choices, default_of, expected_value, options
 from pipeline.config.schema import CONF, SECTIONS, RunConfig
 from pipeline.config.texts import DataConfig
 
@@ -144,13 +143,6 @@ def _describe(
     typed = f"{prefix}{entry.name}={write_value(value)}"
     allowed = choices(hint) or entry.metadata.get("expected", "")
     return _Entry(typed, "; ".join(part for part in (entry.metadata["about"], allowed) if part))
-
-
-def default_of(entry: dataclasses.Field[Any]) -> Any:
-    """Return the default of a field, `omegaconf.MISSING` where it has none."""
-    if entry.default_factory is not NO_DEFAULT:
-        return entry.default_factory()
-    return entry.default
 
 
 def write_value(value: Any) -> str:

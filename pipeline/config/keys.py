@@ -47,6 +47,10 @@ class Key(NamedTuple):
         return get_origin(self.kind) is list
 
     @property
+    def default(self) -> Any:
+        return default_of(self.field)
+
+    @property
     def may_be_null(self) -> bool:
         return type(None) in get_args(self.hint)
 
@@ -122,6 +126,13 @@ def renamed(key: str) -> list[str]:
     return [
         new for new, known in known_keys().items() if known.field.metadata.get("formerly") == key
     ]
+
+
+def default_of(entry: dataclasses.Field[Any]) -> Any:
+    """Return the default of a field, `omegaconf.MISSING` where it has none."""
+    if entry.default_factory is not dataclasses.MISSING:
+        return entry.default_factory()
+    return entry.default
 
 
 def is_known(key: str) -> bool:

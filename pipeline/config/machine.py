@@ -1,4 +1,6 @@
-"""Refuse, before any work, what this machine cannot do: memory, threads, a GPU, folders.
+"""Say what this machine has, and refuse before any work what it cannot do.
+
+That is memory, threads, a GPU and folders.
 
 None of it belongs to a configuration itself: runs of another machine are read here, and runs of Slurm
 are computed elsewhere. So only a program that is about to compute something asks.
@@ -11,7 +13,6 @@ import os
 from pathlib import Path
 
 from pipeline.config import memory
-from pipeline.config.compose import available_cores, has_gpu
 from pipeline.config.keys import abbreviate
 from pipeline.config.schema import Device, DeviceConfig, RunConfig
 from pipeline.errors import ConfigError
@@ -19,6 +20,24 @@ from pipeline.errors import ConfigError
 _THREADS_OF_A_CORE = 4
 # What Linux shows of a graphics card: NVIDIA's under Windows, AMD's.
 _OTHER_CARDS = ("/dev/dxg", "/dev/kfd")
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use; in a Slurm job, at most those allocated to it."""
+    bound = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
+    return min(cores, int(os.environ.get("SLURM_CPUS_ON_NODE", cores)))
+
+
+def has_gpu() -> bool:
+    """Return whether an NVIDIA device is visible, without importing TensorFlow."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and len(gpu_devices()) > 0
+
+
+def gpu_devices() -> list[str]:
+    """Return the paths of the NVIDIA devices that the driver has made."""
+    return sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))
 
 
 def check_device(config: DeviceConfig) -> None:

@@ -212,19 +212,12 @@ def _to_blame(config: RunConfig, keys: tuple[str, ...], size: Callable[[RunConfi
     there = [key for key in keys if _exists(config, key) and _value(config, key) is not None]
     if "architecture.recurrent_parameters" in there:  # from which the units are solved
         there.remove("architecture.units")
-    return min(there, key=lambda key: size(_with(config, key, _default(key))))
+    return min(there, key=lambda key: size(_with(config, key, known_keys()[key].default)))
 
 
 def _exists(config: RunConfig, key: str) -> bool:
     section, name = key.split(".")
     return hasattr(getattr(config, section), name)
-
-
-def _default(key: str) -> Any:
-    entry = known_keys()[key].field
-    if entry.default is dataclasses.MISSING:
-        return entry.default_factory()  # type: ignore[misc]
-    return entry.default
 
 
 def _value(config: RunConfig, key: str) -> Any:

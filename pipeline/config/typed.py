@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString, Valu
 from hydra.errors import HydraException
 
 from pipeline.config.compose import absolute_path
-from pipeline.config.help import chosen_option, default_of, write_value
+from pipeline.config.help import chosen_option, write_value
 from pipeline.config.keys import (
     Key,
     abbreviate,
@@ -274,7 +274,7 @@ def _example(key: str) -> str:
     if is_group(key):
         return f"{key}={options(key)[0] if key == 'experiment' else chosen_option(key)}"
     known = known_keys().get(key)
-    default = default_of(known.field) if known else None
+    default = known.default if known else None
     return f"{key}={'...' if default is None else write_value(default)}"
 
 

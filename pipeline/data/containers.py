@@ -105,7 +105,10 @@ def damage_named(path: Path) -> Iterator[None]:
         raise DataError(
             f"{path} is damaged or was not fetched whole ({describe(error)}): fetch it again"
         ) from error
-    except (OSError, NotImplementedError) as error:
+    except (
+        OSError,
+        NotImplementedError,
+    ) as error:  # the latter of a way of packing that zipfile lacks
         reason = getattr(error, "strerror", None) or describe(error)
         raise DataError(f"{path} cannot be read: {reason}") from error
     except MemoryError:
@@ -148,6 +151,7 @@ def _open_member(path: Path, stream: IO[bytes]) -> tuple[IO[bytes], str]:
         raise DataError(f"{path} {held}: unpack it and name one, or pack one alone")
     if archive.getinfo(names[0]).flag_bits & 1:
         raise DataError(f"{path} needs a password: unpack it")
+    # A ZipExtFile is a raw stream in all but its type.
     return io.BufferedReader(archive.open(names[0])), names[0]  # type: ignore[arg-type]
 
 

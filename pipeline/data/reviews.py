@@ -18,21 +18,12 @@ from pipeline.config.texts import DataConfig
 from pipeline.data import lexicon, synthetic
 from pipeline.data.cleaned import LabelledTexts, cleaned_once
 from pipeline.data.label_names import sort_labels
-from pipeline.data.splits import Head, Reviews, ReviewSplits, predicted_classes
+from pipeline.data.splits import Head, Reviews, ReviewSplits
 from pipeline.data.splitting import Corpus, cut_splits, drop_leaks, finish_splits
 from pipeline.data.table import read_table, read_test_table
 from pipeline.data.tfds import read_tfds, read_unlabelled
 from pipeline.errors import DataError
 from pipeline.files import content_digest
-
-__all__ = [  # the stages know the data by this module
-    "Head",
-    "ReviewSplits",
-    "Reviews",
-    "load_neutral_source",
-    "load_reviews",
-    "predicted_classes",
-]
 
 _NEUTRAL_TEXTS = 10_000
 

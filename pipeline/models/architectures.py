@@ -20,7 +20,7 @@ from keras import ops
 
 from pipeline.cells import find_cell
 from pipeline.config.schema import ArchitectureConfig, ForgetBias, Readout
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.models.fused import fuse, max_over_tokens
 
 

@@ -20,7 +20,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from tokenizers import Tokenizer, models, trainers
 
-from pipeline.data.reviews import Head, Reviews, predicted_classes
+from pipeline.data.splits import Head, Reviews, predicted_classes
 from pipeline.words import UNKNOWN, encode_in_chunks, make_tokenizer
 
 Floats = NDArray[np.float64]

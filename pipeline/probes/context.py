@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from pipeline.analysis.curves import describe_reach, effective_context, resample_curves
 from pipeline.config.probes import ProbeConfig
-from pipeline.data.reviews import Reviews
+from pipeline.data.splits import Reviews
 from pipeline.probes.frame import (
     MIN_REVIEWS,
     ProbeResult,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.analysis.curves import describe_reach, half_life, resample_curves
 from pipeline.config.probes import ProbeConfig
-from pipeline.data.reviews import Reviews
+from pipeline.data.splits import Reviews
 from pipeline.probes.frame import (
     MIN_REVIEWS,
     ProbeResult,

@@ -21,7 +21,7 @@ from pipeline.analysis.curves import Reach
 from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import ArchitectureConfig
 from pipeline.config.texts import DataConfig
-from pipeline.data.reviews import Head, ReviewSplits, predicted_classes
+from pipeline.data.splits import Head, ReviewSplits, predicted_classes
 from pipeline.tokens.encoding import encode_texts
 from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import read_logits

@@ -18,7 +18,8 @@ import numpy as np
 
 from pipeline.config.fingerprint import code_fingerprint
 from pipeline.config.probes import ProbeConfig
-from pipeline.data.reviews import Reviews, load_neutral_source
+from pipeline.data.reviews import load_neutral_source
+from pipeline.data.splits import Reviews
 from pipeline.files import cached
 from pipeline.models.bigram_baseline import BigramBaseline, fit_baseline
 from pipeline.probes.frame import Skipped, Subject, ask

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from pipeline.analysis.explanation import GateReading, HeadReading, NetworkReading
 from pipeline.cells import find_cell
 from pipeline.config.schema import Keep, RunConfig, TokenizerConfig
-from pipeline.data.reviews import Head, predicted_classes
+from pipeline.data.splits import Head, predicted_classes
 from pipeline.probes.frame import Network
 from pipeline.probes.trace import DIRECTIONS, can_trace, reverse_backward, trace
 from pipeline.tokens.batches import ordered_batches

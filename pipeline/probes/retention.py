@@ -31,7 +31,7 @@ from pipeline.analysis.curves import describe_reach, half_life, resample_curves
 from pipeline.analysis.fading import relative
 from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import ArchitectureConfig
-from pipeline.data.reviews import Head, predicted_classes
+from pipeline.data.splits import Head, predicted_classes
 from pipeline.probes.frame import ProbeResult, Subject, reach_metrics
 from pipeline.probes.gates import log_kept
 from pipeline.probes.trace import DIRECTIONS, LayerTrace, Trace, metric_suffix, reverse_backward

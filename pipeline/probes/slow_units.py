@@ -28,7 +28,7 @@ from pipeline.analysis.curves import resample_curves, share_of
 from pipeline.cells import Tensors
 from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import Readout
-from pipeline.data.reviews import Reviews
+from pipeline.data.splits import Reviews
 from pipeline.probes.distance import draw_decisive
 from pipeline.probes.frame import Network, ProbeResult, Skipped, Subject
 from pipeline.probes.neutral import Filler, Material, load_material

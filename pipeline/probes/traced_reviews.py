@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.config.probes import ProbeConfig
-from pipeline.data.reviews import Reviews
+from pipeline.data.splits import Reviews
 from pipeline.probes.frame import MIN_REVIEWS, Network, Skipped, Subject, draw_stratified
 from pipeline.probes.trace import Trace, can_trace, trace
 from pipeline.tokens.encoding import encode_texts

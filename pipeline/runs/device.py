@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.config.compose import available_cores
+from pipeline.config.machine import available_cores
 from pipeline.config.schema import Device, DeviceConfig
 from pipeline.runs.gpu import prepare_gpus
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from typing import Any
 
-from pipeline.config.compose import gpu_devices
+from pipeline.config.machine import gpu_devices
 from pipeline.config.programs import describe_install
 from pipeline.config.schema import Device, DeviceConfig
 from pipeline.errors import ConfigError

@@ -13,7 +13,8 @@ from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import probe_fingerprint
 from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import RunConfig
-from pipeline.data.reviews import ReviewSplits, load_reviews
+from pipeline.data.reviews import load_reviews
+from pipeline.data.splits import ReviewSplits
 from pipeline.errors import Failure, PipelineError
 from pipeline.models.architectures import forward_for, layer_class
 from pipeline.models.bigram_baseline import fit_baseline

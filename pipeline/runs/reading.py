@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from pipeline.analysis.explanation import Explanation, NetworkReading
-from pipeline.data.reviews import Head, load_reviews
+from pipeline.data.reviews import load_reviews
+from pipeline.data.splits import Head
 from pipeline.errors import DataError, Failure
 from pipeline.probes.reading import Words, cut_words, read_words
 from pipeline.runs.device import DeviceFacts

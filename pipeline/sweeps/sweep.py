@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.command_line import at_end
-from pipeline.config.compose import available_cores, baseline_of
+from pipeline.config.compose import baseline_of
 from pipeline.config.data import AddingConfig
+from pipeline.config.machine import available_cores
 from pipeline.config.programs import say
 from pipeline.config.schema import RunConfig
 from pipeline.errors import ConfigError, DataError

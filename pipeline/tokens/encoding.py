@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 
 from pipeline.config.schema import VOCAB_SIZE, TokenizerConfig, TokenizerKind
 from pipeline.data.progress import watched
-from pipeline.data.reviews import Head, Reviews, ReviewSplits
+from pipeline.data.splits import Head, Reviews, ReviewSplits
 from pipeline.files import cached
 from pipeline.tokens.split import EncodedSplit, truncate_split
 from pipeline.tokens.vocabulary import MIN_FREQUENCY, train_tokenizer

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.tracking.artifacts import DIGESTS_TAG, MODEL, digest_of
 from pipeline.tracking.saved_model import save_network
 from pipeline.tracking.store import Store

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from pipeline.config.compose import from_plain
 from pipeline.config.schema import RunConfig
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.errors import ConfigError, TrackingError
 from pipeline.tracking.artifacts import MODEL, Artifacts, DamagedRun
 from pipeline.tracking.store import Store

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config.schema import TrainConfig
-from pipeline.data.reviews import Head, predicted_classes
+from pipeline.data.splits import Head, predicted_classes
 from pipeline.tokens.batches import ordered_batches, shuffled_batches
 from pipeline.tokens.encoding import EncodedSplits
 from pipeline.tokens.split import EncodedSplit

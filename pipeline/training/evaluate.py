@@ -10,7 +10,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import roc_auc_score
 
 from pipeline.analysis.groups import rising_groups
-from pipeline.data.reviews import Head, Reviews, predicted_classes
+from pipeline.data.splits import Head, Reviews, predicted_classes
 from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import losses, read_logits
 from pipeline.training.loop import Forward

@@ -16,7 +16,7 @@ import pipeline.cells
 from pipeline.cells import cells, find_cell
 from pipeline.config.parameter_counts import RecurrentLayers
 from pipeline.config.schema import ArchitectureConfig, Readout
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.models import architectures
 from pipeline.models.architectures import (
     build_model,

@@ -10,7 +10,7 @@ import random
 import zipfile
 
 import pytest
-from factories.tables import rows, write_table
+from factories.tables import refuse, rows, write_table
 
 from pipeline.data.containers import shorten, shorten_list
 from pipeline.data.table import read_table
@@ -85,13 +85,7 @@ def _flip(content: bytes, at: int) -> bytes:
     ],
 )
 def test_what_cannot_be_unpacked_is_named_in_a_line(tmp_path, name, content, words):
-    with pytest.raises(DataError) as error:
-        read_table(write_table(tmp_path, content, name))
-    message = str(error.value)
-    for word in [name, *words]:
-        assert word in message
-    assert "\n" not in message
-    assert message.isprintable()
+    refuse(write_table(tmp_path, content, name), words)
 
 
 def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):

@@ -6,10 +6,9 @@ import json
 
 import pandas as pd
 import pytest
-from factories.tables import write_table
+from factories.tables import refuse, write_table
 
 from pipeline.data.table import read_table
-from pipeline.errors import DataError
 
 RECORDS = [{"text": f"a text {row}", "label": row % 2} for row in range(12)]
 LINES = "\n".join(map(json.dumps, RECORDS))
@@ -70,13 +69,7 @@ def test_json_is_read_by_its_content(tmp_path, caplog, name, content, said):
     ],
 )
 def test_json_that_is_no_table_is_refused_in_a_short_line(tmp_path, name, content, words):
-    with pytest.raises(DataError) as error:
-        read_table(write_table(tmp_path, content, name))
-    message = str(error.value)
-    for word in [name, *words]:
-        assert word in message
-    assert "\n" not in message
-    assert len(message.replace(str(tmp_path), "")) < 400
+    refuse(write_table(tmp_path, content, name), words)
 
 
 def test_an_array_larger_than_what_is_read_at_a_time_is_whole(tmp_path):

@@ -6,7 +6,7 @@ import io
 
 import pandas as pd
 import pytest
-from factories.tables import write_table
+from factories.tables import refuse, write_table
 from openpyxl import Workbook
 
 from pipeline.data.table import read_table, read_test_table
@@ -86,13 +86,7 @@ def test_an_excel_file_without_header_is_read_by_number(tmp_path):
     ],
 )
 def test_what_cannot_be_read_is_named_in_a_short_line(tmp_path, name, content, words):
-    with pytest.raises(DataError) as error:
-        read_table(write_table(tmp_path, content, name))
-    message = str(error.value)
-    for word in [name, *words]:
-        assert word in message
-    assert "\n" not in message
-    assert len(message.replace(str(tmp_path), "")) < 400
+    refuse(write_table(tmp_path, content, name), words)
 
 
 @pytest.mark.parametrize("kind", ["category", "Int64", "boolean", "float64", "string"])

@@ -6,7 +6,8 @@ import numpy as np
 
 from pipeline.config.data import ClausesConfig, ImdbConfig
 from pipeline.config.tables import CsvConfig
-from pipeline.data.reviews import Head, load_reviews
+from pipeline.data.reviews import load_reviews
+from pipeline.data.splits import Head
 
 
 def _table(tmp_path, content: str | bytes, name: str = "my.csv", **settings) -> CsvConfig:

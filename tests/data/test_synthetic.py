@@ -20,7 +20,8 @@ from pipeline.data.lexicon import (
     SUBJECT_NOUNS,
     SUBJECTS,
 )
-from pipeline.data.reviews import load_reviews, predicted_classes
+from pipeline.data.reviews import load_reviews
+from pipeline.data.splits import predicted_classes
 from pipeline.data.synthetic import GeneratedTexts, generate_texts
 from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.words import cut_words

@@ -12,7 +12,8 @@ from factories.tfds import build, features, rows
 
 from pipeline.config.data import ImdbConfig, TfdsConfig, may_show_texts
 from pipeline.data import tfds, tfds_builder
-from pipeline.data.reviews import ReviewSplits, load_neutral_source, load_reviews
+from pipeline.data.reviews import load_neutral_source, load_reviews
+from pipeline.data.splits import ReviewSplits
 from pipeline.errors import DataError
 
 SPLITS = {"train": rows("train", 60), "test": rows("test", 20)}

@@ -70,10 +70,10 @@ def test_a_full_disk_behind_the_output_is_a_line(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_home_of_a_user_whom_nobody_knows_is_no_folder(tmp_path: Path) -> None:
+def test_the_home_of_a_user_that_is_missing_is_no_folder(tmp_path: Path) -> None:
     done = _in_shell("$RUN", "experiments.report", "name=x", "root=~nosuchuser/x", cwd=tmp_path)
     assert done.returncode == 2
-    assert "~nosuchuser/x is in the home folder of a user whom nobody knows here" in done.stderr
+    assert "~nosuchuser/x: this machine has no user of that name" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

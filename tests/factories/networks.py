@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.config.data import ClausesConfig
 from pipeline.config.schema import ArchitectureConfig, TokenizerConfig
-from pipeline.data.reviews import Head, load_reviews
+from pipeline.data.reviews import load_reviews
+from pipeline.data.splits import Head
 from pipeline.models.architectures import build_model
 from pipeline.models.fused import fuse
 from pipeline.probes import Network, NetworkReader, Subject

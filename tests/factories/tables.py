@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from pipeline.config.tables import CsvConfig
+from pipeline.data.table import read_table
+from pipeline.errors import DataError
 
 
 def write_table(folder: Path, content: str | bytes, name: str = "my.csv", **settings) -> CsvConfig:
@@ -20,3 +25,15 @@ def rows(count: int = 12, separator: str = ",", *, quoted: bool = True) -> str:
     return "".join(
         f"{quote}a text, number {row}{quote}{separator}{'ab'[row % 2]}\n" for row in range(count)
     )
+
+
+def refuse(config: CsvConfig, words: Sequence[str]) -> str:
+    """Read a table that cannot be used; its message is a short line with the file and `words`."""
+    with pytest.raises(DataError) as error:
+        read_table(config)
+    message = str(error.value)
+    for word in [Path(config.path).name, *words]:
+        assert word in message
+    assert message.isprintable()
+    assert len(message.replace(str(Path(config.path).parent), "")) < 400
+    return message

@@ -12,7 +12,7 @@ import pytest
 from factories import PRESETS, read_preset
 
 from pipeline.config.schema import ForgetBias, Readout
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.models.architectures import (
     MaskedMaxPooling1D,
     build_model,

@@ -16,7 +16,7 @@ from factories import read_preset
 from factories.networks import draw_ids
 
 from pipeline.config.schema import Readout
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.models.architectures import build_model, forward_of
 
 # Not `from keras.src.backend.tensorflow import rnn`, which is a function of that name.

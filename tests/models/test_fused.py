@@ -13,7 +13,7 @@ from factories import CELLS
 
 from pipeline.config.schema import ArchitectureConfig, ForgetBias, Readout
 from pipeline.data.adding import draw_sequences
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.models.architectures import build_model, build_regressor, forward_of
 from pipeline.models.fused import FusedAdam, fuse
 

@@ -18,7 +18,8 @@ from pipeline.config.probes import ProbeConfig, ProbeKind
 from pipeline.config.schema import TokenizerConfig, TokenizerKind
 from pipeline.config.tables import CsvConfig
 from pipeline.data import lexicon, synthetic
-from pipeline.data.reviews import Head, Reviews, ReviewSplits, load_reviews
+from pipeline.data.reviews import load_reviews
+from pipeline.data.splits import Head, Reviews, ReviewSplits
 from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.probes import Reader, Skipped, Subject, run_probes
 from pipeline.probes.context import _truncate, measure_context

@@ -13,7 +13,7 @@ from pipeline.analysis.frames import rows_of
 from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import TokenizerConfig
 from pipeline.config.tables import CsvConfig
-from pipeline.data.reviews import Head, Reviews, ReviewSplits
+from pipeline.data.splits import Head, Reviews, ReviewSplits
 from pipeline.models.bigram_baseline import fit_baseline
 from pipeline.probes import Reader, Subject
 from pipeline.probes.context import measure_context

@@ -109,6 +109,11 @@ def _copy_database(source: Path, target: Path) -> None:
         old.backup(new)
 
 
+def _edit(store: Store, statement: str, *values: str) -> None:
+    with sqlite3.connect(store.root / "mlflow.db") as connection:
+        connection.execute(statement, values)
+
+
 def _explain(store: Store, run: Run) -> None:
     from pipeline.runs.reading import explain_text
 
@@ -271,8 +276,7 @@ EDITS = {
 @pytest.mark.usefixtures("restored")
 def test_a_store_edited_by_hand_is_refused_in_a_line(opened, edit):
     store, _ = opened
-    with sqlite3.connect(store.root / "mlflow.db") as connection:
-        connection.execute(EDITS[edit])
+    _edit(store, EDITS[edit])
     with pytest.raises(PipelineError) as raised:
         load_tracked(Store.to_read(_config(store.root)))
     assert "\n" not in str(raised.value)
@@ -291,8 +295,7 @@ HARMLESS = {
 @pytest.mark.usefixtures("restored")
 def test_of_a_run_edited_by_hand_the_report_says_what_it_is(opened, edit):
     store, run = opened
-    with sqlite3.connect(store.root / "mlflow.db") as connection:
-        connection.execute(HARMLESS[edit], [run.info.run_id])
+    _edit(store, HARMLESS[edit], run.info.run_id)
     runs = load_tracked(store).runs
     expected = {"running": "finished", "no outcome": "failed", "a strange outcome": "failed"}
     said = runs.status[runs.architecture == "lstm"]

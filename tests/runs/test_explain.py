@@ -31,7 +31,7 @@ from pipeline.config.schema import (
     TokenizerConfig,
     TokenizerKind,
 )
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.errors import ConfigError, Failure, PipelineError, TrackingError
 from pipeline.models.architectures import build_model, forward_of
 from pipeline.models.fused import fuse

@@ -8,9 +8,9 @@ and, of a finished sweep, a report that is written again. No process of a first 
 seconds later. Then the sweep is launched again (or the report written). The store must hold one
 FINISHED run for each configuration, no run that is RUNNING, and the metrics of a sweep that was never
 interrupted, each once; the page is whole; no output has a traceback; and no temporary file is left,
-neither in the folder for such, nor in shared memory, nor beside the reports. A moment at
-which there was nothing left to kill does not count. `kill_sweep.txt` is the output over forty kills, on a
-machine that did nothing else.
+neither in the folder for such, nor in shared memory, nor beside the reports. A moment at which there was
+nothing left to kill does not count. `kill_sweep.txt` is the output over forty kills, on a machine that
+did nothing else.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def kill_job(process: subprocess.Popen[str], seconds: float) -> str:
-    """Kills the first job that there is after so many seconds; its number, or nothing if none was left."""
+    """Kills the first job there is after so many seconds; its number, or nothing if none is left."""
     time.sleep(seconds)
     while process.poll() is None:
         jobs = [

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from factories import ROOT
 
-from pipeline.config.compose import available_cores
+from pipeline.config.machine import available_cores
 from pipeline.config.schema import BASELINE
 from pipeline.sweeps import slurm, watch
 from pipeline.tracking import Store

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.config.data import ClausesConfig
 from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
-from pipeline.data.reviews import Head, Reviews, ReviewSplits, load_reviews
+from pipeline.data.reviews import load_reviews
+from pipeline.data.splits import Head, Reviews, ReviewSplits
 from pipeline.tokens.encoding import EncodedSplits, encode_splits, encode_texts
 from pipeline.tokens.split import EncodedSplit, truncate_split
 from pipeline.tokens.vocabulary import train_tokenizer

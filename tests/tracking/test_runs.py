@@ -446,7 +446,7 @@ def test_what_does_nothing_is_no_parameter(store, tmp_path):
 
 
 def test_the_model_opens_again_in_safe_mode_with_its_requirements_given(store, tmp_path):
-    from pipeline.data.reviews import Head
+    from pipeline.data.splits import Head
     from pipeline.models.architectures import build_model
 
     config = small_run(tmp_path, architecture__cell="gru")

@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.config.schema import Readout, TokenizerConfig
 from pipeline.data.cleaning import clean_text
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.models.architectures import build_model, build_regressor, forward_of
 from pipeline.tokens.encoding import encode_texts, unknown_id
 from pipeline.tokens.vocabulary import train_tokenizer

@@ -19,7 +19,7 @@ import pytest
 from factories import read_preset
 
 from pipeline.config.schema import TokenizerConfig
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.models.architectures import build_model
 from pipeline.tokens.encoding import train_tokenizer
 from pipeline.tracking import TextReading

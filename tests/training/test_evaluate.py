@@ -14,7 +14,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from pipeline.data.reviews import Head, Reviews, predicted_classes
+from pipeline.data.splits import Head, Reviews, predicted_classes
 from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import predicted_classes_in_graph
 from pipeline.training.evaluate import evaluate

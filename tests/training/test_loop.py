@@ -14,7 +14,7 @@ import tensorflow as tf
 from factories import CELLS, small_run
 
 from pipeline.config.schema import TrainConfig
-from pipeline.data.reviews import Head
+from pipeline.data.splits import Head
 from pipeline.models.architectures import build_model, forward_of
 from pipeline.models.fused import fuse
 from pipeline.tokens.encoding import EncodedSplits
