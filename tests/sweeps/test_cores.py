@@ -60,6 +60,7 @@ def test_every_way_to_end_is_told_apart_and_none_stops_the_others(tmp_path, prog
         "failed": "print('first'); print('the last line'); raise SystemExit(1)",
         "silent": "raise SystemExit(1)",
         "strange": "raise SystemExit(77)",
+        "without data": "print('no texts'); raise SystemExit(5)",
         "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     }
     assert _run(_jobs(tmp_path, list(programs)), workers=2) == {
@@ -68,6 +69,7 @@ def test_every_way_to_end_is_told_apart_and_none_stops_the_others(tmp_path, prog
         "failed": JobResult(JobState.failed, "the last line"),
         "silent": JobResult(JobState.failed, "the job failed without output"),
         "strange": JobResult(JobState.failed, "the job's process exited with status 77"),
+        "without data": JobResult(JobState.failed, "no texts", has_no_data=True),
         "killed": JobResult(
             JobState.failed,
             "the job's process was ended by SIGKILL, possibly out of memory",

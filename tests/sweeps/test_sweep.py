@@ -189,6 +189,21 @@ def test_a_second_sweep_takes_the_baseline_of_the_first(copied_sweep):
     (_,) = Store(None, copied_sweep, "small").runs(f"tags.architecture = '{BASELINE}'")
 
 
+def test_data_that_no_run_can_use_end_a_sweep_with_the_baseline(tmp_path):
+    words = "-m name=mine data=tfds data.name=no_such_set architecture=lstm,gru".split()
+    done = run_program(tmp_path, *words, f"data.data_dir={tmp_path}")
+    assert done.returncode == 1
+    assert done.stderr.count("no_such_set") == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("Failed: data.name is no_such_set, which TFDS does not know")
+    assert "lstm seed 0" not in done.stdout
+    runs = Store(None, tmp_path, "mine").runs()
+    assert {run.data.tags["kind"]: run.info.status for run in runs} == {
+        "run": "FAILED",
+        "sweep": "KILLED",
+    }
+
+
 def test_a_report_of_nothing_says_what_to_do(tmp_path):
     done = run_program(tmp_path, "name=nothing", program="report")
     assert done.returncode == 1
