@@ -24,7 +24,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-ORDER = 3  # the last two tokens predict the next
+# Tokens of the longest n-grams. On IMDB's validation texts, by 20,000 words, 2 to 5 have a perplexity of
+# 177, 123, 116 and 115.
+ORDER = 5
 
 _NOTHING = -1  # the id of an n-gram that was never seen, and of a token before the first
 _NEVER = np.float32(-1e30)  # the logit of padding; infinity would make 0 * logit NaN
@@ -143,20 +145,20 @@ class NgramModel:
 
 
 def fit_ngram(train: WholeTexts, vocab_size: int, order: int = ORDER) -> NgramModel:
-    """Count the n-grams of texts, and smooth.
+    """Count the n-grams of texts of less than 2 billion tokens, and smooth.
 
     Raises:
       ValueError: a text does not end with the same token as the others.
     """
     stream, known = _join(train)
-    ids, keys = stream.astype(np.int64), np.arange(vocab_size)
+    ids, keys = stream, np.arange(vocab_size)
     starts = np.zeros(vocab_size, bool)  # which n-grams begin a text
     counts = np.bincount(stream[1:], minlength=vocab_size)
     levels: list[tuple[np.ndarray, np.ndarray]] = []
     for length in range(2, min(order, int(known.max()) + 1) + 1):
         longer, places, occurrences, after = _count(ids, stream, known >= length - 1, vocab_size)
         before = np.bincount(ids[places], minlength=len(keys))
-        levels.append((keys, np.where(starts, counts, before)))
+        levels.append((keys, np.where(starts, counts, before.astype(np.int32))))
         keys, counts, ids = longer, occurrences, after
         starts = known[places] == length - 1
     levels.append((keys, counts))
@@ -195,19 +197,19 @@ def _count(
 
     whole: the places at which an n-gram of a single text ends, <bool>[tokens].
 
-    Returns: the keys <int64>[n], the place of one occurrence of each <int64>[n], the number of its
-      occurrences <int64>[n], and the id of the n-gram that ends at each place <int64>[tokens].
+    Returns: the keys <int64>[n], the place of one occurrence of each <int32>[n], the number of its
+      occurrences <int32>[n], and the id of the n-gram that ends at each place <int32>[tokens].
     """
-    places = np.flatnonzero(whole)
+    places = np.flatnonzero(whole).astype(np.int32)
     keys = ids[places - 1] * np.int64(vocab_size) + stream[places]
     order = np.argsort(keys)
-    keys = keys[order]
+    keys, places = keys[order], places[order]
     new = np.concatenate([[True], keys[1:] != keys[:-1]])
-    after = np.full(len(stream), _NOTHING, np.int64)
-    after[places[order]] = np.cumsum(new) - 1
+    after = np.full(len(stream), _NOTHING, np.int32)
+    after[places] = np.cumsum(new, dtype=np.int32) - 1
     firsts = np.flatnonzero(new)
-    occurrences = np.diff(np.append(firsts, len(keys)))
-    return keys[firsts], places[order[firsts]], occurrences, after
+    occurrences = np.diff(np.append(firsts, len(keys))).astype(np.int32)
+    return keys[firsts], places[firsts], occurrences, after
 
 
 def _smooth_unigrams(counts: np.ndarray) -> Floats:
