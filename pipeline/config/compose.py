@@ -20,15 +20,17 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.cells import cells
+from pipeline.cells import cells, find_cell
 from pipeline.config import parameter_counts
-from pipeline.config.data import DATA, AddingConfig
+from pipeline.config.data import AddingConfig
 from pipeline.config.keys import abbreviate, explain_unknown, is_path, renamed
 from pipeline.config.machine import available_cores, has_gpu
 from pipeline.config.schema import (
     BASELINE,
     BATCH_SIZE,
     CONF,
+    KINDS,
+    LANGUAGE_BASELINE,
     SECTIONS,
     TUNABLE,
     ArchitectureConfig,
@@ -36,6 +38,7 @@ from pipeline.config.schema import (
     ForgetBias,
     RunConfig,
 )
+from pipeline.config.tasks import ClassifyConfig, LanguageConfig
 from pipeline.errors import ConfigError
 
 
@@ -47,8 +50,9 @@ def register_schemas() -> None:
     )
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
-    for name, node in (DATA | SECTIONS).items():
-        store.store(group="schema", name=name, node=node)
+    for nodes in (SECTIONS, *KINDS.values()):
+        for name, node in nodes.items():
+            store.store(group="schema", name=name, node=node)
 
 
 def default_workers(device: Device | str) -> int:
@@ -105,14 +109,21 @@ def _resolve_architecture(config: RunConfig) -> None:
                 f"{' or '.join(able)}; with architecture.cell={architecture.cell} it must be unit"
             )
     if architecture.forget_bias == ForgetBias.chrono and architecture.chrono_steps is None:
-        steps = config.tokenizer.max_length
-        steps = config.data.length if isinstance(config.data, AddingConfig) else steps
-        architecture.chrono_steps = max(2, steps)
+        architecture.chrono_steps = max(2, _longest_memory(config))
     if architecture.recurrent_parameters is not None:
         layers = architecture.recurrent_layers
         if config.data.features is not None:
             layers = dataclasses.replace(layers, features=config.data.features)
         architecture.units = _solve_units(architecture, layers)
+
+
+def _longest_memory(config: RunConfig) -> int:
+    """Return the number of steps over which a network may learn to remember."""
+    if isinstance(config.data, AddingConfig):
+        return config.data.length
+    if isinstance(config.task, LanguageConfig):
+        return config.task.bptt
+    return config.tokenizer.max_length
 
 
 def _solve_units(architecture: ArchitectureConfig, layers: parameter_counts.RecurrentLayers) -> int:
@@ -180,25 +191,52 @@ def check(config: RunConfig, *, check_files: bool = True) -> None:
         if not _is_allowed(value, metadata):
             said = abbreviate(_format(value))
             raise ConfigError(f"{key} is {said}; it must be {metadata['expected']}")
-    if DATA.get(config.data.kind) is not type(config.data):
-        kind = next((kind for kind, node in DATA.items() if node is type(config.data)), None)
-        raise ConfigError(
-            f"data.kind is {abbreviate(repr(config.data.kind))}, and the data are {kind}; choose them "
-            "by data=..., and leave data.kind out"
-        )
+    for section, nodes in KINDS.items():
+        held = getattr(config, section)
+        if nodes.get(held.kind) is not type(held):
+            kind = next((kind for kind, node in nodes.items() if node is type(held)), None)
+            raise ConfigError(
+                f"{section}.kind is {abbreviate(repr(held.kind))}, but the {section} chosen is {kind}; "
+                f"choose it by {section}=..., and leave {section}.kind out"
+            )
+    _check_language(config)
     for name, value in config.tuned_values().items():
         if value is None and not config.baseline:
             key = f"{TUNABLE[name]}.{name}"
             raise ConfigError(
                 f"tuned names {name}, but {key} is null; give its values: -m {key}=16,64"
             )
-    if config.architecture.name == BASELINE and not config.baseline:
+    if config.architecture.name in (BASELINE, LANGUAGE_BASELINE) and not config.baseline:
         raise ConfigError(
-            f"architecture.name is {BASELINE}, which is reserved for the baseline (baseline=true)"
+            f"architecture.name is {config.architecture.name}, which is reserved for the baseline "
+            "(baseline=true)"
         )
     if config.baseline and isinstance(config.data, AddingConfig):
         raise ConfigError(
             "baseline is true, but the baseline needs texts; with data=adding it must be false"
+        )
+
+
+def _check_language(config: RunConfig) -> None:
+    if not isinstance(config.task, LanguageConfig):
+        return
+    architecture = config.architecture
+    if isinstance(config.data, AddingConfig):
+        raise ConfigError("task is language, which needs texts; choose other data than adding")
+    if architecture.bidirectional and not config.baseline:
+        raise ConfigError(
+            f"architecture {architecture.name} is bidirectional, and would read the tokens that it has "
+            "to predict; with task=language choose one of one direction, such as architecture=lstm"
+        )
+    if find_cell(architecture.cell).step is None:
+        raise ConfigError(
+            f"architecture.cell is {architecture.cell}, whose state cannot be carried from step to "
+            "step, as it has no step of its own; with task=language choose another cell"
+        )
+    if config.tuned:
+        raise ConfigError(
+            "tuned chooses values by validation accuracy, which task=language has not; leave it out, "
+            "and compare the values as variants"
         )
 
 
@@ -210,7 +248,7 @@ def baseline_of(config: RunConfig) -> RunConfig:
     return dataclasses.replace(
         config,
         tokenizer=dataclasses.replace(config.tokenizer, max_length=2**31 - 1),
-        architecture=dataclasses.replace(config.architecture, name=BASELINE),
+        architecture=dataclasses.replace(config.architecture, name=config.baseline_name),
         device=dataclasses.replace(config.device, kind=Device.cpu),
         seed=0,
         baseline=True,
@@ -246,9 +284,9 @@ def as_plain(config: Any) -> dict[str, Any]:
 
 
 def as_used(config: RunConfig) -> dict[str, Any]:
-    """Return `as_plain` without the settings that have no effect on the data of this run."""
+    """Return `as_plain` without the settings that have no effect on this run."""
     plain = as_plain(config)
-    for key in config.data.unused:
+    for key in config.unused:
         *sections, name = key.split(".")
         del (plain[sections[0]] if sections else plain)[name]
     return plain
@@ -257,9 +295,11 @@ def as_used(config: RunConfig) -> dict[str, Any]:
 def without_effect(config: RunConfig) -> list[str]:
     """Return the keys that were set to other than their default but have no effect on this run."""
     sections = {name: section() for name, section in SECTIONS.items()}
-    standard = dataclasses.replace(config, data=type(config.data)(), tuned=[], **sections)
+    standard = dataclasses.replace(
+        config, data=type(config.data)(), task=type(config.task)(), tuned=[], **sections
+    )
     defaults = {key: value for key, value, _ in _walk(standard)}
-    unused = tuple(f"{key}." for key in config.data.unused)
+    unused = tuple(f"{key}." for key in config.unused)
     return [
         key
         for key, value, _ in _walk(config)
@@ -277,8 +317,10 @@ def from_plain(plain: dict[str, Any], *, check_files: bool = True) -> RunConfig:
     """
     sections = {name: section() for name, section in SECTIONS.items()}
     plain = {next(iter(renamed(key)), key): value for key, value in plain.items()}
+    plain.setdefault("task", {"kind": ClassifyConfig.kind})  # of versions that had no other
     try:
-        schema = RunConfig(data=DATA[plain["data"]["kind"]](), **sections)
+        kinds = {name: nodes[plain[name]["kind"]]() for name, nodes in KINDS.items()}
+        schema = RunConfig(**kinds, **sections)
         tree = OmegaConf.merge(OmegaConf.structured(schema), plain)
     except (OmegaConfBaseException, KeyError, TypeError) as error:
         raise ConfigError(f"not a configuration of a run: {str(error).splitlines()[0]}") from error

@@ -20,6 +20,7 @@ from pipeline.config.compose import as_plain, as_used
 from pipeline.config.data import AddingConfig
 from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import RunConfig
+from pipeline.config.tasks import LanguageConfig
 from pipeline.files import content_digest
 
 _SOURCES = Path(__file__).resolve().parents[1]
@@ -31,6 +32,13 @@ _NETWORK = (
     "pipeline.training.classify",
     "pipeline.training.evaluate",
 )
+_LANGUAGE = (
+    "pipeline.data.language_texts",
+    "pipeline.tokens.language",
+    "pipeline.training.language",
+    "pipeline.models.language_model",
+)
+_LANGUAGE_BASELINE = (*_LANGUAGE[:2], "pipeline.models.ngram_baseline")
 _ADDING = ("pipeline.data.adding", "pipeline.training.adding")
 _BASELINE = (
     "pipeline.data.reviews",
@@ -50,7 +58,9 @@ def fingerprint(config: RunConfig) -> str:
     groups of the report. A user's own table counts by its content.
     """
     plain = as_used(config)
+    is_language = isinstance(config.task, LanguageConfig)
     sections = ["baseline"] if config.baseline else ["tokenizer", "architecture", "train", "seed"]
+    sections += ["tokenizer", "task"] if is_language else []
     determining = {name: plain[name] for name in sections if name in plain}
     data = plain["data"]
     for entry in dataclasses.fields(config.data):
@@ -60,9 +70,16 @@ def fingerprint(config: RunConfig) -> str:
         elif "by_content" in entry.metadata and data[name]:
             data[name] = content_digest(Path(data[name]))
     if config.baseline:
-        return code_fingerprint([determining, data], _BASELINE)
-    stages = _ADDING if isinstance(config.data, AddingConfig) else _NETWORK
-    return code_fingerprint([determining, data], stages, cell=config.architecture.cell)
+        return code_fingerprint([determining, data], _stages(config))
+    return code_fingerprint([determining, data], _stages(config), cell=config.architecture.cell)
+
+
+def _stages(config: RunConfig) -> tuple[str, ...]:
+    if isinstance(config.task, LanguageConfig):
+        return _LANGUAGE_BASELINE if config.baseline else _LANGUAGE
+    if isinstance(config.data, AddingConfig):
+        return _ADDING
+    return _BASELINE if config.baseline else _NETWORK
 
 
 def probe_fingerprint(config: ProbeConfig, run: RunConfig) -> str:

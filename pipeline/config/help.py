@@ -20,15 +20,16 @@ from typing import Any, NamedTuple, get_type_hints
 import omegaconf
 import yaml
 
-from pipeline.config.data import DATA
 from pipeline.config.keys import choices, default_of, expected_value, options
-from pipeline.config.schema import CONF, SECTIONS, RunConfig
+from pipeline.config.schema import CONF, KINDS, SECTIONS, RunConfig
+from pipeline.config.tasks import TaskConfig
 from pipeline.config.texts import DataConfig
 
 EXPERIMENT = "experiment"
 # What a program needs to find the runs of an experiment.
 TRACKED = (EXPERIMENT, "name", "root", "tracking")
 EVERYTHING = (EXPERIMENT, *(entry.name for entry in dataclasses.fields(RunConfig)))
+_COMMON = {"data": DataConfig, "task": TaskConfig}  # what all kinds of a section have
 _COLUMN, _GAP = 30, 2  # the width of the names of settings
 _FOOTER = (
     "Flags: --cfg job shows the configuration and ends, --info says how it is composed, --hydra-help "
@@ -94,14 +95,21 @@ def _groups(program: Program) -> Iterator[tuple[str, list[_Entry]]]:
                 f"Settings of {name}",
                 [entry for entry in listed if not entry.typed.startswith(left_out)],
             )
-        elif name == "data":
-            yield "Settings of data", _of_section(name, DataConfig)
-            for kind, node in DATA.items():
-                yield f"Settings of data={kind}", _of_section(name, node, known=DataConfig)
+        elif name in KINDS:
+            yield from _of_kinds(name)
+
+
+def _of_kinds(section: str) -> Iterator[tuple[str, list[_Entry]]]:
+    """Describe what all kinds of a section have in common, then what each has of its own."""
+    common = _COMMON[section]
+    groups = [(f"Settings of {section}", _of_section(section, common))]
+    for kind, node in KINDS[section].items():
+        groups.append((f"Settings of {section}={kind}", _of_section(section, node, known=common)))
+    yield from ((heading, entries) for heading, entries in groups if entries)
 
 
 def _of_run(name: str) -> _Entry:
-    if name in SECTIONS or name == "data":
+    if name in SECTIONS or name in KINDS:
         return _describe_choice(name)
     return _describe("", _fields(RunConfig)[name], get_type_hints(RunConfig)[name], {})
 

@@ -12,12 +12,11 @@ from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from pipeline.config.data import DATA
-from pipeline.config.schema import CONF, SECTIONS, RunConfig
+from pipeline.config.schema import CONF, KINDS, SECTIONS, RunConfig
 
 # Settings and sections that all jobs of a sweep share, because one report compares them.
 SHARED = tuple(
-    "name root tracking device data probe tuned margin contrasts precision max_seeds".split()
+    "name root tracking device data task probe tuned margin contrasts precision max_seeds".split()
 )
 _PLAIN = {int: "a whole number", float: "a number", list: "a list, such as [1,2]"}
 
@@ -85,7 +84,8 @@ def known_keys() -> dict[str, Key]:
 
 
 def _keys() -> Iterator[tuple[str, Key]]:
-    sections = [*SECTIONS.items(), *(("data", node) for node in DATA.values())]
+    varied = ((name, node) for name, nodes in KINDS.items() for node in nodes.values())
+    sections = [*SECTIONS.items(), *varied]
     for name, section in sections:
         yield from _keys_of(section, f"{name}.")
     yield from _keys_of(RunConfig, "")
@@ -98,10 +98,12 @@ def _keys_of(node: type, prefix: str) -> Iterator[tuple[str, Key]]:
 
 
 def kinds_with(key: str) -> list[str]:
-    """Return the kinds of data that have a setting, such as `csv` for `data.path`."""
-    name = key.removeprefix("data.")
+    """Return what to choose for a setting to exist, such as `data=csv` for `data.path`."""
+    section, _, name = key.partition(".")
     return [
-        kind for kind, node in DATA.items() if any(f.name == name for f in dataclasses.fields(node))
+        f"{section}={kind}"
+        for kind, node in KINDS.get(section, {}).items()
+        if any(field.name == name for field in dataclasses.fields(node))
     ]
 
 
@@ -153,7 +155,7 @@ def abbreviate(text: str) -> str:
 
 def is_group(key: str) -> bool:
     """Return whether a key chooses one of the files in a folder of `conf/`."""
-    return key in ("experiment", "data", *SECTIONS)
+    return key in ("experiment", *KINDS, *SECTIONS)
 
 
 def options(group: str) -> list[str]:
@@ -171,7 +173,7 @@ def is_shared(key: str) -> bool:
 def explain_unknown(key: str) -> str:
     """Return what to say of a key that a run does not have, or not with these data."""
     if key in known_keys():
-        return f"{key} is a setting of data={' or data='.join(kinds_with(key))}; add that"
+        return f"{key} is a setting of {' or '.join(kinds_with(key))}; add that"
     close = closest_key(key)
     listed = (
         "--cfg hydra lists all keys" if key.startswith("hydra.") else "--help lists all settings"

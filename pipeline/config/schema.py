@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pipeline import cells
 from pipeline.config import parameter_counts
-from pipeline.config.data import AddingConfig
+from pipeline.config.data import DATA, AddingConfig
 from pipeline.config.fields import (
     NO_DEFAULT,
     checked,
@@ -30,6 +30,7 @@ from pipeline.config.fields import (
     setting,
 )
 from pipeline.config.probes import ProbeConfig
+from pipeline.config.tasks import TASKS, LanguageConfig, TaskConfig
 from pipeline.config.texts import DataConfig
 
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds `pipeline` and `conf`
@@ -40,6 +41,7 @@ ROOT = CODE if IN_CLONE else Path.cwd()
 VOCAB_SIZE = 20_000  # tokens in a vocabulary at most, unless set
 BATCH_SIZE = 64  # texts, or sequences of the adding problem, in a step
 BASELINE = "nb_bigrams"  # the name of the baseline among the architectures
+LANGUAGE_BASELINE = "kneser_ney"  # and among those of language models
 
 
 class Readout(Enum):
@@ -69,6 +71,7 @@ class Keep(Enum):
 class TokenizerKind(Enum):
     word = "word"
     bpe = "bpe"
+    character = "character"
 
 
 class Device(Enum):
@@ -80,7 +83,7 @@ class Device(Enum):
 @dataclass
 class TokenizerConfig:
     kind: TokenizerKind = setting(
-        TokenizerKind.word, column="tokenizer", about="whole words, or pieces of words"
+        TokenizerKind.word, column="tokenizer", about="whole words, pieces of words, or characters"
     )
     vocab_size: int | None = checked(
         None,
@@ -124,6 +127,11 @@ class ArchitectureConfig:
     embedding_dim: int = count(64, about="numbers that stand for a token")
     dropout: float = fraction(
         0.0, with_zero=True, tunable=True, about="before, between and after the recurrent layers"
+    )
+    tie_embeddings: bool = setting(
+        False,
+        about="predict tokens by the weights that embed them, after a projection if `units` and "
+        "`embedding_dim` differ: Press & Wolf 2017",
     )
     readout: Readout = setting(
         Readout.last,
@@ -239,6 +247,7 @@ class RunConfig:
     """
 
     data: DataConfig = setting(NO_DEFAULT, about="what is read: texts, or the adding problem")
+    task: TaskConfig = setting(NO_DEFAULT, about="what a network is trained to do")
     tokenizer: TokenizerConfig = setting(NO_DEFAULT, about="how texts become tokens")
     architecture: ArchitectureConfig = setting(NO_DEFAULT, about="the network")
     train: TrainConfig = setting(NO_DEFAULT, about="how it is trained")
@@ -298,6 +307,16 @@ class RunConfig:
         about="folder of the store, the reports and the caches",
     )
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Return the dotted keys, of sections or settings, that have no effect on this run."""
+        return (*self.data.unused, *self.task.unused)
+
+    @property
+    def baseline_name(self) -> str:
+        """Return the name of the baseline for the task of this run."""
+        return LANGUAGE_BASELINE if isinstance(self.task, LanguageConfig) else BASELINE
+
     def tuned_values(self) -> dict[str, float]:
         """Return the value of each tuned setting in this run."""
         return {name: getattr(getattr(self, TUNABLE[name]), name) for name in self.tuned}
@@ -313,6 +332,8 @@ class RunConfig:
         return ", ".join([f"{self.architecture.name} seed {self.seed}", *values])
 
 
+# The sections of which there are several kinds, each with settings of its own.
+KINDS: dict[str, dict[str, type]] = {"data": {**DATA}, "task": {**TASKS}}
 SECTIONS = {
     "tokenizer": TokenizerConfig,
     "architecture": ArchitectureConfig,

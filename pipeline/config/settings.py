@@ -24,7 +24,14 @@ from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from pipeline.config.data import DATA, AddingConfig
-from pipeline.config.schema import ArchitectureConfig, RunConfig, TokenizerConfig, TrainConfig
+from pipeline.config.schema import (
+    KINDS,
+    ArchitectureConfig,
+    RunConfig,
+    TokenizerConfig,
+    TrainConfig,
+)
+from pipeline.config.tasks import TASKS, ClassifyConfig, TaskConfig
 from pipeline.config.texts import DataConfig
 
 # The name of a variant has them in this order.
@@ -63,17 +70,22 @@ class Setting(NamedTuple):
 
 
 @cache
-def settings_of(data: type[DataConfig]) -> tuple[Setting, ...]:
-    """Return the settings that have an effect on these data."""
-    sections = _SECTIONS | {"data": data}
+def settings_of(
+    data: type[DataConfig], task: type[TaskConfig] = ClassifyConfig
+) -> tuple[Setting, ...]:
+    """Return the settings that have an effect on a task with these data."""
+    sections = _SECTIONS | {"data": data, "task": task}
     found = [one for name, node in sections.items() for one in _settings(name, node)]
-    unused = tuple(f"{key}." for key in data().unused)
+    unused = tuple(f"{key}." for key in (*data().unused, *task().unused))
     return tuple(one for one in found if not f"{one.section}.{one.name}.".startswith(unused))
 
 
-def settings_by_kind(kind: str | None) -> tuple[Setting, ...]:
-    """Return the settings of runs over a kind of data; an unknown kind has only the common ones."""
-    return settings_of(DATA.get(kind or "", DataConfig))
+def settings_by_kind(kind: str | None, task: str | None = None) -> tuple[Setting, ...]:
+    """Return the settings of runs over a kind of data; an unknown kind has only the common ones.
+
+    task: of the runs; those of older versions have none, and classify.
+    """
+    return settings_of(DATA.get(kind or "", DataConfig), TASKS.get(task or "", ClassifyConfig))
 
 
 def variant_columns(*, optional: bool = False) -> tuple[str, ...]:
@@ -90,7 +102,7 @@ def values_of(config: RunConfig) -> dict[str, Any]:
     """Return the value of each setting of a run by column, enums by name."""
     values = {
         one.column: getattr(getattr(config, one.section), one.name)
-        for one in settings_of(type(config.data))
+        for one in settings_of(type(config.data), type(config.task))
     }
     return {name: v.name if isinstance(v, Enum) else v for name, v in values.items()}
 
@@ -112,11 +124,11 @@ def _settings(section: str, node: type) -> list[Setting]:
 
 
 # The field that names a section: tables have a column `architecture` and a column `data` for it.
-_NAME = {"architecture": "name", "data": "kind"}
+_NAME = {"architecture": "name", "data": "kind", "task": "kind"}
 
 
 def _column(section: str, field: dataclasses.Field[Any]) -> str:
-    own = f"data_{field.name}" if section == "data" else field.name
+    own = f"{section}_{field.name}" if section in KINDS else field.name
     return field.metadata.get("column", own)
 
 

@@ -44,13 +44,15 @@ log = logging.getLogger(__name__)
 class SweepPlan:
     """Describe the runs of a sweep: one entry per run in each list.
 
-    data: the kind of the data; length_edges: boundaries of the groups for accuracy by length;
-    tuned: the values of each tuned setting; lengths: sequence lengths of the adding problem, else None;
+    data, task: the kinds of the data and of the task; length_edges: boundaries of the
+    groups for accuracy by length; tuned: the values of each tuned setting; lengths: sequence lengths of
+    the adding problem, else None;
     variants: the name of each run's variant, in which `contrasts` are declared; margin: the smallest
     difference that matters, as a share; show_texts: whether the report may show test texts.
     """
 
     data: str
+    task: str
     fingerprints: list[str]
     architectures: list[str]
     seeds: list[int]
@@ -68,6 +70,7 @@ class SweepPlan:
         lengths = [c.data.length for c in configs if isinstance(c.data, AddingConfig)]
         return cls(
             configs[0].data.kind,
+            configs[0].task.kind,
             [fingerprint(config) for config in configs],
             [config.architecture.name for config in configs],
             [config.seed for config in configs],
@@ -149,7 +152,7 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
         end_abandoned_runs(store)
         sweeps = [run for run in store.runs("tags.kind = 'sweep'") if store.is_ours(run)]
         same = [run for run in sweeps if run.data.tags.get("fingerprint") == plan.digest]
-        tags = {"kind": "sweep", "data": plan.data, "fingerprint": plan.digest}
+        tags = {"kind": "sweep", "data": plan.data, "task": plan.task, "fingerprint": plan.digest}
         name = f"sweep {time.strftime('%Y-%m-%d %H:%M')}"
         earlier = same[0] if same else None
         recorder = _open_run(store, name, tags, earlier)
@@ -226,6 +229,7 @@ def _start_run(
     tags = {
         "kind": "run",
         "data": config.data.kind,
+        "task": config.task.kind,
         "fingerprint": fingerprint(config),
         "architecture": config.architecture.name,
     }

@@ -11,9 +11,8 @@ import sys
 import pytest
 from factories import ROOT
 
-from pipeline.config.data import DATA
 from pipeline.config.help import EVERYTHING, Program, describe_program
-from pipeline.config.schema import SECTIONS, RunConfig
+from pipeline.config.schema import KINDS, SECTIONS, RunConfig
 
 HYDRA = ["compare", "report", "probe", "explain"]
 
@@ -79,23 +78,25 @@ def test_workers_are_no_setting_of_what_runs_no_sweep(program):
 
 def test_compare_has_every_setting_that_a_person_may_give():
     names = _settings(_help("compare", "--help").stdout)
-    sections = [*SECTIONS.items(), *(("data", node) for node in DATA.values())]
+    varied = ((name, node) for name, nodes in KINDS.items() for node in nodes.values())
+    sections = [*SECTIONS.items(), *varied]
     own = {f"{name}.{one.name}" for name, node in sections for one in dataclasses.fields(node)}
     own |= {entry.name for entry in dataclasses.fields(RunConfig)} | {"experiment"}
-    # The group of data says its kind.
-    assert own - names == {"data.kind"}
+    # The groups say their kinds.
+    assert own - names == {"data.kind", "task.kind"}
     assert names <= own
 
 
 def test_every_setting_says_what_it_means():
-    nodes = {**SECTIONS, **DATA, "": RunConfig}
+    kinds = {kind: node for nodes in KINDS.values() for kind, node in nodes.items()}
+    nodes = {**SECTIONS, **kinds, "": RunConfig}
     silent = {
         f"{name}.{entry.name}"
         for name, node in nodes.items()
         for entry in dataclasses.fields(node)
         if not entry.metadata.get("about")
     }
-    assert silent == {f"{kind}.kind" for kind in DATA}
+    assert silent == {f"{kind}.kind" for kind in kinds}
 
 
 def test_a_setting_has_its_default_and_what_it_may_be(monkeypatch):

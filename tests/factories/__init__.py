@@ -17,6 +17,7 @@ from pipeline.config.schema import (
     TrackingConfig,
     TrainConfig,
 )
+from pipeline.config.tasks import ClassifyConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = [cell.name for cell in cells()]
@@ -41,6 +42,7 @@ def small_run(folder: Path, **changes: object) -> RunConfig:
     """A run of seconds on generated text; `changes` by attribute, such as `train__epochs=1`."""
     config = RunConfig(
         data=ClausesConfig(train_size=200, validation_size=100, test_size=120, max_distance=10),
+        task=ClassifyConfig(),
         tokenizer=TokenizerConfig(),
         architecture=ArchitectureConfig(name="lstm", cell="lstm", units=8, embedding_dim=8),
         train=TrainConfig(epochs=2, batch_size=64),
