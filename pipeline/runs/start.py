@@ -15,6 +15,7 @@ from pipeline.config.compose import baseline_of
 from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import fingerprint, probe_fingerprint
 from pipeline.config.schema import RunConfig
+from pipeline.config.tasks import LanguageConfig
 from pipeline.errors import Failure
 from pipeline.processes import use_scratch
 from pipeline.runs.device import prepare_device
@@ -87,8 +88,10 @@ def _run_claimed(
     enter_stage("loading", "Loading TensorFlow", job_dir)
     device = prepare_device(config.device, concurrent_runs)
     log.info("Computing on %s", device)
+    is_language = isinstance(config.task, LanguageConfig)
     from pipeline.runs.adding import run_adding
     from pipeline.runs.baseline import run_baseline
+    from pipeline.runs.language import run_language, run_ngrams
     from pipeline.runs.network import run_network
 
     checkpoint = Path(config.root) / ".cache" / "checkpoints" / f"{fingerprint(config)}.npz"
@@ -104,9 +107,10 @@ def _run_claimed(
             }
         )
         if config.baseline:
-            run_baseline(config, recorder)
+            (run_ngrams if is_language else run_baseline)(config, recorder)
             return "finished"
         run_one = run_adding if isinstance(config.data, AddingConfig) else run_network
+        run_one = run_language if is_language else run_one
         outcome = run_one(config, recorder, device.kind, checkpoint, job_dir)
     checkpoint.unlink(missing_ok=True)  # the model is tracked now
     return outcome
