@@ -14,7 +14,7 @@ from pipeline.probes.language_frame import read_last
 from pipeline.probes.word_recall import measure_word_recall, rare_words
 
 VOCAB, RARE = 300, 100  # the ids from 100 on are rare
-SETTINGS = ProbeConfig(recall_pairs=20, recall_share=0.1)
+SETTINGS = ProbeConfig(recall_pairs=20, recall_share=0.04)
 GAPS = (1, 4, 8, 15, 40, 80)
 
 
