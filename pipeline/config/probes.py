@@ -79,7 +79,7 @@ class ProbeConfig:
         about="how many neutral tokens the slowest units bridge alone",
     )
     slow_draws: int = count(5, about="how often as many units are drawn at random instead")
-    language_reviews: int = count(400, 2, about="texts of the probe language_context")
+    language_reviews: int = count(500, 2, about="texts of the probe language_context")
     language_targets: int = count(
         3, about="tokens of each of these texts whose loss the probe language_context measures"
     )
@@ -90,7 +90,7 @@ class ProbeConfig:
         "last are drawn, and where these are too few, longer contexts are left out",
     )
     disturbed_reviews: int = count(
-        120,
+        200,
         2,
         about="of these texts, how many are read with what is before the context changed too",
     )
@@ -100,7 +100,7 @@ class ProbeConfig:
         about="the contexts before which tokens are shuffled, or replaced by another text's",
     )
     recall_pairs: int = count(
-        100, 2, about="repeated words of the probe word_recall in each range of distances"
+        200, 2, about="repeated words of the probe word_recall in each range of distances"
     )
     recall_share: float = fraction(
         0.05,

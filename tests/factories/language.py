@@ -27,7 +27,7 @@ FIRST_WORD = 3  # the ids below are padding, unknown and END
 
 # What has been read, <int>[t] -> the probability of each token to come, <float64>[vocab_size]
 Predict = Callable[[np.ndarray], np.ndarray]
-States = list[np.ndarray]
+States = tuple[np.ndarray, ...]  # of each row, what has been read
 
 
 @dataclass
@@ -49,20 +49,20 @@ class ReaderByHand:
         nats = [self._loss(*one) for one in zip(read, targets, strict=True)]
         return np.array(nats, dtype=np.float32)
 
-    def _loss(self, read: np.ndarray, target: int) -> float:
+    def _loss(self, read: np.ndarray, target: Any) -> float:
         self.seen.append(tuple(read.tolist()))
         return -float(np.log(self.predict(read)[target]))
 
     def start(self, batch: int) -> States:
-        return [np.zeros(0, dtype=np.int32)] * batch
+        return (np.zeros(0, dtype=np.int32),) * batch
 
     def step(self, token_ids: np.ndarray, states: States) -> tuple[np.ndarray, States]:
-        read = [np.concatenate(one) for one in zip(states, token_ids, strict=True)]
+        read = tuple(np.concatenate(one) for one in zip(states, token_ids, strict=True))
         logits = [np.log(self.predict(one)) for one in read]
         return np.array(logits, dtype=np.float32), read
 
     def select(self, states: States, rows: np.ndarray) -> States:
-        return [states[row] for row in rows]
+        return tuple(states[row] for row in rows)
 
 
 def uniform(vocab_size: int) -> ReaderByHand:
@@ -142,8 +142,9 @@ def subject_of(
 
 def generated_subject(kind: TokenizerKind = TokenizerKind.word, **data: Any) -> LanguageSubject:
     """Return generated texts, encoded, with a reader that knows nothing."""
-    sizes: dict[str, Any] = {"train_size": 300, "validation_size": 100, "test_size": 120}
-    config = ClausesConfig(**(sizes | {"max_distance": 20} | data))
+    small = {"train_size": 300, "validation_size": 100, "test_size": 120, "max_distance": 20}
+    settings: dict[str, Any] = {**small, **data}
+    config = ClausesConfig(**settings)
     texts = load_language_texts(config, unlabelled=False, cache=None)
     with TemporaryDirectory() as folder:
         tokens = encode_language(texts, TokenizerConfig(kind=kind), Path(folder))

@@ -22,8 +22,8 @@ SETTINGS = ProbeConfig(subject_reviews=80)
 
 
 def _noun_ids(subject: LanguageSubject) -> dict[str, list[int]]:
-    known = subject.tokens.tokenizer.token_to_id
-    return {name: [known(noun) for noun in nouns] for name, nouns in SUBJECT_NOUNS.items()}
+    known = subject.tokens.tokenizer.get_vocab()
+    return {name: [known[noun] for noun in nouns] for name, nouns in SUBJECT_NOUNS.items()}
 
 
 def _naming(subject: LanguageSubject, pick: str) -> ReaderByHand:
