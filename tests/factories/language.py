@@ -61,7 +61,7 @@ class ReaderByHand:
         logits = [np.log(self.predict(one)) for one in read]
         return np.array(logits, dtype=np.float32), read
 
-    def select(self, states: States, rows: np.ndarray) -> States:
+    def select(self, states: States, rows: Any) -> States:
         return tuple(states[row] for row in rows)
 
 
