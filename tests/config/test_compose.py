@@ -28,7 +28,7 @@ from pipeline.config.compose import (
 from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import code_fingerprint, fingerprint, probe_fingerprint
 from pipeline.config.keys import expected_value
-from pipeline.config.probes import ProbeConfig, ProbeKind
+from pipeline.config.probes import OF_CLASSIFIERS, ProbeConfig, ProbeKind
 from pipeline.config.schema import BASELINE, Device, ForgetBias, Keep, RunConfig
 from pipeline.config.tables import CsvConfig
 from pipeline.errors import ConfigError
@@ -217,7 +217,7 @@ def test_the_quickstart_probes_fewer_reviews():
         own = build(compose("config", overrides=["experiment=quickstart"])).probe
         none = build(compose("config", overrides=["experiment=quickstart", "probe=none"])).probe
     assert own == ProbeConfig(
-        kinds=[kind for kind in ProbeKind if kind != ProbeKind.context],
+        kinds=[kind for kind in OF_CLASSIFIERS if kind != ProbeKind.context],
         distances=[50, 200, 800],
         distance_reviews=100,
         retention_reviews=40,
