@@ -70,9 +70,9 @@ _READ: dict[str, Callable[[str], float]] = {"temperature": float, "top_p": float
 
 # What each means, for --help.
 SAMPLING_WORDS = {
-    "temperature": "0 writes the likeliest token every time; below 1 likely tokens are favoured, 1 draws "
-    f"them as often as the network expects them; {_EXPECTED['temperature']}; default: "
-    f"{_DEFAULT.temperature}",
+    "temperature": "0 writes the likeliest token every time, 1 draws tokens as often as the network "
+    "expects them, and what is between favours likely ones; "
+    f"{_EXPECTED['temperature']}; default: {_DEFAULT.temperature:g}",
     "top_k": f"draw from so many of the likeliest tokens alone; {_POSITIVE}; default: from all",
     "top_p": "draw from the likeliest tokens that together have this probability; "
     f"{_EXPECTED['top_p']}; default: {_DEFAULT.top_p:g}, from all",

@@ -108,10 +108,7 @@ def draw(logits: np.ndarray, sampling: Sampling, generator: np.random.Generator)
     allowed = logits.astype(np.float64)
     allowed[list(NEVER_WRITTEN)] = -np.inf
     allowed -= allowed.max()
-    if sampling.temperature:
-        token_id = _draw(allowed, sampling, generator)
-    else:
-        token_id = int(allowed.argmax())
+    token_id = _draw(allowed, sampling, generator)
     probabilities = np.exp(allowed)
     probabilities /= probabilities.sum()
     likeliest = _largest(allowed, min(LIKELIEST, len(allowed) - len(NEVER_WRITTEN)))
@@ -120,7 +117,9 @@ def draw(logits: np.ndarray, sampling: Sampling, generator: np.random.Generator)
 
 
 def _draw(allowed: np.ndarray, sampling: Sampling, generator: np.random.Generator) -> int:
-    """Return a token drawn with temperature, of `top_k` tokens, of which then of `top_p`."""
+    """Return a token drawn with temperature, of `top_k` tokens, and of `top_p` among these."""
+    if not sampling.temperature:
+        return int(allowed.argmax())
     with np.errstate(over="ignore"):  # by a temperature near 0
         scaled = allowed / sampling.temperature
     weights = np.exp(scaled)
