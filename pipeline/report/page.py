@@ -183,7 +183,7 @@ def render_page(
         on_dark=_as_script(look.ON_DARK),
         drawing=Markup(library),
         style=_template("page.css"),
-        behaviour=_template("page.js"),
+        behaviour=_template("tip.js") + _template("page.js"),
         charts=_template("figures.js"),
     )
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import probe_fingerprint
@@ -80,11 +81,20 @@ def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
       DamagedRun: it cannot be loaded, or is another's.
     """
     architecture = run.config.architecture
-    layer_class(architecture.cell)  # registers it with Keras, which can then open the model
+    model = load_model(run)
+    return Network(model, forward_for(model, architecture, device.kind), architecture)
+
+
+def load_model(run: TrainedRun) -> Any:
+    """Load the `keras.Model` of a run.
+
+    Raises:
+      DamagedRun: it cannot be loaded, or is another's.
+    """
+    layer_class(run.config.architecture.cell)  # registers it with Keras, which can then open it
     run.artifacts.check_model()
     with run.artifacts.reading(MODEL):
-        model = run.model()
-    return Network(model, forward_for(model, architecture, device.kind), architecture)
+        return run.model()
 
 
 def track_probes(

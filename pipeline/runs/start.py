@@ -7,13 +7,17 @@ is why functions here import other modules; no other place needs to.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.analysis.explanation import Explanation
+from pipeline.analysis.writing import Writing
 from pipeline.config.compose import baseline_of
 from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import fingerprint, probe_fingerprint
+from pipeline.config.programs import as_started
+from pipeline.config.sampling import Sampling
 from pipeline.config.schema import RunConfig
 from pipeline.config.tasks import LanguageConfig
 from pipeline.errors import Failure
@@ -149,7 +153,14 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
 
 
 def _select_text_runs(runs: list[TrainedRun]) -> list[TrainedRun]:
-    over_texts = [run for run in runs if not isinstance(run.config.data, AddingConfig)]
+    classifiers = [run for run in runs if not isinstance(run.config.task, LanguageConfig)]
+    if not classifiers:
+        raise Failure(
+            "these runs are language models, which are probed when they are trained: "
+            f"{as_started('python -m experiments.report')} shows what they remember, and compare with "
+            "rerun=true trains and probes them again"
+        )
+    over_texts = [run for run in classifiers if not isinstance(run.config.data, AddingConfig)]
     if not over_texts:
         raise Failure("these runs are on the adding problem; the probes need runs on texts")
     return over_texts
@@ -178,3 +189,19 @@ def explain(text: str, runs: list[TrainedRun], config: RunConfig) -> Explanation
     from pipeline.runs.reading import explain_text
 
     return explain_text(text, runs, device)
+
+
+def generate(
+    prompts: Sequence[str], runs: list[TrainedRun], sampling: Sampling, config: RunConfig
+) -> Writing:
+    """Return what each network writes after each prompt.
+
+    Raises:
+      DataError: nothing of a prompt is in any vocabulary.
+      Failure: a run cannot write.
+    """
+    log.info("Loading TensorFlow")
+    prepare_device(config.device, 1)
+    from pipeline.runs.writing import write_texts
+
+    return write_texts(prompts, runs, sampling)
