@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import probe_fingerprint
-from pipeline.config.probes import ProbeConfig
+from pipeline.config.probes import OF_CLASSIFIERS, ProbeConfig
 from pipeline.config.schema import RunConfig
 from pipeline.data.reviews import load_reviews
 from pipeline.data.splits import ReviewSplits
@@ -121,5 +121,7 @@ def _run_one_by_one(
 ) -> Iterator[ProbeResult]:
     """Yield the result of each probe, and say which one is next: some take minutes."""
     for kind in config.kinds:
+        if kind not in OF_CLASSIFIERS:
+            continue
         enter_stage("probing", f"Probing {kind.name}", job_dir)
         yield from run_probes(subject, replace(config, kinds=[kind]))
