@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,18 @@ from pipeline.config.tasks import LanguageConfig
 from pipeline.data.language_texts import LanguageTexts, load_language_texts
 from pipeline.models.architectures import summarise_model
 from pipeline.models.language_model import LanguageReader, build_language_model
+from pipeline.models.ngram_baseline import NgramReader, fit_ngram
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
 from pipeline.tokens.language import LanguageTokens, encode_language
+from pipeline.tokens.streams import in_order_of_reading
 from pipeline.tracking import RunRecorder
-from pipeline.training.language import LanguageModelling, LanguageRecord
+from pipeline.training.language import (
+    LanguageModelling,
+    LanguageRecord,
+    draw_validation,
+    read_losses,
+)
 from pipeline.training.loop import Outcome, TrainResult, train
 from pipeline.training.perplexity import LanguageEvaluation, draw_test, evaluate_language
 
@@ -73,6 +81,30 @@ def run_language(
     return result.outcome.name
 
 
+def run_ngrams(config: RunConfig, recorder: RunRecorder) -> None:
+    """Fit and test the baseline of language models, which predicts by the last few tokens alone.
+
+    The run must be tracked: see `pipeline.runs.start.run`.
+    """
+    _, tokens = read_language(config, recorder, None)
+    task = config.task
+    assert isinstance(task, LanguageConfig)
+    log.info("Counting n-grams")
+    started = time.perf_counter()
+    vocab_size = tokens.tokenizer.get_vocab_size()
+    model = fit_ngram(in_order_of_reading(tokens.train, task.is_backward), vocab_size)
+    reader = NgramReader(model)
+    costs = {"time/train_seconds": time.perf_counter() - started, "model/parameters": model.ngrams}
+    held = draw_validation(tokens, task, config.data.seed)
+    loss = float(read_losses(reader, held, tokens.end, backward=task.is_backward).mean())
+    recorder.metrics({"best/val_loss": loss, "best/val_perplexity": math.exp(loss)})
+    test = test_language(config, recorder, reader, tokens, None)
+    recorder.metrics(costs | {"memory/peak_mb": peak_memory_mb()})
+    about = f"N-grams of up to {model.order} tokens with modified Kneser-Ney smoothing."
+    fitted = f"Counted in {costs['time/train_seconds']:,.0f} s. {model.ngrams:,} n-grams."
+    recorder.note("\n\n".join([about, describe_perplexity(test), fitted]))
+
+
 def read_language(
     config: RunConfig, recorder: RunRecorder, job_dir: Path | None
 ) -> tuple[LanguageTexts, LanguageTokens]:
@@ -118,12 +150,19 @@ def test_language(
     return test
 
 
+def describe_perplexity(test: LanguageEvaluation) -> str:
+    """Return the result of a test, in Markdown."""
+    return (
+        f"Perplexity **{test.metrics['perplexity']:.1f}** over {len(test.losses):,} test texts, "
+        f"{test.metrics['bits_per_character']:.3f} bits per character."
+    )
+
+
 def _describe(result: TrainResult, test: LanguageEvaluation, sizes: dict[str, float]) -> str:
     """Return the note of a run, in Markdown."""
     best = result.history.iloc[result.best - 1]
     lines = [
-        f"Perplexity **{test.metrics['perplexity']:.1f}** over {len(test.losses):,} test texts, "
-        f"{test.metrics['bits_per_character']:.3f} bits per character.",
+        describe_perplexity(test),
         f"Trained in {result.seconds:,.0f} s, with the weights after {int(best.tokens):,} tokens. "
         f"{sizes['model/parameters']:,.0f} parameters.",
     ]

@@ -8,7 +8,7 @@ candidates for a sampled softmax belong to a step too: both follow from seed, ep
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +76,14 @@ def make_streams(
 def turn(row: np.ndarray, backward: bool) -> np.ndarray:
     """Return the tokens of a text as they are read; the one that ends it stays last."""
     return np.concatenate([row[-2::-1], row[-1:]]) if backward else row
+
+
+def in_order_of_reading(split: EncodedSplit, backward: bool) -> EncodedSplit:
+    """Return a split whose texts stand in the order in which they are read."""
+    if not backward:
+        return split
+    turned = [turn(split.row(row), backward) for row in range(len(split))]
+    return replace(split, token_ids=np.concatenate(turned))
 
 
 def pad_rows(rows: list[np.ndarray], end: int) -> tuple[np.ndarray, np.ndarray]:

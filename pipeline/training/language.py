@@ -134,10 +134,7 @@ class LanguageModelling:
         self._table = output_table(model)
         self._sampler = _sampler(task, tokens.counts)
         self._streams: tuple[int, Streams] | None = None
-        held = draw_texts(
-            tokens.validation, task.validation_tokens, np.random.default_rng([data_seed, 0])
-        )
-        self.validation = tokens.validation.take(held)
+        self.validation = draw_validation(tokens, task, data_seed)
         rows = self.schedule.batch_size
         self.variables = [
             tf.Variable(tf.zeros([rows, units]), trainable=False, name=f"state_{number}")
@@ -231,6 +228,13 @@ class LanguageModelling:
             )
             return f"no better validation loss for {waited}"
         return ""
+
+
+def draw_validation(tokens: LanguageTokens, task: LanguageConfig, data_seed: int) -> EncodedSplit:
+    """Return the validation texts that are read, the same for every model."""
+    rng = np.random.default_rng([data_seed, 0])
+    rows = draw_texts(tokens.validation, task.validation_tokens, rng)
+    return tokens.validation.take(rows)
 
 
 def _sampler(task: LanguageConfig, counts: np.ndarray) -> Callable[..., tuple[np.ndarray, ...]]:
