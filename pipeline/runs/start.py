@@ -16,7 +16,6 @@ from pipeline.analysis.writing import Writing
 from pipeline.config.compose import baseline_of
 from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import fingerprint, probe_fingerprint
-from pipeline.config.programs import as_started
 from pipeline.config.sampling import Sampling
 from pipeline.config.schema import RunConfig
 from pipeline.config.tasks import LanguageConfig
@@ -92,7 +91,6 @@ def _run_claimed(
     enter_stage("loading", "Loading TensorFlow", job_dir)
     device = prepare_device(config.device, concurrent_runs)
     log.info("Computing on %s", device)
-    is_language = isinstance(config.task, LanguageConfig)
     from pipeline.runs.adding import run_adding
     from pipeline.runs.baseline import run_baseline
     from pipeline.runs.language import run_language, run_ngrams
@@ -110,6 +108,7 @@ def _run_claimed(
                 "concurrent_runs": device.concurrent_runs,
             }
         )
+        is_language = isinstance(config.task, LanguageConfig)
         if config.baseline:
             (run_ngrams if is_language else run_baseline)(config, recorder)
             return "finished"
@@ -153,14 +152,7 @@ def probe_tracked(config: RunConfig, run_id: str | None) -> dict[str, str]:
 
 
 def _select_text_runs(runs: list[TrainedRun]) -> list[TrainedRun]:
-    classifiers = [run for run in runs if not isinstance(run.config.task, LanguageConfig)]
-    if not classifiers:
-        raise Failure(
-            "these runs are language models, which are probed when they are trained: "
-            f"{as_started('python -m experiments.report')} shows what they remember, and compare with "
-            "rerun=true trains and probes them again"
-        )
-    over_texts = [run for run in classifiers if not isinstance(run.config.data, AddingConfig)]
+    over_texts = [run for run in runs if not isinstance(run.config.data, AddingConfig)]
     if not over_texts:
         raise Failure("these runs are on the adding problem; the probes need runs on texts")
     return over_texts

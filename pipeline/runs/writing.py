@@ -21,7 +21,7 @@ from pipeline.config.sampling import Sampling
 from pipeline.errors import DataError, Failure
 from pipeline.models.language_model import LanguageReader, open_language_model
 from pipeline.models.sampling import Step, write_on
-from pipeline.runs.probing import load_model
+from pipeline.runs.networks import load_model
 from pipeline.tokens.spelling import spell
 from pipeline.tokens.vocabulary import END
 from pipeline.tracking import TrainedRun
