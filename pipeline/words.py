@@ -64,11 +64,14 @@ _BETWEEN = re.compile(
 )
 
 
-def make_tokenizer(model: models.Model) -> Tokenizer:
-    """Return a tokenizer that cuts texts into words and symbols, and these into tokens by `model`."""
+def make_tokenizer(model: models.Model, *, by_character: bool = False) -> Tokenizer:
+    """Return a tokenizer that cuts texts into words and symbols, and these into tokens by `model`.
+
+    by_character: cut them into characters as people see them, with all marks, and spaces are some too.
+    """
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = _split_at(PATTERN)
+    tokenizer.pre_tokenizer = _split_at(r"\X" if by_character else PATTERN)
     return tokenizer
 
 
@@ -80,17 +83,21 @@ def cut_words(text: str) -> list[str]:
 
 
 def encode_in_chunks(
-    tokenizer: Tokenizer, texts: Sequence[str], if_empty: Sequence[int] = ()
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    if_empty: Sequence[int] = (),
+    ending: Sequence[int] = (),
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the ids <int32>[tokens] of some texts after the other, and how many each has <int64>[k].
 
-    if_empty: the ids of a text without any token.
+    if_empty: the ids of a text without any token; ending: ids that are put after every text.
     """
     # A text that contains the characters "[PAD]" must not become padding.
     tokenizer.encode_special_tokens = True
     for start in range(0, len(texts), CHUNK):
         chunk = texts[start : start + CHUNK]
-        rows = [encoding.ids or if_empty for encoding in tokenizer.encode_batch_fast(chunk)]
+        encodings = tokenizer.encode_batch_fast(chunk)
+        rows = [[*(encoding.ids or if_empty), *ending] for encoding in encodings]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         flat = itertools.chain.from_iterable(rows)
         yield np.fromiter(flat, np.int32, int(lengths.sum())), lengths

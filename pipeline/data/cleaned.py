@@ -31,7 +31,7 @@ class LabelledTexts:
     """Hold the usable texts of a source.
 
     rows: <int64>[n], their numbers in the source; texts: n cleaned texts, none empty; labels: the names
-    of their n classes, none empty.
+    of their n classes, none empty but where the source has none.
     """
 
     rows: NDArray[np.int64]

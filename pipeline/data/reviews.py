@@ -52,9 +52,10 @@ def load_neutral_source(config: DataConfig, splits: ReviewSplits) -> tuple[list[
         return synthetic.neutral_sentences(rng, _NEUTRAL_TEXTS), "the generator's neutral sentences"
     if isinstance(config, ImdbConfig):
         config = config.as_tfds()
-    unlabelled = read_unlabelled(config, _NEUTRAL_TEXTS) if isinstance(config, TfdsConfig) else None
-    if unlabelled:
-        return unlabelled, "the unsupervised split"
+    if isinstance(config, TfdsConfig):
+        unlabelled = read_unlabelled(config, most=_NEUTRAL_TEXTS)
+        if unlabelled:
+            return unlabelled, "the unsupervised split"
     return splits.validation.texts, "the validation split"
 
 

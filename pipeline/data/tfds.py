@@ -126,14 +126,17 @@ def _renamed(part: LabelledTexts | None, names: dict[str, str]) -> LabelledTexts
     return part and replace(part, labels=[names[label] for label in part.labels])
 
 
-def read_unlabelled(config: TfdsConfig, most: int) -> list[str] | None:
-    """Return the first texts of the data set's unlabelled split, or None if it has none."""
-    source = _open(config, None)
+def read_unlabelled(
+    config: TfdsConfig, cache: Path | None = None, most: int | None = None
+) -> list[str] | None:
+    """Return the first texts of the data set's unlabelled split, or None if it has none.
+
+    most: how many are read, None: all; cache: the folder in which they are kept for later runs.
+    """
+    source = _open(config, cache)
     if not _existing(source, _UNLABELLED):
         return None
-    with naming_damage(source.folder):
-        parts = _batches(source, f"{_UNLABELLED}[:{most}]")
-        return [clean_text(text) for texts, _ in parts for text in texts]
+    return _read(source, _UNLABELLED if most is None else f"{_UNLABELLED}[:{most}]").texts
 
 
 def _open(config: TfdsConfig, cache: Path | None) -> _Source:
@@ -171,7 +174,10 @@ def _have_splits(source: _Source) -> str:
 
 
 def _read(source: _Source, split: str, key: str = "data.test_split") -> LabelledTexts:
-    """Return the labelled texts of a split; of texts without a word or a label it only says how many."""
+    """Return the labelled texts of a split; of texts without a word or a label it only says how many.
+
+    Of the split without labels it returns all texts, each with an empty label.
+    """
     base = re.split(r"[\[+]", split)[0]
     if base not in source.builder.info.splits:
         raise DataError(f"{key} is {split}, but {_have_splits(source)}")
@@ -188,18 +194,19 @@ def _clean(source: _Source, split: str) -> LabelledTexts:
     rows, kept, labels = [], [], []
     number = empty = unlabelled = 0
     total = source.builder.info.splits[split].num_examples
+    needs_label = not split.startswith(_UNLABELLED)
     batches = _batches(source, split)
     pairs = (pair for texts, codes in batches for pair in zip(texts, codes, strict=True))
     for number, (raw, label) in enumerate(watched(pairs, total, "Cleaning the texts"), start=1):
         text = clean_text(raw)
-        if label is None:
+        if label is None and needs_label:
             unlabelled += 1
         elif not text:
             empty += 1
         else:
             rows.append(number - 1)
             kept.append(text)
-            labels.append(label)
+            labels.append(label or "")
     if number != total:
         raise ValueError(f"the split {split} holds {number:,} of {total:,} texts")
     if kept and (empty or unlabelled):

@@ -10,14 +10,14 @@ from typing import Any
 
 from pipeline.config.schema import RunConfig
 from pipeline.config.tasks import LanguageConfig
-from pipeline.data.language_texts import LanguageTexts, load_language_texts
 from pipeline.models.architectures import summarise_model
 from pipeline.models.language_model import LanguageReader, build_language_model
-from pipeline.models.ngram_baseline import NgramReader, fit_ngram
 from pipeline.runs.device import peak_memory_mb
+from pipeline.runs.language_data import LanguageData, as_subject, count_ngrams, load_language
+from pipeline.runs.note import describe_perplexity
+from pipeline.runs.probing import track_probes
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
-from pipeline.tokens.language import LanguageTokens, encode_language
-from pipeline.tokens.streams import in_order_of_reading
+from pipeline.runs.writing import choose_prompts, draw_samples
 from pipeline.tracking import RunRecorder
 from pipeline.training.language import (
     LanguageModelling,
@@ -31,6 +31,7 @@ from pipeline.training.perplexity import LanguageEvaluation, draw_test, evaluate
 log = logging.getLogger(__name__)
 
 LOSSES = "losses.parquet"
+SAMPLES = "samples.parquet"
 
 
 def run_language(
@@ -40,21 +41,22 @@ def run_language(
     checkpoint: Path,
     job_dir: Path | None,
 ) -> str:
-    """Train and test one language model, and return the outcome: "finished" or "diverged".
+    """Train, test and probe one language model, and return the outcome: "finished" or "diverged".
 
     The device must be prepared and the run tracked: see `pipeline.runs.start.run`. The same kernels
     compute on every kind of device.
     """
-    task_config = config.task
-    assert isinstance(task_config, LanguageConfig)
-    tokens = read_language(config, recorder, job_dir)[1]
+    assert isinstance(config.task, LanguageConfig)
+    data = _read(config, recorder, job_dir)
+    tokens = data.tokens
     log.info("Building the network")
-    vocab_size = tokens.tokenizer.get_vocab_size()
-    model = build_language_model(config.architecture, vocab_size, config.seed)
+    model = build_language_model(
+        config.architecture, tokens.tokenizer.get_vocab_size(), config.seed
+    )
     summary, sizes = summarise_model(model)
     recorder.text(summary, "model_summary.txt")
     task = LanguageModelling(
-        tokens, model, config.architecture, task_config, config.train, config.seed, config.data.seed
+        tokens, model, config.architecture, config.task, config.train, config.seed, config.data.seed
     )
     recorder.metrics(task.schedule.as_metrics())
     said = task.schedule.describe(int(tokens.train.lengths.sum()))
@@ -71,73 +73,69 @@ def run_language(
         return result.outcome.name
     log.info("Training ended: %s", result.ended)
     recorder.tags({"training_ended": result.ended})
-    test = test_language(config, recorder, task.network, tokens, job_dir)
+    test = _test(config, recorder, task.network, data, job_dir)
     recorder.metrics(costs)
-    val_perplexity = math.exp(result.history.val_loss.min())
-    watcher.on_test(val_perplexity=val_perplexity, test_perplexity=test.metrics["perplexity"])
+    watcher.on_test(
+        val_perplexity=math.exp(result.history.val_loss.min()),
+        test_perplexity=test.metrics["perplexity"],
+    )
     log.info("Saving the network")
     recorder.model(model)
+    track_probes(recorder, as_subject(task.network, data, config), config.probe, config, job_dir)
     recorder.note(_describe(result, test, sizes))
     return result.outcome.name
 
 
 def run_ngrams(config: RunConfig, recorder: RunRecorder) -> None:
-    """Fit and test the baseline of language models, which predicts by the last few tokens alone.
+    """Fit, test and probe the baseline of language models, which predicts by the last few tokens alone.
 
     The run must be tracked: see `pipeline.runs.start.run`.
     """
-    _, tokens = read_language(config, recorder, None)
     task = config.task
     assert isinstance(task, LanguageConfig)
-    log.info("Counting n-grams")
+    data = _read(config, recorder, None)
     started = time.perf_counter()
-    vocab_size = tokens.tokenizer.get_vocab_size()
-    model = fit_ngram(in_order_of_reading(tokens.train, task.is_backward), vocab_size)
-    reader = NgramReader(model)
-    costs = {"time/train_seconds": time.perf_counter() - started, "model/parameters": model.ngrams}
-    held = draw_validation(tokens, task, config.data.seed)
-    loss = float(read_losses(reader, held, tokens.end, backward=task.is_backward).mean())
+    reader = count_ngrams(data, backward=task.is_backward)
+    seconds = time.perf_counter() - started
+    held = draw_validation(data.tokens, task, config.data.seed)
+    loss = float(read_losses(reader, held, data.tokens.end, backward=task.is_backward).mean())
     recorder.metrics({"best/val_loss": loss, "best/val_perplexity": math.exp(loss)})
-    test = test_language(config, recorder, reader, tokens, None)
-    recorder.metrics(costs | {"memory/peak_mb": peak_memory_mb()})
-    about = f"N-grams of up to {model.order} tokens with modified Kneser-Ney smoothing."
-    fitted = f"Counted in {costs['time/train_seconds']:,.0f} s. {model.ngrams:,} n-grams."
+    test = _test(config, recorder, reader, data, None)
+    recorder.metrics(
+        {
+            "time/train_seconds": seconds,
+            "model/parameters": reader.model.ngrams,
+            "memory/peak_mb": peak_memory_mb(),
+        }
+    )
+    track_probes(recorder, as_subject(reader, data, config), config.probe, config)
+    about = f"N-grams of up to {reader.model.order} tokens, with modified Kneser-Ney smoothing."
+    fitted = f"Counted in {seconds:,.0f} s. {reader.model.ngrams:,} n-grams."
     recorder.note("\n\n".join([about, describe_perplexity(test), fitted]))
 
 
-def read_language(
-    config: RunConfig, recorder: RunRecorder, job_dir: Path | None
-) -> tuple[LanguageTexts, LanguageTokens]:
+def _read(config: RunConfig, recorder: RunRecorder, job_dir: Path | None) -> LanguageData:
     """Load and encode the texts of a run, and write what they are to the store."""
-    assert isinstance(config.task, LanguageConfig)
-    cache = Path(config.root) / ".cache"
     enter_stage("reading", "Reading the texts", job_dir)
-    texts = load_language_texts(config.data, unlabelled=config.task.unlabelled, cache=cache)
-    log.info("Encoding the texts")
-    tokens = encode_language(texts, config.tokenizer, cache)
-    counts = {
-        "train": len(texts.train),
-        "validation": len(texts.validation),
-        "test": len(texts.test),
-    }
-    recorder.data_set(config.data.kind, texts.fingerprint, counts, config.data.source)
-    recorder.metrics(tokens.metrics)
-    return texts, tokens
+    data = load_language(config, Path(config.root) / ".cache")
+    recorder.data_set(config.data.kind, data.fingerprint, data.counts, config.data.source)
+    recorder.metrics(data.tokens.metrics)
+    return data
 
 
-def test_language(
+def _test(
     config: RunConfig,
     recorder: RunRecorder,
     reader: LanguageReader,
-    tokens: LanguageTokens,
+    data: LanguageData,
     job_dir: Path | None,
 ) -> LanguageEvaluation:
-    """Test a language model, and write its losses and its vocabulary to the store."""
-    assert isinstance(config.task, LanguageConfig)
-    rows = draw_test(tokens, config.task.test_tokens, config.data.seed)
+    """Test a language model and have it write; track its losses, its samples and its vocabulary."""
+    task, tokens = config.task, data.tokens
+    assert isinstance(task, LanguageConfig)
+    rows = draw_test(tokens, task.test_tokens, config.data.seed)
     enter_stage("testing", f"Testing on {len(rows):,} texts", job_dir)
-    backward = config.task.is_backward
-    test = evaluate_language(reader, tokens, rows, backward=backward)
+    test = evaluate_language(reader, tokens, rows, backward=task.is_backward)
     recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
     recorder.table(test.losses, LOSSES)
     recorder.text(tokens.tokenizer.to_str(pretty=True), "tokenizer.json")
@@ -147,26 +145,20 @@ def test_language(
         test.metrics["bits_per_character"],
         f"{int(test.losses.tokens.sum()):,}",
     )
+    if not task.is_backward:  # which would write from the end of a text
+        prompts = choose_prompts(tokens.tokenizer, data.texts.validation.texts)
+        recorder.table(draw_samples(reader, tokens.tokenizer, prompts), SAMPLES)
     return test
-
-
-def describe_perplexity(test: LanguageEvaluation) -> str:
-    """Return the result of a test, in Markdown."""
-    return (
-        f"Perplexity **{test.metrics['perplexity']:.1f}** over {len(test.losses):,} test texts, "
-        f"{test.metrics['bits_per_character']:.3f} bits per character."
-    )
 
 
 def _describe(result: TrainResult, test: LanguageEvaluation, sizes: dict[str, float]) -> str:
     """Return the note of a run, in Markdown."""
     best = result.history.iloc[result.best - 1]
-    lines = [
-        describe_perplexity(test),
+    trained = (
         f"Trained in {result.seconds:,.0f} s, with the weights after {int(best.tokens):,} tokens. "
-        f"{sizes['model/parameters']:,.0f} parameters.",
-    ]
-    return "\n\n".join(lines)
+        f"{sizes['model/parameters']:,.0f} parameters."
+    )
+    return "\n\n".join([describe_perplexity(test), trained])
 
 
 def _training_metrics(result: TrainResult) -> dict[str, Any]:
@@ -191,7 +183,7 @@ def _progress_spec(task: LanguageModelling) -> ProgressSpec:
 
     def metrics(record: LanguageRecord) -> tuple[int, dict[str, float]]:
         return record.step, {
-            "val/perplexity": math.exp(min(record.val_loss, 700)),
+            "val/perplexity": record.val_perplexity,
             "val/loss": record.val_loss,
             "train/loss": record.train_loss,
             "train/tokens": record.tokens,
@@ -201,12 +193,12 @@ def _progress_spec(task: LanguageModelling) -> ProgressSpec:
     def line(record: LanguageRecord) -> str:
         return (
             f"Step {record.step:,}/{schedule.steps:,}  loss {record.train_loss:.4f}  "
-            f"val_loss {record.val_loss:.4f}  val_perplexity {math.exp(record.val_loss):.1f}  "
+            f"val_loss {record.val_loss:.4f}  val_perplexity {record.val_perplexity:.1f}  "
             f"{record.seconds:.1f} s"
         )
 
     def status(record: LanguageRecord) -> dict[str, float]:
-        return {"val_perplexity": math.exp(min(record.val_loss, 700))}
+        return {"val_perplexity": record.val_perplexity}
 
     tokens = schedule.steps_per_validation * schedule.batch_size * task.task.bptt
     return ProgressSpec(schedule.periods, "part", tokens, metrics, line, status, "step")

@@ -1,38 +1,27 @@
-"""Encode texts as token ids, and cache the encoding.
+"""Encode labelled texts as token ids, cut to the length that a classifier reads.
 
-The vocabulary comes from train alone. Texts are encoded and cached whole, in a file that training maps
-into memory, and truncated to `max_length` afterwards, so that one cache serves every length. Id 0 is
-padding and id 1 is any token outside the vocabulary.
+The vocabulary comes from train alone. The cache holds whole texts, so that it serves every `max_length`.
+Id 0 is padding and id 1 is any token outside the vocabulary.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import tokenizers
 from tokenizers import Tokenizer
 
 from pipeline.config.schema import VOCAB_SIZE, TokenizerConfig, TokenizerKind
-from pipeline.data.progress import watched
-from pipeline.data.splits import Head, Reviews, ReviewSplits
-from pipeline.files import cached
+from pipeline.data.splits import Head, ReviewSplits
+from pipeline.tokens.cache import encode_once
 from pipeline.tokens.split import EncodedSplit, truncate_split
-from pipeline.tokens.vocabulary import MIN_FREQUENCY, train_tokenizer
-from pipeline.words import CHUNK, MANY_UNKNOWN, PATTERN, UNKNOWN, count_all_words, encode_in_chunks
+from pipeline.tokens.vocabulary import unknown_id
+from pipeline.words import MANY_UNKNOWN, encode_in_chunks
 
 log = logging.getLogger(__name__)
-
-# Increase it when the content of a cache changes, so that older ones are ignored.
-_CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -55,29 +44,21 @@ class EncodedSplits:
 
 
 def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) -> EncodedSplits:
-    """Return every split as token ids, from the cache if possible.
-
-    Parallel processes wait for the first to fill the cache; a damaged entry is rebuilt.
-    """
-    fingerprint = _fingerprint(splits, config)
-    folder = cache / "encodings" / fingerprint
-    tokenizer, encoded = cached(
-        folder,
-        lambda place: _read_cache(place, splits),
-        lambda place: _write_cache(place, splits, config),
-    )
+    """Return every split as token ids, from the cache if possible: see `encode_once`."""
+    whole = encode_once(dict(splits.named()), splits.fingerprint, config, cache)
+    tokenizer = whole.tokenizer
     truncated = {
         name: truncate_split(split, config.max_length, config.keep)
-        for name, split in encoded.items()
+        for name, split in whole.splits.items()
     }
     unknown = {name: split.share_of(unknown_id(tokenizer)) for name, split in truncated.items()}
     _log_truncation(truncated["train"], config)
-    _log_unknown(unknown, tokenizer.get_vocab_size(), config)
+    log_unknown(unknown, tokenizer.get_vocab_size(), config)
     return EncodedSplits(
         **truncated,
         heads=splits.heads,
         tokenizer=tokenizer,
-        fingerprint=fingerprint,
+        fingerprint=whole.fingerprint,
         unknown=unknown,
         unspaced=1 - _spaced_parts(splits.test.texts) / int(truncated["test"].words.sum()),
     )
@@ -101,12 +82,6 @@ def encode_texts(
     return np.concatenate([ids for ids, _ in parts]), offsets
 
 
-def unknown_id(tokenizer: Tokenizer) -> int:
-    number = tokenizer.token_to_id(UNKNOWN)
-    assert number is not None
-    return number
-
-
 def _log_truncation(train: EncodedSplit, config: TokenizerConfig) -> None:
     shortened = float(np.mean(train.lengths < train.full_lengths))
     if not shortened:
@@ -119,7 +94,7 @@ def _log_truncation(train: EncodedSplit, config: TokenizerConfig) -> None:
     )
 
 
-def _log_unknown(unknown: dict[str, float], vocab_size: int, config: TokenizerConfig) -> None:
+def log_unknown(unknown: dict[str, float], vocab_size: int, config: TokenizerConfig) -> None:
     """Say which share of each split a network cannot tell apart, and what helps if it is large."""
     shares = ", ".join(f"{100 * share:.1f} % of {name}" for name, share in unknown.items())
     log.info("Tokens outside the vocabulary of %s: %s", f"{vocab_size:,}", shares)
@@ -134,64 +109,3 @@ def _log_unknown(unknown: dict[str, float], vocab_size: int, config: TokenizerCo
         "%.0f %% of the test tokens are unknown to every network, which reads them all alike. Take %s",
         *(100 * unknown["test"], ", or ".join(ways)),
     )
-
-
-def _fingerprint(splits: ReviewSplits, config: TokenizerConfig) -> str:
-    size = config.vocab_size or [VOCAB_SIZE, MIN_FREQUENCY]
-    settings = [_CACHE_VERSION, splits.fingerprint, config.kind.name, size, PATTERN]
-    settings.append(tokenizers.__version__)
-    return hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
-
-
-def _write_cache(folder: Path, splits: ReviewSplits, config: TokenizerConfig) -> None:
-    started = time.perf_counter()
-    folder.mkdir()
-    texts = splits.train.texts
-    tokenizer = train_tokenizer(watched(texts, len(texts), "Learning the vocabulary"), config)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    for name, reviews in splits.named():
-        _write_split(folder, name, reviews.texts, tokenizer)
-    log.info(
-        "Encoded %s reviews with a vocabulary of %s in %.1f s",
-        f"{sum(len(reviews) for _, reviews in splits.named()):,}",
-        f"{tokenizer.get_vocab_size():,}",
-        time.perf_counter() - started,
-    )
-
-
-def _write_split(folder: Path, name: str, texts: list[str], tokenizer: Tokenizer) -> None:
-    """Write the token ids as they come: those of a million texts would not fit into the memory."""
-    lengths = []
-    chunks = encode_in_chunks(tokenizer, texts, if_empty=[unknown_id(tokenizer)])
-    total = math.ceil(len(texts) / CHUNK)
-    with (folder / f"{name}.token_ids.npy").open("wb") as file:
-        _write_header(file, 0)
-        begins = file.tell()
-        for ids, found in watched(chunks, total, f"Encoding {name}", step=1):
-            ids.tofile(file)
-            lengths.append(found)
-        file.seek(0)
-        offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
-        _write_header(file, int(offsets[-1]))
-        assert file.tell() == begins
-    np.save(folder / f"{name}.offsets.npy", offsets)
-    np.save(folder / f"{name}.words.npy", count_all_words(texts))
-
-
-def _write_header(file: BinaryIO, size: int) -> None:
-    """Write NumPy's header of an array <int32>[size], which takes the same room for every size."""
-    described = {"shape": (size,), "fortran_order": False, "descr": "<i4"}
-    np.lib.format.write_array_header_1_0(file, described)
-
-
-def _read_cache(folder: Path, splits: ReviewSplits) -> tuple[Tokenizer, dict[str, EncodedSplit]]:
-    """Return what `_write_cache` wrote."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return tokenizer, {name: _open_split(folder, name, reviews) for name, reviews in splits.named()}
-
-
-def _open_split(folder: Path, name: str, reviews: Reviews) -> EncodedSplit:
-    token_ids = np.load(folder / f"{name}.token_ids.npy", mmap_mode="r")
-    offsets = np.load(folder / f"{name}.offsets.npy")
-    words = np.load(folder / f"{name}.words.npy")
-    return EncodedSplit(token_ids, offsets, words, reviews.labels, reviews.ids)

@@ -45,6 +45,11 @@ _LEAST_PER_STREAM = 8  # tokens of a stream, in the shortest texts
 _ROWS = 64  # texts that are read at a time
 
 
+def perplexity_of(loss: float) -> float:
+    """Return the perplexity of a mean loss in nats; of one beyond all numbers, the largest."""
+    return math.exp(min(loss, 700.0))
+
+
 @dataclass(frozen=True)
 class LanguageRecord:
     """Record a period of training.
@@ -58,6 +63,10 @@ class LanguageRecord:
     train_loss: float
     val_loss: float
     seconds: float
+
+    @property
+    def val_perplexity(self) -> float:
+        return perplexity_of(self.val_loss)
 
 
 @dataclass(frozen=True)

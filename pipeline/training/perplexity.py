@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.models.language_model import LanguageReader
 from pipeline.tokens.language import LanguageTokens
 from pipeline.tokens.streams import draw_texts
-from pipeline.training.language import read_losses
+from pipeline.training.language import perplexity_of, read_losses
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,6 @@ def summarise_losses(table: pd.DataFrame) -> dict[str, float]:
     loss = nats / int(table.tokens.sum())
     return {
         "loss": loss,
-        "perplexity": math.exp(min(loss, 700.0)),
+        "perplexity": perplexity_of(loss),
         "bits_per_character": nats / math.log(2) / int(table.characters.sum()),
     }

@@ -303,7 +303,7 @@ def test_comments_docstrings_and_locations_do_not_change_a_fingerprint(tmp_path,
         ("models/fused/scan.py", "length - 1, dstates", "length - 2, dstates"),
         ("cells/lstm.py", "idle=(0, 0, 0, 0)", "idle=(0, 0, 1, 0)"),
         ("training/loop.py", "Period(len(self.records) + 1)", "Period(len(self.records) + 2)"),
-        ("tokens/encoding.py", "import json", "import json, math"),
+        ("tokens/cache.py", "import json", "import json, math"),
     ],
 )
 def test_changed_code_changes_a_fingerprint(tmp_path, copied_sources, place, old, new):

@@ -21,7 +21,7 @@ from factories import read_preset
 from pipeline.config.schema import TokenizerConfig
 from pipeline.data.splits import Head
 from pipeline.models.architectures import build_model
-from pipeline.tokens.encoding import train_tokenizer
+from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.tracking import TextReading
 from pipeline.tracking.saved_model import save_network
 
