@@ -226,9 +226,13 @@ class _Losses:
     @classmethod
     def of(cls, losses: pd.DataFrame, runs: pd.DataFrame) -> _Losses:
         rows = align_rows(losses, runs)
-        columns = ("nats", "tokens", "characters", "words", "unknown")
-        numbers = (losses[name].to_numpy(dtype=np.float64)[rows] for name in columns)
-        return cls(*numbers, losses.review_id.astype(object).to_numpy()[rows[0]])
+
+        def of(name: str) -> statistics.Floats:
+            return losses[name].to_numpy(dtype=np.float64)[rows]
+
+        ids = losses.review_id.astype(object).to_numpy()[rows[0]]
+        counts = (of("tokens"), of("characters"), of("words"), of("unknown"))
+        return cls(of("nats"), *counts, ids)
 
     @property
     def unit(self) -> str:
