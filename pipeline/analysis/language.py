@@ -160,7 +160,7 @@ def compare_language(
         columns=list(dict.fromkeys([*LANGUAGE_COLUMNS, *tracked.runs.columns]))
     )
     is_baseline = known.architecture == LANGUAGE_BASELINE
-    networks, baselines = known[~is_baseline], known[is_baseline & (known.status == "finished")]
+    networks, baselines = known[~is_baseline], known[is_baseline]
     if networks.empty:
         raise ReportError(f"{tracked.experiment}: only the n-gram baseline is tracked")
     runs, _, notes = select_runs(networks, tracked.losses)
@@ -370,7 +370,8 @@ def _compare_to_baseline(
 
 
 def _note_baseline(baselines: pd.DataFrame) -> str:
-    why = "was tested on other texts" if len(baselines) else "is not tracked"
+    why = "did not finish" if len(baselines) else "is not tracked"
+    why = "was tested on other texts" if (baselines.status == "finished").any() else why
     return f"The n-gram baseline {why}, so nothing shows what can be predicted from the last few tokens."
 
 
