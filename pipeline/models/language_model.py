@@ -107,7 +107,7 @@ class LanguageNetwork:
     model: keras.Model
     architecture: ArchitectureConfig
 
-    @cached_property
+    @property
     def vocab_size(self) -> int:
         return int(output_table(self.model).shape[0])
 

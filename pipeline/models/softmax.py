@@ -106,7 +106,7 @@ def full_losses(features: Any, table: Any, targets: Any) -> Any:
         highest = tf.reduce_max(logits, axis=1)
         whole = tf.reduce_sum(tf.exp(logits - highest[:, None]), axis=1)
         losses = tf.math.log(whole) + highest - tf.reduce_sum(x * y, axis=1)
-        return tf.pad(losses, [[0, size - tf.shape(losses)[0]]])
+        return tf.pad(losses, tf.stack([0, size - tf.shape(losses)[0]])[None])
 
     spec = tf.TensorSpec([None], tf.float32)
     starts = tf.range(0, count, size)

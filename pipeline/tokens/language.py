@@ -87,7 +87,9 @@ def encode_language(texts: LanguageTexts, config: TokenizerConfig, cache: Path) 
         tokenizer=tokenizer,
         fingerprint=whole.fingerprint,
         unknown=unknown,
-        counts=sum(_counts(whole.splits["train"].token_ids, tokenizer.get_vocab_size())),
+        counts=np.sum(
+            [*_counts(whole.splits["train"].token_ids, tokenizer.get_vocab_size())], axis=0
+        ),
     )
 
 

@@ -45,7 +45,7 @@ def fuse_stream(model: keras.Model, config: ArchitectureConfig, begin: int | Non
             kept = tf.cast(by_step != begin, tf.float32)[:, None, :, None]
         embeddings = tf.convert_to_tensor(layers["embedding"].embeddings)
         if training and config.dropout:  # each occurrence of a token has its own dropout mask
-            features = drop(0, take_rows(embeddings, tf.reshape(by_step, [-1])), training)
+            features: Any = drop(0, take_rows(embeddings, tf.reshape(by_step, [-1])), training)
             rows = _rows_of_positions(by_step)
         else:
             ids, token = tf.unique(tf.reshape(by_step, [-1]))
@@ -73,17 +73,20 @@ def fuse_stream(model: keras.Model, config: ArchitectureConfig, begin: int | Non
     return forward
 
 
-@tf.custom_gradient
-def take_rows(table: Any, rows: Any) -> tuple[Any, Callable[[Any], tuple[Any, None]]]:
+def take_rows(table: Any, rows: Any) -> Any:
     """Return rows <float>[k, F] of a table <float>[V, F], with a dense gradient.
 
     The sparse one of `tf.gather` may hold a row several times, so that its norm is not the gradient's.
     """
 
-    def gradient(upstream: Any) -> tuple[Any, None]:
-        return add_rows(upstream, rows, tf.shape(table)), None
+    @tf.custom_gradient
+    def take(table: Any) -> tuple[Any, Callable[[Any], Any]]:
+        def gradient(upstream: Any) -> Any:
+            return add_rows(upstream, rows, tf.shape(table))
 
-    return tf.gather(table, rows), gradient
+        return tf.gather(table, rows), gradient
+
+    return take(table)
 
 
 def add_rows(values: Any, rows: Any, shape: Any) -> Any:
