@@ -52,6 +52,11 @@ def _encode(texts: Sequence[str], vocabulary: dict[str, int]) -> EncodedSplit:
 
 def make_language_network(vocab_size: int, **settings: Any) -> LanguageNetwork:
     """Return a small untrained language model."""
-    given: dict[str, Any] = {"name": "lstm", "cell": "lstm", "units": 16, "embedding_dim": 8} | settings
+    given: dict[str, Any] = {
+        "name": "lstm",
+        "cell": "lstm",
+        "units": 16,
+        "embedding_dim": 8,
+    } | settings
     config = ArchitectureConfig(**given)
     return LanguageNetwork(build_language_model(config, vocab_size, 0), config)
