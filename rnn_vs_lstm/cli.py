@@ -29,6 +29,10 @@ def explain() -> None:
     start("explain")
 
 
+def generate() -> None:
+    start("generate")
+
+
 def benchmark() -> None:
     start("benchmark")
 

@@ -54,7 +54,7 @@ def align_answers(
     Raises:
       ReportError: a run predicts a review twice, the reviews differ, or no review is shared.
     """
-    rows = _align(predictions, chosen, shared_only)
+    rows = align_rows(predictions, chosen, shared_only=shared_only)
     first = predictions.iloc[rows[0]].set_index("review_id")
     first.index = first.index.astype(object)
     heads = [c.removesuffix("_label") for c in map(str, first.columns) if c.endswith("_label")]
@@ -80,7 +80,9 @@ def align_answers(
     return AlignedAnswers(correct, traits, tuple(float(n / len(labels)) for n in commonest))
 
 
-def _align(predictions: pd.DataFrame, chosen: pd.DataFrame, shared_only: bool) -> NDArray[np.intp]:
+def align_rows(
+    predictions: pd.DataFrame, chosen: pd.DataFrame, *, shared_only: bool = False
+) -> NDArray[np.intp]:
     """Return the rows <int>[runs, reviews] of `predictions`, the reviews by id.
 
     Only positions are moved: a copy of the table of every run would double the memory of a report.

@@ -35,7 +35,7 @@ from pipeline.analysis.learnt import (
 from pipeline.analysis.memory import Memory, summarise_memory
 from pipeline.analysis.pairwise import PAIR_COLUMNS, Breakdown, Evaluator
 from pipeline.analysis.parting import Parting, find_parting
-from pipeline.analysis.quantities import change_quantities, cost_quantities
+from pipeline.analysis.quantities import change_quantities, cost_quantities, mean_costs
 from pipeline.analysis.selection import Tuning, select_runs
 from pipeline.analysis.slow_units import SlowUnits, summarise_slow_units
 from pipeline.analysis.tracked import COSTS, RUN_COLUMNS, TrackedRuns, columns_of
@@ -180,7 +180,7 @@ def compare(
         by_length=by_length,
         by_distance=by_distance,
         pairwise=pairwise,
-        cost=_cost(chosen),
+        cost=mean_costs(chosen),
         notes=(
             *notes,
             *note_baseline(tracked_baseline, baseline),
@@ -255,14 +255,6 @@ def _by_distance(
     if not groups:
         return None
     return evaluator.break_down(answers.traits.distance, groups, answers.heads, yardstick)
-
-
-def _cost(chosen: pd.DataFrame) -> pd.DataFrame:
-    numbers = chosen[[*COSTS, "concurrent_runs"]].apply(pd.to_numeric, errors="coerce")
-    groups = numbers.groupby(chosen.architecture, sort=False)
-    table = groups[list(COSTS)].mean().reset_index()
-    table["alone"] = (groups.concurrent_runs.max().fillna(np.inf) <= 1).to_numpy()
-    return table
 
 
 def _without_results(

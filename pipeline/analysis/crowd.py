@@ -19,18 +19,20 @@ _NAMES = ("architecture", "architecture_a", "architecture_b")
 Found = TypeVar("Found")
 
 
-def choose_shown(runs: pd.DataFrame) -> tuple[str, ...]:
+def choose_shown(runs: pd.DataFrame, scores: pd.Series | None = None) -> tuple[str, ...]:
     """Return the architectures to show, in the order of the runs.
 
     Of many, these are the best of each kind of network, then the second of each, and so on.
 
     Args:
       runs: those that are compared: architecture, cell, num_layers, bidirectional, val_accuracy.
+      scores: of these runs on validation, the higher the better; by default their accuracies.
     """
     names = list(dict.fromkeys(map(str, runs.architecture)))
     if len(names) <= MOST_SHOWN:
         return tuple(names)
-    scores = pd.to_numeric(runs.val_accuracy, errors="coerce").astype(float)
+    scores = runs.val_accuracy if scores is None else scores
+    scores = pd.to_numeric(scores, errors="coerce").astype(float)
     scored = runs.assign(score=scores.groupby(runs.architecture).transform("mean"))
     first = scored.drop_duplicates("architecture").sort_values(
         "score", ascending=False, kind="stable", na_position="last"

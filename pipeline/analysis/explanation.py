@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.analysis.labels import label_networks
 from pipeline.config.schema import ArchitectureConfig
 
 
@@ -100,14 +101,7 @@ class Explanation:
     networks: tuple[NetworkReading, ...]
 
     def labels(self) -> list[str]:
-        """Name each network by its architecture, adding seed and run id where needed."""
-        names = [one.architecture.name for one in self.networks]
-        seeds = [(one.architecture.name, one.seed) for one in self.networks]
-        labels = []
-        for one, name, seed in zip(self.networks, names, seeds, strict=True):
-            label = name if names.count(name) == 1 else f"{name} seed {one.seed}"
-            labels.append(label if seeds.count(seed) == 1 else f"{label} ({one.run_id[:8]})")
-        return labels
+        return label_networks(self.networks)
 
     def lines(self, width: int, narrowest: int, gap: int) -> list[range]:
         """Break the words into lines of at most `width` characters; a longer word has its own line.

@@ -23,7 +23,15 @@ from pipeline.analysis.curves import (
     half_lives,
     resample_curves,
 )
-from pipeline.analysis.probe_tables import Layout, Mask, Row, lay_out, name_left_out, reach_row
+from pipeline.analysis.probe_tables import (
+    Layout,
+    Mask,
+    Row,
+    lay_out,
+    name_left_out,
+    reach_row,
+    with_ends,
+)
 from pipeline.analysis.recall import find_passing, score_quiz
 from pipeline.analysis.slopes import Trends, find_trends
 from pipeline.analysis.verdicts import Quantity
@@ -218,17 +226,12 @@ def _describe_curves(layout: Layout, scores: _ProbeScores) -> list[Row]:
                     "ci_high": accuracy.high,
                     "agrees": float(scores.agreement[members, place].mean()),
                     "commonest": float(scores.commonest[members, place].mean()),
-                    **_with_ends("margin", means[place], members),
+                    **with_ends("margin", means[place], members),
                     # Relative to a margin that may be zero, it would be noise.
-                    **(_with_ends("relative", shares[place], members) if known else {}),
+                    **(with_ends("relative", shares[place], members) if known else {}),
                 }
             )
     return rows
-
-
-def _with_ends(name: str, estimates: statistics.RunEstimates, members: statistics.Rows) -> Row:
-    found = statistics.contrast(estimates, [(1.0, members)])
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _find_sides(scores: _ProbeScores) -> dict[str, list[int]]:

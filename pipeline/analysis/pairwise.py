@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -105,24 +106,12 @@ class Evaluator:
         table = accuracy.drop(columns="reviews").merge(facts, on="architecture")
         table["runs"] = [len(self._members[name]) for name in table.architecture]
         table["planned"] = planned[table.architecture].to_numpy()
-        table["tier"] = self._tiers(pairwise)
+        table["tier"] = find_tiers(self._members, pairwise)
         for head in further:
             part = self._accuracies(self.overall[head], len(self._answers.traits))
             for column in ("accuracy", "ci_low", "ci_high"):
                 table[f"{column}_{head}"] = part[column]
         return table.sort_values("accuracy", ascending=False, ignore_index=True)
-
-    def _tiers(self, pairwise: pd.DataFrame) -> list[int | None]:
-        """Return each tier: 1 if none is better, 2 if only those of tier 1 are, and so on."""
-        a, b = pairwise.architecture_a, pairwise.architecture_b
-        won, lost = pairwise.verdict == "better", pairwise.verdict == "worse"
-        tiers: dict[str, int] = {}
-        while len(tiers) < len(self._members):
-            rest = [name for name in self._members if name not in tiers]
-            beaten = {*b[won & a.isin(rest)], *a[lost & b.isin(rest)]}
-            level = max(tiers.values(), default=0) + 1
-            tiers |= dict.fromkeys([name for name in rest if name not in beaten] or rest, level)
-        return [tiers[name] if len(rows) > 1 else None for name, rows in self._members.items()]
 
     def accuracies(self, lengths: list[Group], margin: float) -> list[Quantity]:
         """Return the accuracy of every run over all reviews and, of several lengths, the longest."""
@@ -171,54 +160,15 @@ class Evaluator:
         pairs = list(combinations(names, 2))
         correct = self._answers.correct[head]
         correct = correct if members is None else correct[:, members]
-        rows = [self._pair(pair, estimates, correct) for pair in pairs]
-        # Their own generator, so that no other number depends on the pairs.
-        tests = compare_pairs(
-            estimates,
-            [self._members[name] for name in names],
-            np.random.default_rng(0),
-            correct.shape[1],
+        table = judge_pairs(
+            estimates, {name: self._members[name] for name in names}, self._margin, correct.shape[1]
         )
-        table = pd.DataFrame(rows, columns=list(PAIR_COLUMNS)).assign(
-            p_if_alike=tests.if_alike, detectable=tests.detectable
-        )
-        # By chance of the simulated sweeps it may be a little less, which would make no sense.
-        table["p_adjusted"] = np.maximum(tests.adjusted, table.p_value.astype(float))
-        table["verdict"] = [self._verdict(pair) for pair in rows_of(table)]
-        return table
-
-    def _pair(
-        self,
-        pair: tuple[str, str],
-        estimates: statistics.RunEstimates,
-        correct: NDArray[np.bool_],
-    ) -> dict[str, object]:
-        a, b = pair
-        first, second = self._members[a], self._members[b]
-        gap = statistics.contrast(estimates, [(1.0, first), (-1.0, second)], correct.shape[1])
-        means = estimates.values[first], estimates.values[second]
-        return {
-            "architecture_a": a,
-            "architecture_b": b,
-            "difference": gap.value,
-            "ci_low": gap.low,
-            "ci_high": gap.high,
-            "p_value": gap.p_value if gap.seeds_counted else np.nan,
-            "effect_size": paired.effect_size(float(means[0].mean()), float(means[1].mean())),
-            "probability_a_wins": paired.probability_of_winning(*means),
-            "mcnemar_p": paired.mcnemar_over_seeds(correct, first, second),
-            "runs_a": len(first),
-            "runs_b": len(second),
-        }
-
-    def _verdict(self, pair: Any) -> str:
-        """Say what is shown, then what is shown if all seeds vary alike; else more runs are needed."""
-        ahead = "better" if pair.difference > 0 else "worse"
-        if pair.p_adjusted < SIGNIFICANCE:
-            return ahead
-        if np.isfinite(pair.p_adjusted) and max(-pair.ci_low, pair.ci_high) < self._margin:
-            return "tied"
-        return f"likely {ahead}" if pair.p_if_alike < SIGNIFICANCE else "not enough runs"
+        rows = [(self._members[a], self._members[b]) for a, b in pairs]
+        means = [(estimates.values[a].mean(), estimates.values[b].mean()) for a, b in rows]
+        return table.assign(
+            effect_size=[paired.effect_size(float(a), float(b)) for a, b in means],
+            mcnemar_p=[paired.mcnemar_over_seeds(correct, a, b) for a, b in rows],
+        )[list(PAIR_COLUMNS)]
 
     def break_down(
         self,
@@ -260,6 +210,83 @@ class Evaluator:
             above_simple=_ranged(leads),
             yardstick=yardstick,
         )
+
+
+def judge_pairs(
+    estimates: statistics.RunEstimates,
+    members: Mapping[str, NDArray[np.intp]],
+    margin: float,
+    reviews: int | None = None,
+) -> pd.DataFrame:
+    """Compare each pair of architectures, with p values corrected for all.
+
+    Args:
+      estimates: scores, of which a higher one is better.
+      members: the rows of each architecture's runs.
+      margin: the smallest difference that matters.
+      reviews: of accuracies, how many reviews; see `statistics.contrast`.
+
+    Returns:
+      The columns of `PAIR_COLUMNS` that do not need the single answers.
+    """
+    pairs = list(combinations(members, 2))
+    rows = [_pair(pair, estimates, members, reviews) for pair in pairs]
+    # Their own generator, so that no other number depends on the pairs.
+    tests = compare_pairs(estimates, list(members.values()), np.random.default_rng(0), reviews)
+    columns = [name for name in PAIR_COLUMNS if name not in ("effect_size", "mcnemar_p")]
+    table = pd.DataFrame(rows, columns=columns).assign(
+        p_if_alike=tests.if_alike, detectable=tests.detectable
+    )
+    # By chance of the simulated sweeps it may be a little less, which would make no sense.
+    table["p_adjusted"] = np.maximum(tests.adjusted, table.p_value.astype(float))
+    table["verdict"] = [_verdict(pair, margin) for pair in rows_of(table)]
+    return table
+
+
+def _pair(
+    pair: tuple[str, str],
+    estimates: statistics.RunEstimates,
+    members: Mapping[str, NDArray[np.intp]],
+    reviews: int | None,
+) -> dict[str, object]:
+    a, b = pair
+    first, second = members[a], members[b]
+    gap = statistics.contrast(estimates, [(1.0, first), (-1.0, second)], reviews)
+    wins = paired.probability_of_winning(estimates.values[first], estimates.values[second])
+    return {
+        "architecture_a": a,
+        "architecture_b": b,
+        "difference": gap.value,
+        "ci_low": gap.low,
+        "ci_high": gap.high,
+        "p_value": gap.p_value if gap.seeds_counted else np.nan,
+        "probability_a_wins": wins,
+        "runs_a": len(first),
+        "runs_b": len(second),
+    }
+
+
+def _verdict(pair: Any, margin: float) -> str:
+    """Say what is shown, then what is shown if all seeds vary alike; else more runs are needed."""
+    ahead = "better" if pair.difference > 0 else "worse"
+    if pair.p_adjusted < SIGNIFICANCE:
+        return ahead
+    if np.isfinite(pair.p_adjusted) and max(-pair.ci_low, pair.ci_high) < margin:
+        return "tied"
+    return f"likely {ahead}" if pair.p_if_alike < SIGNIFICANCE else "not enough runs"
+
+
+def find_tiers(members: Mapping[str, NDArray[np.intp]], pairwise: pd.DataFrame) -> list[int | None]:
+    """Return each tier: 1 if none is better, 2 if only those of tier 1 are, and so on."""
+    a, b = pairwise.architecture_a, pairwise.architecture_b
+    won, lost = pairwise.verdict == "better", pairwise.verdict == "worse"
+    tiers: dict[str, int] = {}
+    while len(tiers) < len(members):
+        rest = [name for name in members if name not in tiers]
+        beaten = {*b[won & a.isin(rest)], *a[lost & b.isin(rest)]}
+        level = max(tiers.values(), default=0) + 1
+        tiers |= dict.fromkeys([name for name in rest if name not in beaten] or rest, level)
+    return [tiers[name] if len(rows) > 1 else None for name, rows in members.items()]
 
 
 def _ranged(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.curves import Reach
 from pipeline.analysis.frames import rank
+from pipeline.analysis.statistics import Rows, RunEstimates, contrast
 from pipeline.config.programs import as_started
 
 PROBE_AGAIN = as_started("The program experiments.probe can probe them again.")
@@ -98,3 +99,9 @@ def reach_row(name: str, probe: str, measure: str, head: str, reach: Reach) -> R
         "furthest": reach.furthest,
         "rises": reach.rises,
     }
+
+
+def with_ends(name: str, estimates: RunEstimates, members: Rows) -> Row:
+    """Return the mean of an architecture's runs as `<name>`, with the ends of its interval."""
+    found = contrast(estimates, [(1.0, members)])
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.analysis import statistics
 from pipeline.analysis.memory import Memory
 from pipeline.analysis.pairwise import Breakdown
+from pipeline.analysis.tracked import COSTS
 from pipeline.analysis.verdicts import Quantity, members_of
 
 
@@ -45,3 +46,12 @@ def cost_quantities(chosen: pd.DataFrame) -> list[Quantity]:
         for name in ("train_seconds", "parameters")
         if chosen[name].notna().all()
     ]
+
+
+def mean_costs(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Return architecture and the means of `COSTS` over its runs; `alone` if no other work ran."""
+    numbers = chosen[[*COSTS, "concurrent_runs"]].apply(pd.to_numeric, errors="coerce")
+    groups = numbers.groupby(chosen.architecture, sort=False)
+    table = groups[list(COSTS)].mean().reset_index()
+    table["alone"] = (groups.concurrent_runs.max().fillna(np.inf) <= 1).to_numpy()
+    return table

@@ -75,6 +75,27 @@ def resample_reviews(
     ]
 
 
+def resample_ratios(
+    totals: Floats, sizes: Floats, rng: np.random.Generator, replicates: int = 1000
+) -> RunEstimates:
+    """Return, for every run, the sum of `totals` over that of `sizes`, as `resample_reviews` does.
+
+    Args:
+      totals: <float>[runs, reviews], such as the loss on each text.
+      sizes: <float>[runs, reviews], such as its tokens.
+    """
+    reviews = totals.shape[1]
+    draws = np.empty((replicates, len(totals)))
+    step = max(1, _CHUNK // (2 * reviews))
+    for start in range(0, replicates, step):
+        stop = min(start + step, replicates)
+        weights = rng.standard_exponential((stop - start, reviews))
+        draws[start:stop] = (weights @ totals.T) / (weights @ sizes.T)
+    return RunEstimates(
+        totals.sum(axis=1) / sizes.sum(axis=1), np.atleast_2d(np.cov(draws, rowvar=False))
+    )
+
+
 @dataclass(frozen=True)
 class Interval:
     """An estimate with its interval.

@@ -123,7 +123,8 @@ def decompose(estimates: RunEstimates, terms: Sequence[tuple[float, Rows]]) -> P
     from_seeds = float(sum(seed_variances)) if seeds_counted else 0.0
     return Parts(
         value=float(weights[used] @ values[used]),
-        from_reviews=max(from_reviews - shared, 0.0) if seeds_counted else from_reviews,
+        # Rounding may leave less than nothing.
+        from_reviews=max(from_reviews - (shared if seeds_counted else 0.0), 0.0),
         from_seeds=from_seeds,
         freedom=welch_freedom(seed_variances, freedoms) if from_seeds > 0 else float("inf"),
         seeds_counted=seeds_counted,

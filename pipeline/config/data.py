@@ -139,6 +139,11 @@ class ClausesConfig(ShownTexts):
         with_zero=True,
         about="share of the texts whose evidence holds somebody else's opinion too",
     )
+    named_again: bool = setting(
+        False,
+        about="end every text with a sentence that names the subject again, which a language model has "
+        "to remember; it gives the subject away to a classifier",
+    )
     length_edges: list[int] = increasing([50, 100, 150, 200], of_report=True, about=LENGTH_EDGES)
 
     @property

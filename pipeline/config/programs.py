@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pipeline.config.data import AddingConfig
 from pipeline.config.schema import CONF, IN_CLONE, ROOT, RunConfig
+from pipeline.config.tasks import LanguageConfig
 
 _STARTS = re.compile(
-    r"(?:(?:python -m )?experiments\.|make )(compare|report|probe|explain|benchmark|ui)\b"
+    r"(?:(?:python -m )?experiments\.|make )(compare|report|probe|explain|generate|benchmark|ui)\b"
 )
 
 
@@ -48,10 +49,19 @@ def steps_after(config: RunConfig, outcome: str) -> list[tuple[str, str]]:
     if not config.baseline:
         found.append(("Write its report", _with_words("report", _words_of(config))))
     if not config.baseline and outcome == "finished" and not isinstance(config.data, AddingConfig):
-        command = _with_words("explain", [*_words_of(config), *own])
-        found.append(("See how it reads a text", f'{command} text="..."'))
+        if not isinstance(config.task, LanguageConfig):
+            command = find_with("explain", config, own)
+            found.append(("See how it reads a text", f'{command} text="..."'))
+        elif not config.task.is_backward:
+            own = [own[0], f"trained_seed={config.seed}"]
+            found.append(("Have it write", f'{find_with("generate", config, own)} prompt="..."'))
     where = open_store(Path(config.root)) if config.tracking.uri is None else config.tracking.uri
     return [*found, ("Compare runs in MLflow", where)]
+
+
+def find_with(program: str, config: RunConfig, words: list[str]) -> str:
+    """Return the command that starts a program on an experiment, with further words."""
+    return _with_words(program, [*_words_of(config), *words])
 
 
 def _words_of(config: RunConfig) -> list[str]:

@@ -42,6 +42,7 @@ VOCAB_SIZE = 20_000  # tokens in a vocabulary at most, unless set
 BATCH_SIZE = 64  # texts, or sequences of the adding problem, in a step
 BASELINE = "nb_bigrams"  # the name of the baseline among the architectures
 LANGUAGE_BASELINE = "kneser_ney"  # and among those of language models
+BASELINES = (BASELINE, LANGUAGE_BASELINE)
 
 
 class Readout(Enum):

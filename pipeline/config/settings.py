@@ -89,12 +89,18 @@ def settings_by_kind(kind: str | None, task: str | None = None) -> tuple[Setting
 
 
 def variant_columns(*, optional: bool = False) -> tuple[str, ...]:
-    """Return the columns that may name a variant, for all kinds of texts.
+    """Return the columns that may name a variant, for all kinds of texts and tasks over them.
 
     optional: only those that may be null.
     """
     kinds = [node for node in DATA.values() if node is not AddingConfig]
-    found = (one for node in kinds for one in settings_of(node) if one.names_a_variant)
+    found = (
+        one
+        for task in TASKS.values()
+        for node in kinds
+        for one in settings_of(node, task)
+        if one.names_a_variant
+    )
     return tuple(dict.fromkeys(one.column for one in found if one.optional or not optional))
 
 

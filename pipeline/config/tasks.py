@@ -104,6 +104,10 @@ class LanguageConfig(TaskConfig):
     )
 
     @property
+    def is_backward(self) -> bool:
+        return self.direction == Direction.backward
+
+    @property
     def unused(self) -> tuple[str, ...]:
         """Return the settings of classifiers: what is read of a text, and how it is read out."""
         cut = ("tokenizer.max_length", "tokenizer.keep", "data.length_edges")

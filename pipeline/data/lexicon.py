@@ -103,6 +103,8 @@ CONTRADICTED_FRAMES: dict[str, tuple[str, ...]] = {
         "for {one.me} the {noun} was a {one.felt}, and for {two.me} it was a {two.felt}",
     ),
 }
+# The sentence that names the subject again. Its words are those of the frames above.
+NAMING = "that was what I thought of the {noun}"
 OPINIONATED = _phrases(
     """a friend | my sister | one critic | our neighbour | a colleague | my uncle | the usher |
     the man on my left | everybody at work | somebody on the tram"""

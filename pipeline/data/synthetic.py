@@ -20,6 +20,10 @@ So neither words nor neighbouring pairs of words tell the labels where distracto
 Without distractors and contradiction words suffice. The order of sentences reveals nothing, because half
 of the texts start with other sentences than the evidence.
 
+A language model is asked the same question by `named_again`: every text then ends with a sentence that
+names the subject of the evidence, by any of its nouns. To predict it, the network has to know whose
+opinion counted. It would tell a classifier the subject outright.
+
 The words themselves are in `pipeline.data.lexicon`.
 """
 
@@ -35,6 +39,7 @@ import pandas as pd
 from pipeline.config.data import ClausesConfig
 from pipeline.data.lexicon import (
     CONTRADICTED_FRAMES,
+    NAMING,
     OPINION_FRAMES,
     OPINIONATED,
     SCENES,
@@ -89,7 +94,8 @@ class GeneratedTexts:
     """Hold texts with both labels.
 
     texts: n texts; sentiments: <int32>[n], an index into SENTIMENTS; subjects: <int32>[n], an index
-    into SUBJECTS; traits: a row for each text, with `distance` (words after the evidence),
+    into SUBJECTS; traits: a row for each text, with `distance` (words after the evidence, but for a
+    sentence that names the subject again),
     `distractors` (sentences with an opinion that does not count), `contradicted` (bool), `evidence`
     (the deciding sentence as in the text, two sentences now and then) and `deciding_words` (the noun of
     the subject and the word of the narrator's own sentiment).
@@ -131,6 +137,13 @@ def generate_texts(
 def neutral_sentences(rng: np.random.Generator, count: int) -> list[str]:
     """Generate sentences that are independent of both labels."""
     return [_neutral(rng) for _ in range(count)]
+
+
+def before_naming(text: str) -> str:
+    """Return a text up to where its last sentence names the subject; without one, it is given one."""
+    opening = _sentence(NAMING)[: NAMING.index(" {noun}")]
+    place = text.rfind(opening)
+    return f"{text} {opening}" if place < 0 else text[: place + len(opening)]
 
 
 def _plan(
@@ -182,6 +195,8 @@ def _write(
         one if isinstance(one, str) else one.write(rng, next(felt))
         for one in (*before, evidence, *after)
     ]
+    if config.named_again:
+        sentences.append(_sentence(NAMING.format(noun=_name(rng, subject)[0])))
     return " ".join(sentences), distance, len(distractors), evidence, deciding_words
 
 

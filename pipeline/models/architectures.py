@@ -55,7 +55,7 @@ def build_model(
         keras.layers.Dense(head.outputs, name=f"head_{number}")(features)
         for number, head in enumerate(heads, start=1)
     ]
-    return _initialise(keras.Model(token_ids, logits, name=config.name), config, seed)
+    return initialise_biases(keras.Model(token_ids, logits, name=config.name), config, seed)
 
 
 def build_regressor(config: ArchitectureConfig, features: int, seed: int) -> keras.Model:
@@ -67,7 +67,7 @@ def build_regressor(config: ArchitectureConfig, features: int, seed: int) -> ker
     keras.utils.set_random_seed(seed)
     sequence = keras.Input(shape=(None, features), dtype="float32", name="features")
     value = keras.layers.Dense(1, name="value")(_apply_recurrent(config, sequence))
-    return _initialise(keras.Model(sequence, value, name=config.name), config, seed)
+    return initialise_biases(keras.Model(sequence, value, name=config.name), config, seed)
 
 
 def _apply_recurrent(config: ArchitectureConfig, features: Any, is_token: Any = None) -> Any:
@@ -76,16 +76,17 @@ def _apply_recurrent(config: ArchitectureConfig, features: Any, is_token: Any = 
     is_token: <bool>[batch, length], False for padding; None for inputs without padding.
     """
     for number in range(1, config.num_layers + 1):
-        features = _dropout(config, features, f"dropout_{number - 1}")
+        features = apply_dropout(config, features, f"dropout_{number - 1}")
         is_last = number == config.num_layers
-        features = _recurrent(
+        features = recurrent_layer(
             config, number, sequences=not is_last or config.readout != Readout.last
         )(features)
     features = _pool(config, features, is_token)
-    return _dropout(config, features, f"dropout_{config.num_layers}")
+    return apply_dropout(config, features, f"dropout_{config.num_layers}")
 
 
-def _initialise(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.Model:
+def initialise_biases(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.Model:
+    """Return the model with the biases of forget gates as configured; `seed` draws them."""
     if config.forget_bias != ForgetBias.unit:
         _set_forget_bias(model, config, np.random.default_rng(seed))
     return model
@@ -101,7 +102,10 @@ def layer_class(cell: str) -> Any:
     return find_cell(cell).layer(keras)
 
 
-def _recurrent(config: ArchitectureConfig, number: int, *, sequences: bool) -> keras.layers.Layer:
+def recurrent_layer(
+    config: ArchitectureConfig, number: int, *, sequences: bool
+) -> keras.layers.Layer:
+    """Return the recurrent layer of that number, of one direction or both."""
     name = f"recurrent_{number}"
     layer = layer_class(config.cell)(config.units, return_sequences=sequences, name=name)
     return keras.layers.Bidirectional(layer, name=name) if config.bidirectional else layer
@@ -140,7 +144,7 @@ def _pool(config: ArchitectureConfig, features: Any, is_token: Any) -> Any:
     return features
 
 
-def _dropout(config: ArchitectureConfig, features: Any, name: str) -> Any:
+def apply_dropout(config: ArchitectureConfig, features: Any, name: str) -> Any:
     return keras.layers.Dropout(config.dropout, name=name)(features) if config.dropout else features
 
 

@@ -6,9 +6,6 @@ configuration and returns a `ProbeResult`, or raises `Skipped` if it does not ap
 
 from __future__ import annotations
 
-import logging
-import time
-
 from pipeline.config.probes import ProbeConfig, ProbeKind
 from pipeline.probes.context import measure_context
 from pipeline.probes.distance import measure_distance
@@ -20,14 +17,13 @@ from pipeline.probes.frame import (
     Reader,
     Skipped,
     Subject,
+    run_one,
 )
 from pipeline.probes.gates import measure_gates
 from pipeline.probes.lesson import measure_lesson
 from pipeline.probes.quiz import measure_quiz
 from pipeline.probes.retention import measure_retention
 from pipeline.probes.slow_units import measure_slow_units
-
-log = logging.getLogger(__name__)
 
 __all__ = ["Network", "NetworkReader", "ProbeResult", "Reader", "Skipped", "Subject", "run_probes"]
 
@@ -43,16 +39,11 @@ PROBES: dict[ProbeKind, Probe] = {
 
 
 def run_probes(subject: Subject, config: ProbeConfig) -> list[ProbeResult]:
-    """Run the probes that `config` names, log a line for each, and return those that apply."""
-    results = []
-    for kind in config.kinds:
-        started = time.perf_counter()
-        try:
-            result = PROBES[kind](subject, config)
-        except Skipped as reason:
-            log.info("Probe %s skipped: %s", kind.name, reason)
-            continue
-        summary = ", ".join(f"{name} {fact}" for name, fact in result.facts.items())
-        log.info("Probe %s: %s (%.1f s)", kind.name, summary, time.perf_counter() - started)
-        results.append(result)
-    return results
+    """Run the probes that `config` names, log a line for each, and return those that apply.
+
+    Those of language models alone are left out: `pipeline.probes.language` has them.
+    """
+    results = [
+        run_one(kind, PROBES[kind], subject, config) for kind in config.kinds if kind in PROBES
+    ]
+    return [result for result in results if result is not None]

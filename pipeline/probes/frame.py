@@ -7,18 +7,20 @@ a network use its `Network`.
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
 from pipeline.analysis.curves import Reach
-from pipeline.config.probes import ProbeConfig
+from pipeline.config.probes import ProbeConfig, ProbeKind
 from pipeline.config.schema import ArchitectureConfig
 from pipeline.config.texts import DataConfig
 from pipeline.data.splits import Head, ReviewSplits, predicted_classes
@@ -27,6 +29,8 @@ from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import read_logits
 from pipeline.training.loop import Forward
 from pipeline.words import reads_spaces
+
+log = logging.getLogger(__name__)
 
 MIN_REVIEWS = 40  # with fewer, a probe says nothing about a network
 
@@ -101,6 +105,25 @@ class Subject:
 
 
 Probe = Callable[[Subject, ProbeConfig], ProbeResult]  # raises Skipped
+Probed = TypeVar("Probed")
+
+
+def run_one(
+    kind: ProbeKind,
+    probe: Callable[[Probed, ProbeConfig], ProbeResult],
+    subject: Probed,
+    config: ProbeConfig,
+) -> ProbeResult | None:
+    """Run a probe and log a line; None if it does not apply."""
+    started = time.perf_counter()
+    try:
+        result = probe(subject, config)
+    except Skipped as reason:
+        log.info("Probe %s skipped: %s", kind.name, reason)
+        return None
+    summary = ", ".join(f"{name} {fact}" for name, fact in result.facts.items())
+    log.info("Probe %s: %s (%.1f s)", kind.name, summary, time.perf_counter() - started)
+    return result
 
 
 @dataclass(frozen=True)

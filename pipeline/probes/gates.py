@@ -9,6 +9,8 @@ Recurrent Neural Networks Warp Time?). This ignores what returns through the rec
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -16,8 +18,9 @@ from pipeline.analysis.curves import resample_curves
 from pipeline.analysis.fading import describe_constants
 from pipeline.cells import find_cell
 from pipeline.config.probes import ProbeConfig
+from pipeline.config.schema import ArchitectureConfig
 from pipeline.probes.frame import ProbeResult, Skipped, Subject
-from pipeline.probes.trace import DIRECTIONS, LayerTrace, metric_suffix
+from pipeline.probes.trace import DIRECTIONS, LayerTrace, Trace, metric_suffix
 from pipeline.probes.traced_reviews import trace_test_reviews
 
 _SMALLEST = 1e-300  # a closed gate has no logarithm
@@ -39,22 +42,37 @@ def log_kept(layer: LayerTrace) -> np.ndarray:
 
 
 def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """Measure the time constants that the gates of a network imply.
+    """Measure the time constants that the gates of a classifier imply, as `gather_gates` says.
+
+    Raises:
+      Skipped: the cell has no gate, or there are too few texts.
+    """
+    architecture = subject.network.architecture if subject.network else None
+    return gather_gates(trace_test_reviews(subject, config), architecture, config.seed)
+
+
+def gather_gates(
+    traced: Iterable[tuple[np.ndarray, Trace]], architecture: ArchitectureConfig | None, seed: int
+) -> ProbeResult:
+    """Return the gates of a traced network.
 
     The table has a row for each review, layer, direction and unit, with log_gate: the mean over the
     steps of that review. The metrics are quartiles, the 90th percentile (p90) and the largest of the
     units' time constants, which follow from the means over all reviews.
 
+    Args:
+      traced: review ids and traces, by batch; read only if the cell has a gate.
+      architecture: None if there is no network, which `traced` says.
+
     Raises:
-      Skipped: the cell has no gate, or there are too few texts.
+      Skipped: the cell has no gate, or `traced` says why.
     """
-    network = subject.network
-    if network and find_cell(network.architecture.cell).keep_gate is None:
+    if architecture and find_cell(architecture.cell).keep_gate is None:
         raise Skipped("its cell has no gate")
     parts = []
-    for review_ids, trace in trace_test_reviews(subject, config):
+    for review_ids, trace in traced:
         for number, layer in enumerate(trace.layers, start=1):
-            means = log_gates(layer).mean(axis=0)  # [D, B, U]
+            means = log_gates(layer).mean(axis=0)  # [T, D, B, U] to [D, B, U]
             place = np.indices(means.shape).reshape(3, -1)
             parts.append(
                 pd.DataFrame(
@@ -67,13 +85,12 @@ def measure_gates(subject: Subject, config: ProbeConfig) -> ProbeResult:
                     }
                 )
             )
-    table = pd.concat(parts, ignore_index=True)
-    return _summarize(table, subject, config)
+    assert architecture is not None
+    return _summarize(pd.concat(parts, ignore_index=True), architecture, seed)
 
 
-def _summarize(table: pd.DataFrame, subject: Subject, config: ProbeConfig) -> ProbeResult:
-    assert subject.network is not None
-    rng = np.random.default_rng(config.seed)
+def _summarize(table: pd.DataFrame, architecture: ArchitectureConfig, seed: int) -> ProbeResult:
+    rng = np.random.default_rng(seed)
     metrics: dict[str, float] = {"reviews": table.review_id.nunique()}
     facts = {}
     for number in table.layer.unique():
@@ -81,7 +98,7 @@ def _summarize(table: pd.DataFrame, subject: Subject, config: ProbeConfig) -> Pr
             part = table[(table.layer == number) & (table.direction == direction)]
             scores = part.pivot(index="unit", columns="review_id", values="log_gate").to_numpy()
             found = describe_constants(resample_curves(scores[None], rng))
-            name = "time_constant" + metric_suffix(subject.network.architecture, number, direction)
+            name = "time_constant" + metric_suffix(architecture, number, direction)
             metrics |= {f"{name}_{q}": found[q] for q in _REPORTED}
             facts[name] = f"{found['median']:.3g} steps"
             if np.isfinite(found["low"]):

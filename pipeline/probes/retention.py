@@ -16,11 +16,15 @@ SimpleRNN and a GRU, c in an LSTM, whose h follows from c. So J is units x units
 gate: the share that the gates alone keep: the logarithms of forget (LSTM) or update gates (GRU),
 averaged over units and summed backwards over d steps. If `state` is above it, memory also passes through
 the recurrent weights.
+
+next_token: of a language model in place of `logit`, the derivative of the log probability of the token
+that truly comes next.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +43,10 @@ from pipeline.probes.traced_reviews import trace_test_reviews
 
 
 class Signal(NamedTuple):
-    """Name a signal. kind: logit, state or gate; head: of a logit, else empty; layer: 0: embedding."""
+    """Name a signal.
+
+    kind: logit, next_token, state or gate; head: of a logit, else empty; layer: 0 is the embedding.
+    """
 
     kind: str
     head: str
@@ -48,6 +55,8 @@ class Signal(NamedTuple):
 
 
 Curves = dict[Signal, np.ndarray]
+# By kind and head, the gradient of an answer with respect to the features, <float64>[B, D * U].
+Answers = dict[tuple[str, str], np.ndarray]
 
 
 def log_spaced(length: int) -> np.ndarray:
@@ -58,30 +67,59 @@ def log_spaced(length: int) -> np.ndarray:
 
 
 def measure_retention(subject: Subject, config: ProbeConfig) -> ProbeResult:
-    """Measure what is left of each signal by distance.
-
-    The table has a row for each review, signal and distance: review_id, kind, head, layer, direction,
-    distance, and value (for `logit` a norm, to be divided by that at distance 0; else a share). The
-    facts and metrics are half-lives of the means over reviews.
+    """Measure what is left of each signal of a classifier by distance, as `gather_retention` says.
 
     Raises:
       Skipped: there are too few texts, or they are too short.
     """
-    rng = np.random.default_rng(config.seed)
+    heads = subject.heads
+    traced = (
+        (review_ids, trace, logit_gradients(trace, heads))
+        for review_ids, trace in trace_test_reviews(subject, config)
+    )
+    architecture = subject.network.architecture if subject.network else None
+    return gather_retention(traced, architecture, config.seed)
+
+
+def gather_retention(
+    traced: Iterable[tuple[np.ndarray, Trace, Answers]],
+    architecture: ArchitectureConfig | None,
+    seed: int,
+) -> ProbeResult:
+    """Return what is left of each signal of a traced network by distance.
+
+    The table has a row for each review, signal and distance: review_id, kind, head, layer, direction,
+    distance, and value (for `logit` and `next_token` a norm, to be divided by that at distance 0; else
+    a share). The facts and metrics are half-lives of the means over reviews.
+
+    Args:
+      traced: review ids, traces and answers, by batch; it says why if there are none.
+      architecture: None if there is no network.
+    """
+    rng = np.random.default_rng(seed)
     parts: dict[Signal, list[np.ndarray]] = defaultdict(list)
     ids = []
     distances = np.array([])
-    for review_ids, trace in trace_test_reviews(subject, config):
+    for review_ids, trace, answers in traced:
         ids.append(review_ids)
         distances = log_spaced(trace.length)
-        for signal, values in signals_by_distance(trace, subject.heads, distances, rng).items():
+        for signal, values in follow_signals(trace, answers, distances, rng).items():
             parts[signal].append(values)
+    assert architecture is not None
     curves = {signal: np.concatenate(values, axis=1) for signal, values in parts.items()}
-    return _summarize(_as_table(curves, distances, np.concatenate(ids)), curves, subject, config)
+    table = _as_table(curves, distances, np.concatenate(ids))
+    return _summarize(table, curves, architecture, seed)
 
 
 def signals_by_distance(
     trace: Trace, heads: tuple[Head, ...], distances: np.ndarray, rng: np.random.Generator
+) -> Curves:
+    """Return every signal of a classifier at `distances`; see `follow_signals`."""
+    return follow_signals(trace, logit_gradients(trace, heads), distances, rng)
+
+
+def follow_signals(
+    trace: Trace, answers: Answers, distances: np.ndarray, rng: np.random.Generator
 ) -> Curves:
     """Return every signal at `distances` <int>[d] for each review of a batch, <float64>[d, B]."""
     curves: Curves = {}
@@ -90,15 +128,19 @@ def signals_by_distance(
         for direction, part in zip(DIRECTIONS, values.swapaxes(0, 1), strict=False):
             curves[Signal(kind, head, layer, direction)] = part
 
-    for place, head in enumerate(heads):
-        gradients = trace.embedding_gradients(logit_gradient(trace, place))
+    for (kind, head), cotangent in answers.items():
+        gradients = trace.embedding_gradients(cotangent)
         by_distance = reverse_backward(np.linalg.norm(gradients, axis=-1))[::-1]
-        add("logit", head.name, 0, by_distance[distances])
+        add(kind, head, 0, by_distance[distances])
     for number, layer in enumerate(trace.layers, start=1):
         add("state", "", number, state_retention(layer, distances, rng))
         if layer.cell.keep_gate is not None:
             add("gate", "", number, np.exp(log_kept(layer)[distances]))
     return curves
+
+
+def logit_gradients(trace: Trace, heads: tuple[Head, ...]) -> Answers:
+    return {("logit", head.name): logit_gradient(trace, at) for at, head in enumerate(heads)}
 
 
 def logit_gradient(trace: Trace, head: int) -> np.ndarray:
@@ -149,22 +191,22 @@ def _as_table(curves: Curves, distances: np.ndarray, review_ids: np.ndarray) -> 
 
 
 def _summarize(
-    table: pd.DataFrame, curves: Curves, subject: Subject, config: ProbeConfig
+    table: pd.DataFrame, curves: Curves, architecture: ArchitectureConfig, seed: int
 ) -> ProbeResult:
-    assert subject.network is not None
+    several = len({signal.head for signal in curves if signal.head}) > 1
     distances = table.distance.unique()
     metrics: dict[str, float] = {"reviews": table.review_id.nunique()}
     facts = {}
     for signal, values in curves.items():
-        rng = np.random.default_rng(config.seed)
+        rng = np.random.default_rng(seed)
         resampled = resample_curves(relative(values[None]), rng)
         reach = half_life(distances, resampled, [0])
-        name = _name(signal, subject.heads, subject.network.architecture)
+        name = _name(signal, several, architecture)
         metrics |= reach_metrics(name, reach)
         facts[name] = describe_reach(reach, f"beyond {distances[-1]}")
     return ProbeResult("retention", table, metrics, facts)
 
 
-def _name(signal: Signal, heads: tuple[Head, ...], architecture: ArchitectureConfig) -> str:
-    head = f"_{signal.head}" if signal.head and len(heads) > 1 else ""
+def _name(signal: Signal, several_heads: bool, architecture: ArchitectureConfig) -> str:
+    head = f"_{signal.head}" if signal.head and several_heads else ""
     return f"half_life_{signal.kind}{head}{metric_suffix(architecture, signal.layer, signal.direction)}"

@@ -114,7 +114,8 @@ class Trace:
     """Hold the forward pass of a model on a batch.
 
     layers: from the inner to the outer one; features: <float64>[B, D * U], the input of the heads;
-    weights: of each head, <float64>[D * U, outputs]; logits: of each head, <float64>[B, outputs].
+    weights: of each head, <float64>[D * U, outputs]; logits: of each head, <float64>[B, outputs]; both
+    empty for a language model.
     """
 
     layers: tuple[LayerTrace, ...]
@@ -194,6 +195,38 @@ def trace_embedded(
     intervene: Intervention = _go_on,
 ) -> Trace:
     """Run a model on embedded tokens <float64>[T, B, F]."""
+    layers = trace_layers(model, config, features, intervene)
+    features = _concatenate_directions(reverse_backward(layers[-1].outputs))
+    read_out = {
+        Readout.last: _concatenate_directions(layers[-1].outputs)[-1],
+        Readout.mean: features.mean(axis=0),
+        Readout.max: features.max(axis=0),
+    }[config.readout]
+    heads = [model.get_layer(name) for name in model.output_names]
+    weights = tuple(head.kernel.numpy().astype(np.float64) for head in heads)
+    logits = tuple(
+        read_out @ kernel + head.bias.numpy() for kernel, head in zip(weights, heads, strict=True)
+    )
+    return Trace(layers, config.readout, read_out, weights, logits)
+
+
+def trace_language_model(
+    model: keras.Model, config: ArchitectureConfig, token_ids: np.ndarray
+) -> Trace:
+    """Run a language model on token ids <int32>[B, T], T > 0, from a state of zeros.
+
+    The features are the last output; weights and logits of the next token are left out.
+    """
+    table = model.get_layer("embedding").embeddings.numpy()
+    layers = trace_layers(model, config, table[token_ids.T].astype(np.float64), _go_on)
+    read_out = _concatenate_directions(layers[-1].outputs)[-1]
+    return Trace(layers, Readout.last, read_out, (), ())
+
+
+def trace_layers(
+    model: keras.Model, config: ArchitectureConfig, features: np.ndarray, intervene: Intervention
+) -> tuple[LayerTrace, ...]:
+    """Run the recurrent layers of a model on embedded tokens <float64>[T, B, F]."""
     directions = 2 if config.bidirectional else 1
     layers: list[LayerTrace] = []
     for number in range(1, config.num_layers + 1):
@@ -205,17 +238,7 @@ def trace_embedded(
             )
         )
         features = _concatenate_directions(reverse_backward(layers[-1].outputs))
-    read_out = {
-        Readout.last: _concatenate_directions(layers[-1].outputs)[-1],
-        Readout.mean: features.mean(axis=0),
-        Readout.max: features.max(axis=0),
-    }[config.readout]
-    heads = [model.get_layer(name) for name in model.output_names]
-    weights = tuple(head.kernel.numpy().astype(np.float64) for head in heads)
-    logits = tuple(
-        read_out @ kernel + head.bias.numpy() for kernel, head in zip(weights, heads, strict=True)
-    )
-    return Trace(tuple(layers), config.readout, read_out, weights, logits)
+    return tuple(layers)
 
 
 def _trace_layer(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from altair.utils.schemapi import debug_mode
 
@@ -14,6 +14,7 @@ from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.prose.parting import TextCard
+from pipeline.report.prose.samples import SampleCard
 from pipeline.report.tables import Table
 
 
@@ -39,7 +40,8 @@ class Block:
 
     text: the paragraph, the heading, or the title of a folded table. rows: (bold, plain) pairs.
     further: figures that are folded on the page and in line in Markdown. texts: test texts with the
-    answers to them. name: of the table's file, or of the drawing beside the text.
+    answers to them. samples: what language models wrote. name: of the table's file, or of the drawing
+    beside the text.
     on_paper: shown in Markdown only, where no table can be folded under its figure.
     """
 
@@ -53,6 +55,7 @@ class Block:
         "figure",
         "further",
         "texts",
+        "samples",
         "drawing",
     ]
     text: str = ""
@@ -61,6 +64,7 @@ class Block:
     figure: Figure | None = None
     further: Sequence[Figure] = ()
     texts: Sequence[TextCard] = ()
+    samples: Sequence[SampleCard] = ()
     on_paper: bool = False
     name: str = ""
 
@@ -74,16 +78,19 @@ class Block:
         return [*([] if self.figure is None else [self.figure]), *self.further]
 
 
+Shown = TypeVar("Shown")  # what a page is built from
+
+
 @dataclass(frozen=True)
-class Section:
+class Section(Generic[Shown]):
     """A section as declared: blocks, its figures, `further` figures folded under one line, blocks."""
 
     id: str
     title: str
-    figures: Callable[[Content], Iterable[Figure]] = lambda content: ()
-    further: Callable[[Content], Iterable[Figure]] = lambda content: ()
-    before: Callable[[Content], Iterable[Block]] = lambda content: ()
-    after: Callable[[Content], Iterable[Block]] = lambda content: ()
+    figures: Callable[[Shown], Iterable[Figure]] = lambda content: ()
+    further: Callable[[Shown], Iterable[Figure]] = lambda content: ()
+    before: Callable[[Shown], Iterable[Block]] = lambda content: ()
+    after: Callable[[Shown], Iterable[Block]] = lambda content: ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ class PageSection:
 
 
 @debug_mode(False)  # half of the time; tests validate every figure
-def build_sections(sections: Iterable[Section], content: Content) -> list[PageSection]:
+def build_sections(sections: Iterable[Section[Shown]], content: Shown) -> list[PageSection]:
     """Build the sections that have content."""
     built = []
     for section in sections:

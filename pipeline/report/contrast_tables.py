@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.compared import Compared
 from pipeline.report.formats import (
     MISSING,
+    format_change,
     format_count,
     format_interval,
     format_p,
@@ -15,10 +16,11 @@ from pipeline.report.formats import (
     unless_missing,
 )
 from pipeline.report.prose.contrasts import QUANTITIES
+from pipeline.report.prose.measures import PERPLEXITY
 from pipeline.report.tables import Column, Table, make_table
 
 
-def contrast_table(comparison: Comparison) -> Table:
+def contrast_table(comparison: Compared) -> Table:
     """Show every contrast and quantity, with its verdict and the seeds that would decide it."""
     found = comparison.contrasts
     assert found is not None
@@ -40,6 +42,8 @@ def contrast_table(comparison: Comparison) -> Table:
 
 
 def _estimate(row: Any) -> str:
+    if row.quantity == PERPLEXITY.quantity:
+        return format_change(row.estimate)
     if row.quantity.startswith("log_"):
         return f"× {math.exp(row.estimate):.2f}"
     return f"{format_points(row.estimate)} points"
@@ -48,6 +52,8 @@ def _estimate(row: Any) -> str:
 def _interval(row: Any) -> str:
     if not math.isfinite(row.ci_low):
         return MISSING
+    if row.quantity == PERPLEXITY.quantity:
+        return f"{format_change(row.ci_low)} to {format_change(row.ci_high)}"
     if row.quantity.startswith("log_"):
         return f"{math.exp(row.ci_low):.2f} to {math.exp(row.ci_high):.2f}"
     return format_interval(row.ci_low, row.ci_high, points=True)

@@ -16,11 +16,13 @@ from rich.text import Text
 
 from pipeline.analysis.adding import AddingResults
 from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.language import LanguageComparison
+from pipeline.report import language_tables
 from pipeline.report.adding_tables import steps_table
 from pipeline.report.formats import MISSING, format_count
 from pipeline.report.markdown import as_markdown, table_as_markdown
 from pipeline.report.probe_tables import main_reach_column
-from pipeline.report.prose import adding
+from pipeline.report.prose import adding, language
 from pipeline.report.prose.headline import headline_of_sweep
 from pipeline.report.prose.recommendation import recommend
 from pipeline.report.prose.sweep import describe_marks, describe_shown
@@ -35,6 +37,7 @@ from pipeline.report.tables import (
 )
 from pipeline.report.terminal import plain
 
+Results = Comparison | AddingResults | LanguageComparison
 _STAR = " *"  # behind a number that a note explains
 _WIDEST = 100  # characters of a line that is still read with ease
 
@@ -48,12 +51,12 @@ class _Ending(NamedTuple):
     notes: list[str]
 
 
-def show_results(found: Comparison | AddingResults, console: Console | None = None) -> None:
+def show_results(found: Results, console: Console | None = None) -> None:
     """Print the answer of a sweep, its architectures and the baseline, or the steps to solve."""
     _show(_ending(found), console)
 
 
-def describe_results(found: Comparison | AddingResults, report: str) -> str:
+def describe_results(found: Results, report: str) -> str:
     """Return the same as Markdown, for MLflow's pages, which show the first lines only.
 
     report: the address of the report.
@@ -69,10 +72,14 @@ def describe_results(found: Comparison | AddingResults, report: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _ending(found: Comparison | AddingResults) -> _Ending:
+def _ending(found: Results) -> _Ending:
     if isinstance(found, AddingResults):
         table = steps_table(found)
         return _Ending(adding.headline(found), "", table, [table.caption])
+    if isinstance(found, LanguageComparison):
+        table = language_tables.results_table(found.limited_to_shown())
+        notes = [*describe_shown(found), *describe_marks(found)] if table.rows else []
+        return _Ending(language.headline(found), "", table, notes)
     shown = found.limited_to_shown()
     table = results_table(shown)
     notes = [*describe_shown(found), *describe_marks(found)] if table.rows else []

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from pipeline.analysis.explanation import (
@@ -21,7 +20,7 @@ from pipeline.analysis.explanation import (
 from pipeline.cells import keep_gates_in_words
 from pipeline.errors import ReportError
 from pipeline.files import replacing
-from pipeline.report.look import Look, assign_looks
+from pipeline.report.look import Look, looks_of_networks
 from pipeline.report.page import make_environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -82,7 +81,7 @@ def write_explanation(explanation: Explanation, path: Path) -> Path:
 
 
 def render(explanation: Explanation) -> str:
-    looks = looks_of(explanation.networks)
+    looks = looks_of_networks(explanation.networks)
     labels = explanation.labels()
     styles = [_TEMPLATES / name for name in ("page.css", "explain.css")]
     return (
@@ -106,23 +105,6 @@ def render(explanation: Explanation) -> str:
             style=Markup("\n".join(path.read_text(encoding="utf-8") for path in styles)),
         )
     )
-
-
-def looks_of(networks: tuple[NetworkReading, ...]) -> list[Look]:
-    """Return the look of each network's architecture, the same as in any report."""
-    summary = pd.DataFrame(
-        [
-            {
-                "architecture": one.architecture.name,
-                "cell": one.architecture.cell,
-                "bidirectional": one.architecture.bidirectional,
-                "num_layers": one.architecture.num_layers,
-            }
-            for one in networks
-        ]
-    ).drop_duplicates("architecture")
-    by_name = {look.architecture: look for look in assign_looks(summary)}
-    return [by_name[one.architecture.name] for one in networks]
 
 
 def _facts(explanation: Explanation) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,9 @@ def _breakdown_rows(along: str) -> Callable[[Breakdown], pd.DataFrame]:
     return rows
 
 
+TableOf = Callable[[Any], pd.DataFrame | None]  # results -> a table of them, if they have it
 # People build on these tables. Numbers are not rounded; None means that the sweep has no such table.
-CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
+CSV_FILES: dict[str, TableOf] = {
     "runs.csv": lambda c: c.runs,
     "contrasts.csv": lambda c: c.contrasts and c.contrasts.table,
     "pairwise.csv": lambda c: c.pairwise,
@@ -102,15 +103,14 @@ CSV_FILES: dict[str, Callable[[Any], pd.DataFrame | None]] = {
 _ENDS = ("value", "low", "high")
 _INFINITE = {
     "reach.csv": _ENDS,
+    "effective_context.csv": _ENDS,
     "half_lives.csv": _ENDS,
     "time_constants.csv": ("lower", "median", "upper", "low", "high", "p90", "slowest"),
     "unit_times.csv": ("median", "p90", "slowest"),
 }
 
 
-def write_tables(
-    files: dict[str, Callable[[Any], pd.DataFrame | None]], results: object, folder: Path
-) -> list[str]:
+def write_tables(files: Mapping[str, TableOf], results: object, folder: Path) -> list[str]:
     """Write the files that have a frame; return their names."""
     frames = {name: take(results) for name, take in files.items()}
     frames = {name: frame for name, frame in frames.items() if frame is not None}

@@ -29,7 +29,22 @@ format_p = unless_missing(lambda value: "< 0.0001" if value < 1e-4 else f"{value
 format_setting = unless_missing(lambda value: f"{value:g}")
 format_number = unless_missing(lambda value: f"{value:.2f}".replace("-", "−"))
 format_digits = unless_missing(lambda value: f"{value:.3g}")
+format_bits = unless_missing(lambda value: f"{value:.3f}")
 format_error = unless_missing(lambda value: f"{value:.5f}")
+
+
+@unless_missing
+def format_perplexity(value: float) -> str:
+    """Format a perplexity by four digits: "8.312", "97.15", "151.2", "12,340"."""
+    decimals = max(0, 3 - int(math.log10(max(value, 1))))
+    return f"{value:,.{decimals}f}"
+
+
+@unless_missing
+def format_change(log_ratio: float) -> str:
+    """Format the logarithm of a ratio as a change, such as "−5.1%"."""
+    change = f"{100 * math.expm1(log_ratio):+.1f}%".replace("-", "−")
+    return "0.0%" if change in ("+0.0%", "−0.0%") else change
 
 
 @unless_missing
@@ -70,6 +85,14 @@ def format_margin(share: float) -> str:
 def format_lead(low: Any, high: Any) -> str:
     """Format the interval of a lead in points, such as "1.3 to 2.7": only a minus is written."""
     return format_interval(low, high, points=True).replace("+", "")
+
+
+def format_reduction(low: Any, high: Any) -> str:
+    """Format the interval of a relative reduction, such as "1.3 to 2.7%"."""
+    if pd.isna(low) or pd.isna(high):
+        return MISSING
+    ends = [f"{100 * end:.1f}".replace("-", "−").replace("−0.0", "0.0") for end in (low, high)]
+    return f"{ends[0]} to {ends[1]}%"
 
 
 def format_ends(low: Any, high: Any) -> str:

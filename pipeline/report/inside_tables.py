@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.slow_units import SlowUnits, furthest_shown
@@ -153,7 +154,7 @@ def retention_table(curves: pd.DataFrame) -> Table:
     return make_table("Share of a signal that is left", columns, frame)
 
 
-def fading_table(comparison: Comparison) -> Table | None:
+def fading_table(comparison: Compared) -> Table | None:
     """Show half-lives and time constants of every layer and direction."""
     fading = comparison.fading
     if fading is None or (fading.half_lives.empty and fading.time_constants.empty):

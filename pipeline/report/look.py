@@ -6,11 +6,13 @@ out from the page, light or dark. A cell brings its own: warm is a SimpleRNN, bl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.labels import OfRun
 from pipeline.cells import cells, find_cell, is_cell
 from pipeline.report.families import name_families, shape_of
 
@@ -102,6 +104,23 @@ def assign_looks(summary: pd.DataFrame) -> list[Look]:
         )
         for name in summary.architecture
     ]
+
+
+def looks_of_networks(networks: Sequence[OfRun]) -> list[Look]:
+    """Return the look of each network's architecture, the same as in any report."""
+    summary = pd.DataFrame(
+        [
+            {
+                "architecture": one.architecture.name,
+                "cell": one.architecture.cell,
+                "bidirectional": one.architecture.bidirectional,
+                "num_layers": one.architecture.num_layers,
+            }
+            for one in networks
+        ]
+    ).drop_duplicates("architecture")
+    by_name = {look.architecture: look for look in assign_looks(summary)}
+    return [by_name[one.architecture.name] for one in networks]
 
 
 def _without_cell(name: str, cell: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.report.formats import (
@@ -29,18 +31,24 @@ from pipeline.report.tables import (
     tuned_settings,
 )
 
+_ACCURACIES = (
+    Column("test accuracy", "test_accuracy", format_share),
+    Column("validation", "val_accuracy", format_share),
+    Column("best epoch", "best_epoch"),
+)
 
-def runs_table(comparison: Comparison, run_url: str | None) -> Table:
-    """Show every planned run, and where to find it."""
+
+def runs_table(
+    comparison: Compared, run_url: str | None, scores: Sequence[Column] = _ACCURACIES
+) -> Table:
+    """Show every planned run with its scores, and where to find it."""
     runs = comparison.runs
     columns = [
         ARCHITECTURE,
         *setting_columns(tuned_settings(comparison)),
         SEED,
         Column("status", _status, words=True),
-        Column("test accuracy", "test_accuracy", format_share),
-        Column("validation", "val_accuracy", format_share),
-        Column("best epoch", "best_epoch"),
+        *scores,
         *([Column("ended", "training_ended", words=True)] if "training_ended" in runs else []),
         TRAINING,
         Column("device", "device", words=True),
@@ -80,7 +88,7 @@ def run_column(run_url: str | None) -> Column:
     return Column("run", "run_id", shown, words=True)
 
 
-def unfinished_table(comparison: Comparison, run_url: str | None) -> Table:
+def unfinished_table(comparison: Compared, run_url: str | None) -> Table:
     """Show the runs that are missing; finished runs of values that were not chosen do not count."""
     runs = comparison.runs
     columns = [
@@ -145,7 +153,7 @@ def curves_table(history: pd.DataFrame) -> Table:
     return make_table("Every epoch of every run", columns, history)
 
 
-def cost_by_run_table(comparison: Comparison) -> Table:
+def cost_by_run_table(comparison: Compared, score: Column = _ACCURACIES[0]) -> Table:
     columns = [
         ARCHITECTURE,
         SEED,
@@ -153,6 +161,6 @@ def cost_by_run_table(comparison: Comparison) -> Table:
         TRAINING,
         Column("tokens per second", "tokens_per_second", format_count),
         Column("peak memory (MB)", "peak_memory_mb", format_count),
-        Column("test accuracy", "test_accuracy", format_share),
+        score,
     ]
     return make_table("What each run cost", columns, comparison.runs[comparison.runs.compared])

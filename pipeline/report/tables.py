@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.analysis.classes import Classes
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import Breakdown
@@ -109,7 +110,7 @@ STARRED_TRAINING = Column(
 )
 
 
-def tuned_settings(comparison: Comparison) -> tuple[str, ...]:
+def tuned_settings(comparison: Compared) -> tuple[str, ...]:
     return comparison.tuning.settings if comparison.tuning else ()
 
 
@@ -175,15 +176,16 @@ def tuning_table(tuning: Tuning) -> Table:
     return make_table(caption, columns, tuning.grid)
 
 
-def cost_table(comparison: Comparison) -> Table:
+def cost_table(comparison: Compared) -> Table:
     """Show the mean cost of a run of every architecture."""
+    has_epochs = comparison.cost.epoch_seconds.notna().any()
     columns = [
         ARCHITECTURE,
         Column("units", "units", format_count),
         Column("parameters", "parameters", format_count),
         Column("in the recurrent layers", "recurrent_parameters", format_count),
         STARRED_TRAINING,
-        Column("one epoch", "epoch_seconds", format_seconds),
+        *([Column("one epoch", "epoch_seconds", format_seconds)] if has_epochs else []),
         Column("tokens per second", "tokens_per_second", format_count),
         Column("peak memory", "peak_memory_mb", format_megabytes),
     ]

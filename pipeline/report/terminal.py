@@ -17,8 +17,7 @@ from pipeline.analysis.explanation import (
     describe_answer,
     describe_change,
 )
-from pipeline.report.explained import looks_of
-from pipeline.report.look import BETTER, INK, PAPER, WORSE, Look
+from pipeline.report.look import BETTER, INK, PAPER, WORSE, Look, looks_of_networks
 
 _SIDES = {"high": BETTER, "low": WORSE}
 _STRONGEST, _STRONGEST_GATE = 0.55, 0.25  # shares of a colour that keep text readable
@@ -28,8 +27,8 @@ _NARROWEST = 6  # the fewest characters for a word, so that its numbers fit belo
 def show(explanation: Explanation, console: Console | None = None) -> None:
     """Print the answers word by word, the final answers, and the words that moved them."""
     console = console or Console(highlight=False)
-    looks = looks_of(explanation.networks)
-    tags = [_tag(*one) for one in zip(explanation.labels(), looks, strict=True)]
+    looks = looks_of_networks(explanation.networks)
+    tags = [make_tag(*one) for one in zip(explanation.labels(), looks, strict=True)]
     rows = [_rows(*one) for one in zip(explanation.networks, tags, strict=True)]
     names = max(name.cell_len for network in rows for name, _ in network)
     for words in explanation.lines(console.width - names - 2, _NARROWEST, gap=1):
@@ -83,7 +82,7 @@ def _shaded(text: str, colour: str, strength: float) -> Text:
     return Text(f" {text} ", style=Style(color=INK, bgcolor=ground))
 
 
-def _tag(label: str, look: Look) -> Text:
+def make_tag(label: str, look: Look) -> Text:
     return Text(f" {label} ", style=Style(color=PAPER, bgcolor=look.colour, bold=True))
 
 

@@ -103,7 +103,7 @@ def _progress_spec(data: AddingConfig) -> ProgressSpec:
         )
 
     periods = math.ceil(data.max_steps / data.steps_per_validation)
-    return ProgressSpec(periods, "step", 0, metrics, line, lambda record: {})
+    return ProgressSpec(periods, "step", 0, metrics, line, lambda record: {}, "step")
 
 
 def _metrics(result: TrainResult) -> dict[str, float]:

@@ -72,7 +72,9 @@ def run_network(
         test = evaluate(forward, encoded.test, encoded.heads, batch_size, edges, reviews.test)
         recorder.metrics({f"test/{name}": value for name, value in test.metrics.items()})
         recorder.metrics(costs)
-        watcher.on_test(result.history.val_accuracy.max(), test.metrics["accuracy"])
+        watcher.on_test(
+            val_accuracy=result.history.val_accuracy.max(), test_accuracy=test.metrics["accuracy"]
+        )
         recorder.table(test.predictions, "predictions.parquet")
         recorder.text(encoded.tokenizer.to_str(pretty=True), "tokenizer.json")
         recorder.heads(encoded.heads)

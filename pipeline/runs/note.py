@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.analysis.curves import PASSING
 from pipeline.training.evaluate import Evaluation
+from pipeline.training.perplexity import LanguageEvaluation
 
 
 def describe_accuracy(test: Evaluation) -> str:
@@ -18,6 +19,14 @@ def describe_accuracy(test: Evaluation) -> str:
     if not heads:
         return f"Right on {share}."
     return f"All answers are right on {share} ({', '.join(heads)})."
+
+
+def describe_perplexity(test: LanguageEvaluation) -> str:
+    """Return how well a language model predicts the test texts, in Markdown."""
+    return (
+        f"Perplexity **{test.metrics['perplexity']:.1f}** over {len(test.losses):,} test texts, "
+        f"{test.metrics['bits_per_character']:.3f} bits per character."
+    )
 
 
 def describe_memory(facts: dict[str, str]) -> list[str]:

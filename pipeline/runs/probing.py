@@ -11,21 +11,25 @@ from pathlib import Path
 
 from pipeline.config.compose import as_plain
 from pipeline.config.fingerprint import probe_fingerprint
-from pipeline.config.probes import ProbeConfig
+from pipeline.config.probes import OF_CLASSIFIERS, OF_LANGUAGE_MODELS, ProbeConfig
 from pipeline.config.schema import RunConfig
+from pipeline.config.tasks import LanguageConfig
 from pipeline.data.reviews import load_reviews
 from pipeline.data.splits import ReviewSplits
 from pipeline.errors import Failure, PipelineError
-from pipeline.models.architectures import forward_for, layer_class
 from pipeline.models.bigram_baseline import fit_baseline
-from pipeline.probes import Network, NetworkReader, ProbeResult, Subject, run_probes
+from pipeline.probes import NetworkReader, ProbeResult, Subject, run_probes
+from pipeline.probes.language import LanguageSubject, run_language_probes
 from pipeline.runs.device import DeviceFacts
+from pipeline.runs.language_data import LanguageData, load_language, open_language
+from pipeline.runs.networks import open_network
 from pipeline.runs.progress import enter_stage
 from pipeline.tracking import RunRecorder, TrainedRun
-from pipeline.tracking.artifacts import MODEL
 from pipeline.tracking.record import PROBES
 
 log = logging.getLogger(__name__)
+
+_OF_TEXTS = ("data", "task", "tokenizer")  # the sections that decide what is read
 
 
 def probe_all(
@@ -33,16 +37,16 @@ def probe_all(
 ) -> dict[str, str]:
     """Probe `runs`, and return the reason for each run that could not be probed, by name."""
     failed = {}
-    loaded: dict[str, ReviewSplits] = {}
+    loaded: dict[str, ReviewSplits | LanguageData] = {}
     for run in runs:
         log.info("%s (%s)", run.name, run.run_id)
         try:
-            key = json.dumps(as_plain(run.config.data))
+            key = json.dumps([as_plain(getattr(run.config, name)) for name in _OF_TEXTS])
             if key not in loaded:
                 log.info("Reading the texts")
                 # Keep one data set in memory at a time: they may be large.
-                loaded = {key: load_reviews(run.config.data, cache)}
-            subject = open_subject(run, loaded[key], cache, device)
+                loaded = {key: _load_texts(run.config, cache)}
+            subject = _open_subject(run, loaded[key], cache, device)
             recorder = RunRecorder(run.store, run.run_id, digests=run.artifacts.digests)
             track_probes(recorder, subject, config, run.config)
         except PipelineError as error:
@@ -50,19 +54,34 @@ def probe_all(
     return failed
 
 
-def open_subject(
-    run: TrainedRun, reviews: ReviewSplits, cache: Path, device: DeviceFacts
-) -> Subject:
+def _load_texts(config: RunConfig, cache: Path) -> ReviewSplits | LanguageData:
+    if isinstance(config.task, LanguageConfig):
+        return load_language(config, cache)
+    return load_reviews(config.data, cache)
+
+
+def _open_subject(
+    run: TrainedRun, texts: ReviewSplits | LanguageData, cache: Path, device: DeviceFacts
+) -> Subject | LanguageSubject:
     """Return a trained run as a subject of probes.
 
     Raises:
-      Failure: `reviews` are not the texts that it was trained on.
+      Failure: `texts` are not those that it was trained on.
     """
-    if run.tags.get("data_fingerprint") != reviews.fingerprint:
+    if run.tags.get("data_fingerprint") != texts.fingerprint:
         raise Failure(
             f"its texts have changed since it was trained ({run.config.data.source}): restore them, "
             "or train it again"
         )
+    if isinstance(texts, LanguageData):
+        return open_language(run, texts)
+    return open_subject(run, texts, cache, device)
+
+
+def open_subject(
+    run: TrainedRun, reviews: ReviewSplits, cache: Path, device: DeviceFacts
+) -> Subject:
+    """Return a trained classifier, or the baseline, with the texts that it was trained on."""
     tokenizer = run.tokenizer()
     if run.config.baseline:
         log.info("Fitting the baseline")
@@ -73,23 +92,9 @@ def open_subject(
     return Subject(reader, tokenizer, run.config.data, reviews, cache, network)
 
 
-def open_network(run: TrainedRun, device: DeviceFacts) -> Network:
-    """Load the network of a run, with the fastest forward function for the device.
-
-    Raises:
-      DamagedRun: it cannot be loaded, or is another's.
-    """
-    architecture = run.config.architecture
-    layer_class(architecture.cell)  # registers it with Keras, which can then open the model
-    run.artifacts.check_model()
-    with run.artifacts.reading(MODEL):
-        model = run.model()
-    return Network(model, forward_for(model, architecture, device.kind), architecture)
-
-
 def track_probes(
     recorder: RunRecorder,
-    subject: Subject,
+    subject: Subject | LanguageSubject,
     config: ProbeConfig,
     run: RunConfig,
     job_dir: Path | None = None,
@@ -117,9 +122,15 @@ def track_probes(
 
 
 def _run_one_by_one(
-    subject: Subject, config: ProbeConfig, job_dir: Path | None
+    subject: Subject | LanguageSubject, config: ProbeConfig, job_dir: Path | None
 ) -> Iterator[ProbeResult]:
     """Yield the result of each probe, and say which one is next: some take minutes."""
+    of_task = OF_LANGUAGE_MODELS if isinstance(subject, LanguageSubject) else OF_CLASSIFIERS
     for kind in config.kinds:
-        enter_stage("probing", f"Probing {kind.name}", job_dir)
-        yield from run_probes(subject, replace(config, kinds=[kind]))
+        if kind in of_task:
+            enter_stage("probing", f"Probing {kind.name}", job_dir)
+            one = replace(config, kinds=[kind])
+            if isinstance(subject, LanguageSubject):
+                yield from run_language_probes(subject, one)
+            else:
+                yield from run_probes(subject, one)

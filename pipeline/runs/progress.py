@@ -33,7 +33,7 @@ class ProgressSpec:
 
     periods: the maximum number; period: the word for one; tokens: in one period, 0 if it has none;
     metrics: record -> (step, metrics); line: record -> a log line, may be empty; status: record ->
-    fields of `JobStatus`.
+    fields of `JobStatus`. The metrics count in steps that the word `unit` names.
     """
 
     periods: int
@@ -42,6 +42,7 @@ class ProgressSpec:
     metrics: Callable[[Any], tuple[int, dict[str, float]]]
     line: Callable[[Any], str]
     status: Callable[[Any], dict[str, float]]
+    unit: str = "epoch"
 
 
 def enter_stage(stage: str, message: str, job_dir: Path | None = None) -> None:
@@ -54,7 +55,7 @@ def enter_stage(stage: str, message: str, job_dir: Path | None = None) -> None:
 class _Tracker:
     """Write each record to the store and as a log line.
 
-    `on_test` receives the accuracies of the best weights.
+    `on_test` receives what came of the best weights, as fields of `JobStatus`.
     """
 
     def __init__(self, recorder: RunRecorder, spec: ProgressSpec) -> None:
@@ -65,7 +66,7 @@ class _Tracker:
             self._record(record)
         step, _ = self.spec.metrics(records[-1])
         log.info(
-            "Resuming after %s %s, where this run was interrupted", self.spec.period, f"{step:,}"
+            "Resuming after %s %s, where this run was interrupted", self.spec.unit, f"{step:,}"
         )
 
     def on_batch(self, period: int, tokens: int, loss: float) -> None:
@@ -76,7 +77,7 @@ class _Tracker:
         if line := self.spec.line(record):
             log.info("%s", line)
 
-    def on_test(self, val_accuracy: float, test_accuracy: float) -> None:
+    def on_test(self, **found: float) -> None:
         pass
 
     def _record(self, record: Any) -> None:
@@ -111,8 +112,8 @@ class _StatusWriter(_Tracker):
         self.tokens = 0
         self._update(epoch=self.periods, share=1.0, **self.spec.status(record))
 
-    def on_test(self, val_accuracy: float, test_accuracy: float) -> None:
-        self._update(val_accuracy=float(val_accuracy), test_accuracy=test_accuracy)
+    def on_test(self, **found: float) -> None:
+        self._update(**{name: float(value) for name, value in found.items()})
 
     def _update(self, **changes: float) -> None:
         update_status(self.job_dir, **changes)

@@ -10,7 +10,7 @@ from pipeline.data.splits import Head
 from pipeline.errors import DataError, Failure
 from pipeline.probes.reading import Words, cut_words, read_words
 from pipeline.runs.device import DeviceFacts
-from pipeline.runs.probing import open_network
+from pipeline.runs.networks import open_network
 from pipeline.tracking import TrainedRun
 
 log = logging.getLogger(__name__)

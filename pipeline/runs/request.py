@@ -1,4 +1,4 @@
-"""Read the text and select the networks for `experiments.explain`."""
+"""Read the texts and select the networks for `experiments.explain` and `experiments.generate`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import logging
 import math
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from pipeline.config.compose import absolute_path
+from pipeline.config.programs import find_with
 from pipeline.config.schema import RunConfig
+from pipeline.config.tasks import LanguageConfig
 from pipeline.data.cleaning import clean_text
 from pipeline.errors import ConfigError, Failure
 from pipeline.tracking import Store, TrainedRun, find_runs, finished_runs
@@ -31,26 +34,80 @@ class ExplainRequest:
     page: str | None
 
 
+@dataclass(frozen=True)
+class GenerateRequest:
+    """Hold the arguments of `experiments.generate` but those of drawing; None: not given."""
+
+    prompt: str | None
+    file: str | None
+    runs: str | None
+    architectures: str | None
+    seeds: str | None
+    page: str | None
+
+
+@dataclass(frozen=True)
+class Use:
+    """Describe what a program does with networks.
+
+    seed_word: its argument that selects by seed. refuse: return why it cannot use a run, and what to do
+    instead, or None.
+    """
+
+    seed_word: str
+    refuse: Callable[[TrainedRun, RunConfig], str | None]
+
+
 def read_text(request: ExplainRequest) -> str:
     """Return the text to explain, cleaned like a review.
 
     Raises:
       ConfigError: no text is given, or two are, or it cannot be read.
     """
-    if request.text is not None and request.file is not None:
-        raise ConfigError("both text and file are given; give only one")
-    if request.text is not None:
-        text, where = _decode(os.fsencode(request.text), "text"), "text"
-    elif request.file not in (None, "-"):
-        text, where = _read_file(absolute_path(str(request.file))), f"file {request.file}"
-    elif request.file is None and (sys.stdin is None or sys.stdin.isatty()):
+    found = _read_given("text", request.text, request.file)
+    if found is None:
         raise ConfigError('no text; give text="...", file=review.txt, or text on standard input')
-    else:
-        text, where = _decode(sys.stdin.buffer.read(), "standard input"), "standard input"
+    text, where = found
     cleaned = clean_text(text)
     if not cleaned:
         raise ConfigError(f"{where} is empty; give at least one word")
     return cleaned
+
+
+def read_prompts(request: GenerateRequest) -> tuple[str, ...]:
+    """Return the prompts, cleaned like reviews: one, or those of a file, a line each.
+
+    An empty prompt begins a text, and so does a terminal on which none is given.
+
+    Raises:
+      ConfigError: two ways are given, or it cannot be read, or a file holds nothing.
+    """
+    found = _read_given("prompt", request.prompt, request.file)
+    if found is None:
+        return ("",)
+    text, where = found
+    if request.prompt is not None:
+        return (clean_text(text),)
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    if not text:
+        raise ConfigError(f"{where} is empty; give a prompt a line: an empty line begins a text")
+    return tuple(map(clean_text, lines))
+
+
+def _read_given(word: str, value: str | None, file: str | None) -> tuple[str, str] | None:
+    """Return what is given by a word, in a file or as standard input, and what to call that place.
+
+    None: nothing is given, on a terminal.
+    """
+    if value is not None and file is not None:
+        raise ConfigError(f"both {word} and file are given; give only one")
+    if value is not None:
+        return _decode(os.fsencode(value), word), word
+    if file not in (None, "-"):
+        return _read_file(absolute_path(str(file))), f"file {file}"
+    if file is None and (sys.stdin is None or sys.stdin.isatty()):
+        return None
+    return _decode(sys.stdin.buffer.read(), "standard input"), "standard input"
 
 
 def _read_file(path: Path) -> str:
@@ -69,29 +126,62 @@ def _decode(content: bytes, where: str) -> str:
         ) from None
 
 
-def choose_runs(config: RunConfig, request: ExplainRequest) -> list[TrainedRun]:
+def refuse_to_explain(run: TrainedRun, config: RunConfig) -> str | None:
+    """Return why a run answers nothing about a text, or None if it does."""
+    if run.config.baseline:
+        return "is the baseline; explain needs a recurrent network"
+    if isinstance(run.config.task, LanguageConfig):
+        instead = find_with("generate", config, [f"run={run.run_id[:8]}"])
+        return f'is a language model, which writes and answers nothing; use {instead} prompt="..."'
+    return None
+
+
+def refuse_to_write(run: TrainedRun, config: RunConfig) -> str | None:
+    """Return why a run cannot write on from a prompt, or None if it can."""
+    if not isinstance(run.config.task, LanguageConfig):
+        reason = "is no language model: it classifies texts and writes none"
+        if run.config.baseline:
+            return reason
+        return f'{reason}; use {find_with("explain", config, [f"run={run.run_id[:8]}"])} text="..."'
+    if run.config.baseline:
+        return "is the baseline; generate needs a recurrent network"
+    if run.config.task.is_backward:
+        return (
+            "reads texts from their end (task.direction=backward), so it cannot write on from a prompt; "
+            "choose a run that was trained with task.direction=forward"
+        )
+    return None
+
+
+EXPLAIN = Use("seed", refuse_to_explain)
+GENERATE = Use("trained_seed", refuse_to_write)
+
+
+def choose_runs(
+    config: RunConfig, request: ExplainRequest | GenerateRequest, use: Use = EXPLAIN
+) -> list[TrainedRun]:
     """Return the requested runs, in the order of the request.
 
     Of a tuned architecture only runs of its chosen value are considered.
 
     Raises:
-      ConfigError: the arguments contradict each other.
+      ConfigError: the arguments contradict each other, or a run named by its id is of no use.
       TrackingError, Failure: there is no such run.
     """
     log.info("Reading the tracked runs")
     store = Store.to_read(config)
     if request.runs is not None:
         if request.architectures or request.seeds:
-            raise ConfigError("run selects the networks already; leave out architecture and seed")
+            raise ConfigError(
+                f"run selects the networks already; leave out architecture and {use.seed_word}"
+            )
         runs = find_runs(store, _split_names("run", request.runs))
         for run in runs:
-            if run.config.baseline:
-                raise ConfigError(
-                    f"run {run.run_id} is the baseline; explain needs a recurrent network"
-                )
+            if (reason := use.refuse(run, config)) is not None:
+                raise ConfigError(f"run {run.run_id} {reason}")
         return runs
     loaded, damaged = finished_runs(store)
-    newest_first = [run for run in loaded[::-1] if not run.config.baseline]
+    newest_first = _keep_useful(loaded[::-1], use, config)
     known = sorted({run.config.architecture.name for run in newest_first})
     if damaged and not known:
         raise damaged[0]
@@ -116,7 +206,8 @@ def choose_runs(config: RunConfig, request: ExplainRequest) -> list[TrainedRun]:
         same = keep_chosen_value(same)
         by_seed = {str(run.config.seed): run for run in reversed(same)}  # the newest counts
         smallest = min(by_seed, key=int)
-        for seed in [smallest] if request.seeds is None else _split_names("seed", request.seeds):
+        asked = [smallest] if request.seeds is None else _split_names(use.seed_word, request.seeds)
+        for seed in asked:
             if seed not in by_seed:
                 seeds = ", ".join(sorted(by_seed, key=int))
                 raise Failure(
@@ -124,6 +215,22 @@ def choose_runs(config: RunConfig, request: ExplainRequest) -> list[TrainedRun]:
                 )
             chosen.append(by_seed[seed])
     return chosen
+
+
+def _keep_useful(runs: list[TrainedRun], use: Use, config: RunConfig) -> list[TrainedRun]:
+    """Return the runs that a program can use.
+
+    Raises:
+      Failure: it can use none of the networks among them.
+    """
+    reasons = {run.run_id: use.refuse(run, config) for run in runs}
+    useful = [run for run in runs if reasons[run.run_id] is None]
+    networks = [run for run in runs if not run.config.baseline]
+    if networks and not useful:
+        raise Failure(
+            f"{networks[0].name} (run {networks[0].run_id}) {reasons[networks[0].run_id]}"
+        )
+    return useful
 
 
 def keep_chosen_value(runs: list[TrainedRun]) -> list[TrainedRun]:

@@ -7,14 +7,18 @@ is why functions here import other modules; no other place needs to.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.analysis.explanation import Explanation
+from pipeline.analysis.writing import Writing
 from pipeline.config.compose import baseline_of
 from pipeline.config.data import AddingConfig
 from pipeline.config.fingerprint import fingerprint, probe_fingerprint
+from pipeline.config.sampling import Sampling
 from pipeline.config.schema import RunConfig
+from pipeline.config.tasks import LanguageConfig
 from pipeline.errors import Failure
 from pipeline.processes import use_scratch
 from pipeline.runs.device import prepare_device
@@ -89,6 +93,7 @@ def _run_claimed(
     log.info("Computing on %s", device)
     from pipeline.runs.adding import run_adding
     from pipeline.runs.baseline import run_baseline
+    from pipeline.runs.language import run_language, run_ngrams
     from pipeline.runs.network import run_network
 
     checkpoint = Path(config.root) / ".cache" / "checkpoints" / f"{fingerprint(config)}.npz"
@@ -103,10 +108,12 @@ def _run_claimed(
                 "concurrent_runs": device.concurrent_runs,
             }
         )
+        is_language = isinstance(config.task, LanguageConfig)
         if config.baseline:
-            run_baseline(config, recorder)
+            (run_ngrams if is_language else run_baseline)(config, recorder)
             return "finished"
         run_one = run_adding if isinstance(config.data, AddingConfig) else run_network
+        run_one = run_language if is_language else run_one
         outcome = run_one(config, recorder, device.kind, checkpoint, job_dir)
     checkpoint.unlink(missing_ok=True)  # the model is tracked now
     return outcome
@@ -174,3 +181,19 @@ def explain(text: str, runs: list[TrainedRun], config: RunConfig) -> Explanation
     from pipeline.runs.reading import explain_text
 
     return explain_text(text, runs, device)
+
+
+def generate(
+    prompts: Sequence[str], runs: list[TrainedRun], sampling: Sampling, config: RunConfig
+) -> Writing:
+    """Return what each network writes after each prompt.
+
+    Raises:
+      DataError: nothing of a prompt is in any vocabulary.
+      Failure: a run cannot write.
+    """
+    log.info("Loading TensorFlow")
+    prepare_device(config.device, 1)
+    from pipeline.runs.writing import write_texts
+
+    return write_texts(prompts, runs, sampling)

@@ -33,7 +33,8 @@ class JobStatus:
     """Describe the progress of a job.
 
     epoch: the current or last one, 0 before the first; share: the part of it that is done, 0 to 1;
-    val_accuracy: of the last complete epoch, at the end of the best one; tokens_per_second: of the last
+    val_accuracy, or val_perplexity of a language model: of the last complete epoch, at the end of the
+    best one; tokens_per_second: of the last
     complete epoch; resumed: epochs completed before the last interruption; started, ended: seconds
     since 1970; reason: of a failure; stage: what a running job does, in one word.
     """
@@ -44,6 +45,8 @@ class JobStatus:
     share: float = 0.0
     val_accuracy: float | None = None
     test_accuracy: float | None = None
+    val_perplexity: float | None = None
+    test_perplexity: float | None = None
     tokens_per_second: float | None = None
     resumed: int = 0
     started: float | None = None

@@ -12,20 +12,31 @@ import pandas as pd
 from pipeline.analysis.adding import AddingResults, AddingRuns, summarise
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.language import LanguageComparison, LanguageRuns, compare_language
 from pipeline.analysis.selection import describe_run
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.config.programs import open_store, say
 from pipeline.config.schema import BASELINE, RunConfig
 from pipeline.errors import ReportError, TrackingError
 from pipeline.processes import use_scratch
-from pipeline.report import describe_results, show_results, write_adding_report, write_report
+from pipeline.report import (
+    describe_results,
+    show_results,
+    write_adding_report,
+    write_language_report,
+    write_report,
+)
+from pipeline.report.ending import Results
 from pipeline.report.formats import pluralise
+from pipeline.report.prose.measures import measure_of
 from pipeline.sweeps.texts import keep_excerpts, with_excerpts
 from pipeline.tracking import RunRecorder, Store
-from pipeline.tracking.load import find_sweep, is_adding_problem, load_adding, load_runs
+from pipeline.tracking.load import load_adding, load_language, load_runs
 from pipeline.tracking.pages import artifact_address, runs_address
+from pipeline.tracking.planned import find_sweep, kind_of_sweep
 from pipeline.tracking.record import NOTE_TAG
 
+Tracked = TrackedRuns | AddingRuns | LanguageRuns
 # Experiments that compare the same architectures, each with another quantity held equal.
 LEAGUES = ("equal_units", "equal_parameters", "equal_time")
 
@@ -44,10 +55,16 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
     failed = tracked.runs[tracked.runs.status != "finished"]
     partial = "" if failed.empty else f"partial: {len(failed)} runs did not finish"
     parent.end("finished" if failed.empty else "failed", partial)
+    found: Results
+    settings: tuple[str, ...]
     if isinstance(tracked, AddingRuns):
         settings = ("length",)
         found, page = make_adding_report(tracked, store)
         parent.renew(aggregate_steps(found))
+    elif isinstance(tracked, LanguageRuns):
+        settings = ()
+        found, page = make_language_report(tracked, store)
+        parent.renew(aggregate_contrasts(found) | aggregate_perplexities(found))
     else:
         settings = tracked.sweep.tuned
         found, tracked, page = make_report(tracked, store)
@@ -62,7 +79,7 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
     return 0 if failed.empty else 1
 
 
-def note_results(found: Comparison | AddingResults, store: Store, parent: RunRecorder) -> None:
+def note_results(found: Results, store: Store, parent: RunRecorder) -> None:
     """Say in MLflow what came of a sweep: on the page of its run, and above all runs."""
     report = artifact_address(store.experiment_id, parent.run_id, "report/index.html")
     note = describe_results(found, report)
@@ -70,7 +87,7 @@ def note_results(found: Comparison | AddingResults, store: Store, parent: RunRec
     store.tag_experiment({NOTE_TAG: note})
 
 
-def show_ending(found: Comparison | AddingResults, page: Path, store: Store) -> None:
+def show_ending(found: Results, page: Path, store: Store) -> None:
     """Print the answer, its numbers, and where to read more."""
     show_results(found)
     pages = open_store(store.root)
@@ -79,13 +96,13 @@ def show_ending(found: Comparison | AddingResults, page: Path, store: Store) -> 
     print(f"Report: {page}\nCompare the runs in MLflow: {pages}", flush=True)
 
 
-def load_tracked(store: Store, sweep_id: str | None = None) -> TrackedRuns | AddingRuns:
+def load_tracked(store: Store, sweep_id: str | None = None) -> Tracked:
     """Return the runs of the newest sweep of an experiment, or of the sweep `sweep_id`.
 
     An experiment without sweeps returns all its runs.
     """
-    load = load_adding if is_adding_problem(store, sweep_id) else load_runs
-    return load(store, sweep_id)
+    load = {"adding": load_adding, "language": load_language}.get(kind_of_sweep(store, sweep_id))
+    return (load or load_runs)(store, sweep_id)
 
 
 def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, TrackedRuns, Path]:
@@ -140,6 +157,14 @@ def make_adding_report(tracked: AddingRuns, store: Store) -> tuple[AddingResults
     return results, page
 
 
+def make_language_report(tracked: LanguageRuns, store: Store) -> tuple[LanguageComparison, Path]:
+    """Write the report on language models to `reports/<experiment>/`."""
+    say(f"Comparing {pluralise(len(tracked.runs), 'run')}")
+    found = compare_language(tracked, np.random.default_rng(0))
+    say("Writing the report")
+    return found, write_language_report(found, tracked, store.root / "reports" / tracked.experiment)
+
+
 def aggregate_steps(results: AddingResults) -> dict[str, float]:
     """Return metrics for the parent run: for each length the share solved and the median steps."""
     metrics = {}
@@ -169,8 +194,19 @@ def aggregate_accuracies(runs: pd.DataFrame) -> dict[str, float]:
     return metrics
 
 
-def aggregate_contrasts(comparison: Comparison) -> dict[str, float]:
-    """Return what the sweep asked as metrics: each difference of accuracies and its half-width.
+def aggregate_perplexities(comparison: LanguageComparison) -> dict[str, float]:
+    """Return metrics for the parent run: perplexity and bits per character of each architecture."""
+    metrics = {}
+    for row in rows_of(comparison.summary):
+        name = _plain(row.architecture)
+        metrics |= {f"perplexity/{name}": row.perplexity, f"bits_per_character/{name}": row.bits}
+    return metrics
+
+
+def aggregate_contrasts(comparison: Comparison | LanguageComparison) -> dict[str, float]:
+    """Return what the sweep asked as metrics: each difference and the half-width of its interval.
+
+    It is one of accuracies or, of language models, of logarithms of perplexities.
 
     MLflow's page then compares the answers of several sweeps.
     """
@@ -178,7 +214,7 @@ def aggregate_contrasts(comparison: Comparison) -> dict[str, float]:
         return {}
     table = comparison.contrasts.table
     metrics = {}
-    for row in rows_of(table[table.quantity == "accuracy"]):
+    for row in rows_of(table[table.quantity == measure_of(comparison).quantity]):
         name = _plain(row.contrast)
         metrics[f"contrast/{name}"] = row.estimate
         metrics[f"contrast/{name}/half_width"] = (row.ci_high - row.ci_low) / 2
@@ -196,8 +232,11 @@ def rewrite_report(config: RunConfig) -> None:
     store = Store.to_read(config)
     use_scratch(Path(config.root))
     tracked = load_tracked(store)
+    found: Results
     if isinstance(tracked, AddingRuns):
         found, page = make_adding_report(tracked, store)
+    elif isinstance(tracked, LanguageRuns):
+        found, page = make_language_report(tracked, store)
     else:
         found, _, page = make_report(tracked, store)
     show_ending(found, page, store)

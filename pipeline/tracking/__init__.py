@@ -15,8 +15,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
 
 from pipeline.tracking.artifacts import DamagedRun
+from pipeline.tracking.damage import find_damage
 from pipeline.tracking.record import RunRecorder
-from pipeline.tracking.rows import find_damage
 from pipeline.tracking.runs import (
     SweepPlan,
     end_abandoned_runs,

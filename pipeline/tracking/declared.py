@@ -7,7 +7,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from pipeline.config.schema import BASELINE
+from pipeline.config.schema import BASELINES
 from pipeline.tracking.artifacts import Artifacts, DamagedRun
 from pipeline.tracking.store import Store
 
@@ -54,7 +54,7 @@ def known_before(
     started = {
         run.data.tags.get("fingerprint"): run.info.start_time
         for run in finished
-        if run.data.tags.get("architecture") != BASELINE
+        if run.data.tags.get("architecture") not in BASELINES
     }
     early = {key for key, time in started.items() if time < declared}
     others = store.runs("tags.kind = 'sweep'") if early else []

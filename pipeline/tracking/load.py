@@ -1,4 +1,4 @@
-"""Load tracked runs into typed frames: `TrackedRuns` and `AddingRuns`.
+"""Load tracked runs into typed frames: `TrackedRuns`, `AddingRuns` and `LanguageRuns`.
 
 Each run is a row (`pipeline.tracking.rows`). MLflow returns only the last value of a metric; the history
 of the metrics becomes a frame of its own.
@@ -7,8 +7,9 @@ of the metrics becomes a frame of its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,20 @@ from mlflow.entities import Run
 from pipeline.analysis.adding import AddingRuns
 from pipeline.analysis.contrasts import from_json as contrasts_from_json
 from pipeline.analysis.excerpts import Excerpt, from_json
+from pipeline.analysis.language import LanguageRuns
 from pipeline.analysis.tracked import MARGIN, SweepFacts, TrackedRuns
-from pipeline.config.schema import BASELINE
 from pipeline.tracking.artifacts import Artifacts, DamagedRun
-from pipeline.tracking.declared import LAUNCH, declares, known_before, load_plan
+from pipeline.tracking.declared import LAUNCH, declares, known_before
+from pipeline.tracking.language_rows import language_row, read_language_result
+from pipeline.tracking.planned import find_planned
 from pipeline.tracking.rows import (
     Result,
     adding_row,
     check_adding,
     check_curves,
     describe_texts,
-    is_adding,
     missing_row,
+    read_result,
     read_results,
     row_of,
     sizes_of,
@@ -49,6 +52,12 @@ _HISTORY = {
     "time/epoch_seconds": "seconds",
 }
 _ADDING_HISTORY = {"train/mse": "train_mse", "val/mse": "val_mse"}
+_LANGUAGE_HISTORY = {
+    "train/tokens": "tokens",
+    "train/loss": "train_loss",
+    "val/loss": "val_loss",
+    "time/period_seconds": "seconds",
+}
 EXCERPTS = "excerpts.json"  # of the test texts that a report shows, in the parent run
 
 
@@ -62,23 +71,13 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     Raises:
       TrackingError: the experiment has no run, or a run or the plan of the sweep is damaged.
     """
-    runs, sweeps, plan, chosen = _find_runs(store, sweep_id, adding=False)
-    finished = [run for run in chosen.values() if run is not None and status_of(run) == "finished"]
-    results = read_results(store, finished)
-    rows = [
-        row_of(store, run) if run else missing_row(plan or {}, fingerprint)
-        for fingerprint, run in chosen.items()
-    ]
+    runs, sweeps, plan, chosen = find_planned(store, sweep_id, "classify")
+    finished = _finished(chosen)
+    results = read_results(finished, partial(read_result, store))
     history = _history(store, [run for run in chosen.values() if run])
     check_curves(finished, history)
-    facts = replace(
-        _facts(store, sweeps, runs, plan, finished),
-        known_before=known_before(store, sweeps, plan, finished),
-    )
-    variants: dict[str, str] = {}
-    if plan is not None and declares(plan):
-        variants = dict(zip(plan["fingerprints"], plan["variants"], strict=True))
-    rows = [row | {"variant": variants.get(str(row["fingerprint"]))} for row in rows]
+    facts = _declared_facts(store, sweeps, runs, plan, finished)
+    rows = _rows(chosen, plan, partial(row_of, store))
     predictions, probes = _tables(results)
     return TrackedRuns(
         store.name,
@@ -91,11 +90,48 @@ def load_runs(store: Store, sweep_id: str | None = None) -> TrackedRuns:
     )
 
 
+def _finished(chosen: Mapping[str, Run | None]) -> list[Run]:
+    return [run for run in chosen.values() if run is not None and status_of(run) == "finished"]
+
+
+def _rows(
+    chosen: Mapping[str, Run | None],
+    plan: dict[str, Any] | None,
+    row: Callable[[Run], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return a row for each planned run, with the name of its variant where one was declared."""
+    variants: dict[str, str] = {}
+    if plan is not None and declares(plan):
+        variants = dict(zip(plan["fingerprints"], plan["variants"], strict=True))
+    rows = [row(run) if run else missing_row(plan or {}, key) for key, run in chosen.items()]
+    return [one | {"variant": variants.get(str(one["fingerprint"]))} for one in rows]
+
+
+def load_language(store: Store, sweep_id: str | None = None) -> LanguageRuns:
+    """Return the runs of a sweep over language models, selected as in `load_runs`."""
+    runs, sweeps, plan, chosen = find_planned(store, sweep_id, "language")
+    finished = _finished(chosen)
+    results = read_results(finished, partial(read_language_result, store))
+    started = [run for run in chosen.values() if run]
+    history = _history(store, started, _LANGUAGE_HISTORY, "step")
+    check_curves(finished, history)
+    losses, probes = _tables(results)
+    samples = {key: one.samples for key, one in results.items() if one.samples is not None}
+    return LanguageRuns(
+        store.name,
+        pd.DataFrame(_rows(chosen, plan, partial(language_row, store))).convert_dtypes(),
+        losses,
+        history,
+        _declared_facts(store, sweeps, runs, plan, finished),
+        probes,
+        join_tables(samples),
+    )
+
+
 def load_adding(store: Store, sweep_id: str | None = None) -> AddingRuns:
     """Return the runs of a sweep over the adding problem, selected as in `load_runs`."""
-    runs, sweeps, plan, chosen = _find_runs(store, sweep_id, adding=True)
-    started = [run for run in chosen.values() if run is not None]
-    finished = [run for run in started if status_of(run) == "finished"]
+    runs, sweeps, plan, chosen = find_planned(store, sweep_id, "adding")
+    started, finished = [run for run in chosen.values() if run], _finished(chosen)
     for run in finished:
         check_adding(run)
     rows = [
@@ -110,94 +146,14 @@ def load_adding(store: Store, sweep_id: str | None = None) -> AddingRuns:
     )
 
 
-def is_adding_problem(store: Store, sweep_id: str | None = None) -> bool:
-    """Return whether the newest sweep of an experiment, or `sweep_id`, is over the adding problem.
-
-    Without a sweep the newest run decides.
-    """
-    tracked = store.runs()
-    sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
-    sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
-    return any(is_adding(run) for run in (sweeps or tracked)[:1])
-
-
-def _find_runs(
-    store: Store, sweep_id: str | None, *, adding: bool
-) -> tuple[list[Run], list[Run], dict[str, Any] | None, dict[str, Run | None]]:
-    """Return (runs, sweeps, plan, chosen).
-
-    sweeps: candidates, newest first; plan: of the first sweep; chosen: fingerprint -> the run that
-    counts, None if it is missing.
-    """
-    store.deliver()
-    tracked = [run for run in store.runs() if is_adding(run) == adding]
-    for run in tracked:
-        with Artifacts(store, run).reading("start"):
-            pd.to_datetime(int(run.info.start_time or 0), unit="ms")
-    runs = [run for run in tracked if run.data.tags.get("kind") == "run"]
-    sweeps = [run for run in tracked if run.data.tags.get("kind") == "sweep"]
-    sweeps = [run for run in sweeps if sweep_id in (None, run.info.run_id)]
-    if not runs and not sweeps:
-        raise store.nothing_tracked()
-    plan = load_plan(store, sweeps[0]) if sweeps else None
-    return runs, sweeps, plan, _with_baseline(_choose(runs, plan), runs)
-
-
-def find_sweep(store: Store, data_fingerprint: str) -> str | None:
-    """Return the id of the newest sweep in which a network was trained on these data, or None."""
-    trained = store.runs(f"tags.data_fingerprint = '{data_fingerprint}'")
-    # All sweeps over these data share one baseline, which therefore identifies none of them.
-    networks = [run for run in trained if run.data.tags.get("architecture") != BASELINE]
-    fingerprints = {run.data.tags.get("fingerprint") for run in networks}
-    for sweep in store.runs("tags.kind = 'sweep'"):
-        plan = load_plan(store, sweep)
-        if plan is not None and fingerprints & set(plan["fingerprints"]):
-            return sweep.info.run_id
-    return None
-
-
-def _with_baseline(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, Run | None]:
-    """Add the newest finished baseline on the same data, which may have been trained later."""
-
-    def is_baseline(run: Run | None) -> bool:
-        return run is not None and run.data.tags.get("architecture") == BASELINE
-
-    networks = {key: run for key, run in chosen.items() if not is_baseline(run)}
-    data = {run.data.tags.get("data_fingerprint") for run in networks.values() if run}
-    baselines = [
-        run
-        for run in runs
-        if is_baseline(run)
-        and status_of(run) == "finished"
-        and run.data.tags.get("data_fingerprint") in data
-    ]
-    if not baselines:
-        return chosen
-    return networks | {baselines[0].data.tags["fingerprint"]: baselines[0]}
-
-
-def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
-    """Return, for each fingerprint in the order of the plan, the run that counts."""
-    rank = {"finished": 0, "diverged": 1}
-    by_fingerprint: dict[str, list[Run]] = {}
-    for run in runs:
-        by_fingerprint.setdefault(run.data.tags.get("fingerprint", run.info.run_id), []).append(run)
-    best = {
-        fingerprint: min(same, key=lambda run: rank.get(status_of(run), 2))  # runs are newest first
-        for fingerprint, same in by_fingerprint.items()
-    }
-    wanted = list(best) if plan is None else plan["fingerprints"]
-    return {fingerprint: best.get(fingerprint) for fingerprint in wanted}
-
-
 def _tables(results: Mapping[str, Result]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Return the predictions of all runs, and the joined table of each probe."""
+    """Return the predictions or losses of all runs, and the joined table of each probe."""
     probes: dict[str, dict[str, Any]] = {}
     for run_id, result in results.items():
         for probe, table in result.probes.items():
             probes.setdefault(probe, {})[run_id] = table
-    predictions = {run_id: result.predictions for run_id, result in results.items()}
-    return join_tables(predictions), {name: join_tables(held) for name, held in probes.items()}
+    texts = {run_id: result.texts for run_id, result in results.items()}
+    return join_tables(texts), {name: join_tables(held) for name, held in probes.items()}
 
 
 def _history(
@@ -231,6 +187,20 @@ def _with_whole_epoch_seconds(runs: pd.DataFrame, history: pd.DataFrame) -> pd.D
     whole = history[history.duplicated("run_id", keep="last")]
     seconds = runs.run_id.map(whole.groupby("run_id").seconds.mean())
     return runs.assign(epoch_seconds=runs.epoch_seconds.where(~budgeted, seconds))
+
+
+def _declared_facts(
+    store: Store,
+    sweeps: list[Run],
+    runs: list[Run],
+    plan: dict[str, Any] | None,
+    finished: list[Run],
+) -> SweepFacts:
+    """Return the facts of a sweep that asks something, with what was known when it was declared."""
+    return replace(
+        _facts(store, sweeps, runs, plan, finished),
+        known_before=known_before(store, sweeps, plan, finished),
+    )
 
 
 def _facts(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,12 @@ import pandas as pd
 import pyarrow as pa
 from mlflow.entities import Run
 
-from pipeline.config.schema import BASELINE
+from pipeline.config.schema import BASELINES
 from pipeline.config.settings import settings_by_kind
 from pipeline.errors import TrackingError
 from pipeline.tracking.artifacts import AGAIN, Artifacts, DamagedRun
 from pipeline.tracking.record import PROBES
-from pipeline.tracking.store import Store, is_done
+from pipeline.tracking.store import Store
 
 PREDICTIONS = "predictions.parquet"
 ACCURACY = "test/accuracy"
@@ -60,14 +60,21 @@ _SHOWN = 3  # damaged runs that a message describes
 
 @dataclass(frozen=True)
 class Result:
-    """Hold the tables of a finished run: its predictions, and those of its probes by name."""
+    """Hold the tables of a finished run.
 
-    predictions: pa.Table
+    texts: a row for each test text: predictions or, of a language model, losses. probes: by name.
+    samples: what a language model wrote, None if it did not.
+    """
+
+    texts: pa.Table
     probes: dict[str, pa.Table]
+    samples: pa.Table | None = None
 
 
-def is_adding(run: Run) -> bool:
-    return run.data.tags.get("data") == "adding"
+def kind_of(run: Run) -> str:
+    """Return what kind of sweep a run belongs to: `classify`, `adding` or `language`."""
+    tags = run.data.tags
+    return "adding" if tags.get("data") == "adding" else tags.get("task", "classify")
 
 
 def status_of(run: Run) -> str:
@@ -89,8 +96,7 @@ def row_of(store: Store, run: Run) -> dict[str, Any]:
 def adding_row(store: Store, run: Run) -> dict[str, Any]:
     """Return the row of a run on the adding problem, as `row_of` does."""
     row = row_of(store, run)
-    metrics = _numbers(run)
-    return row | {column: metrics.get(name) for name, column in _ADDING_METRICS.items()}
+    return row | metrics_of(run, _ADDING_METRICS)
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -99,9 +105,9 @@ def _row(run: Run) -> dict[str, Any]:
     row["failure"] = tags.get("failure")
     row |= {name: params.get(name) for name in ("architecture", "data")}
     row["seed"] = int(params["seed"]) if "seed" in params else None
-    settings = settings_by_kind(tags.get("data"))
+    settings = settings_by_kind(tags.get("data"), tags.get("task"))
     row |= {one.column: one.parse(params.get(one.column)) for one in settings}
-    row |= {column: metrics.get(name) for name, column in _METRICS.items()}
+    row |= metrics_of(run, _METRICS)
     for name, value in metrics.items():
         if name.startswith(f"{ACCURACY}/") and "length_" not in name:
             row[f"test_accuracy_{name.rsplit('/', 1)[1]}"] = value
@@ -111,6 +117,12 @@ def _row(run: Run) -> dict[str, Any]:
     row["git_dirty"] = {"true": True, "false": False}.get(tags.get("git_dirty", ""))
     row["started"] = pd.Timestamp(run.info.start_time, unit="ms", tz="UTC")
     return row
+
+
+def metrics_of(run: Run, names: Mapping[str, str]) -> dict[str, float | None]:
+    """Return metrics as columns; names: metric -> column."""
+    metrics = _numbers(run)
+    return {column: metrics.get(name) for name, column in names.items()}
 
 
 def _numbers(run: Run) -> dict[str, float]:
@@ -132,8 +144,8 @@ def missing_row(plan: dict[str, Any], fingerprint: str) -> dict[str, Any]:
     }
 
 
-def read_results(store: Store, finished: Iterable[Run]) -> dict[str, Result]:
-    """Return the tables of finished runs by run id.
+def read_results(finished: Iterable[Run], read: Callable[[Run], Result]) -> dict[str, Result]:
+    """Return the tables of finished runs by run id, each as `read` returns them.
 
     Raises:
       TrackingError: the result of a run is incomplete, damaged or another's; it names the runs.
@@ -142,7 +154,7 @@ def read_results(store: Store, finished: Iterable[Run]) -> dict[str, Result]:
     damaged: list[DamagedRun] = []
     for run in finished:
         try:
-            found[run.info.run_id] = read_result(store, run)
+            found[run.info.run_id] = read(run)
         except DamagedRun as error:
             damaged.append(error)
     if len(damaged) == 1:
@@ -162,7 +174,7 @@ def read_result(store: Store, run: Run) -> Result:
     """
     artifacts = Artifacts(store, run)
     needs = {"parameter": ("architecture", "seed"), "metric": (ACCURACY,)}
-    _check_has(run, needs)
+    check_has(run, needs)
     predictions = artifacts.table(PREDICTIONS)
     if predictions is None:
         raise DamagedRun(run, f"its {PREDICTIONS} is missing")
@@ -175,36 +187,18 @@ def check_curves(finished: Sequence[Run], history: pd.DataFrame) -> None:
     """Raise DamagedRun for a finished network without a value for each epoch, which all have."""
     known = set(history.run_id) if len(history) else set()
     for run in finished:
-        is_network = run.data.params.get("architecture") != BASELINE
+        is_network = run.data.params.get("architecture") not in BASELINES
         if is_network and run.info.run_id not in known:
             raise DamagedRun(run, "its metrics by epoch are missing in the store")
-
-
-def find_damage(store: Store, run: Run) -> DamagedRun | None:
-    """Return what a done run lacks of its result, or None. On a server that is asked at the end."""
-    if not (store.is_local and is_done(run) and status_of(run) == "finished"):
-        return None
-    artifacts = Artifacts(store, run)
-    try:
-        artifacts.needed("config.yaml")
-        for name in artifacts.digests:
-            artifacts.content(name)
-        if is_adding(run):
-            check_adding(run)
-        else:
-            read_result(store, run)
-    except DamagedRun as error:
-        return error
-    return None
 
 
 def check_adding(run: Run) -> None:
     """Raise DamagedRun if a finished run on the adding problem lacks its result."""
     needs = {"parameter": ("architecture", "seed"), "metric": ("adding/solved", "adding/steps")}
-    _check_has(run, needs)
+    check_has(run, needs)
 
 
-def _check_has(run: Run, needs: dict[str, tuple[str, ...]]) -> None:
+def check_has(run: Run, needs: dict[str, tuple[str, ...]]) -> None:
     held = {"parameter": run.data.params, "metric": run.data.metrics}
     for kind, names in needs.items():
         for name in names:

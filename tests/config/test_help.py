@@ -107,8 +107,8 @@ def test_a_setting_has_its_default_and_what_it_may_be(monkeypatch):
         "architecture.cell=lstm the recurrent cell; one of ",
         "architecture.readout=last what is read",
         "over all steps; one of last, mean, max",
-        "probe.kinds=[context,distance,quiz,retention,gates,slow_units,lesson]",
-        "what is measured; a list out of context, distance, quiz",
+        "probe.kinds=[context,distance,quiz,retention,gates,slow_units,lesson,language_context,",
+        "what is measured; kinds that are not of the task are left out; a list out of context",
         "baseline=false run the baseline instead of a network; true or false",
         "data=clauses what is read: texts, or the adding problem; one of adding, clauses, csv, imdb",
         # Nobody knows the number of cores before a machine is asked, nor a path before it is given.

@@ -24,6 +24,7 @@ from factories.adding import make_adding_runs
 from factories.memory import make_probed
 from factories.pages import HOSTILE, fold_figures
 from factories.tracked import ARCHITECTURES, make_tracked
+from factories.writing import make_writing
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
@@ -35,11 +36,12 @@ from pipeline.config.schema import ArchitectureConfig
 from pipeline.report import look, write_adding_report, write_report
 from pipeline.report.explained import write_explanation
 from pipeline.report.formats import format_share
+from pipeline.report.written import write_page as write_written
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("report", "memory", "hostile", "adding", "folded", "explained")
-WITH_FIGURES = PAGES[:-1]
+PAGES = ("report", "memory", "hostile", "adding", "folded", "explained", "written")
+WITH_FIGURES = PAGES[:-2]
 FOLDS = "main details, header details"  # the contents fold too, but not where they have room
 WIDTHS = (360, 1280)
 NAMED = re.compile(r"\barchitecture: (.*?)(?:;|$)")
@@ -107,6 +109,7 @@ def made(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Made:
     steps = make_adding_runs()
     write_adding_report(summarise(steps), steps, folder / "adding")
     write_explanation(_explain(), folder / "explained" / "index.html")
+    write_written(make_writing(), folder / "written" / "index.html")
     return Made(folder, comparison)
 
 
@@ -386,6 +389,8 @@ def test_nothing_is_wider_than_the_page(
         ("adding", 1280, "dark"),
         ("explained", 360, "light"),
         ("explained", 1280, "dark"),
+        ("written", 360, "dark"),
+        ("written", 1280, "light"),
     ],
 )
 def test_axe_finds_nothing_serious(
@@ -587,3 +592,43 @@ def test_a_wide_table_shows_where_more_is_and_keeps_its_names(made: Made, browse
             f"one => ({classes})(one).join() === 'more-left'", arg=table.element_handle()
         )
         assert "inset" in table.evaluate("one => getComputedStyle(one).boxShadow")
+
+
+WRITTEN_TIP = """() => ({ open: !document.querySelector("#tip").hidden,
+  rows: [...document.querySelectorAll("#tip tr")].map(row => row.textContent),
+  chosen: [...document.querySelectorAll("#tip tr.chosen td:first-child")].map(one => one.textContent),
+  word: document.querySelector(".word.shown")?.textContent })"""
+
+
+def test_a_written_word_tells_what_else_was_likely(made: Made, browser: Browser) -> None:
+    with opened(made, browser, "written") as seen:
+        words = seen.page.query_selector_all(".text .word")
+        words[2].hover()
+        tip = seen.page.evaluate(WRITTEN_TIP)
+        assert (tip["open"], tip["word"], len(tip["rows"])) == (True, words[2].text_content(), 5)
+        assert all(row.endswith("%") for row in tip["rows"])
+        assert tip["chosen"] in ([], [tip["word"]])
+        seen.page.hover("h1")
+        assert not seen.page.evaluate(WRITTEN_TIP)["open"]
+
+
+def test_a_written_text_is_gone_through_by_keys(made: Made, browser: Browser) -> None:
+    with opened(made, browser, "written") as seen:
+        seen.page.keyboard.press("Tab")
+        texts = seen.page.query_selector_all(".text")
+        words = [one.text_content() for one in texts[0].query_selector_all(".word")]
+        for key, place in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", -1)):
+            seen.page.keyboard.press(key)
+            tip = seen.page.evaluate(WRITTEN_TIP)
+            assert (tip["open"], tip["word"]) == (True, words[place])
+            described = "document.activeElement.getAttribute('aria-describedby')"
+            assert seen.page.evaluate(described) == "tip"
+        seen.page.keyboard.press("Escape")
+        assert not seen.page.evaluate(WRITTEN_TIP)["open"]
+        # A text is one stop, and the table below it the next.
+        seen.page.keyboard.press("Tab")
+        seen.page.keyboard.press("Enter")
+        table = texts[0].evaluate_handle("text => text.nextElementSibling").as_element()
+        assert table is not None
+        shown = table.query_selector_all("td:first-child")
+        assert [one.text_content() for one in shown] == words

@@ -32,7 +32,8 @@ from pipeline.tracking import (
     track_sweep,
 )
 from pipeline.tracking import provenance as origin
-from pipeline.tracking.load import find_sweep, load_runs
+from pipeline.tracking.load import load_runs
+from pipeline.tracking.planned import find_sweep
 from pipeline.tracking.record import safe_name
 
 

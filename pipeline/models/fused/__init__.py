@@ -28,6 +28,7 @@ from keras import ops
 
 from pipeline.cells import Cell, find_cell
 from pipeline.config.schema import ArchitectureConfig, Readout
+from pipeline.models.fused.layers import kernel_of, recurrent_weights
 from pipeline.models.fused.optimizer import FusedAdam
 from pipeline.models.fused.scan import InputRows, scan
 
@@ -164,22 +165,10 @@ def _run_layer(cell: Cell, layer: Any, table: _InputTable, sequences: bool) -> A
     """Return the outputs of a recurrent layer, all <float>[T, D, B, U] or the last <float>[D, B, U]."""
     both = isinstance(layer, keras.layers.Bidirectional)
     weights = [d.cell for d in ((layer.forward_layer, layer.backward_layer) if both else (layer,))]
-    kernel = tf.stack([_kernel(cell, one) for one in weights])
-    recurrent = []
-    if cell.recurrent:
-        recurrent.append(tf.stack([one.recurrent_kernel.value for one in weights]))
-        if cell.biases == 2:
-            recurrent.append(tf.stack([one.bias[1:] for one in weights]))
+    kernel = tf.stack([kernel_of(cell, one) for one in weights])
     projected = tf.matmul(table.rows, kernel)  # [D, R, G * U]
     projected = tf.reshape(projected, [-1, kernel.shape[-1]])
-    return scan(cell, projected, table.input_rows, tuple(recurrent), sequences)
-
-
-def _kernel(cell: Cell, weights: Any) -> Any:
-    """Return the matrix that multiplies the rows of an `_InputTable`: <float>[F + 2, G * U]."""
-    bias = weights.bias[:1] if cell.biases == 2 else weights.bias[None]
-    idle = tf.repeat(tf.constant([cell.idle], tf.float32), weights.units, axis=1)
-    return tf.concat([weights.kernel.value, bias, idle], axis=0)
+    return scan(cell, projected, table.input_rows, recurrent_weights(cell, weights), sequences)
 
 
 def _by_position(outputs: Any, alignment: _Alignment) -> Any:

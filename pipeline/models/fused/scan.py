@@ -31,6 +31,17 @@ class InputRows(NamedTuple):
     segments: Any | None
 
 
+class Carried(NamedTuple):
+    """Say with which states a pass begins, and where it begins anew.
+
+    states: each <float>[D, B, U]; no gradient reaches them. kept: <float>[T, 1, B, 1], 0 where a row
+    begins anew, with states of zeros before that step, else 1; None where none does.
+    """
+
+    states: Tensors
+    kept: Any | None = None
+
+
 def scan(
     cell: Cell, projected: Any, input_rows: InputRows, recurrent: Tensors, sequences: bool
 ) -> Any:
@@ -41,18 +52,26 @@ def scan(
 
     Returns: the outputs <float>[T, D, B, U] or, without `sequences`, the last <float>[D, B, U].
     """
-    run = _Pass(steps_of(cell), cell, input_rows, sequences)
+    carried = Carried((_zero_state(cell, input_rows, projected.shape[-1]),) * cell.states)
+    run = _Pass(steps_of(cell), cell, input_rows, sequences, carried)
+    return run.through_time(projected, recurrent)[0]
 
-    @tf.custom_gradient
-    def through_time(projected: Any, *recurrent: Any) -> tuple[Any, Callable[[Any], Tensors]]:
-        outputs, tape = run.forward(projected, recurrent)
 
-        def gradient(upstream: Any) -> Tensors:
-            return run.backward(tape, projected.shape[-1], recurrent, upstream)
+def scan_on(
+    cell: Cell, projected: Any, input_rows: InputRows, recurrent: Tensors, carried: Carried
+) -> tuple[Any, Tensors]:
+    """Run a cell through time as `scan` does, but from given states.
 
-        return outputs, gradient
+    Returns: the outputs <float>[T, D, B, U], and the states after the last step, without gradients.
+    """
+    run = _Pass(steps_of(cell), cell, input_rows, True, carried)
+    outputs, *states = run.through_time(projected, recurrent)
+    return outputs, tuple(tf.stop_gradient(state) for state in states)
 
-    return through_time(projected, *recurrent)
+
+def _zero_state(cell: Cell, input_rows: InputRows, width: int) -> Any:
+    directions, batch = input_rows.rows.shape[1], tf.shape(input_rows.rows)[2]
+    return tf.zeros([directions, batch, width // len(cell.gates)])
 
 
 class _Pass(NamedTuple):
@@ -62,13 +81,29 @@ class _Pass(NamedTuple):
     cell: Cell
     input_rows: InputRows
     sequences: bool
+    carried: Carried
 
-    def forward(self, projected: Any, recurrent: Tensors) -> tuple[Any, Any]:
-        """Return the outputs, all or the last, and the tape."""
-        zero = self._zero_state(projected.shape[-1])
+    def through_time(self, projected: Any, recurrent: Tensors) -> Tensors:
+        """Return the outputs, all or the last, and the states after the last step."""
+
+        @tf.custom_gradient
+        def run(projected: Any, *recurrent: Any) -> tuple[Tensors, Callable[..., Tensors]]:
+            outputs, states, tape = self.forward(projected, recurrent)
+
+            def gradient(upstream: Any, *_: Any) -> Tensors:
+                return self.backward(tape, projected.shape[-1], recurrent, upstream)
+
+            return (outputs, *states), gradient
+
+        return run(projected, *recurrent)
+
+    def forward(self, projected: Any, recurrent: Tensors) -> tuple[Any, Tensors, Any]:
+        """Return the outputs, all or the last, the states after the last step, and the tape."""
+        zero = _zero_state(self.cell, self.input_rows, projected.shape[-1])
         length = tf.shape(self.input_rows.rows)[0]
 
         def iterate(t: Any, states: Tensors, tape: Any, outputs: Any) -> Tensors:
+            states = self._kept(t, states)
             x = tf.gather(projected, tf.gather(self.input_rows.rows, t))
             after, kept = self.steps.forward(x, _project(states[0], recurrent), states)
             if self.sequences:
@@ -76,9 +111,9 @@ class _Pass(NamedTuple):
             return t + 1, after, _push(tape, (*kept, *states)), outputs
 
         outputs = tf.TensorArray(tf.float32, length, element_shape=zero.shape)
-        start = (0, (zero,) * self.cell.states, _empty_tape(zero), outputs)
+        start = (0, self.carried.states, _empty_tape(zero), outputs)
         _, states, tape, outputs = _loop(lambda t, *_: t < length, iterate, start)
-        return (outputs.stack() if self.sequences else states[0]), tape
+        return (outputs.stack() if self.sequences else states[0]), states, tape
 
     def backward(self, tape: Any, width: int, recurrent: Tensors, upstream: Any) -> Tensors:
         """Return the gradients of the projected inputs, `width` wide, and of the recurrent weights.
@@ -86,7 +121,7 @@ class _Pass(NamedTuple):
         Many steps may have read a row of the projected inputs. Their gradients are summed in the order
         of the rows, which is faster than a scatter-add and deterministic.
         """
-        zero = self._zero_state(width)
+        zero = _zero_state(self.cell, self.input_rows, width)
         state_shape = tf.shape(zero)
         length = tf.shape(self.input_rows.rows)[0]
         count = self.steps.kept
@@ -106,7 +141,8 @@ class _Pass(NamedTuple):
                 drecurrent += tf.matmul(states[0], dm, transpose_a=True)
                 dbias = (db + tf.reduce_sum(dm, 1, keepdims=True) for db in dbias)
                 dweights = (drecurrent, *dbias)
-            return t - 1, (direct, *others), tape, dweights, dinputs.write(t, dx)
+            dstates = self._kept(t, (direct, *others))
+            return t - 1, dstates, tape, dweights, dinputs.write(t, dx)
 
         first = zero if self.sequences else upstream
         dstates = (first, *(zero,) * (self.cell.states - 1))
@@ -121,10 +157,12 @@ class _Pass(NamedTuple):
         )
         return dprojected, *dweights
 
-    def _zero_state(self, width: int) -> Any:
-        directions = self.input_rows.rows.shape[1]
-        units = width // len(self.cell.gates)
-        return tf.zeros([directions, tf.shape(self.input_rows.rows)[2], units])
+    def _kept(self, t: Any, states: Tensors) -> Tensors:
+        """Return the states before a step, or their gradients: zero where a row begins anew."""
+        if self.carried.kept is None:
+            return states
+        kept = tf.gather(self.carried.kept, t)
+        return tuple(state * kept for state in states)
 
 
 def _project(h: Any, recurrent: Tensors) -> Any:

@@ -11,7 +11,6 @@ from pipeline.report import look
 from pipeline.report.families import by_family
 from pipeline.report.figures.drawing import (
     IS_FOLLOWED,
-    SHARES,
     Figure,
     Style,
     append_baseline,
@@ -19,27 +18,23 @@ from pipeline.report.figures.drawing import (
     baseline_scores,
     format_differences,
     hover_of,
-    interval_chart,
     looks_of,
     share_axis,
-    with_interval,
 )
-from pipeline.report.figures.panels import (
-    Layers,
-    draw_behind,
-    explain_grey,
-    height_of,
-    label_ends,
-    label_marks,
-    shared_domain,
-    split,
+from pipeline.report.figures.panels import explain_grey, height_of
+from pipeline.report.figures.scores import (
+    ACCURACY,
+    COST_HEIGHT,
+    cost_chart,
+    find_frontier,
+    learning_chart,
+    score_chart,
 )
 from pipeline.report.formats import format_points, format_share
 from pipeline.report.prose import answer, sweep
 from pipeline.report.run_tables import cost_by_run_table, curves_table
 from pipeline.report.tables import pair_table, summary_table
 
-_COST_HEIGHT = 300
 _MOST_RUNS = 100  # whose learning curves are drawn one by one
 _STRONG = ("better", "worse")  # of squares whose numbers stand in the colour of the page
 
@@ -92,36 +87,15 @@ def _over_seeds(history: pd.DataFrame) -> pd.DataFrame:
 
 def _accuracy(comparison: Comparison, style: Style) -> Figure:
     means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
-    means = with_interval(append_baseline(means, baseline_scores(comparison, "all")))
+    means = append_baseline(means, baseline_scores(comparison, "all"))
     runs = comparison.runs[comparison.runs.compared][["architecture", "seed", "test_accuracy"]]
-    runs = runs.assign(shown=runs.test_accuracy.map(format_share)).astype({"test_accuracy": float})
-    order = alt.Y(  # the one figure in the order of accuracy
-        "architecture:N", sort=list(means.architecture), title=None
-    )
-    hover = hover_of(("architecture", "Architecture"), ("shown", "Accuracy (95% interval)"))
-    interval, mean = interval_chart(
-        means, style, {"y": order}, share_axis(), hover, rule={"strokeWidth": 2}, size=110
-    )
-    each = (
-        alt.Chart(as_data(runs))
-        .mark_tick(thickness=2, size=14, yOffset=0)
-        .encode(
-            x="test_accuracy:Q",
-            y=order,
-            color=alt.value(look.INK),
-            opacity=style.opacity(0.75),
-            tooltip=hover_of(
-                ("architecture", "Architecture"), ("seed", "Seed"), ("shown", "Accuracy")
-            ),
-        )
-    )
     return Figure(
         name="accuracy",
         title="Accuracy on the test reviews",
         sentence=sweep.describe_accuracy(comparison),
         alternative="Mean test accuracy of each architecture with its interval, and every seed.",
         table=summary_table(comparison),
-        chart=alt.LayerChart(layer=[interval, each, mean]),
+        chart=score_chart(ACCURACY, means, runs, style),
         height=34 * len(means) + 20,
         labelled=True,
     )
@@ -199,33 +173,9 @@ def _verdicts(comparison: Comparison) -> Figure:
 def _against_cost(
     comparison: Comparison, style: Style, column: str, name: str, unit: str
 ) -> Figure:
-    """Draw accuracy against a cost, with a line through those that nothing cheaper beats."""
     means = comparison.summary[["architecture", "accuracy", "ci_low", "ci_high"]]
-    means = with_interval(means.merge(comparison.cost[["architecture", column]]))
-    means["cost"] = means[column].map(lambda value: f"{value:,.0f}")
-    by_cost = means.sort_values([column, "accuracy"], ascending=[True, False])
-    frontier = by_cost[by_cost.accuracy > by_cost.accuracy.cummax().shift(fill_value=-1.0)]
-    x = alt.X(
-        f"{column}:Q",
-        scale=alt.Scale(zero=False, nice=True),
-        axis=alt.Axis(
-            title=f"{name[0].upper()}{name[1:]}" + f" ({unit})" * (unit != name),
-            tickCount=5,
-            format=",~f",
-        ),
-    )
-    line = (
-        alt.Chart(as_data(frontier))
-        .mark_line(interpolate="step-after", color=look.MUTED, strokeDash=[2, 3])
-        .encode(x=x, y=alt.Y("accuracy:Q", scale=SHARES, axis=share_axis()))
-    )
-    hover = hover_of(
-        ("architecture", "Architecture"),
-        ("shown", "Accuracy (95% interval)"),
-        ("cost", name[0].upper() + name[1:]),
-    )
-    marks = interval_chart(means, style, {"x": x}, share_axis(), hover, size=130)
-    labels = label_marks(means, style, x, column, "accuracy", _COST_HEIGHT)
+    means = means.merge(comparison.cost[["architecture", column]])
+    frontier = find_frontier(ACCURACY, means, column)
     return Figure(
         name=f"accuracy_by_{column}",
         title=f"Accuracy against {name}",
@@ -234,53 +184,32 @@ def _against_cost(
         ),
         alternative=f"Test accuracy of each architecture against its {name}.",
         table=cost_by_run_table(comparison),
-        chart=alt.LayerChart(layer=[line, *marks, labels]),
-        height=_COST_HEIGHT,
+        chart=cost_chart(ACCURACY, means, style, column, name, unit),
+        height=COST_HEIGHT,
         labelled=True,
     )
 
 
 def _curves(history: pd.DataFrame, style: Style) -> Figure:
-    """Draw a line for each run; of other panels, the mean of each architecture."""
     history = history.sort_values(["architecture", "seed", "epoch"])
-    shown = history.assign(shown=history.val_accuracy.map(format_share))
-    shown = shown[["run_id", "architecture", "seed", "epoch", "val_accuracy", "shown"]]
-    means = history.groupby(["architecture", "epoch"], as_index=False).val_accuracy.mean()
-    last = shown.loc[shown.groupby("run_id", sort=False).epoch.idxmax()]
-    ends = shared_domain(shown, "val_accuracy")
     height = height_of(style, 300)
-    x = alt.X("epoch:Q", axis=alt.Axis(title="Epoch", tickMinStep=1, grid=False, format="d"))
-    y = alt.Y(
-        "val_accuracy:Q",
-        scale=alt.Scale(domain=ends, zero=False, nice=True),
-        axis=share_axis("Validation accuracy"),
-    )
-    hover = hover_of(
-        ("architecture", "Architecture"),
-        ("seed", "Seed"),
-        ("epoch", "Epoch"),
-        ("shown", "Validation accuracy"),
-    )
-
-    def draw(own: list[str], others: list[str]) -> Layers:
-        base = alt.Chart(as_data(shown[shown.architecture.isin(own)])).encode(
-            x=x, y=y, color=style.colour, detail="run_id:N", opacity=style.opacity(0.9)
-        )
-        finals = last[last.architecture.isin(own)].groupby("architecture").val_accuracy.mean()
-        return [
-            *draw_behind(means[means.architecture.isin(others)], style, x, y),
-            base.mark_line(strokeWidth=1.8).encode(strokeDash=style.dash),
-            base.mark_point(filled=True, size=30).encode(shape=style.shape, tooltip=hover),
-            label_ends(finals, style, "val_accuracy", ends, height),
-        ]
-
     return Figure(
         name="learning_curves",
         title="Learning curves",
         sentence=explain_grey(style, sweep.describe_curves(history)),
         alternative="Validation accuracy of every run, epoch by epoch.",
         table=curves_table(history),
-        chart=split(style, list(shown.architecture), draw),
+        chart=learning_chart(
+            history,
+            style,
+            height,
+            step="epoch",
+            x=alt.X("epoch:Q", axis=alt.Axis(title="Epoch", tickMinStep=1, grid=False, format="d")),
+            value="val_accuracy",
+            axis=share_axis("Validation accuracy"),
+            show=format_share,
+            titles=("Epoch", "Validation accuracy"),
+        ),
         height=height,
         labelled=True,
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import altair as alt
 import pandas as pd
 
-from pipeline.analysis.comparison import Comparison
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.verdicts import NO, OPEN, YES, Contrasts
 from pipeline.report import look
 from pipeline.report.contrast_tables import contrast_table
 from pipeline.report.figures.drawing import Figure, as_data, hover_of
-from pipeline.report.formats import format_interval, format_points
+from pipeline.report.formats import format_change, format_points
 from pipeline.report.prose.contrasts import describe_contrasts, name_question
+from pipeline.report.prose.measures import PERPLEXITY, Measure, measure_of
 
 _SHOWN = {
     YES: ("a difference", look.BETTER),
@@ -23,17 +27,20 @@ _ROW = 62  # pixels: two lines of text above an interval
 _BELOW = 21  # pixels from the middle of a row to its interval
 
 
-def draw_contrasts(comparison: Comparison) -> list[Figure]:
+def draw_contrasts(comparison: Compared) -> list[Figure]:
     """Draw the differences of accuracies that the sweep asks about; nothing if it asks none."""
-    found = comparison.contrasts
-    if found is None or not (found.table.quantity == "accuracy").any():
+    found, measure = comparison.contrasts, measure_of(comparison)
+    if found is None or not (found.table.quantity == measure.quantity).any():
         return []
-    frame = _frame(found)
+    frame = _frame(found, measure)
+    unit, axis_title = ("Points", "points of accuracy")
+    if measure is PERPLEXITY:
+        unit, axis_title = ("Change", "% of perplexity, first against second")
     base = alt.Chart(as_data(frame)).encode(
         y=alt.Y("question:N", sort=None, axis=None),
-        tooltip=hover_of(("question", "Question"), ("shown", "Points"), ("verdict", "Answer")),
+        tooltip=hover_of(("question", "Question"), ("shown", unit), ("verdict", "Answer")),
     )
-    axis = alt.Axis(title="points of accuracy", tickCount=6, grid=False, offset=6)
+    axis = alt.Axis(title=axis_title, tickCount=6, grid=False, offset=6)
     span = alt.Scale(nice=True)
     colour = alt.Color(
         "verdict:N",
@@ -56,7 +63,7 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
             name="contrasts",
             title="What was asked",
             sentence=describe_contrasts(comparison),
-            alternative="Every question's difference of accuracies with its interval, zero and margin.",
+            alternative="Every question's difference with its interval, zero and margin.",
             table=contrast_table(comparison),
             chart=alt.LayerChart(
                 layer=[
@@ -82,20 +89,24 @@ def draw_contrasts(comparison: Comparison) -> list[Figure]:
     ]
 
 
-def _frame(found: Contrasts) -> pd.DataFrame:
+def _frame(found: Contrasts, measure: Measure) -> pd.DataFrame:
     asked = {one.name: name_question(one) for one in found.asked}
-    rows = found.table[found.table.quantity == "accuracy"]
+    rows = found.table[found.table.quantity == measure.quantity]
+    share: Callable[[float], float] = float
+    show: Callable[[float], str] = format_points
+    unit = " points"
+    if measure is PERPLEXITY:
+        share, show, unit = math.expm1, format_change, ""
     return pd.DataFrame(
         [
             {
                 "question": asked[row.contrast],
-                "points": 100 * row.estimate,
-                "low": 100 * row.ci_low,
-                "high": 100 * row.ci_high,
+                "points": 100 * share(row.estimate),
+                "low": 100 * share(row.ci_low),
+                "high": 100 * share(row.ci_high),
                 "verdict": _SHOWN[row.verdict][0],
-                "answer": f"{format_points(row.estimate)} points: {_SHOWN[row.verdict][0]}",
-                "shown": f"{format_points(row.estimate)} "
-                f"({format_interval(row.ci_low, row.ci_high, points=True)})",
+                "answer": f"{show(row.estimate)}{unit}: {_SHOWN[row.verdict][0]}",
+                "shown": f"{show(row.estimate)} ({show(row.ci_low)} to {show(row.ci_high)})",
             }
             for row in rows_of(rows)
         ]

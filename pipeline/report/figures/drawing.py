@@ -18,6 +18,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.report import look
@@ -106,7 +107,7 @@ class Figure:
         ]
 
 
-def looks_of(comparison: Comparison) -> list[Look]:
+def looks_of(comparison: Compared) -> list[Look]:
     """Return the look of every architecture, by family, and last of the baseline if there is one."""
     if comparison.summary.empty:
         return []
@@ -239,6 +240,7 @@ def interval_chart(
     rule: Mapping[str, Any] | None = None,
     size: int = 60,
     outlined: bool = False,
+    band: bool = False,
 ) -> list[alt.Chart]:
     """Draw a mark for each row of the frame, over its interval.
 
@@ -252,6 +254,7 @@ def interval_chart(
       rule: properties of the interval's line.
       size: of the mark.
       outlined: whether the mark has an outline, to stand out from a thick interval.
+      band: whether the intervals along x are one band for each architecture.
     """
     channel, encoding = ("x", alt.X) if "y" in place else ("y", alt.Y)
     base = alt.Chart(as_data(frame)).encode(
@@ -261,9 +264,12 @@ def interval_chart(
     ends: dict[str, Any] = {channel: encoding(f"{low}:Q", scale=scale), f"{channel}2": f"{high}:Q"}
     line = base.mark_line(strokeWidth=2.5).encode(**along, strokeDash=style.dash)
     outline: dict[str, Any] = {"stroke": look.PAPER} if outlined else {}
+    reach = base.mark_rule(**({"strokeWidth": 1.5} if rule is None else rule)).encode(**ends)
+    if band:
+        reach = base.mark_area().encode(**ends, opacity=style.opacity(0.15))
     return [
         *([line] if joined else []),
-        base.mark_rule(**({"strokeWidth": 1.5} if rule is None else rule)).encode(**ends),
+        reach,
         base.mark_point(filled=True, size=size, opacity=1, **outline).encode(
             **along, shape=style.shape
         ),

@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.fading import Fading
 from pipeline.analysis.frames import rows_of
@@ -103,7 +104,7 @@ def draw_slow_units(comparison: Comparison) -> list[Figure]:
     ]
 
 
-def draw_derivatives_and_gates(comparison: Comparison) -> list[Figure]:
+def draw_derivatives_and_gates(comparison: Compared) -> list[Figure]:
     """Draw the retention of signals and the time constants, as far as they were measured."""
     fading = comparison.fading
     if fading is None or comparison.summary.empty:

@@ -85,6 +85,7 @@ def draw_curves(
     reaching: Sequence[float] = (),
     behind: Callable[[list[str]], Layers] = lambda names: (),
     above: Callable[[list[str]], Layers] = lambda names: (),
+    band: bool = False,
 ) -> Drawn:
     """Draw values joined along x with their intervals.
 
@@ -93,6 +94,7 @@ def draw_curves(
       height: of a panel, in pixels.
       reaching: values that the panels reach to.
       behind, above: the architectures of a panel -> what is drawn behind and over its lines.
+      band: whether the intervals of an architecture are one band.
     """
     ends = shared_domain(frame, value, low, high, reaching=reaching)
     encoded: Any = x.to_dict()
@@ -112,6 +114,7 @@ def draw_curves(
             high=high,
             scale=scale,
             joined=True,
+            band=band,
         )
         y = alt.Y(f"{value}:Q", scale=scale, axis=axis)
         rest = frame[frame.architecture.isin(others)]

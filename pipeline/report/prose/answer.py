@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import OPPOSITE, Breakdown
@@ -210,7 +211,7 @@ def _conclude(found: LeaderVerdicts, comparison: Comparison) -> str:
     return f"Any except {_name_groups(found.worse, comparison)}"
 
 
-def held_equal(comparison: Comparison) -> dict[str, str]:
+def held_equal(comparison: Compared) -> dict[str, str]:
     """Describe which of units, recurrent_parameters and train_seconds all architectures share.
 
     The result is empty for a single architecture.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.contrasts import Contrast
 from pipeline.analysis.frames import rows_of
@@ -15,12 +16,12 @@ from pipeline.config.programs import again_with
 from pipeline.report.formats import (
     capitalise,
     format_lead,
-    format_margin,
     format_minutes,
     format_ratio,
     join_names,
 )
 from pipeline.report.prose.answer import ShortAnswer, none_has_learnt
+from pipeline.report.prose.measures import ACCURACY, Measure, measure_of
 
 # What a change of the lead is over, by the quantity that says so.
 _GROWTH = {
@@ -32,6 +33,7 @@ _GATES = "gated_vs_simple"
 ALIKE = 1.05  # training times within this ratio are called the same
 _FEW_SEEDS = 12  # as many can be written out in a command
 QUANTITIES = {
+    "log_perplexity": "perplexity",
     "accuracy": "accuracy",
     "accuracy_long_texts": "accuracy on the longest texts",
     "change_with_length": "change with length",
@@ -43,54 +45,59 @@ QUANTITIES = {
 }
 
 
-def headline_of_contrasts(comparison: Comparison) -> str:
+def headline_of_contrasts(comparison: Compared) -> str:
     """Answer the first question of the sweep in a few sentences; nothing if it asks none."""
-    found = comparison.contrasts
-    asked = _first(found)
-    if found is None or asked is None or none_has_learnt(comparison):
+    found, measure = comparison.contrasts, measure_of(comparison)
+    asked = _first(found, measure)
+    if found is None or asked is None or _has_not_learnt(comparison):
         return ""
     rows = rows_by_quantity(found, asked)
-    row, margin = rows["accuracy"], format_margin(found.margin)
-    better, other = _sides(asked, row)
-    interval, size = _interval_of_lead(row), _points(row.estimate)
-    if row.verdict == YES and asked.name == _GATES and row.estimate > 0:
-        cost = _describe_price_of_gates(rows)
-        text = f"Gates are worth {size} of accuracy on these texts ({interval}){cost}."
-    elif row.verdict == YES:
-        text = f"{capitalise(better)} score {size} higher than {other} ({interval})."
-    elif row.verdict == NO:
-        text = (
-            f"{capitalise(asked.first)} and {asked.second} differ by less than {margin} of accuracy "
-            f"({interval})."
-        )
-    else:
-        text = (
-            f"Whether {asked.first} beat {asked.second} is not decided: {better} lead by {size} "
-            f"({interval})."
-        )
-    if "Gates are worth" not in text:
+    row = rows[measure.quantity]
+    better, other = measure.leads(asked, row)
+    gates = row.verdict == YES and asked.name == _GATES and better == asked.first
+    undecided = measure.single if math.isnan(row.p_value) else measure.undecided
+    sentence = {YES: measure.ahead, NO: measure.same}.get(row.verdict, undecided)
+    text = (measure.gates if gates else sentence).format(
+        size=measure.size(row),
+        interval=measure.interval_of_lead(row),
+        cost=_describe_price_of_gates(rows),
+        margin=measure.margin(found.margin),
+        better=better,
+        other=other,
+        first=asked.first,
+        second=asked.second,
+    )
+    text = capitalise(text)
+    if not gates:
         text = f"{text} {_describe_costs(asked, rows)}"
     return " ".join(part for part in (text.strip(), *_describe_growth(asked, rows)) if part)
 
 
-def answers_of_contrasts(comparison: Comparison) -> list[ShortAnswer]:
+def _has_not_learnt(comparison: Compared) -> bool:
+    return isinstance(comparison, Comparison) and none_has_learnt(comparison)
+
+
+def answers_of_contrasts(comparison: Compared) -> list[ShortAnswer]:
     """Answer the questions of the sweep; the first, which has the headline, only if it is open."""
-    found = comparison.contrasts
-    first = _first(found)
-    if found is None or first is None or none_has_learnt(comparison):
+    found, quantity = comparison.contrasts, measure_of(comparison).quantity
+    first = _first(found, measure_of(comparison))
+    if found is None or first is None or _has_not_learnt(comparison):
         return []
     return [
         _answer(comparison, asked, rows)
         for asked in found.asked
-        if "accuracy" in (rows := rows_by_quantity(found, asked))
-        and (asked != first or rows["accuracy"].verdict == OPEN)
+        if quantity in (rows := rows_by_quantity(found, asked))
+        and (asked != first or rows[quantity].verdict == OPEN)
     ]
 
 
-def _answer(comparison: Comparison, asked: Contrast, rows: dict[str, Any]) -> ShortAnswer:
-    row = rows["accuracy"]
-    better, _ = _sides(asked, row)
-    lead = f"{_points(row.estimate)} in favour of {better} ({_interval_of_lead(row)})."
+def _answer(comparison: Compared, asked: Contrast, rows: dict[str, Any]) -> ShortAnswer:
+    measure = measure_of(comparison)
+    row = rows[measure.quantity]
+    better, _ = measure.leads(asked, row)
+    lead = measure.lead.format(
+        size=measure.size(row), better=better, interval=measure.interval_of_lead(row)
+    )
     conclusion = {YES: capitalise(better), NO: "No difference that matters", OPEN: "Not decided"}
     plan, command = _plan(comparison, row) if row.verdict == OPEN else ("", "")
     return ShortAnswer(
@@ -101,14 +108,11 @@ def _answer(comparison: Comparison, asked: Contrast, rows: dict[str, Any]) -> Sh
     )
 
 
-def describe_contrasts(comparison: Comparison) -> str:
+def describe_contrasts(comparison: Compared) -> str:
     """Say what the figure of contrasts shows, and how they were chosen."""
     found = comparison.contrasts
     assert found is not None
-    sentences = [
-        "A dot is a difference in accuracy between groups that are alike in all else, and its line the "
-        "95% interval. In the grey band it is too small to matter."
-    ]
+    sentences = [measure_of(comparison).dots]
     own = [name_question(one) for one in found.asked if one.weights]
     if own:
         sentences.append(
@@ -120,7 +124,7 @@ def describe_contrasts(comparison: Comparison) -> str:
     return " ".join([*sentences, _describe_declaration(comparison, found)])
 
 
-def _describe_declaration(comparison: Comparison, found: Contrasts) -> str:
+def _describe_declaration(comparison: Compared, found: Contrasts) -> str:
     if found.declared:
         return "The questions were declared before the first run."
     if found.known_before:
@@ -141,10 +145,10 @@ def shorten(group: str) -> str:
     return group.removeprefix("networks with ").removesuffix(" networks")
 
 
-def _first(found: Contrasts | None) -> Contrast | None:
+def _first(found: Contrasts | None, measure: Measure) -> Contrast | None:
     if found is None:
         return None
-    known = set(found.table.contrast[found.table.quantity == "accuracy"])
+    known = set(found.table.contrast[found.table.quantity == measure.quantity])
     return next((one for one in found.asked if one.name in known), None)
 
 
@@ -154,19 +158,14 @@ def rows_by_quantity(found: Contrasts, asked: Contrast) -> dict[str, Any]:
     return {str(row.quantity): row for row in rows_of(table)}
 
 
-def _sides(asked: Contrast, row: Any) -> tuple[str, str]:
-    """Return the side that is ahead, then the other."""
-    return (asked.first, asked.second) if row.estimate > 0 else (asked.second, asked.first)
-
-
-def _plan(comparison: Comparison, row: Any) -> tuple[str, str]:
+def _plan(comparison: Compared, row: Any) -> tuple[str, str]:
     """Say how many seeds would decide it and how long they take; also return what to type."""
     if math.isnan(row.p_value):
         one = comparison.summary.runs.max() == 1
         which = "One seed" if one else "An architecture with one seed left"
         return f"{which} decides nothing. To train more:", _command(comparison, 3)
     assert comparison.contrasts is not None
-    margin = format_margin(comparison.contrasts.margin)
+    margin = measure_of(comparison).margin(comparison.contrasts.margin)
     if pd.isna(row.seeds_to_decide):
         return (
             f"To find a difference of {margin} would take over 200 seeds, or more test texts.",
@@ -182,7 +181,7 @@ def _plan(comparison: Comparison, row: Any) -> tuple[str, str]:
     return found, _command(comparison, seeds)
 
 
-def _command(comparison: Comparison, seeds: int) -> str:
+def _command(comparison: Compared, seeds: int) -> str:
     given = ",".join(str(number) for number in range(seeds))
     if seeds > _FEW_SEEDS:
         given = f"$(seq -s, 0 {seeds - 1})"
@@ -223,24 +222,14 @@ def _describe_change(asked: Contrast, accuracy: Any, row: Any, over: str) -> str
     if accuracy.verdict != YES:  # then nobody leads
         if row.verdict != YES:
             return ""
-        gains, _ = _sides(asked, row)
-        size = _points(row.estimate)
-        return f"{capitalise(gains)} gain {size} {over} ({_interval_of_lead(row)})."
+        gains, _ = ACCURACY.leads(asked, row)
+        size = ACCURACY.size(row)
+        return f"{capitalise(gains)} gain {size} {over} ({ACCURACY.interval_of_lead(row)})."
     ahead = accuracy.estimate > 0
     interval = format_lead(*((row.ci_low, row.ci_high) if ahead else (-row.ci_high, -row.ci_low)))
     if row.verdict == YES:
         verb = "grows" if (row.estimate > 0) == ahead else "shrinks"
-        return f"Their lead {verb} by {_points(row.estimate)} {over} ({interval})."
+        return f"Their lead {verb} by {ACCURACY.size(row)} {over} ({interval})."
     if row.verdict == NO:
         return f"Their lead stays the same {over} ({interval})."
     return ""  # not decided: the table of the figure has it
-
-
-def _interval_of_lead(row: Any) -> str:
-    """Format the interval of the difference, in favour of the side that leads."""
-    low, high = (row.ci_low, row.ci_high) if row.estimate >= 0 else (-row.ci_high, -row.ci_low)
-    return format_lead(low, high)
-
-
-def _points(share: float) -> str:
-    return f"{100 * abs(share):.1f} points"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.above_simple import SIMPLE
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import SIGNIFICANCE, Breakdown
@@ -38,11 +39,16 @@ READING_PUBLISHED = (
 
 def describe_sweep(comparison: Comparison, started: str) -> str:
     """Say in one line what was compared."""
+    return describe_runs(comparison, f"{comparison.reviews:,} test texts", started)
+
+
+def describe_runs(comparison: Compared, texts: str, started: str) -> str:
+    """Say in one line which runs were compared on which texts."""
     runs = comparison.runs
     data = sorted({str(name) for name in runs.data.dropna()})
     return (
         f"{pluralise(runs.architecture.nunique(), 'architecture')}, {int(runs.compared.sum())} of "
-        f"{pluralise(len(runs), 'run')} compared on {comparison.reviews:,} test texts"
+        f"{pluralise(len(runs), 'run')} compared on {texts}"
         f"{f' ({join_names(data)})' if data else ''}. Started {started}."
     )
 
@@ -58,7 +64,7 @@ def describe_reading(comparison: Comparison) -> str:
     )
 
 
-def describe_complete(comparison: Comparison) -> str:
+def describe_complete(comparison: Compared) -> str:
     """Write the sentence about the runs where none is missing."""
     if comparison.tuning:
         return (
@@ -186,17 +192,24 @@ def describe_pairs(comparison: Comparison) -> str:
     return f"{sentence} Numbers are the row minus the column, in points."
 
 
-def describe_frontier(names: Sequence[str], cost: str, others: bool) -> str:
-    """Describe mean accuracy against a cost, without verdicts, which are in the matrix of pairs."""
+def describe_frontier(
+    names: Sequence[str],
+    cost: str,
+    others: bool,
+    score: tuple[str, str] = ("more accurate", "accuracy rises"),
+) -> str:
+    """Describe a mean score against a cost, without verdicts, which are in the matrix of pairs.
+
+    score: what is better, and what happens as it gets better.
+    """
+    better, moves = score
     if len(names) == 1:
-        return (
-            f"On average, no network is more accurate than {names[0]}, and none is lower in {cost}."
-        )
-    rest = f" The others need more {cost} without being more accurate." if others else ""
-    return f"On average, accuracy rises with {cost} from {' to '.join(names)}.{rest}"
+        return f"On average, no network is {better} than {names[0]}, and none is lower in {cost}."
+    rest = f" The others need more {cost} without being {better}." if others else ""
+    return f"On average, {moves} with {cost} from {' to '.join(names)}.{rest}"
 
 
-def describe_ends(comparison: Comparison) -> str:
+def describe_ends(comparison: Compared) -> str:
     """Say why training ended, with the number of runs for each reason; nothing where it is unknown."""
     runs = comparison.runs[comparison.runs.chosen]
     if "training_ended" not in runs or runs.training_ended.isna().all():
@@ -218,7 +231,7 @@ def describe_curves(history: pd.DataFrame) -> str:
     return f"Each line is a run. The validation accuracy of the {len(best)} runs peaks in {epochs}."
 
 
-def describe_lost(comparison: Comparison) -> list[str]:
+def describe_lost(comparison: Compared) -> list[str]:
     """Name the runs that did not finish."""
     runs = comparison.runs
     lost = runs[~runs.compared & (runs.status != "finished")]
@@ -228,11 +241,11 @@ def describe_lost(comparison: Comparison) -> list[str]:
         names = join_names([describe_run(row, settings) for row in rows_of(group)])
         sentences.append(f"{pluralise(len(group), 'run')} {status}: {names}.")
     if lost.chosen.any() and not comparison.summary.empty:
-        sentences.append("Accuracies are those of the finished runs only.")
+        sentences.append("The numbers are those of the finished runs only.")
     return sentences
 
 
-def describe_shown(comparison: Comparison) -> list[str]:
+def describe_shown(comparison: Compared) -> list[str]:
     """Say which architectures the page shows, if not all."""
     every, shown = len(comparison.summary), len(comparison.shown)
     if every == shown:
@@ -243,7 +256,7 @@ def describe_shown(comparison: Comparison) -> list[str]:
     ]
 
 
-def cautions(comparison: Comparison) -> list[str]:
+def cautions(comparison: Compared) -> list[str]:
     """List what a reader must know before using a number."""
     return [
         *describe_shown(comparison),
@@ -253,14 +266,14 @@ def cautions(comparison: Comparison) -> list[str]:
     ]
 
 
-def describe_marks(comparison: Comparison) -> list[str]:
+def describe_marks(comparison: Compared) -> list[str]:
     """Say what a star beside a number means, as far as there is one."""
     sentences = []
     single = comparison.summary[~comparison.summary.seeds_counted.astype(bool)]
     if len(single):
         sentences.append(
             f"There is only one seed of {join_names(list(single.architecture))}. An interval marked * "
-            "covers the chance of the reviews only and says nothing about another seed."
+            "covers the chance of the texts only and says nothing about another seed."
         )
     if len(comparison.cost) and not comparison.cost.alone.all():
         sentences.append("Times marked * were, or may have been, measured while other work ran.")
