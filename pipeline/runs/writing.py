@@ -114,6 +114,7 @@ def write_all(
 ) -> tuple[tuple[WrittenText, ...], ...]:
     """Return what a model writes after each prompt: of each the samples."""
     end = tokenizer.token_to_id(END)
+    assert end is not None  # see `check_vocabulary`
     written = write_on(reader, [prompt.token_ids for prompt in prompts], end, sampling)
     return tuple(
         tuple(_spell_text(tokenizer, prompt.token_ids, steps, end) for steps in texts)
@@ -157,7 +158,7 @@ def _spell_one(tokenizer: Tokenizer, before: list[int], token_id: int, end: int)
     if token_id == end:
         return END_OF_TEXT
     spelt = spell(tokenizer, [*before, token_id])[-1].strip() or "␣"
-    return f"…{spelt}" if tokenizer.id_to_token(token_id).startswith(CONTINUED) else spelt
+    return f"…{spelt}" if str(tokenizer.id_to_token(token_id)).startswith(CONTINUED) else spelt
 
 
 def choose_prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,9 +87,9 @@ def test_drawing_from_one_token_is_writing_the_likeliest(changes):
 LOGITS = np.array([5, 4, -1, 0.5, 2, 1.5])
 
 
-def drawn(draws: int = 20_000, **changes) -> np.ndarray:
+def drawn(**changes: Any) -> np.ndarray:
     sampling, generator = Sampling(**changes), np.random.default_rng(3)
-    found = [draw(LOGITS, sampling, generator).token_id for _ in range(draws)]
+    found = [draw(LOGITS, sampling, generator).token_id for _ in range(20_000)]
     return np.bincount(found, minlength=VOCAB)
 
 
