@@ -160,7 +160,7 @@ def compare_language(
         columns=list(dict.fromkeys([*LANGUAGE_COLUMNS, *tracked.runs.columns]))
     )
     is_baseline = known.architecture == LANGUAGE_BASELINE
-    networks, baselines = known[~is_baseline], known[is_baseline & (known.status == "finished")]
+    networks, baselines = known[~is_baseline], known[is_baseline]
     if networks.empty:
         raise ReportError(f"{tracked.experiment}: only the n-gram baseline is tracked")
     runs, _, notes = select_runs(networks, tracked.losses)
@@ -226,9 +226,13 @@ class _Losses:
     @classmethod
     def of(cls, losses: pd.DataFrame, runs: pd.DataFrame) -> _Losses:
         rows = align_rows(losses, runs)
-        columns = ("nats", "tokens", "characters", "words", "unknown")
-        numbers = (losses[name].to_numpy(dtype=np.float64)[rows] for name in columns)
-        return cls(*numbers, losses.review_id.astype(object).to_numpy()[rows[0]])
+
+        def of(name: str) -> statistics.Floats:
+            return losses[name].to_numpy(dtype=np.float64)[rows]
+
+        ids = losses.review_id.astype(object).to_numpy()[rows[0]]
+        counts = (of("tokens"), of("characters"), of("words"), of("unknown"))
+        return cls(of("nats"), *counts, ids)
 
     @property
     def unit(self) -> str:
@@ -366,7 +370,8 @@ def _compare_to_baseline(
 
 
 def _note_baseline(baselines: pd.DataFrame) -> str:
-    why = "was tested on other texts" if len(baselines) else "is not tracked"
+    why = "did not finish" if len(baselines) else "is not tracked"
+    why = "was tested on other texts" if (baselines.status == "finished").any() else why
     return f"The n-gram baseline {why}, so nothing shows what can be predicted from the last few tokens."
 
 

@@ -17,6 +17,7 @@ from pipeline.report.blocks import Block, PageSection, Section, build_sections, 
 from pipeline.report.figures import contrasts, inside
 from pipeline.report.figures import language as figures
 from pipeline.report.figures.drawing import looks_of
+from pipeline.report.glossary import terms_of_language
 from pipeline.report.page import write_pages
 from pipeline.report.prose import language, sweep
 from pipeline.report.prose.samples import make_cards
@@ -69,7 +70,12 @@ def write_language_report(found: LanguageComparison, tracked: LanguageRuns, fold
     """
     shown = LanguageContent(found, tracked)
     return write_pages(
-        _gather(shown), build(shown), looks_of(shown.comparison), (CSV_FILES, found), folder
+        _gather(shown),
+        build(shown),
+        looks_of(shown.comparison),
+        (CSV_FILES, found),
+        folder,
+        terms_of_language(),
     )
 
 
@@ -89,6 +95,10 @@ def _gather(content: LanguageContent) -> dict[str, Any]:
 def _context(content: LanguageContent) -> Iterator[Block]:
     if content.comparison.memory is not None:
         yield Block("text", language.READING_CONTEXT)
+
+
+def _effective(content: LanguageContent) -> Iterator[Block]:
+    if content.comparison.memory is not None:
         yield from table_blocks(language_tables.effective_table(content.comparison), "effective")
 
 
@@ -97,7 +107,11 @@ def _results(content: LanguageContent) -> Iterator[Block]:
         return
     yield from table_blocks(language_tables.perplexity_table(content.whole))
     yield Block("text", language.READING)
-    yield Block("facts", rows=language_tables.tokens_facts(content.whole))
+
+
+def _tokens(content: LanguageContent) -> Iterator[Block]:
+    if not content.whole.summary.empty:
+        yield Block("facts", rows=language_tables.tokens_facts(content.whole))
 
 
 def _pairs(content: LanguageContent) -> Iterator[Block]:
@@ -170,6 +184,7 @@ SECTIONS: tuple[Section[LanguageContent], ...] = (
             *figures.draw_recall(content.comparison, FIRST),
         ],
         before=_context,
+        after=_effective,
     ),
     Section(
         "results",
@@ -177,13 +192,14 @@ SECTIONS: tuple[Section[LanguageContent], ...] = (
         lambda content: figures.draw_perplexity(content.comparison),
         lambda content: figures.draw_bits(content.comparison),
         before=_results,
-        after=_pairs,
+        after=lambda content: [*_pairs(content), *_tokens(content)],
     ),
     Section("samples", "What they write", before=_samples),
     Section(
         "inside",
         "Inside the networks",
-        further=lambda content: inside.draw_derivatives_and_gates(content.comparison),
+        lambda content: inside.draw_derivatives_and_gates(content.comparison)[:1],
+        lambda content: inside.draw_derivatives_and_gates(content.comparison)[1:],
         after=_layers,
     ),
     Section(

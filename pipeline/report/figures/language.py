@@ -185,7 +185,7 @@ def draw_subjects(found: LanguageComparison) -> list[Figure]:
     style = Style(looks_of(found))
     figure = _by_distance(
         *(frame, style, "subject_recall", "The subject, named again", "probability", "Probability"),
-        sentence=language.describe_subjects(found.memory),
+        sentence=language.describe_subjects(found, found.memory),
         along="Words since the subject was named",
         axis=share_axis("Probability of the right subject"),
         table=subjects_table(found.memory.subjects),
