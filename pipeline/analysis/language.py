@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pipeline.analysis import statistics
-from pipeline.analysis.answers import align_rows
 from pipeline.analysis.comparable import check_data, note_versions
 from pipeline.analysis.crowd import choose_shown, limit_to
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.language_memory import LanguageMemory, summarise_language_memory
+from pipeline.analysis.language_scores import Losses, Scores, exp_of, negated
 from pipeline.analysis.pairwise import find_tiers, judge_pairs
 from pipeline.analysis.quantities import cost_quantities, mean_costs
 from pipeline.analysis.selection import Tuning, select_runs
@@ -168,17 +168,17 @@ def compare_language(
     notes += [*check_data(chosen, False), *note_versions(chosen)]
     if chosen.empty:
         return _without_results(tracked, runs, notes)
-    losses = _Losses.of(tracked.losses, chosen)
+    losses = Losses.of(tracked.losses, chosen)
     baseline = _find_baseline(tracked.losses, baselines, losses)
     if baseline is None:
         notes.append(_note_baseline(baselines))
     else:
-        losses = _Losses.of(tracked.losses, pd.concat([chosen, baseline], ignore_index=True))
-    scores = _Scores.of(losses, rng, replicates)
+        losses = Losses.of(tracked.losses, pd.concat([chosen, baseline], ignore_index=True))
+    scores = Scores.of(losses, rng, replicates)
     networks_only = scores.first(len(chosen))
     members = members_of(chosen)
     margin = math.log1p(tracked.sweep.margin)
-    pairwise = _as_ratios(judge_pairs(_negated(networks_only.loss), members, margin))
+    pairwise = _as_ratios(judge_pairs(negated(networks_only.loss), members, margin))
     probed = chosen if baseline is None else pd.concat([chosen, baseline])
     memory = summarise_language_memory(
         tracked.probes, probed[["run_id", "architecture"]], rng.spawn(1)[0]
@@ -212,85 +212,6 @@ def compare_language(
     )
 
 
-@dataclass(frozen=True)
-class _Losses:
-    """The losses of some runs on the same texts, each <float>[runs, texts]."""
-
-    nats: statistics.Floats
-    tokens: statistics.Floats
-    characters: statistics.Floats
-    words: statistics.Floats
-    unknown: statistics.Floats
-    ids: NDArray[np.object_]
-
-    @classmethod
-    def of(cls, losses: pd.DataFrame, runs: pd.DataFrame) -> _Losses:
-        rows = align_rows(losses, runs)
-
-        def of(name: str) -> statistics.Floats:
-            return losses[name].to_numpy(dtype=np.float64)[rows]
-
-        ids = losses.review_id.astype(object).to_numpy()[rows[0]]
-        counts = (of("tokens"), of("characters"), of("words"), of("unknown"))
-        return cls(of("nats"), *counts, ids)
-
-    @property
-    def unit(self) -> str:
-        """Return what all runs divide these texts into alike: tokens, if it is."""
-        return "token" if (self.tokens == self.tokens[0]).all() else "word"
-
-
-@dataclass(frozen=True)
-class _Scores:
-    """The mean loss by token or word, the bits per character and the unknown tokens of every run."""
-
-    loss: RunEstimates
-    bits: RunEstimates
-    unknown: statistics.Floats
-
-    @classmethod
-    def of(cls, losses: _Losses, rng: np.random.Generator, replicates: int) -> _Scores:
-        sizes = losses.tokens if losses.unit == "token" else losses.words
-        bits = losses.nats / math.log(2)
-        return cls(
-            statistics.resample_ratios(losses.nats, sizes, rng, replicates),
-            statistics.resample_ratios(bits, losses.characters, rng, replicates),
-            losses.unknown.sum(axis=1) / losses.tokens.sum(axis=1),
-        )
-
-    def first(self, count: int) -> _Scores:
-        """Return the scores of the first runs."""
-        return _Scores(_only(self.loss, count), _only(self.bits, count), self.unknown[:count])
-
-    def row(self, members: statistics.Rows) -> dict[str, object]:
-        """Return the columns of a summary that say how well the runs of an architecture predict."""
-        loss = statistics.contrast(self.loss, [(1.0, members)])
-        bits = statistics.contrast(self.bits, [(1.0, members)])
-        return {
-            "perplexity": _exp(loss.value),
-            "ci_low": _exp(loss.low),
-            "ci_high": _exp(loss.high),
-            "seeds_counted": loss.seeds_counted,
-            "bits": bits.value,
-            "bits_low": bits.low,
-            "bits_high": bits.high,
-            "unknown": float(self.unknown[np.asarray(members)].mean()),
-        }
-
-
-def _only(estimates: RunEstimates, count: int) -> RunEstimates:
-    return RunEstimates(estimates.values[:count], estimates.covariance[:count, :count])
-
-
-def _negated(estimates: RunEstimates) -> RunEstimates:
-    """Return scores of which a higher one is better."""
-    return replace(estimates, values=-estimates.values)
-
-
-def _exp(value: float) -> float:
-    return math.exp(min(value, 700.0))
-
-
 def _as_ratios(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return ratios of perplexities in place of differences of scores."""
     return pairs.assign(
@@ -301,8 +222,8 @@ def _as_ratios(pairs: pd.DataFrame) -> pd.DataFrame:
     )[list(PAIR_COLUMNS)]
 
 
-def _with_scores(runs: pd.DataFrame, chosen: pd.DataFrame, scores: _Scores) -> pd.DataFrame:
-    perplexity = dict(zip(chosen.run_id, map(_exp, scores.loss.values), strict=True))
+def _with_scores(runs: pd.DataFrame, chosen: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    perplexity = dict(zip(chosen.run_id, map(exp_of, scores.loss.values), strict=True))
     bits = dict(zip(chosen.run_id, scores.bits.values, strict=True))
     return runs.assign(
         perplexity=runs.run_id.map(perplexity).astype(float),
@@ -311,7 +232,7 @@ def _with_scores(runs: pd.DataFrame, chosen: pd.DataFrame, scores: _Scores) -> p
 
 
 def _summarise(
-    runs: pd.DataFrame, chosen: pd.DataFrame, scores: _Scores, pairwise: pd.DataFrame
+    runs: pd.DataFrame, chosen: pd.DataFrame, scores: Scores, pairwise: pd.DataFrame
 ) -> pd.DataFrame:
     members = members_of(chosen)
     planned = runs[runs.chosen].groupby("architecture").size()
@@ -321,7 +242,7 @@ def _summarise(
         {
             "architecture": name,
             **scores.row(rows),
-            "val_perplexity": _exp(float(val_loss.iloc[rows].mean())),
+            "val_perplexity": exp_of(float(val_loss.iloc[rows].mean())),
             "runs": len(rows),
             "planned": planned[name],
             "tier": tier,
@@ -334,19 +255,19 @@ def _summarise(
 
 
 def _find_baseline(
-    losses: pd.DataFrame, baselines: pd.DataFrame, networks: _Losses
+    losses: pd.DataFrame, baselines: pd.DataFrame, networks: Losses
 ) -> pd.DataFrame | None:
     """Return the row of the baseline; None if it was not tested on exactly these texts."""
     finished = baselines[baselines.run_id.isin(list(losses.run_id.unique()))]
     if finished.empty:
         return None
     newest = finished.sort_values("started", na_position="first", kind="stable").tail(1)
-    own = _Losses.of(losses, newest)
+    own = Losses.of(losses, newest)
     return newest if np.array_equal(own.ids, networks.ids) else None
 
 
 def _compare_to_baseline(
-    scores: _Scores, members: Mapping[str, NDArray[np.intp]], run: pd.DataFrame
+    scores: Scores, members: Mapping[str, NDArray[np.intp]], run: pd.DataFrame
 ) -> LanguageBaseline:
     """Compare every architecture with the baseline, the last of the runs, text by text.
 
@@ -358,7 +279,7 @@ def _compare_to_baseline(
     leads = []
     for name, rows in members.items():
         gap = statistics.contrast(gaps, [(1.0, rows)])
-        ends = (_exp(gap.value), _exp(gap.low), _exp(gap.high))
+        ends = (exp_of(gap.value), exp_of(gap.low), exp_of(gap.high))
         leads.append((name, *ends, gap.seeds_counted))
     name = str(run.architecture.iloc[0])
     return LanguageBaseline(
@@ -375,7 +296,7 @@ def _note_baseline(baselines: pd.DataFrame) -> str:
     return f"The n-gram baseline {why}, so nothing shows what can be predicted from the last few tokens."
 
 
-def _note_unit(losses: _Losses) -> list[str]:
+def _note_unit(losses: Losses) -> list[str]:
     if losses.unit == "token":
         return []
     return [
