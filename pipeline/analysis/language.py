@@ -13,20 +13,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pipeline.analysis import statistics
 from pipeline.analysis.comparable import check_data, note_versions
 from pipeline.analysis.crowd import choose_shown, limit_to
 from pipeline.analysis.fading import Fading, summarise_fading
+from pipeline.analysis.language_baseline import (
+    LanguageBaseline,
+    compare_to_ngrams,
+    find_baseline,
+    note_ngrams,
+)
 from pipeline.analysis.language_memory import LanguageMemory, summarise_language_memory
 from pipeline.analysis.language_scores import Losses, Scores, exp_of, negated
 from pipeline.analysis.pairwise import find_tiers, judge_pairs
 from pipeline.analysis.quantities import cost_quantities, mean_costs
 from pipeline.analysis.selection import Tuning, select_runs
 from pipeline.analysis.tracked import COSTS, SweepFacts, columns_of
-from pipeline.analysis.variances import RunEstimates
 from pipeline.analysis.verdicts import Contrasts, Quantity, answer_contrasts, members_of
 from pipeline.config.schema import LANGUAGE_BASELINE
 from pipeline.config.settings import settings_of
@@ -51,7 +54,6 @@ PAIR_COLUMNS = columns_of(
     "architecture_a architecture_b ratio ci_low ci_high p_value p_adjusted p_if_alike verdict"
     " detectable probability_a_wins runs_a runs_b"
 )
-LEAD_COLUMNS = columns_of("architecture ratio ci_low ci_high seeds_counted")
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,6 @@ class LanguageRuns:
     sweep: SweepFacts
     probes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     samples: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-@dataclass(frozen=True)
-class LanguageBaseline:
-    """The n-gram baseline on the texts that the networks are compared on.
-
-    name: its architecture. run: its row of runs. score: one row, perplexity and bits with intervals.
-    leads: `LEAD_COLUMNS`; the ratio is the perplexity of a network divided by that of the baseline.
-    """
-
-    name: str
-    run: pd.DataFrame
-    score: pd.DataFrame
-    leads: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -169,9 +157,9 @@ def compare_language(
     if chosen.empty:
         return _without_results(tracked, runs, notes)
     losses = Losses.of(tracked.losses, chosen)
-    baseline = _find_baseline(tracked.losses, baselines, losses)
+    baseline = find_baseline(tracked.losses, baselines, losses)
     if baseline is None:
-        notes.append(_note_baseline(baselines))
+        notes.append(note_ngrams(baselines))
     else:
         losses = Losses.of(tracked.losses, pd.concat([chosen, baseline], ignore_index=True))
     scores = Scores.of(losses, rng, replicates)
@@ -204,7 +192,7 @@ def compare_language(
             *(memory.notes if memory else ()),
             *(fading.notes if fading else ()),
         ),
-        baseline=None if baseline is None else _compare_to_baseline(scores, members, baseline),
+        baseline=None if baseline is None else compare_to_ngrams(scores, members, baseline),
         contrasts=answer_contrasts(chosen, quantities, tracked.sweep),
         memory=memory,
         fading=fading,
@@ -252,48 +240,6 @@ def _summarise(
     ]
     table = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
     return table.sort_values("perplexity", kind="stable", ignore_index=True)
-
-
-def _find_baseline(
-    losses: pd.DataFrame, baselines: pd.DataFrame, networks: Losses
-) -> pd.DataFrame | None:
-    """Return the row of the baseline; None if it was not tested on exactly these texts."""
-    finished = baselines[baselines.run_id.isin(list(losses.run_id.unique()))]
-    if finished.empty:
-        return None
-    newest = finished.sort_values("started", na_position="first", kind="stable").tail(1)
-    own = Losses.of(losses, newest)
-    return newest if np.array_equal(own.ids, networks.ids) else None
-
-
-def _compare_to_baseline(
-    scores: Scores, members: Mapping[str, NDArray[np.intp]], run: pd.DataFrame
-) -> LanguageBaseline:
-    """Compare every architecture with the baseline, the last of the runs, text by text.
-
-    It has no seed, so the differences of the losses have the seeds of the networks alone.
-    """
-    count = len(scores.loss.values)
-    against = np.eye(count)[:-1] - np.eye(count)[-1]
-    gaps = RunEstimates(against @ scores.loss.values, against @ scores.loss.covariance @ against.T)
-    leads = []
-    for name, rows in members.items():
-        gap = statistics.contrast(gaps, [(1.0, rows)])
-        ends = (exp_of(gap.value), exp_of(gap.low), exp_of(gap.high))
-        leads.append((name, *ends, gap.seeds_counted))
-    name = str(run.architecture.iloc[0])
-    return LanguageBaseline(
-        name=name,
-        run=run,
-        score=pd.DataFrame([{"architecture": name, **scores.row([count - 1])}]),
-        leads=pd.DataFrame(leads, columns=list(LEAD_COLUMNS)),
-    )
-
-
-def _note_baseline(baselines: pd.DataFrame) -> str:
-    why = "did not finish" if len(baselines) else "is not tracked"
-    why = "was tested on other texts" if (baselines.status == "finished").any() else why
-    return f"The n-gram baseline {why}, so nothing shows what can be predicted from the last few tokens."
 
 
 def _note_unit(losses: Losses) -> list[str]:
