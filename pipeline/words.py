@@ -52,6 +52,8 @@ _WORD = rf"{_CHARACTER}|{_SPACED}"
 PATTERN = rf"{_WORD}|{_SYMBOL}"
 
 _UNSPACED = re.compile(f"[{_BY_CHARACTER}{_BY_SYLLABLE}]")
+_UNSPACED_SIGN = re.compile(f"[{_BY_CHARACTER}\uff01-\uff64]")
+_SYLLABLE_LETTER = re.compile("[\u0f00\u0f20-\u0f33\u0f35\u0f37\u0f39\u0f3e-\u0fbc]")
 CHUNK = 2_048  # texts that are encoded at once
 
 # A sentence ends with a stop and white space; no space follows the wide stops, and Thai and Lao have
@@ -80,6 +82,26 @@ def cut_words(text: str) -> list[str]:
     cutter = _word_counter(symbols=True)
     normal = cutter.normalizer.normalize_str(text)
     return [word for word, _ in cutter.pre_tokenizer.pre_tokenize_str(normal)]
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Return the start and end in a text of each of its words and symbols."""
+    return _word_counter(symbols=True).encode(text).offsets
+
+
+def reads_spaces(tokenizer: Tokenizer) -> bool:
+    """Return whether a space is a token: then a text is more than the tokens of its words."""
+    return bool(tokenizer.pre_tokenizer.pre_tokenize_str(" "))
+
+
+def has_unspaced(text: str) -> bool:
+    """Return whether a text has letters or signs of a script that is written without spaces."""
+    return _UNSPACED_SIGN.search(text) is not None
+
+
+def is_syllable(character: str) -> bool:
+    """Return whether a character belongs to a syllable of Tibetan, where a sign separates them."""
+    return _SYLLABLE_LETTER.fullmatch(character) is not None
 
 
 def encode_in_chunks(

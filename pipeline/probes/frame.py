@@ -28,6 +28,7 @@ from pipeline.tokens.encoding import encode_texts
 from pipeline.tokens.split import EncodedSplit
 from pipeline.training.classify import read_logits
 from pipeline.training.loop import Forward
+from pipeline.words import reads_spaces
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ _LENGTHS = [32, 64, 128, 256, 512, 1024]
 def encode_rows(tokenizer: Tokenizer, texts: list[str]) -> EncodedSplit:
     """Return whole texts as token ids without labels, the same ids as from `encode_texts`.
 
-    No token contains a space, so whatever stands between spaces is encoded once: probes repeat the same
+    Unless spaces are tokens, whatever stands between them is encoded once: probes repeat the same
     words so often that encoding each occurrence would take longer than the network does.
     """
     numbers: dict[str, int] = {}
@@ -163,7 +164,7 @@ def encode_rows(tokenizer: Tokenizer, texts: list[str]) -> EncodedSplit:
     ids, starts = encode_texts(tokenizer, list(numbers), fill=False)
     lengths = np.diff(starts)[flat]  # tokens of each word
     parts = np.array([len(row) for row in rows], dtype=np.int32)
-    if lengths.all():
+    if lengths.all() and not reads_spaces(tokenizer):
         ends = np.concatenate([[0], np.cumsum(lengths)])
         ids = ids[np.arange(ends[-1]) + np.repeat(starts[flat] - ends[:-1], lengths)]
         offsets = ends[np.concatenate([[0], np.cumsum(parts)])]

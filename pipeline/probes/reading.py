@@ -21,7 +21,7 @@ from pipeline.probes.frame import Network
 from pipeline.probes.trace import DIRECTIONS, can_trace, reverse_backward, trace
 from pipeline.tokens.batches import ordered_batches
 from pipeline.tokens.split import EncodedSplit, truncate_split
-from pipeline.words import UNKNOWN
+from pipeline.words import UNKNOWN, word_spans
 
 _BATCH_SIZE = 64
 
@@ -41,16 +41,19 @@ class Words:
 
 
 def cut_words(text: str, tokenizer: Tokenizer) -> Words:
-    """Split a text into words, the same for every tokenizer of this project."""
+    """Split a text into words, the same for every tokenizer of this project.
+
+    A token between words, such as a space of a tokenizer of characters, belongs to the word after it, at
+    the end of a text to the last.
+    """
     tokenizer.encode_special_tokens = True  # the characters "[PAD]" in a text are not padding
     encoding = tokenizer.encode(text)
     token_ids = np.array(encoding.ids, dtype=np.int32)
-    offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-    _, first, places = np.unique(
-        np.array(encoding.word_ids, dtype=np.int64), return_index=True, return_inverse=True
-    )
-    last = np.searchsorted(places, np.arange(len(first)), side="right") - 1
-    spans = np.stack([offsets[first, 0], offsets[last, 1]], axis=1)
+    spans = np.array(word_spans(text), dtype=np.int64).reshape(-1, 2)
+    if not len(spans):
+        token_ids = token_ids[:0]
+    starts = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)[: len(token_ids), 0]
+    places = np.searchsorted(spans[:, 1], starts, side="right").clip(max=max(len(spans) - 1, 0))
     return Words(spans, token_ids, places, token_ids == tokenizer.token_to_id(UNKNOWN))
 
 

@@ -82,10 +82,7 @@ def _write(
 ) -> None:
     started = time.perf_counter()
     folder.mkdir()
-    texts = splits["train"].texts
-    tokenizer = train_tokenizer(
-        watched(texts, len(texts), "Learning the vocabulary"), config, ended=ended
-    )
+    tokenizer = train_tokenizer(splits["train"].texts, config, ended=ended)
     tokenizer.save(str(folder / "tokenizer.json"))
     for name, reviews in splits.items():
         _write_split(folder, name, reviews.texts, tokenizer)
@@ -128,6 +125,7 @@ def _write_header(file: BinaryIO, size: int) -> None:
 def _read(folder: Path, splits: Mapping[str, Reviews]) -> tuple[Tokenizer, dict[str, EncodedSplit]]:
     """Return what `_write` wrote."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True  # which no file says: "[END]" in a text ends nothing
     return tokenizer, {name: _open_split(folder, name, reviews) for name, reviews in splits.items()}
 
 

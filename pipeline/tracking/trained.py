@@ -39,7 +39,11 @@ class TrainedRun:
     def tokenizer(self) -> Tokenizer:
         content = self.artifacts.needed("tokenizer.json")
         with self.artifacts.reading("tokenizer.json"):
-            return Tokenizer.from_buffer(content)
+            tokenizer = Tokenizer.from_buffer(content)
+        tokenizer.encode_special_tokens = (
+            True  # which no file says: "[PAD]" in a text is no padding
+        )
+        return tokenizer
 
     def model(self) -> Any:
         """Return the trained `keras.Model`.

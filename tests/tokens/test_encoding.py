@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from pipeline.config.data import ClausesConfig
 from pipeline.config.schema import Keep, TokenizerConfig, TokenizerKind
@@ -42,7 +43,54 @@ def test_the_vocabulary_is_the_same_each_time_and_as_large_as_asked(kind, splits
     first = train_tokenizer(splits.train.texts, config)
     second = train_tokenizer(splits.train.texts, config)
     assert first.to_str() == second.to_str()
-    assert first.get_vocab_size() == 120
+    assert first.get_vocab_size() == (32 if kind == TokenizerKind.character else 120)
+
+
+@pytest.mark.parametrize("size", [3, 4, 10, 31, 60])
+@pytest.mark.parametrize("ended", [False, True])
+def test_no_vocabulary_of_pieces_is_larger_than_asked(size, ended, splits):
+    config = TokenizerConfig(kind=TokenizerKind.bpe, vocab_size=size)
+    sizes = [
+        train_tokenizer(texts, config, ended=ended).get_vocab_size()
+        for texts in (splits.train.texts, ["电影很好看，我喜欢。ab"])
+    ]
+    assert max(sizes) <= size
+    assert sizes[0] >= size - 1  # where a character needs two tokens, one may be left
+
+
+def _train_pieces(place: Path) -> None:
+    config = TokenizerConfig(kind=TokenizerKind.bpe, vocab_size=200)
+    place.write_text(train_tokenizer(load_reviews(DATA).train.texts, config).to_str())
+
+
+def test_pieces_are_the_same_in_every_process(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    places = [tmp_path / "one", tmp_path / "other"]
+    workers = [context.Process(target=_train_pieces, args=(place,)) for place in places]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert places[0].read_text() == places[1].read_text()
+
+
+def test_pieces_say_whether_they_continue_a_word_and_no_text_is_mistaken_for_one():
+    config = TokenizerConfig(kind=TokenizerKind.bpe, vocab_size=60)
+    tokenizer = train_tokenizer(["walk walking talk talking ## #ing"] * 9, config)
+    assert tokenizer.encode("walk talking").tokens == ["walk", "talking"]
+    assert tokenizer.encode("lking ##ing").tokens[-3:] == ["#", "#", "ing"]
+    assert tokenizer.encode("talkalk").tokens == ["talk", "##alk"]
+    opened = Tokenizer.from_str(tokenizer.to_str())
+    assert opened.encode("talkalk ##").ids == tokenizer.encode("talkalk ##").ids
+    specials = [token.content for token in opened.get_added_tokens_decoder().values()]
+    assert specials == ["[PAD]", "[UNK]"]
+
+
+def test_characters_are_tokens_as_people_see_them_with_spaces():
+    texts = ["Cafe\u0301 हिन्दी 👨‍👩‍👧👍🏽", "한국 น้ำ 🇩🇪🇫🇷"]
+    tokenizer = train_tokenizer(texts, TokenizerConfig(kind=TokenizerKind.character))
+    assert tokenizer.encode(texts[0]).tokens == [*"café ", "हि", "न्", "दी", " ", "👨‍👩‍👧", "👍🏽"]
+    assert tokenizer.encode(texts[1]).tokens == ["한", "국", " ", "น้ำ", " ", "🇩🇪", "🇫🇷"]
 
 
 def test_a_text_without_known_tokens_is_one_unknown_token():
