@@ -169,12 +169,6 @@ _OF_LANGUAGE = (
         r"tiers?",
         "A group in the order of perplexity. No architecture is shown to predict better than tier 1.",
     ),
-    Term(
-        "token",
-        r"tokens?",
-        "What a network reads and predicts at each step: a word, a piece of one, or a character, as the "
-        "tokenizer cuts the texts.",
-    ),
 )
 _OF_ANSWERS = (
     "effective context",

@@ -16,6 +16,7 @@ from pipeline.report import inside_tables, language_tables, run_tables
 from pipeline.report.blocks import Block, PageSection, Section, build_sections, table_blocks
 from pipeline.report.figures import contrasts, inside
 from pipeline.report.figures import language as figures
+from pipeline.report.figures import language_memory as memory
 from pipeline.report.figures.drawing import looks_of
 from pipeline.report.glossary import terms_of_language
 from pipeline.report.page import write_pages
@@ -175,13 +176,13 @@ SECTIONS: tuple[Section[LanguageContent], ...] = (
         "context",
         "What they use of the context",
         lambda content: [
-            *figures.draw_contexts(content.comparison, CUT),
-            *figures.draw_recall(content.comparison, ERASED),
-            *figures.draw_subjects(content.comparison),
+            *memory.draw_contexts(content.comparison, CUT),
+            *memory.draw_recall(content.comparison, ERASED),
+            *memory.draw_subjects(content.comparison),
         ],
         lambda content: [
-            *figures.draw_contexts(content.comparison, SHUFFLED, REPLACED),
-            *figures.draw_recall(content.comparison, FIRST),
+            *memory.draw_contexts(content.comparison, SHUFFLED, REPLACED),
+            *memory.draw_recall(content.comparison, FIRST),
         ],
         before=_context,
         after=_effective,

@@ -149,7 +149,9 @@ def test_a_text_that_does_not_repeat_its_prompt_is_set_off() -> None:
 
 def test_figures_draw_what_the_tables_have(written: Path) -> None:
     text = (written / "index.html").read_text(encoding="utf-8")
-    specs = json.loads(re.search(r'id="specs">(.*?)</script>', text, re.S).group(1))
+    found = re.search(r'id="specs">(.*?)</script>', text, re.S)
+    assert found is not None
+    specs = json.loads(found.group(1))
     rows = [
         row for one in specs["loss_by_context"] for data in one["datasets"].values() for row in data
     ]
