@@ -6,7 +6,8 @@
 #   make ui                         MLflow on the local store, on this machine only
 #   make bench                      how fast training is, on an idle machine; TORCH=1 adds PyTorch;
 #                                   what a report of up to 450 runs costs, ARGS=report alone; and what
-#                                   up to a million texts cost to read, ARGS=reading alone
+#                                   up to a million texts cost to read, ARGS=reading alone; language
+#                                   models, ARGS=language alone
 #   make lint                       style, types and the layers
 #   make test                       the tests of a few minutes; ARGS=tests/models takes some of them
 #   make test-all                   these and all others: whole sweeps, servers; make test-rest: the others

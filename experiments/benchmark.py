@@ -2,6 +2,7 @@
 
 python -m experiments.benchmark                                      all, one after the other
 python -m experiments.benchmark training --seconds 3 --rounds 5
+python -m experiments.benchmark language --seconds 3 --rounds 5
 python -m experiments.benchmark report                               of up to 450 runs
 python -m experiments.benchmark reading                              of up to a million texts
 """
@@ -19,7 +20,7 @@ from pipeline.config.programs import as_started, say
 from pipeline.config.schema import ROOT
 from pipeline.processes import use_scratch
 
-PARTS = REPORT, READING, TRAINING = "report", "reading", "training"
+PARTS = REPORT, READING, TRAINING, LANGUAGE = "report", "reading", "training", "language"
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
     use_scratch(ROOT)
     say("Loading what is measured")
     # Imported only now: they take seconds.
+    from pipeline.benchmark.language import benchmark_language
     from pipeline.benchmark.measure import benchmark
     from pipeline.benchmark.reading import benchmark_reading
     from pipeline.benchmark.reporting import benchmark_reports
@@ -51,8 +53,10 @@ def main() -> None:
             benchmark_reports(options.folder)
         if READING in parts:
             benchmark_reading(options.folder)
+        os.environ.update(ENVIRONMENT)
+        if LANGUAGE in parts:
+            benchmark_language(options.seconds, options.rounds, options.folder)
         if TRAINING in parts:
-            os.environ.update(ENVIRONMENT)
             benchmark(options.seconds, options.rounds, options.folder)
     except KeyboardInterrupt:
         sys.exit(130)

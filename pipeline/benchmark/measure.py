@@ -28,7 +28,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -46,12 +46,8 @@ from pipeline.benchmark.report import (
     summarise,
     write,
 )
-from pipeline.benchmark.timing import Turn
-from pipeline.benchmark.variants import (
-    Variant,
-    flops_per_token,
-    work,
-)
+from pipeline.benchmark.timing import PEAK, Turn
+from pipeline.benchmark.variants import Variant
 from pipeline.benchmark.workload import prepare_texts
 from pipeline.cells import cells
 from pipeline.config.compose import load_architectures
@@ -67,7 +63,17 @@ LENGTHS = (100, 200, 400, 800, 1_600)
 
 _EPOCH_REVIEWS = 5_000
 
-COLUMNS = ("name", "cell", "flops", "logits_apart", "processes", "threads", "round", "rate")
+COLUMNS = (
+    "name",
+    "cell",
+    "flops",
+    "logits_apart",
+    "processes",
+    "threads",
+    "round",
+    "rate",
+    "peak_mb",
+)
 
 _SPAWN = multiprocessing.get_context("spawn")  # never fork a process that has imported TensorFlow
 
@@ -153,14 +159,43 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
+class Measured(Protocol):
+    """Describe what is measured, as `Variant` does.
+
+    compared: what the variants with equal logits have in common; flops: operations of a token.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def architecture(self) -> ArchitectureConfig: ...
+
+    @property
+    def processes(self) -> int: ...
+
+    @property
+    def threads(self) -> int: ...
+
+    @property
+    def compared(self) -> Any: ...
+
+    @property
+    def flops(self) -> int: ...
+
+    def work(self, folder: Path, pipe: Any, barrier: Any) -> None:
+        """Send logits, those by plain layers, and then train in turns."""
+        ...
+
+
 class Worker:
     """A process that trains one variant when told to."""
 
-    def __init__(self, variant: Variant, prepared: Path, barrier: Any) -> None:
+    def __init__(self, variant: Measured, prepared: Path, barrier: Any) -> None:
         self.variant = variant
         self.pipe, theirs = _SPAWN.Pipe()
-        arguments = (variant, prepared, theirs, barrier)
-        self.process = _SPAWN.Process(target=work, args=arguments, daemon=True)
+        arguments = (prepared, theirs, barrier)
+        self.process = _SPAWN.Process(target=variant.work, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
 
@@ -172,6 +207,10 @@ class Worker:
             status = self.process.exitcode
             raise Failure(f"{self.variant.name}: its worker ended, status {status}") from None
 
+    def ask(self, question: Any) -> Any:
+        self.pipe.send(question)
+        return self.receive()
+
     def end(self) -> None:
         self.process.terminate()
         self.process.join()
@@ -179,12 +218,12 @@ class Worker:
 
 @contextmanager
 def start_workers(
-    variants: Sequence[Variant], prepared: Path
-) -> Iterator[list[tuple[Variant, float, list[Worker]]]]:
+    variants: Sequence[Measured], prepared: Path
+) -> Iterator[list[tuple[Measured, float, list[Worker]]]]:
     """Yield each variant, the difference of its logits from plain Keras's, and its warmed-up workers."""
     with ExitStack() as stack:
 
-        def start(variant: Variant) -> tuple[list[Worker], Any]:
+        def start(variant: Measured) -> tuple[list[Worker], Any]:
             barrier = _SPAWN.Barrier(variant.processes)
             workers = []
             for _ in range(variant.processes):
@@ -201,7 +240,7 @@ def start_workers(
         yield list(zip(variants, apart, [workers for workers, _ in started], strict=True))
 
 
-def check_logits(variants: Sequence[Variant], computed: Sequence[tuple[Any, Any]]) -> list[float]:
+def check_logits(variants: Sequence[Measured], computed: Sequence[tuple[Any, Any]]) -> list[float]:
     """Return the largest difference of each variant's logits from plain Keras's, with equal weights.
 
     Args:
@@ -211,7 +250,7 @@ def check_logits(variants: Sequence[Variant], computed: Sequence[tuple[Any, Any]
     Raises:
       Failure: a difference is larger than `TOLERANCE`.
     """
-    keys = [(one.architecture.name, one.row_length) for one in variants]
+    keys = [one.compared for one in variants]
     plain = {
         key: expected
         for key, (_, expected) in zip(keys, computed, strict=True)
@@ -228,15 +267,17 @@ def check_logits(variants: Sequence[Variant], computed: Sequence[tuple[Any, Any]
     return apart
 
 
-def measure(variants: Sequence[Variant], prepared: Path, turn: Turn, rounds: int) -> pd.DataFrame:
+def measure(variants: Sequence[Measured], prepared: Path, turn: Turn, rounds: int) -> pd.DataFrame:
     """Measure variants in turn; return a row for each turn, with `COLUMNS`."""
     rows = []
     with start_workers(variants, prepared) as started:
         several = [entry for entry in started if entry[0].processes > 1]
         turns = [(one, apart, workers[:1]) for one, apart, workers in started] + several
         for number, (one, apart, workers) in itertools.product(range(1, rounds + 1), turns):
-            known = (one.name, one.architecture.cell, flops_per_token(one.architecture))
-            rows.append((*known, apart, len(workers), one.threads, number, run_turn(workers, turn)))
+            known = (one.name, one.architecture.cell, one.flops)
+            rate = run_turn(workers, turn)
+            peak = workers[0].ask(PEAK)
+            rows.append((*known, apart, len(workers), one.threads, number, rate, peak))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -8,6 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.runs.device import peak_memory_mb
+
+PEAK = "peak memory"  # asks a resting worker for it, in MB
 _WARM_UP = 4  # steps, for tracing and first allocations
 
 
@@ -64,7 +67,8 @@ class Turns:
             if self.turn.together:
                 self.pipe.recv()
                 self.pipe.send("resting")
-            turn = self.pipe.recv()
+            while (turn := self.pipe.recv()) == PEAK:
+                self.pipe.send(peak_memory_mb())
         except (EOFError, OSError):
             turn = None
         if turn is None:

@@ -58,6 +58,17 @@ class Variant:
     threads: int = 1
     checked: bool = True
 
+    @property
+    def compared(self) -> tuple[str, int | None]:
+        return self.architecture.name, self.row_length
+
+    @property
+    def flops(self) -> int:
+        return flops_per_token(self.architecture)
+
+    def work(self, folder: Path, pipe: Any, barrier: Any) -> None:
+        work(self, folder, pipe, barrier)
+
 
 @dataclass(frozen=True)
 class Built:

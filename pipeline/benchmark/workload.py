@@ -43,7 +43,7 @@ def prepare_texts(folder: Path) -> list[str]:
     from pipeline.runs.device import prepare_device
 
     device = prepare_device(DeviceConfig(kind=Device.cpu, threads=available_cores()), 1)
-    texts, labels, source = _load_imdb() or _generate()
+    texts, labels, source = load_imdb() or generate_texts()
     tokenizer = train_tokenizer(texts, _SETTINGS)
     split = as_split(*encode_texts(tokenizer, texts), labels)
     cut = truncate_split(split, _SETTINGS.max_length, _SETTINGS.keep).take(np.arange(len(split)))
@@ -79,7 +79,7 @@ def as_split(token_ids: np.ndarray, offsets: np.ndarray, labels: np.ndarray) -> 
     return EncodedSplit(token_ids, offsets, zeros, labels, zeros.astype(str))
 
 
-def _load_imdb() -> tuple[list[str], np.ndarray, str] | None:
+def load_imdb() -> tuple[list[str], np.ndarray, str] | None:
     """Load IMDB's reviews; None if TFDS has not prepared them, as the benchmark downloads nothing."""
     import tensorflow_datasets as tfds
 
@@ -93,7 +93,7 @@ def _load_imdb() -> tuple[list[str], np.ndarray, str] | None:
     return texts, labels, "IMDB"
 
 
-def _generate() -> tuple[list[str], np.ndarray, str]:
+def generate_texts() -> tuple[list[str], np.ndarray, str]:
     """Generate reviews with Zipf-like word frequencies and lengths like IMDB's.
 
     Lengths are lognormal with a median of 174 words and a mean of 234.

@@ -145,7 +145,7 @@ def make_turns() -> pd.DataFrame:
                 # A second thread is worth less than a second process.
                 rate = LIMIT if part == "limit" else RATE * processes * threads**0.5
                 for number, factor in zip(range(1, rounds + 1), (1.0, 0.5, 1.1), strict=False):
-                    rows.append((*known, processes, threads, number, rate * factor))
+                    rows.append((*known, processes, threads, number, rate * factor, 500.0))
     return pd.DataFrame(rows, columns=["part", *COLUMNS])
 
 
