@@ -101,13 +101,13 @@ def draw(logits: np.ndarray, sampling: Sampling, generator: np.random.Generator)
     """Return the next token, drawn by the logits <float>[V].
 
     Raises:
-      Failure: they are not finite.
+      Failure: they are not numbers.
     """
-    if not np.isfinite(logits).all():
-        raise Failure("this network cannot write: it gives numbers that are not finite")
     allowed = logits.astype(np.float64)
     allowed[list(NEVER_WRITTEN)] = -np.inf
-    allowed -= allowed.max()
+    if not np.isfinite(highest := allowed.max()):
+        raise Failure("this network cannot write: it gives numbers that are not finite")
+    allowed -= highest
     token_id = _draw(allowed, sampling, generator)
     probabilities = np.exp(allowed)
     probabilities /= probabilities.sum()

@@ -225,11 +225,9 @@ def _keep_useful(runs: list[TrainedRun], use: Use, config: RunConfig) -> list[Tr
     """
     reasons = {run.run_id: use.refuse(run, config) for run in runs}
     useful = [run for run in runs if reasons[run.run_id] is None]
-    networks = [run for run in runs if not run.config.baseline]
-    if networks and not useful:
-        raise Failure(
-            f"{networks[0].name} (run {networks[0].run_id}) {reasons[networks[0].run_id]}"
-        )
+    if runs and not useful:
+        first = next((run for run in runs if not run.config.baseline), runs[0])
+        raise Failure(f"{first.name} (run {first.run_id}) {reasons[first.run_id]}")
     return useful
 
 

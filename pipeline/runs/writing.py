@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from pipeline.models.language_model import LanguageReader, open_language_model
 from pipeline.models.sampling import Step, write_on
 from pipeline.runs.networks import load_model
 from pipeline.tokens.spelling import spell
-from pipeline.tokens.vocabulary import END
+from pipeline.tokens.vocabulary import CONTINUED, END
 from pipeline.tracking import TrainedRun
 from pipeline.words import UNKNOWN, count_words, cut_words
 
@@ -113,6 +114,7 @@ def write_all(
 ) -> tuple[tuple[WrittenText, ...], ...]:
     """Return what a model writes after each prompt: of each the samples."""
     end = tokenizer.token_to_id(END)
+    assert end is not None  # see `check_vocabulary`
     written = write_on(reader, [prompt.token_ids for prompt in prompts], end, sampling)
     return tuple(
         tuple(_spell_text(tokenizer, prompt.token_ids, steps, end) for steps in texts)
@@ -155,7 +157,8 @@ def _spell_text(
 def _spell_one(tokenizer: Tokenizer, before: list[int], token_id: int, end: int) -> str:
     if token_id == end:
         return END_OF_TEXT
-    return spell(tokenizer, [*before, token_id])[-1].strip() or "␣"
+    spelt = spell(tokenizer, [*before, token_id])[-1].strip() or "␣"
+    return f"…{spelt}" if str(tokenizer.id_to_token(token_id)).startswith(CONTINUED) else spelt
 
 
 def choose_prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[str, ...]:
@@ -165,9 +168,8 @@ def choose_prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[str, ...
     """
     if not any(tokenize_prompt(tokenizer, prompt).unknown for prompt in PROMPTS):
         return PROMPTS
-    openings = pd.Series([_opening(text) for text in texts], dtype=object)
     chosen = []
-    for opening in openings.value_counts(sort=True).index:
+    for opening, _ in Counter(map(_opening, texts)).most_common():
         if opening and not tokenize_prompt(tokenizer, opening).unknown:
             chosen.append(opening)
         if len(chosen) == len(PROMPTS) - 1:

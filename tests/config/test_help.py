@@ -14,7 +14,7 @@ from factories import ROOT
 from pipeline.config.help import EVERYTHING, Program, describe_program
 from pipeline.config.schema import KINDS, SECTIONS, RunConfig
 
-HYDRA = ["compare", "report", "probe", "explain"]
+HYDRA = ["compare", "report", "probe", "explain", "generate"]
 
 
 def _help(program: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -67,9 +67,14 @@ def test_probe_and_explain_have_their_own_arguments_beside_settings():
     assert re.findall(r"^  (\w+)=\.\.\. ", said, re.MULTILINE) == [
         *("text", "file", "run", "architecture", "seed", "page")
     ]
+    said = _help("generate", "--help").stdout
+    assert re.findall(r"^  (\w+)=\.\.\. ", said, re.MULTILINE) == [
+        *("prompt", "file", "run", "architecture", "trained_seed", "page"),
+        *("temperature", "top_k", "top_p", "length", "samples", "seed"),
+    ]
 
 
-@pytest.mark.parametrize("program", ["probe", "explain"])
+@pytest.mark.parametrize("program", ["probe", "explain", "generate"])
 def test_workers_are_no_setting_of_what_runs_no_sweep(program):
     names = _settings(_help(program, "--help").stdout)
     assert "device.threads" in names

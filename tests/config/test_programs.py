@@ -13,6 +13,7 @@ from pipeline.config.compose import baseline_of
 from pipeline.config.data import AddingConfig
 from pipeline.config.programs import open_store, steps_after
 from pipeline.config.schema import ROOT
+from pipeline.config.tasks import Direction, LanguageConfig
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,15 @@ def test_a_run_is_followed_by_its_report_a_text_and_mlflow():
         'python -m experiments.explain name=small architecture=lstm seed=3 text="..."',
         "make ui",
     ]
+
+
+def test_a_language_model_is_followed_by_what_it_writes():
+    task = LanguageConfig()
+    assert _commands("finished", seed=3, task=task)[1] == (
+        'python -m experiments.generate name=small architecture=lstm trained_seed=3 prompt="..."'
+    )
+    task = LanguageConfig(direction=Direction.backward)
+    assert _commands("finished", task=task) == _commands("diverged")
 
 
 def test_a_named_experiment_is_found_by_its_name():

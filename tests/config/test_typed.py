@@ -264,7 +264,7 @@ def test_what_is_wrong_is_said_in_one_line_with_what_to_type(start, tmp_path, ty
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("program", ["report", "probe", "explain"])
+@pytest.mark.parametrize("program", ["report", "probe", "explain", "generate"])
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

@@ -24,12 +24,13 @@ def _in_shell(line: str, *arguments: str, cwd: Path = ROOT) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize("program", ["report", "probe", "explain"])
+@pytest.mark.parametrize("program", ["report", "probe", "explain", "generate"])
 def test_a_program_that_only_reads_makes_nothing_where_there_is_no_store(
     tmp_path: Path, program: str
 ) -> None:
     root = tmp_path / "typo"
-    done = run_program(root, "name=mine", *["text=a"] * (program == "explain"), program=program)
+    given = {"explain": ["text=a"], "generate": ["prompt=a"]}.get(program, [])
+    done = run_program(root, "name=mine", *given, program=program)
     said = f"Failed: there is no store at {root / 'mlflow.db'}: run a comparison first"
     assert (done.returncode, done.stderr.strip()) == (1, said)
     assert not root.exists()

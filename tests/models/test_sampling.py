@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from factories.writing import TableReader
 from scipy.stats import chisquare
 
 from pipeline.config.sampling import Sampling
@@ -15,35 +17,6 @@ from pipeline.models.sampling import NEVER_WRITTEN, draw, write_on
 
 PAD, UNK, END, A, B, C = range(6)
 VOCAB = 6
-
-
-@dataclass
-class TableReader:
-    """Predict by a table of logits <float32>[V, V] from the token before; the state counts tokens."""
-
-    table: np.ndarray
-    rows: list[int] = field(default_factory=list)
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.table)
-
-    def start(self, batch: int) -> tuple[np.ndarray, ...]:
-        return (np.zeros((batch, 1), np.float32),)
-
-    def step(self, token_ids, states):
-        self.rows.append(len(token_ids))
-        assert (token_ids != PAD).all()
-        count = states[0] + token_ids.shape[1]
-        return self.table[token_ids[:, -1]].astype(np.float32), (count,)
-
-    def losses(self, inputs, targets):
-        raise NotImplementedError
-
-    last_losses = losses
-
-    def select(self, states, rows):
-        return tuple(state[np.asarray(rows)] for state in states)
 
 
 def likely(**after: str) -> TableReader:
@@ -114,9 +87,9 @@ def test_drawing_from_one_token_is_writing_the_likeliest(changes):
 LOGITS = np.array([5, 4, -1, 0.5, 2, 1.5])
 
 
-def drawn(draws: int = 20_000, **changes) -> np.ndarray:
+def drawn(**changes: Any) -> np.ndarray:
     sampling, generator = Sampling(**changes), np.random.default_rng(3)
-    found = [draw(LOGITS, sampling, generator).token_id for _ in range(draws)]
+    found = [draw(LOGITS, sampling, generator).token_id for _ in range(20_000)]
     return np.bincount(found, minlength=VOCAB)
 
 

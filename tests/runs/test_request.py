@@ -1,11 +1,24 @@
-"""Which runs `explain` takes where nobody names them."""
+"""Which runs `explain` and `generate` take where nobody names them, and which prompts."""
 
 from __future__ import annotations
+
+import io
+import sys
+from dataclasses import replace
 
 import pytest
 from factories import small_run
 
-from pipeline.runs.request import ExplainRequest, choose_runs
+from pipeline.config.tasks import ClassifyConfig, Direction, LanguageConfig
+from pipeline.errors import ConfigError, Failure
+from pipeline.runs.request import (
+    EXPLAIN,
+    GENERATE,
+    ExplainRequest,
+    GenerateRequest,
+    choose_runs,
+    read_prompts,
+)
 from pipeline.tracking import Store, track_run
 
 ASKED = ExplainRequest(text="a", file=None, runs=None, architectures=None, seeds=None, page=None)
@@ -31,3 +44,89 @@ def test_of_a_tuned_architecture_the_value_chosen_on_validation_is_read(tmp_path
         _track(tmp_path, rate, seed, accuracy)
     (run,) = choose_runs(small_run(tmp_path), ASKED)
     assert run.config.train.learning_rate == chosen
+
+
+def _ask(**given: str) -> GenerateRequest:
+    fields = dict.fromkeys(("prompt", "file", "runs", "architectures", "seeds", "page"))
+    return GenerateRequest(**(fields | given))  # pyright: ignore[reportArgumentType]
+
+
+def test_prompts_are_one_or_those_of_a_file_a_line_each(tmp_path, monkeypatch):
+    hard = 'a, "b" = {c}: [d] ${i}'
+    assert read_prompts(_ask(prompt=hard)) == (hard,)
+    assert read_prompts(_ask(prompt="")) == ("",)
+    assert read_prompts(_ask(prompt=" one<br />two\n three ")) == ("one two three",)
+    file = tmp_path / "prompts.txt"
+    file.write_bytes("\ufeffThe plot\r\n\r\nIch fand es schön\n".encode())
+    lines = ("The plot", "", "Ich fand es schön")
+    assert read_prompts(_ask(file=str(file))) == lines
+    for given in ({}, {"file": "-"}):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+        assert read_prompts(_ask(**given)) == lines
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    assert read_prompts(_ask()) == ("",)
+
+
+def test_prompts_that_are_none_are_refused_with_a_way_out(tmp_path):
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "latin.txt").write_bytes("schön".encode("latin-1"))
+    for asked, message in (
+        (_ask(prompt="a", file="b"), "both prompt and file are given"),
+        (_ask(file=str(tmp_path / "none.txt")), r"none\.txt cannot be read: No such file"),
+        (_ask(file=str(tmp_path / "empty.txt")), r"empty\.txt is empty; give a prompt a line"),
+        (_ask(file=str(tmp_path / "latin.txt")), r"not UTF-8 \(at byte 3\)"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            read_prompts(asked)
+
+
+def _track_task(root, task, **changes) -> str:
+    config = small_run(root, task=task, **changes)
+    with track_run(Store.of(config), config, None) as recorder:
+        return recorder.run_id
+
+
+def test_networks_that_write_are_found_among_others(tmp_path):
+    _track_task(tmp_path, ClassifyConfig())
+    for seed in (3, 1):
+        _track_task(tmp_path, LanguageConfig(), seed=seed)
+    config = small_run(tmp_path)
+    (run,) = choose_runs(config, _ask(), GENERATE)
+    assert (run.config.seed, type(run.config.task)) == (1, LanguageConfig)
+    (run,) = choose_runs(config, _ask(seeds="3"), GENERATE)
+    assert run.config.seed == 3
+    (run,) = choose_runs(config, ASKED)
+    assert isinstance(run.config.task, ClassifyConfig)
+    with pytest.raises(ConfigError, match="leave out architecture and trained_seed"):
+        choose_runs(config, _ask(runs=run.run_id, seeds="3"), GENERATE)
+
+
+BACKWARD = LanguageConfig(direction=Direction.backward)
+
+
+@pytest.mark.parametrize(
+    ("task", "request_", "use", "said"),
+    [
+        (ClassifyConfig(), _ask(), GENERATE, "is no language model: it classifies texts and writes "
+         "none; use python -m experiments.explain name=small root=.* run={id} text="),
+        (LanguageConfig(), ASKED, EXPLAIN, "is a language model, which writes and answers nothing; use "
+         "python -m experiments.generate name=small root=.* run={id} prompt="),
+        (BACKWARD, _ask(), GENERATE, "reads texts from their end .task.direction=backward."),
+    ],
+)  # fmt: skip
+def test_a_run_of_another_task_is_refused_with_what_to_use(tmp_path, task, request_, use, said):
+    run_id = _track_task(tmp_path, task)
+    said = said.format(id=run_id[:8])
+    with pytest.raises(Failure, match=rf"^lstm seed 0 \(run {run_id}\) {said}"):
+        choose_runs(small_run(tmp_path), request_, use)
+    with pytest.raises(ConfigError, match=rf"^run {run_id} {said}") as refusal:
+        choose_runs(small_run(tmp_path), replace(request_, runs=run_id[:12]), use)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_baseline_of_language_models_writes_nothing(tmp_path):
+    run_id = _track_task(tmp_path, LanguageConfig(), baseline=True)
+    with pytest.raises(ConfigError, match="is the baseline; generate needs a recurrent network"):
+        choose_runs(small_run(tmp_path), _ask(runs=run_id), GENERATE)
+    with pytest.raises(Failure, match="is the baseline"):
+        choose_runs(small_run(tmp_path), _ask(), GENERATE)
