@@ -7,11 +7,11 @@ import unicodedata
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from pipeline.tokens.spelling import spell
 from tokenizers import Tokenizer, models
 
 from pipeline.config.schema import TokenizerConfig, TokenizerKind
 from pipeline.data.cleaning import clean_text
+from pipeline.tokens.spelling import spell
 from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.words import make_tokenizer
 
