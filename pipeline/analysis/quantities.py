@@ -51,6 +51,7 @@ def cost_quantities(chosen: pd.DataFrame) -> list[Quantity]:
 def mean_costs(chosen: pd.DataFrame) -> pd.DataFrame:
     """Return architecture and the means of `COSTS` over its runs; `alone` if no other work ran."""
     numbers = chosen[[*COSTS, "concurrent_runs"]].apply(pd.to_numeric, errors="coerce")
+    numbers = numbers.astype("Float64").astype(float)  # infinity is no whole number
     groups = numbers.groupby(chosen.architecture, sort=False)
     table = groups[list(COSTS)].mean().reset_index()
     table["alone"] = (groups.concurrent_runs.max().fillna(np.inf) <= 1).to_numpy()

@@ -13,6 +13,7 @@ from pipeline.analysis.curves import describe_reach
 MISSING = "–"
 LEARNT_NOTHING = "has learnt nothing"
 _FEW = 4  # the most items that a sentence lists one by one
+_LARGE = math.log(10)  # the logarithm of a ratio from which it is no percentage
 _SMALLEST_SHARE = 1e-6  # smaller shares cannot be told from zero
 
 
@@ -42,7 +43,9 @@ def format_perplexity(value: float) -> str:
 
 @unless_missing
 def format_change(log_ratio: float) -> str:
-    """Format the logarithm of a ratio as a change, such as "−5.1%"."""
+    """Format the logarithm of a ratio as a change, such as "−5.1%", or "× 38" of a large one."""
+    if log_ratio > _LARGE:
+        return f"× {math.exp(min(log_ratio, 700)):.3g}"
     change = f"{100 * math.expm1(log_ratio):+.1f}%".replace("-", "−")
     return "0.0%" if change in ("+0.0%", "−0.0%") else change
 

@@ -14,7 +14,12 @@ from pipeline.analysis.language import LanguageRuns, compare_language
 from pipeline.config.compose import baseline_of
 from pipeline.config.schema import ArchitectureConfig, RunConfig
 from pipeline.config.tasks import LanguageConfig
-from pipeline.sweeps.finish import aggregate_contrasts, aggregate_perplexities, load_tracked
+from pipeline.sweeps.finish import (
+    aggregate_contrasts,
+    aggregate_perplexities,
+    end_sweep,
+    load_tracked,
+)
 from pipeline.tracking import DamagedRun, Store, SweepPlan, find_damage, track_run, track_sweep
 from pipeline.tracking.load import load_language
 from pipeline.tracking.planned import kind_of_sweep
@@ -114,6 +119,24 @@ def test_what_was_loaded_is_compared_and_summed_up_for_mlflow(store: Store) -> N
     metrics = aggregate_contrasts(found) | aggregate_perplexities(found)
     assert metrics["perplexity/lstm"] == pytest.approx(np.exp(4.5))
     assert metrics["contrast/gated_vs_simple"] == pytest.approx(-0.2)
+
+
+def test_a_sweep_ends_with_its_report_also_if_a_run_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lstm, *others, lost, baseline = _configs(tmp_path)
+    store = Store.of(lstm)
+    with track_sweep(store, SweepPlan.of([lstm, *others, lost, baseline])) as parent:
+        for config in (lstm, *others, baseline):
+            _finish(store, config, parent.run_id)
+        assert end_sweep(store, parent) == 1
+    printed = capsys.readouterr().out
+    assert "Gated cells have a perplexity 18.1% lower than simple cells" in printed
+    assert "Not finished: simple_rnn seed 1: missing" in printed
+    assert (tmp_path / "reports" / "small" / "summary.csv").exists()
+    tracked = store.client.get_run(parent.run_id).data
+    assert tracked.metrics["perplexity/lstm"] == pytest.approx(np.exp(4.5))
+    assert "| lstm | 90.02 |" in tracked.tags["mlflow.note.content"]
 
 
 def test_losses_that_are_not_those_of_the_tracked_loss_are_damage(store: Store) -> None:

@@ -79,8 +79,8 @@ PERPLEXITY = Measure(
     same="The perplexities of {first} and {second} differ by less than {margin} ({interval}).",
     undecided="Whether {first} predict better than {second} is not decided: {better} have a perplexity "
     "{size} lower ({interval}).",
-    single="With one seed each, {better} have a perplexity {size} lower than {other} ({interval} over "
-    "the texts alone). Another seed may differ.",
+    single="{better} have a perplexity {size} lower than {other} here ({interval} over the texts "
+    "alone), but one seed decides nothing about others.",
     lead="A perplexity {size} lower with {better} ({interval}).",
     dots="A dot is by how much the perplexity differs between groups that are alike in all else, and "
     "its line the 95% interval. Left of zero the first group predicts better; in the grey band the "
