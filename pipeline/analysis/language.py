@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from pipeline.analysis import statistics
-from pipeline.analysis.answers import align_rows
 from pipeline.analysis.comparable import check_data, note_versions
 from pipeline.analysis.crowd import choose_shown, limit_to
 from pipeline.analysis.fading import Fading, summarise_fading
+from pipeline.analysis.language_baseline import (
+    LanguageBaseline,
+    compare_to_ngrams,
+    find_baseline,
+    note_ngrams,
+)
 from pipeline.analysis.language_memory import LanguageMemory, summarise_language_memory
+from pipeline.analysis.language_scores import Losses, Scores, exp_of, negated
 from pipeline.analysis.pairwise import find_tiers, judge_pairs
 from pipeline.analysis.quantities import cost_quantities, mean_costs
 from pipeline.analysis.selection import Tuning, select_runs
 from pipeline.analysis.tracked import COSTS, SweepFacts, columns_of
-from pipeline.analysis.variances import RunEstimates
 from pipeline.analysis.verdicts import Contrasts, Quantity, answer_contrasts, members_of
 from pipeline.config.schema import LANGUAGE_BASELINE
 from pipeline.config.settings import settings_of
@@ -51,7 +54,6 @@ PAIR_COLUMNS = columns_of(
     "architecture_a architecture_b ratio ci_low ci_high p_value p_adjusted p_if_alike verdict"
     " detectable probability_a_wins runs_a runs_b"
 )
-LEAD_COLUMNS = columns_of("architecture ratio ci_low ci_high seeds_counted")
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,6 @@ class LanguageRuns:
     sweep: SweepFacts
     probes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     samples: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-@dataclass(frozen=True)
-class LanguageBaseline:
-    """The n-gram baseline on the texts that the networks are compared on.
-
-    name: its architecture. run: its row of runs. score: one row, perplexity and bits with intervals.
-    leads: `LEAD_COLUMNS`; the ratio is the perplexity of a network divided by that of the baseline.
-    """
-
-    name: str
-    run: pd.DataFrame
-    score: pd.DataFrame
-    leads: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -160,7 +148,7 @@ def compare_language(
         columns=list(dict.fromkeys([*LANGUAGE_COLUMNS, *tracked.runs.columns]))
     )
     is_baseline = known.architecture == LANGUAGE_BASELINE
-    networks, baselines = known[~is_baseline], known[is_baseline & (known.status == "finished")]
+    networks, baselines = known[~is_baseline], known[is_baseline]
     if networks.empty:
         raise ReportError(f"{tracked.experiment}: only the n-gram baseline is tracked")
     runs, _, notes = select_runs(networks, tracked.losses)
@@ -168,17 +156,17 @@ def compare_language(
     notes += [*check_data(chosen, False), *note_versions(chosen)]
     if chosen.empty:
         return _without_results(tracked, runs, notes)
-    losses = _Losses.of(tracked.losses, chosen)
-    baseline = _find_baseline(tracked.losses, baselines, losses)
+    losses = Losses.of(tracked.losses, chosen)
+    baseline = find_baseline(tracked.losses, baselines, losses)
     if baseline is None:
-        notes.append(_note_baseline(baselines))
+        notes.append(note_ngrams(baselines))
     else:
-        losses = _Losses.of(tracked.losses, pd.concat([chosen, baseline], ignore_index=True))
-    scores = _Scores.of(losses, rng, replicates)
+        losses = Losses.of(tracked.losses, pd.concat([chosen, baseline], ignore_index=True))
+    scores = Scores.of(losses, rng, replicates)
     networks_only = scores.first(len(chosen))
     members = members_of(chosen)
     margin = math.log1p(tracked.sweep.margin)
-    pairwise = _as_ratios(judge_pairs(_negated(networks_only.loss), members, margin))
+    pairwise = _as_ratios(judge_pairs(negated(networks_only.loss), members, margin))
     probed = chosen if baseline is None else pd.concat([chosen, baseline])
     memory = summarise_language_memory(
         tracked.probes, probed[["run_id", "architecture"]], rng.spawn(1)[0]
@@ -204,87 +192,12 @@ def compare_language(
             *(memory.notes if memory else ()),
             *(fading.notes if fading else ()),
         ),
-        baseline=None if baseline is None else _compare_to_baseline(scores, members, baseline),
+        baseline=None if baseline is None else compare_to_ngrams(scores, members, baseline),
         contrasts=answer_contrasts(chosen, quantities, tracked.sweep),
         memory=memory,
         fading=fading,
         shown=choose_shown(chosen, -pd.to_numeric(chosen.val_loss, errors="coerce")),
     )
-
-
-@dataclass(frozen=True)
-class _Losses:
-    """The losses of some runs on the same texts, each <float>[runs, texts]."""
-
-    nats: statistics.Floats
-    tokens: statistics.Floats
-    characters: statistics.Floats
-    words: statistics.Floats
-    unknown: statistics.Floats
-    ids: NDArray[np.object_]
-
-    @classmethod
-    def of(cls, losses: pd.DataFrame, runs: pd.DataFrame) -> _Losses:
-        rows = align_rows(losses, runs)
-        columns = ("nats", "tokens", "characters", "words", "unknown")
-        numbers = (losses[name].to_numpy(dtype=np.float64)[rows] for name in columns)
-        return cls(*numbers, losses.review_id.astype(object).to_numpy()[rows[0]])
-
-    @property
-    def unit(self) -> str:
-        """Return what all runs divide these texts into alike: tokens, if it is."""
-        return "token" if (self.tokens == self.tokens[0]).all() else "word"
-
-
-@dataclass(frozen=True)
-class _Scores:
-    """The mean loss by token or word, the bits per character and the unknown tokens of every run."""
-
-    loss: RunEstimates
-    bits: RunEstimates
-    unknown: statistics.Floats
-
-    @classmethod
-    def of(cls, losses: _Losses, rng: np.random.Generator, replicates: int) -> _Scores:
-        sizes = losses.tokens if losses.unit == "token" else losses.words
-        bits = losses.nats / math.log(2)
-        return cls(
-            statistics.resample_ratios(losses.nats, sizes, rng, replicates),
-            statistics.resample_ratios(bits, losses.characters, rng, replicates),
-            losses.unknown.sum(axis=1) / losses.tokens.sum(axis=1),
-        )
-
-    def first(self, count: int) -> _Scores:
-        """Return the scores of the first runs."""
-        return _Scores(_only(self.loss, count), _only(self.bits, count), self.unknown[:count])
-
-    def row(self, members: statistics.Rows) -> dict[str, object]:
-        """Return the columns of a summary that say how well the runs of an architecture predict."""
-        loss = statistics.contrast(self.loss, [(1.0, members)])
-        bits = statistics.contrast(self.bits, [(1.0, members)])
-        return {
-            "perplexity": _exp(loss.value),
-            "ci_low": _exp(loss.low),
-            "ci_high": _exp(loss.high),
-            "seeds_counted": loss.seeds_counted,
-            "bits": bits.value,
-            "bits_low": bits.low,
-            "bits_high": bits.high,
-            "unknown": float(self.unknown[np.asarray(members)].mean()),
-        }
-
-
-def _only(estimates: RunEstimates, count: int) -> RunEstimates:
-    return RunEstimates(estimates.values[:count], estimates.covariance[:count, :count])
-
-
-def _negated(estimates: RunEstimates) -> RunEstimates:
-    """Return scores of which a higher one is better."""
-    return replace(estimates, values=-estimates.values)
-
-
-def _exp(value: float) -> float:
-    return math.exp(min(value, 700.0))
 
 
 def _as_ratios(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -297,8 +210,8 @@ def _as_ratios(pairs: pd.DataFrame) -> pd.DataFrame:
     )[list(PAIR_COLUMNS)]
 
 
-def _with_scores(runs: pd.DataFrame, chosen: pd.DataFrame, scores: _Scores) -> pd.DataFrame:
-    perplexity = dict(zip(chosen.run_id, map(_exp, scores.loss.values), strict=True))
+def _with_scores(runs: pd.DataFrame, chosen: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    perplexity = dict(zip(chosen.run_id, map(exp_of, scores.loss.values), strict=True))
     bits = dict(zip(chosen.run_id, scores.bits.values, strict=True))
     return runs.assign(
         perplexity=runs.run_id.map(perplexity).astype(float),
@@ -307,7 +220,7 @@ def _with_scores(runs: pd.DataFrame, chosen: pd.DataFrame, scores: _Scores) -> p
 
 
 def _summarise(
-    runs: pd.DataFrame, chosen: pd.DataFrame, scores: _Scores, pairwise: pd.DataFrame
+    runs: pd.DataFrame, chosen: pd.DataFrame, scores: Scores, pairwise: pd.DataFrame
 ) -> pd.DataFrame:
     members = members_of(chosen)
     planned = runs[runs.chosen].groupby("architecture").size()
@@ -317,7 +230,7 @@ def _summarise(
         {
             "architecture": name,
             **scores.row(rows),
-            "val_perplexity": _exp(float(val_loss.iloc[rows].mean())),
+            "val_perplexity": exp_of(float(val_loss.iloc[rows].mean())),
             "runs": len(rows),
             "planned": planned[name],
             "tier": tier,
@@ -329,48 +242,7 @@ def _summarise(
     return table.sort_values("perplexity", kind="stable", ignore_index=True)
 
 
-def _find_baseline(
-    losses: pd.DataFrame, baselines: pd.DataFrame, networks: _Losses
-) -> pd.DataFrame | None:
-    """Return the row of the baseline; None if it was not tested on exactly these texts."""
-    finished = baselines[baselines.run_id.isin(list(losses.run_id.unique()))]
-    if finished.empty:
-        return None
-    newest = finished.sort_values("started", na_position="first", kind="stable").tail(1)
-    own = _Losses.of(losses, newest)
-    return newest if np.array_equal(own.ids, networks.ids) else None
-
-
-def _compare_to_baseline(
-    scores: _Scores, members: Mapping[str, NDArray[np.intp]], run: pd.DataFrame
-) -> LanguageBaseline:
-    """Compare every architecture with the baseline, the last of the runs, text by text.
-
-    It has no seed, so the differences of the losses have the seeds of the networks alone.
-    """
-    count = len(scores.loss.values)
-    against = np.eye(count)[:-1] - np.eye(count)[-1]
-    gaps = RunEstimates(against @ scores.loss.values, against @ scores.loss.covariance @ against.T)
-    leads = []
-    for name, rows in members.items():
-        gap = statistics.contrast(gaps, [(1.0, rows)])
-        ends = (_exp(gap.value), _exp(gap.low), _exp(gap.high))
-        leads.append((name, *ends, gap.seeds_counted))
-    name = str(run.architecture.iloc[0])
-    return LanguageBaseline(
-        name=name,
-        run=run,
-        score=pd.DataFrame([{"architecture": name, **scores.row([count - 1])}]),
-        leads=pd.DataFrame(leads, columns=list(LEAD_COLUMNS)),
-    )
-
-
-def _note_baseline(baselines: pd.DataFrame) -> str:
-    why = "was tested on other texts" if len(baselines) else "is not tracked"
-    return f"The n-gram baseline {why}, so nothing shows what can be predicted from the last few tokens."
-
-
-def _note_unit(losses: _Losses) -> list[str]:
+def _note_unit(losses: Losses) -> list[str]:
     if losses.unit == "token":
         return []
     return [

@@ -24,6 +24,7 @@ CUT, SHUFFLED, REPLACED = "cut", "shuffled", "replaced"  # conditions of the pro
 REPEATED, FIRST, ERASED = RECALL_CONDITIONS = ("repeated", "first", "erased")  # of word_recall
 RECALL_STARTS = (1, 6, 11, 21, 51, 101, 201)  # of the ranges of distances
 TOLERANCE = 0.01  # of a loss, relative to that with the whole text
+_FEWEST_TEXTS = 10  # of a range of distances; fewer say little of how much texts differ
 
 LOSS_COLUMNS = tuple(
     "architecture condition context reviews targets runs loss loss_low loss_high"
@@ -55,15 +56,16 @@ class LanguageMemory:
       which it does not matter what was read. Infinite ends mean longer than `furthest`, the longest
       that was tried: the whole text.
     recall: `RECALL_COLUMNS`, a row for each architecture, comparison and range of distances from low to
-      high, both included (high of the last is the largest measured), and one over all distances.
+      high, both included (high of the last is the largest measured; ranges with few texts are left
+      out), and first one over all distances.
       distance: tokens since a rare word was read the last time. against: `erased` (the same place, with
       every earlier occurrence replaced by another word as rare: what reading the word itself brings)
       or `first` (the first occurrence of the same word in another text, at a like place: what
       reading the word and what stands around it bring). repeated, other: mean nats of either;
       gain: other - repeated, with its interval: above 0 if the network profits.
     subjects: `SUBJECT_COLUMNS`, of generated texts, a row for each architecture and range of distances,
-      from low to high words between the evidence and the place that names its subject again, and one
-      over all distances. probability: of the right one among the subjects, with its interval; right:
+      from low to high words between the evidence and the place that names its subject again, and first
+      one over all distances. probability: of the right one among the subjects, with its interval; right:
       share of texts in which it is the likeliest, with its interval. Empty for other texts.
     chance: the probability of the right subject by guessing, NaN where `subjects` is empty.
     notes: what a reader must know before using a number.
@@ -198,7 +200,7 @@ def _describe_recall(layout: Layout, rng: np.random.Generator) -> list[Row]:
     nats = {name: layout.stack("nats", rows).astype(np.float64) for name, rows in masks.items()}
     pairs = first[masks[REPEATED]]
     texts, distances = pd.factorize(pairs.text)[0], pairs.distance.to_numpy()
-    ranges = [(1, int(distances.max())), *_recall_ranges(distances)]
+    ranges = [(1, int(distances.max())), *_recall_ranges(distances, texts)]
     groups = np.stack([(distances >= low) & (distances <= high) for low, high in ranges])
     rows: list[Row] = []
     for against in (ERASED, FIRST):
@@ -224,13 +226,16 @@ def _describe_recall(layout: Layout, rng: np.random.Generator) -> list[Row]:
     return rows
 
 
-def _recall_ranges(distances: NDArray[np.integer]) -> list[tuple[int, int]]:
-    """Return the ranges of distances in which there are pairs; the last ends with the largest."""
-    ends = [*(start - 1 for start in RECALL_STARTS[1:]), int(distances.max())]
+def _recall_ranges(
+    distances: NDArray[np.integer], texts: NDArray[np.integer]
+) -> list[tuple[int, int]]:
+    """Return the ranges of distances with pairs of enough texts; the last ends with the largest."""
+    furthest = int(distances.max())
+    ends = [*(start - 1 for start in RECALL_STARTS[1:]), furthest]
     return [
-        (low, min(high, ends[-1]))
+        (low, min(high, furthest))
         for low, high in zip(RECALL_STARTS, ends, strict=True)
-        if ((distances >= low) & (distances <= high)).any()
+        if len(np.unique(texts[(distances >= low) & (distances <= high)])) >= _FEWEST_TEXTS
     ]
 
 
@@ -240,7 +245,9 @@ def _describe_subjects(layout: Layout, rng: np.random.Generator) -> list[Row]:
     furthest = int(distances.max())
     ranges = [(0, furthest), *even_ranges(furthest)]
     inside = [(distances >= low) & (distances <= high) for low, high in ranges]
-    kept = [place for place, group in enumerate(inside) if group.any()]
+    kept = [
+        place for place, group in enumerate(inside) if group.sum() >= _FEWEST_TEXTS or not place
+    ]
     groups = np.stack([inside[place] for place in kept])
     texts = np.arange(len(distances))
     columns = {"probability": "ci", "right": "right"}

@@ -46,6 +46,7 @@ _BASELINE = (
     "pipeline.training.evaluate",
 )
 _PROBES = ("pipeline.probes",)
+_LANGUAGE_PROBES = ("pipeline.probes.language",)
 
 # Settings count by their values; errors and the writing of files change no numbers.
 _WITHOUT_NUMBERS = ("pipeline.config", "pipeline.errors", "pipeline.files")
@@ -85,7 +86,11 @@ def _stages(config: RunConfig) -> tuple[str, ...]:
 def probe_fingerprint(config: ProbeConfig, run: RunConfig) -> str:
     """Return a digest of all that determines the probe tables of a trained run: settings and code."""
     cell = None if run.baseline else run.architecture.cell
-    return code_fingerprint(as_plain(config), _PROBES, cell=cell)
+    kinds, names = config.used_by(run.task.kind)
+    settings = {name: value for name, value in as_plain(config).items() if name in names}
+    settings["kinds"] = [kind.name for kind in kinds]
+    is_language = isinstance(run.task, LanguageConfig)
+    return code_fingerprint(settings, _LANGUAGE_PROBES if is_language else _PROBES, cell=cell)
 
 
 def code_fingerprint(

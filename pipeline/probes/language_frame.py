@@ -22,7 +22,7 @@ from pipeline.config.texts import DataConfig
 from pipeline.data.splits import Reviews
 from pipeline.models.language_model import LanguageNetwork, LanguageReader
 from pipeline.probes.frame import MIN_REVIEWS, ProbeResult, Skipped
-from pipeline.tokens.language import END, LanguageTokens
+from pipeline.tokens.language import LanguageTokens
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,6 @@ class LanguageSubject:
     direction: Direction = Direction.forward
     network: LanguageNetwork | None = None
 
-    @property
-    def end(self) -> int:
-        """Return the token that begins and ends every text."""
-        number = self.tokens.tokenizer.token_to_id(END)
-        assert number is not None
-        return number
-
     def words(self, row: int) -> np.ndarray:
         """Return the tokens of a test text in the order of reading, without END, <int32>[n]."""
         ids = np.asarray(self.tokens.test.row(row))[:-1]
@@ -53,7 +46,7 @@ class LanguageSubject:
 
     def begin(self, ids: np.ndarray) -> np.ndarray:
         """Return tokens with what begins a text before them, <int32>[n + 1]."""
-        return np.concatenate([[self.end], ids]).astype(np.int32)
+        return np.concatenate([[self.tokens.end], ids]).astype(np.int32)
 
 
 LanguageProbe = Callable[[LanguageSubject, ProbeConfig], ProbeResult]  # raises Skipped

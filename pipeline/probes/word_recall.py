@@ -26,7 +26,6 @@ from pipeline.config.probes import ProbeConfig
 from pipeline.config.tasks import Direction
 from pipeline.probes.frame import MIN_REVIEWS, ProbeResult, Skipped
 from pipeline.probes.language_frame import LanguageSubject, read_last
-from pipeline.tokens.encoding import unknown_id
 
 _NEIGHBOURS = 20  # words of about the same frequency, one of which takes the place of an erased one
 
@@ -98,7 +97,7 @@ def rare_words(subject: LanguageSubject, share: float) -> np.ndarray:
     """Return the rarest known tokens, the rarest first, that make up `share` of the train tokens."""
     counts = np.asarray(subject.tokens.counts).copy()
     every = counts.sum()
-    counts[[0, unknown_id(subject.tokens.tokenizer), subject.end]] = 0
+    counts[[0, subject.tokens.unknown_id, subject.tokens.end]] = 0
     order = np.argsort(counts, kind="stable")
     order = order[counts[order] > 0]
     return order[np.cumsum(counts[order]) <= share * every]
@@ -168,7 +167,7 @@ def _erase(
     rank = int(np.flatnonzero(rare == found.token[one])[0])
     near = rare[max(0, rank - _NEIGHBOURS // 2) : rank + _NEIGHBOURS // 2 + 1]
     near = near[~np.isin(near, text)]  # which leaves the word itself out too
-    other = int(rng.choice(near)) if len(near) else unknown_id(subject.tokens.tokenizer)
+    other = int(rng.choice(near)) if len(near) else subject.tokens.unknown_id
     before = text[: found.place[one]]
     return subject.begin(np.where(before == found.token[one], other, before))
 

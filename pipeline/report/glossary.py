@@ -132,6 +132,61 @@ TERMS = (
 )
 
 
+# On pages of language models these take the place of the terms of the same name.
+_OF_LANGUAGE = (
+    Term(
+        "baseline",
+        r"(?:n-gram )?baselines?",
+        "A model that counts which token follows which last few, with Kneser-Ney smoothing. It sees "
+        "nothing further back.",
+    ),
+    Term(
+        "bits per character",
+        r"bits per character",
+        "The loss of a text divided by its characters, with logarithms to the base of 2: the size to "
+        "which the network could compress it.",
+    ),
+    Term(
+        "difference that matters",
+        r"differences? that matters?|too small to matter|smallest difference that matters",
+        "A difference of perplexities that is at least as large as the setting “margin”: 1%, unless the "
+        "sweep says otherwise.",
+    ),
+    Term(
+        "nat",
+        r"nats?",
+        "The unit of a loss: minus the natural logarithm of the probability that a network gave to the "
+        "token that came.",
+    ),
+    Term(
+        "perplexity",
+        r"perplexit(?:y|ies)",
+        "The exponential of the mean loss: among how many tokens, all equally likely, a network might "
+        "as well have guessed. Lower is better, and 1 is perfect.",
+    ),
+    Term(
+        "tier",
+        r"tiers?",
+        "A group in the order of perplexity. No architecture is shown to predict better than tier 1.",
+    ),
+)
+_OF_ANSWERS = (
+    "effective context",
+    "head",
+    "log odds",
+    "margin of an answer",
+    "McNemar's test",
+    "readout",
+)
+
+
+def terms_of_language() -> tuple[Term, ...]:
+    """Return the terms of pages about language models, by name."""
+    own = {term.name: term for term in TERMS if term.name not in _OF_ANSWERS}
+    named = own | {term.name: term for term in _OF_LANGUAGE}
+    return tuple(sorted(named.values(), key=lambda term: term.name.lower()))
+
+
 class Glossary:
     """The terms that one page has used so far.
 

@@ -170,14 +170,15 @@ def fading_table(comparison: Compared) -> Table | None:
     }
     layers = lives[lives.layer > 0][["architecture", "layer", "direction"]].drop_duplicates()
     layers["last"] = layers.groupby("architecture").layer.transform("max") == layers.layer
-    heads = [head for head in dict.fromkeys(lives["head"]) if head]
+    answers = {"logit": "of the answer: {}", "next_token": "of the next token"}
+    outputs = lives[lives.kind.isin(list(answers))][["kind", "head"]].drop_duplicates()
 
-    def of_answer(head: str) -> Column:
+    def of_output(output: Any) -> Column:
         def shown(row: Any) -> str:
-            key = (row.architecture, 0, row.direction, "logit", head)
+            key = (row.architecture, 0, row.direction, output.kind, output.head)
             return found.get(key, MISSING) if row.last else MISSING
 
-        return Column(f"of the answer: {head}", shown)
+        return Column(answers[output.kind].format(output.head), shown)
 
     def inner(heading: str, kind: str) -> Column:
         return Column(
@@ -188,7 +189,7 @@ def fading_table(comparison: Compared) -> Table | None:
     columns = [
         ARCHITECTURE,
         LAYER,
-        *map(of_answer, heads),
+        *map(of_output, rows_of(outputs)),
         inner("of the state", "state"),
         inner("by the gates alone", "gate"),
         Column(

@@ -16,7 +16,9 @@ from pipeline.report import inside_tables, language_tables, run_tables
 from pipeline.report.blocks import Block, PageSection, Section, build_sections, table_blocks
 from pipeline.report.figures import contrasts, inside
 from pipeline.report.figures import language as figures
+from pipeline.report.figures import language_memory as memory
 from pipeline.report.figures.drawing import looks_of
+from pipeline.report.glossary import terms_of_language
 from pipeline.report.page import write_pages
 from pipeline.report.prose import language, sweep
 from pipeline.report.prose.samples import make_cards
@@ -69,7 +71,12 @@ def write_language_report(found: LanguageComparison, tracked: LanguageRuns, fold
     """
     shown = LanguageContent(found, tracked)
     return write_pages(
-        _gather(shown), build(shown), looks_of(shown.comparison), (CSV_FILES, found), folder
+        _gather(shown),
+        build(shown),
+        looks_of(shown.comparison),
+        (CSV_FILES, found),
+        folder,
+        terms_of_language(),
     )
 
 
@@ -89,6 +96,10 @@ def _gather(content: LanguageContent) -> dict[str, Any]:
 def _context(content: LanguageContent) -> Iterator[Block]:
     if content.comparison.memory is not None:
         yield Block("text", language.READING_CONTEXT)
+
+
+def _effective(content: LanguageContent) -> Iterator[Block]:
+    if content.comparison.memory is not None:
         yield from table_blocks(language_tables.effective_table(content.comparison), "effective")
 
 
@@ -97,7 +108,11 @@ def _results(content: LanguageContent) -> Iterator[Block]:
         return
     yield from table_blocks(language_tables.perplexity_table(content.whole))
     yield Block("text", language.READING)
-    yield Block("facts", rows=language_tables.tokens_facts(content.whole))
+
+
+def _tokens(content: LanguageContent) -> Iterator[Block]:
+    if not content.whole.summary.empty:
+        yield Block("facts", rows=language_tables.tokens_facts(content.whole))
 
 
 def _pairs(content: LanguageContent) -> Iterator[Block]:
@@ -161,15 +176,16 @@ SECTIONS: tuple[Section[LanguageContent], ...] = (
         "context",
         "What they use of the context",
         lambda content: [
-            *figures.draw_contexts(content.comparison, CUT),
-            *figures.draw_recall(content.comparison, ERASED),
-            *figures.draw_subjects(content.comparison),
+            *memory.draw_contexts(content.comparison, CUT),
+            *memory.draw_recall(content.comparison, ERASED),
+            *memory.draw_subjects(content.comparison),
         ],
         lambda content: [
-            *figures.draw_contexts(content.comparison, SHUFFLED, REPLACED),
-            *figures.draw_recall(content.comparison, FIRST),
+            *memory.draw_contexts(content.comparison, SHUFFLED, REPLACED),
+            *memory.draw_recall(content.comparison, FIRST),
         ],
         before=_context,
+        after=_effective,
     ),
     Section(
         "results",
@@ -177,13 +193,14 @@ SECTIONS: tuple[Section[LanguageContent], ...] = (
         lambda content: figures.draw_perplexity(content.comparison),
         lambda content: figures.draw_bits(content.comparison),
         before=_results,
-        after=_pairs,
+        after=lambda content: [*_pairs(content), *_tokens(content)],
     ),
     Section("samples", "What they write", before=_samples),
     Section(
         "inside",
         "Inside the networks",
-        further=lambda content: inside.draw_derivatives_and_gates(content.comparison),
+        lambda content: inside.draw_derivatives_and_gates(content.comparison)[:1],
+        lambda content: inside.draw_derivatives_and_gates(content.comparison)[1:],
         after=_layers,
     ),
     Section(

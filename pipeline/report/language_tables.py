@@ -47,7 +47,7 @@ RUN_SCORES = (
 _EFFECTIVE = {
     CUT: "tokens that it uses",
     SHUFFLED: "tokens whose order counts",
-    REPLACED: "tokens beyond which another text serves as well",
+    REPLACED: "tokens that must be this text's",
 }
 
 
@@ -74,11 +74,7 @@ def with_baseline(found: LanguageComparison) -> pd.DataFrame:
 
 
 def perplexity_table(found: LanguageComparison) -> Table:
-    """Show how well every architecture and the baseline predict, and each of their runs."""
-    runs = found.runs[found.runs.compared]
-    each = runs.groupby("architecture").perplexity.agg(
-        lambda values: " ".join(map(format_perplexity, values))
-    )
+    """Show how well every architecture and the baseline predict."""
     frame = with_baseline(found)
     leads = {} if found.baseline is None else _changes(found.baseline.leads)
     columns = [
@@ -86,16 +82,13 @@ def perplexity_table(found: LanguageComparison) -> Table:
         Column("tier", "tier", format_count),
         PERPLEXITY,
         PERPLEXITY_INTERVAL,
-        Column("each seed", "each", words=True),
         BITS,
         _starred(format_bits, "bits_low", "bits_high"),
         *([_against(leads, found.baseline.name)] if found.baseline else []),
-        Column("validation", "val_perplexity", format_perplexity),
         Column(
             "runs", lambda row: MISSING if pd.isna(row.runs) else f"{row.runs} of {row.planned}"
         ),
     ]
-    frame = frame.assign(each=frame.architecture.map(each))
     return make_table(f"Perplexity by {found.unit} on the test texts", columns, frame)
 
 

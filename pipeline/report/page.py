@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from pipeline.report.exports import CSV_FILES, TableOf, write_figures, write_lat
 from pipeline.report.figures.drawing import looks_of
 from pipeline.report.folder import staging_folder
 from pipeline.report.formats import pluralise
-from pipeline.report.glossary import Glossary
+from pipeline.report.glossary import TERMS, Glossary, Term
 from pipeline.report.markdown import as_markdown
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.advice import advise
@@ -80,12 +80,14 @@ def write_pages(
     looks: Sequence[look.Look],
     tables: tuple[Mapping[str, TableOf], object],
     folder: Path,
+    terms: Iterable[Term] = TERMS,
 ) -> Path:
     """Write the page, its Markdown and its tables, as a whole, and return the page's path.
 
     Args:
       content: what stands above the sections.
       tables: the CSV files, and the results that they are taken from.
+      terms: that the page may explain.
 
     Raises:
       ReportError: the folder cannot be written.
@@ -97,7 +99,7 @@ def write_pages(
             "lead": lead[0].blocks if lead else (),
             "csv_files": write_tables(*tables, built),
         }
-        content |= write_page(content, sections, looks, built)
+        content |= write_page(content, sections, looks, built, terms)
         markdown = _render_markdown(content, sections)
         (built / "report.md").write_text(markdown, encoding="utf-8")
     return folder / "index.html"
@@ -135,6 +137,7 @@ def write_page(
     sections: Sequence[PageSection],
     looks: Sequence[look.Look],
     folder: Path,
+    terms: Iterable[Term] = TERMS,
 ) -> dict[str, Any]:
     """Write the page, its figures and its tables as LaTeX.
 
@@ -157,7 +160,7 @@ def write_page(
         cautions = [*cautions, _NOT_DRAWN.format(error)]
         say(cautions[-1])
     say("Writing the page")
-    glossary = Glossary([one.architecture for one in looks])
+    glossary = Glossary([one.architecture for one in looks], terms)
     content = {**content, "cautions": cautions}
     page = render_page(content, sections, looks, svgs, library, glossary)
     (folder / "index.html").write_text(page, encoding="utf-8")

@@ -226,7 +226,7 @@ def _provenance(content: Content) -> Sequence[Block]:
 
 
 LEAD = "questions"  # its figure stands above the short answers, in the first screenful
-SECTIONS = (
+SECTIONS: tuple[Section[Content], ...] = (
     Section(LEAD, "What was asked", lambda content: contrasts.draw_contrasts(content.comparison)),
     Section(
         "memory",

@@ -228,15 +228,18 @@ def _cells(job: JobRow, status: JobStatus, now: float, width: int) -> list[Rende
         Text((running and status.stage) or status.state.value, _STYLES[status.state]),
         f"{status.epoch}/{status.epochs}" if status.epoch else "",
         bar,
-        _accuracy(status.val_accuracy),
-        _accuracy(status.test_accuracy),
+        _score(status.val_accuracy, status.val_perplexity),
+        _score(status.test_accuracy, status.test_perplexity),
         *([speed] if width >= _WIDE else []),
         "" if seconds is None else str(timedelta(seconds=int(seconds))),
     ]
 
 
-def _accuracy(share: float | None) -> str:
-    return "" if share is None else f"{share:.4f}"
+def _score(accuracy: float | None, perplexity: float | None) -> str:
+    """Format the accuracy of a classifier or the perplexity of a language model."""
+    if accuracy is not None:
+        return f"{accuracy:.4f}"
+    return "" if perplexity is None else f"{perplexity:,.4g}" if perplexity < 1e4 else "> 10,000"
 
 
 def _summary(statuses: list[JobStatus], left: float | None) -> str:

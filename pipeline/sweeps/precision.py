@@ -28,7 +28,7 @@ def widest_contrast(store: Store, sweep_id: str) -> tuple[str, float]:
     try:
         quantity, found = _contrasts(store, sweep_id)
     except ReportError:
-        found = None
+        return "", 0.0
     if found is None:
         return "", 0.0
     rows = rows_of(found.table[found.table.quantity == quantity])

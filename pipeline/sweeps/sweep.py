@@ -187,6 +187,8 @@ def _report_done(job: JobDescription, done: Run) -> None:
         state=JobState.done_before if finished else JobState.diverged,
         val_accuracy=metrics.get("best/val_accuracy"),
         test_accuracy=metrics.get("test/accuracy"),
+        val_perplexity=metrics.get("best/val_perplexity"),
+        test_perplexity=metrics.get("test/perplexity"),
     )
     if job.echo_output:
         print(describe_done(done), flush=True)

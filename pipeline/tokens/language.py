@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +15,6 @@ from pipeline.tokens.cache import encode_once
 from pipeline.tokens.encoding import log_unknown
 from pipeline.tokens.split import EncodedSplit
 from pipeline.tokens.vocabulary import END, unknown_id
-
-log = logging.getLogger(__name__)
 
 _AT_ONCE = 1 << 22  # tokens that are counted at a time
 
@@ -87,9 +83,7 @@ def encode_language(texts: LanguageTexts, config: TokenizerConfig, cache: Path) 
         tokenizer=tokenizer,
         fingerprint=whole.fingerprint,
         unknown=unknown,
-        counts=np.sum(
-            [*_counts(whole.splits["train"].token_ids, tokenizer.get_vocab_size())], axis=0
-        ),
+        counts=_count(whole.splits["train"].token_ids, tokenizer.get_vocab_size()),
     )
 
 
@@ -101,7 +95,9 @@ def count_characters(tokenizer: Tokenizer, texts: list[str]) -> np.ndarray:
     return np.fromiter(lengths, np.int64, len(texts))
 
 
-def _counts(token_ids: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Yield how often each token stands in some ids after the other, <int64>[size]: all are too many."""
+def _count(token_ids: np.ndarray, size: int) -> np.ndarray:
+    """Return how often each token stands in the ids, <int64>[size]; they are read in parts."""
+    counts = np.zeros(size, np.int64)
     for start in range(0, len(token_ids), _AT_ONCE):
-        yield np.bincount(token_ids[start : start + _AT_ONCE], minlength=size)
+        counts += np.bincount(token_ids[start : start + _AT_ONCE], minlength=size)
+    return counts

@@ -1,7 +1,7 @@
 """Spell tokens as text that people read: with spaces where they are written, and nowhere else.
 
-A vocabulary of words does not say where a text had spaces, and no vocabulary has capital letters. What is
-spelled here encodes to the same tokens again.
+A vocabulary of words does not say where a text had spaces, and no vocabulary has capital letters.
+What is spelled here encodes to the same tokens again.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ def spell(tokenizer: Tokenizer, ids: Iterable[int]) -> list[str]:
     """Return the text of each token, with the space before it where there is one.
 
     Joined they are the text. `END` and padding are empty, and a token after them begins a text. An
-    unknown token is spelled `[UNK]`, as a word: of an unknown piece nothing says whether it is one.
+    unknown token is spelled `[UNK]`, as a word: of an unknown piece nothing says whether it is one. A
+    hyphen between words always joins them, since nothing says whether it was a dash.
     """
-    tokens = [tokenizer.id_to_token(int(one)) for one in ids]
+    tokens = [tokenizer.id_to_token(int(one)) or UNKNOWN for one in ids]
     if reads_spaces(tokenizer):
         return ["" if token in (END, PADDING) else token for token in tokens]
     speller = _Speller()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,6 +32,7 @@ from pipeline.config.keys import expected_value
 from pipeline.config.probes import OF_CLASSIFIERS, ProbeConfig, ProbeKind
 from pipeline.config.schema import BASELINE, Device, ForgetBias, Keep, RunConfig
 from pipeline.config.tables import CsvConfig
+from pipeline.config.tasks import LanguageConfig
 from pipeline.errors import ConfigError
 
 
@@ -326,6 +328,37 @@ def test_the_fingerprint_of_probes_counts_all_that_decides_their_tables(
     file = copied_sources / f"{name}.py"
     file.write_text(f"{file.read_text()}\nADDED = 1\n")
     assert probe_fingerprint(ProbeConfig(), lstm) != base
+
+
+@pytest.mark.parametrize("name", ["probes/word_recall", "models/language_model", "probes/trace"])
+def test_the_fingerprint_of_a_language_models_probes_counts_what_decides_them(
+    tmp_path, copied_sources, name
+):
+    model = small_run(tmp_path, task=LanguageConfig())
+    base = probe_fingerprint(ProbeConfig(), model)
+    file = copied_sources / f"{name}.py"
+    file.write_text(f"{file.read_text()}\nADDED = 1\n")
+    assert probe_fingerprint(ProbeConfig(), model) != base
+
+
+def test_the_fingerprint_of_probes_counts_the_settings_of_the_task(tmp_path):
+    classifier, model = small_run(tmp_path), small_run(tmp_path, task=LanguageConfig())
+
+    def changed(run: RunConfig, **settings: Any) -> bool:
+        return probe_fingerprint(ProbeConfig(**settings), run) != probe_fingerprint(
+            ProbeConfig(), run
+        )
+
+    assert changed(classifier, distances=[10])
+    assert not changed(model, distances=[10])
+    assert changed(model, recall_pairs=10)
+    assert not changed(classifier, recall_pairs=10)
+    for run in (classifier, model):
+        assert changed(run, seed=1)
+        assert changed(run, retention_tokens=10)
+        assert changed(run, kinds=[ProbeKind.gates])
+    assert not changed(classifier, kinds=list(OF_CLASSIFIERS))
+    assert not changed(model, kinds=[kind for kind in ProbeKind if kind != ProbeKind.quiz])
 
 
 def test_the_fingerprint_of_a_run_counts_only_its_own_cell(tmp_path, copied_sources):

@@ -18,9 +18,9 @@ from pipeline.config.tasks import Direction
 from pipeline.data.language_texts import load_language_texts
 from pipeline.data.splits import Reviews
 from pipeline.probes.language import LanguageSubject
-from pipeline.tokens.language import END, LanguageTokens, encode_language
+from pipeline.tokens.language import LanguageTokens, encode_language
 from pipeline.tokens.split import EncodedSplit
-from pipeline.tokens.vocabulary import PADDING
+from pipeline.tokens.vocabulary import END, PADDING
 from pipeline.words import UNKNOWN, make_tokenizer
 
 FIRST_WORD = 3  # the ids below are padding, unknown and END

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from tokenizers import models
@@ -49,8 +50,13 @@ def _encode(texts: Sequence[str], vocabulary: dict[str, int]) -> EncodedSplit:
     return EncodedSplit(flat, offsets, words, np.zeros((len(rows), 0), np.int32), ids)
 
 
-def make_language_network(vocab_size: int, **settings: object) -> LanguageNetwork:
+def make_language_network(vocab_size: int, **settings: Any) -> LanguageNetwork:
     """Return a small untrained language model."""
-    given = {"name": "lstm", "cell": "lstm", "units": 16, "embedding_dim": 8} | settings
+    given: dict[str, Any] = {
+        "name": "lstm",
+        "cell": "lstm",
+        "units": 16,
+        "embedding_dim": 8,
+    } | settings
     config = ArchitectureConfig(**given)
     return LanguageNetwork(build_language_model(config, vocab_size, 0), config)

@@ -116,7 +116,7 @@ def make_language_runs(
         experiment,
         runs,
         pd.concat(losses, ignore_index=True),
-        pd.concat(history, ignore_index=True),
+        pd.concat(history, ignore_index=True) if history else pd.DataFrame(),
         facts,
         _make_probes(runs) if probes else {},
         pd.DataFrame(samples, columns=["run_id", "prompt", "sample", "text"]),

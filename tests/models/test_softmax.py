@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -48,11 +50,7 @@ def test_with_every_token_as_a_candidate_loss_and_gradients_are_those_of_the_ful
             features, table, targets, every, np.zeros(20, np.float32), find_hits(every, targets)
         )
         expected = tf.reduce_mean(_expected(features, table, targets))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    for source in (features, table):
-        np.testing.assert_allclose(
-            tape.gradient(found, source), tape.gradient(expected, source), atol=1e-6
-        )
+    _compare(tape, found, expected, (features, table))
 
 
 @pytest.mark.parametrize("proposal", Proposal)
@@ -100,10 +98,12 @@ def test_the_gradient_of_a_sampled_loss_is_that_of_its_value():
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([features, table])
         found, expected = sampled_loss(features, table, targets, *drawn), loss(features, table)
+    _compare(tape, found, expected, (features, table))
+
+
+def _compare(tape: Any, found: Any, expected: Any, sources: tuple[Any, ...]) -> None:
+    """Compare two losses and their gradients."""
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-    for source in (features, table):
-        np.testing.assert_allclose(
-            tape.gradient(found, source),
-            tf.convert_to_tensor(tape.gradient(expected, source)),
-            atol=1e-6,
-        )
+    for source in sources:
+        gradients = [tf.convert_to_tensor(tape.gradient(one, source)) for one in (found, expected)]
+        np.testing.assert_allclose(*gradients, atol=1e-6)

@@ -66,6 +66,14 @@ def test_a_row_says_how_its_job_stands():
     assert footer.rstrip() == "1 of 3 done, about 2 min left, 1 running, 1 waiting"
 
 
+def test_a_language_model_shows_its_perplexity():
+    running = JobStatus(JobState.running, 2, 4, val_perplexity=123.456, started=NOW - 75)
+    done = JobStatus(JobState.done, 4, 4, val_perplexity=1e30, test_perplexity=98.7, ended=NOW)
+    _, first, second, _ = _drawn([running, done]).splitlines()
+    assert "123.5" in first.split()
+    assert second.split()[-3:] == [">", "10,000", "98.7"]
+
+
 def test_a_bar_grows_with_the_share_of_all_epochs():
     console = Console(width=80, force_terminal=True, color_system="standard")
     jobs = [JobRow("lstm", "lstm", 0, Path())]

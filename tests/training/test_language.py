@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,10 +45,10 @@ class KilledAfter(Silent):
 
 
 def _task(tokens, network, *, epochs=1, batch_size=4, seed=0, **settings):
-    settings = {"bptt": 8, "steps_per_validation": 10} | settings
+    given: dict[str, Any] = {"bptt": 8, "steps_per_validation": 10} | settings
     config = TrainConfig(epochs=epochs, batch_size=batch_size, learning_rate=1e-2, patience=10**6)
     return LanguageModelling(
-        tokens, network.model, network.architecture, LanguageConfig(**settings), config, seed, 0
+        tokens, network.model, network.architecture, LanguageConfig(**given), config, seed, 0
     )
 
 

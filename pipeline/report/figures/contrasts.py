@@ -35,7 +35,7 @@ def draw_contrasts(comparison: Compared) -> list[Figure]:
     frame = _frame(found, measure)
     unit, axis_title = ("Points", "points of accuracy")
     if measure is PERPLEXITY:
-        unit, axis_title = ("Change", "perplexity of the first relative to the second (%)")
+        unit, axis_title = ("Change", "% of perplexity, first against second")
     base = alt.Chart(as_data(frame)).encode(
         y=alt.Y("question:N", sort=None, axis=None),
         tooltip=hover_of(("question", "Question"), ("shown", unit), ("verdict", "Answer")),

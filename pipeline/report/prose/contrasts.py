@@ -55,7 +55,8 @@ def headline_of_contrasts(comparison: Compared) -> str:
     row = rows[measure.quantity]
     better, other = measure.leads(asked, row)
     gates = row.verdict == YES and asked.name == _GATES and better == asked.first
-    sentence = {YES: measure.ahead, NO: measure.same}.get(row.verdict, measure.undecided)
+    undecided = measure.single if math.isnan(row.p_value) else measure.undecided
+    sentence = {YES: measure.ahead, NO: measure.same}.get(row.verdict, undecided)
     text = (measure.gates if gates else sentence).format(
         size=measure.size(row),
         interval=measure.interval_of_lead(row),

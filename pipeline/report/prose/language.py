@@ -13,6 +13,8 @@ from pipeline.analysis.language_memory import CUT, ERASED, TOLERANCE, LanguageMe
 from pipeline.analysis.pairwise import SIGNIFICANCE
 from pipeline.report.formats import (
     format_bits,
+    format_ends,
+    format_number,
     format_perplexity,
     join_names,
     join_values,
@@ -24,9 +26,8 @@ from pipeline.report.prose.sweep import describe_runs
 
 _MANY_UNKNOWN = 0.05  # the share with which a perplexity flatters
 READING = (
-    "Perplexity is how many tokens, all equally likely, would surprise as much as what the network "
-    "expected of each next one: 1 is perfect. It depends on how texts are cut into tokens; bits per "
-    "character hardly do. No architecture is shown to be better than those in tier 1."
+    "A perplexity depends on how texts are cut into tokens; bits per character hardly do. No "
+    "architecture is shown to be better than those in tier 1."
 )
 READING_CONTEXT = (
     "The same tokens of the test texts are predicted with only the last tokens before them read. A "
@@ -135,7 +136,7 @@ def describe_recall(found: LanguageComparison, against: str) -> str:
     """Say which networks profit from having read a rare word."""
     assert found.memory is not None
     rows = found.memory.recall[found.memory.recall.against == against]
-    overall = rows.drop_duplicates("architecture")  # the first is over all distances
+    overall = _overall(found, rows)
     what = (
         "A rare word is predicted a second time. The gain is how many nats more it costs when the "
         "earlier ones are replaced by another rare word."
@@ -146,15 +147,23 @@ def describe_recall(found: LanguageComparison, against: str) -> str:
     gains = [
         (
             row.gain,
-            f"{row.gain:.2f} ({row.gain_low:.2f} to {row.gain_high:.2f}) for {row.architecture}",
+            f"{format_number(row.gain)} ({format_ends(row.gain_low, row.gain_high)}) for "
+            f"{row.architecture}",
         )
         for row in rows_of(overall)
     ]
-    return f"{what} Over all distances it is {join_values(gains)}.".replace("-", "−")
+    return f"{what} Over all distances it is {join_values(gains)}."
 
 
-def describe_subjects(memory: LanguageMemory) -> str:
-    overall = memory.subjects.drop_duplicates("architecture")
+def _overall(found: LanguageComparison, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows over all distances, the first of each architecture, in the page's order."""
+    order = {name: place for place, name in enumerate(found.summary.architecture)}
+    first = rows.drop_duplicates("architecture")
+    return first.sort_values("architecture", key=lambda names: names.map(order), kind="stable")
+
+
+def describe_subjects(found: LanguageComparison, memory: LanguageMemory) -> str:
+    overall = _overall(found, memory.subjects)
     said = [
         (row.probability, f"{row.probability:.0%} for {row.architecture}")
         for row in rows_of(overall)

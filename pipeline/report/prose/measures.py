@@ -18,9 +18,9 @@ class Measure:
     """What the contrasts of a sweep are of, and the sentences that say so.
 
     quantity: in the table of contrasts. rises: whether more is better. share: makes an estimate in
-    favour of a side a share. gates, ahead, same, undecided, lead: sentences with the fields size,
-    interval, cost, better, other, first, second and margin. unit: of a margin. interval: formats two
-    shares. dots: what a figure of them shows.
+    favour of a side a share. interval: formats two shares. unit: of a size or a margin. gates, ahead,
+    same, undecided, single (with one seed), lead: sentences with the fields size, interval, cost,
+    better, other, first, second and margin. dots: what a figure of them shows.
     """
 
     quantity: str
@@ -32,6 +32,7 @@ class Measure:
     ahead: str
     same: str
     undecided: str
+    single: str
     lead: str
     dots: str
 
@@ -62,6 +63,7 @@ ACCURACY = Measure(
     ahead="{better} score {size} higher than {other} ({interval}).",
     same="{first} and {second} differ by less than {margin} of accuracy ({interval}).",
     undecided="Whether {first} beat {second} is not decided: {better} lead by {size} ({interval}).",
+    single="Whether {first} beat {second} is not decided: {better} lead by {size} ({interval}).",
     lead="{size} in favour of {better} ({interval}).",
     dots="A dot is a difference in accuracy between groups that are alike in all else, and its line the "
     "95% interval. In the grey band it is too small to matter.",
@@ -77,6 +79,8 @@ PERPLEXITY = Measure(
     same="The perplexities of {first} and {second} differ by less than {margin} ({interval}).",
     undecided="Whether {first} predict better than {second} is not decided: {better} have a perplexity "
     "{size} lower ({interval}).",
+    single="With one seed each, {better} have a perplexity {size} lower than {other} ({interval} over "
+    "the texts alone). Another seed may differ.",
     lead="A perplexity {size} lower with {better} ({interval}).",
     dots="A dot is by how much the perplexity differs between groups that are alike in all else, and "
     "its line the 95% interval. Left of zero the first group predicts better; in the grey band the "

@@ -1,0 +1,167 @@
+"""The page of a sweep over language models: what it says, holds and leaves beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from factories.language_sweep import make_language_runs
+from factories.pages import HOSTILE, Page
+
+from pipeline.analysis.language import LanguageRuns, compare_language
+from pipeline.report import describe_results, write_language_report
+from pipeline.report.glossary import terms_of_language
+from pipeline.report.language_page import LanguageContent, build
+from pipeline.report.prose import language
+from pipeline.report.prose.contrasts import answers_of_contrasts
+from pipeline.report.prose.samples import make_cards
+
+
+def _content(tracked: LanguageRuns) -> LanguageContent:
+    found = compare_language(tracked, np.random.default_rng(0), replicates=100)
+    return LanguageContent(found, tracked)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    content = _content(make_language_runs())
+    return write_language_report(content.whole, content.tracked, folder / "language_imdb").parent
+
+
+def _page(folder: Path) -> Page:
+    return Page((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def test_the_headline_answers_whether_gates_are_worth_it(written: Path) -> None:
+    text = _page(written).text
+    assert re.search(
+        r"Gates lower the perplexity on these texts by 17\.7% \(17\.\d to 18\.\d%\)", text
+    )
+    assert "has a perplexity of 156.0: every network predicts better" in text
+    assert "200 for lstm, 100 for gru and 10 for simple_rnn" in text
+
+
+def test_the_page_has_its_sections_and_the_main_figure_first(written: Path) -> None:
+    page = _page(written)
+    headings = [heading.removeprefix("h2 ") for heading in page.headings if heading[:2] == "h2"]
+    assert headings[:8] == [
+        "What was asked",
+        "What they use of the context",
+        "Perplexity",
+        "What they write",
+        "Inside the networks",
+        "Cost",
+        "Learning",
+        "Runs",
+    ]
+    content = _content(make_language_runs())
+    assert build(content)[1].figures[0].name == "loss_by_context"
+    assert page.away == []
+    assert (written / "index.html").stat().st_size < 5e6
+
+
+def test_everything_lies_beside_the_page(written: Path) -> None:
+    figures = {path.name for path in (written / "figures").iterdir()}
+    for name in ("loss_by_context", "recall", "subject_recall", "perplexity", "learning_curves"):
+        assert {f"{name}.svg", f"{name}.pdf", f"{name}.png"} <= figures
+        assert (written / "tables" / f"{name}.tex").exists()
+    context = pd.read_csv(written / "effective_context.csv")
+    assert {"value", "value_is_infinite"} <= {*context.columns}
+    losses = pd.read_csv(written / "loss_by_context.csv")
+    assert {"cut", "shuffled", "replaced"} == {*losses.condition}
+    summary = pd.read_csv(written / "summary.csv")
+    assert summary.perplexity.iloc[0] == pytest.approx(121.51, abs=0.01)
+
+
+def test_markdown_says_the_same(written: Path) -> None:
+    text = (written / "report.md").read_text(encoding="utf-8")
+    assert "Gates lower the perplexity" in text
+    assert "![" in text
+    assert "The plot of this film" in text
+
+
+def test_terms_are_those_of_language_models(written: Path) -> None:
+    text = _page(written).text
+    assert "Kneser-Ney smoothing" in text
+    assert "naive Bayes" not in text
+    names = [term.name for term in terms_of_language()]
+    assert len(names) == len(set(names))
+
+
+def test_one_seed_says_so(tmp_path: Path) -> None:
+    content = _content(make_language_runs(seeds=1))
+    said = language.headline(content.whole)
+    assert said.startswith(
+        "With one seed each, gated cells have a perplexity 17.7% lower than simple"
+    )
+    assert "Another seed may differ" in said
+    answers = answers_of_contrasts(content.whole)
+    assert {answer.conclusion for answer in answers} == {"Not decided"}
+
+
+def test_a_sweep_without_probes_samples_and_baseline_has_a_page(tmp_path: Path) -> None:
+    tracked = make_language_runs(("lstm", "gru"), seeds=2, probes=False)
+    content = _content(replace(tracked, samples=pd.DataFrame()))
+    ids = [section.id for section in build(content)]
+    assert ids == ["questions", "results", "cost", "learning", "runs", "method", "provenance"]
+    assert "n-gram baseline is not tracked" in " ".join(content.whole.notes)
+
+
+def test_a_sweep_without_results_has_a_page(tmp_path: Path) -> None:
+    tracked = make_language_runs(("lstm",), seeds=1, probes=False, status="failed")
+    content = _content(replace(tracked, losses=tracked.losses.iloc[:0]))
+    path = write_language_report(content.whole, content.tracked, tmp_path / "report")
+    assert "No run has finished" in Page(path.read_text(encoding="utf-8")).text
+
+
+def test_hostile_samples_stay_text(tmp_path: Path) -> None:
+    tracked = make_language_runs(("lstm",), seeds=1, probes=False)
+    hostile = tracked.samples.assign(prompt=HOSTILE, text=f"{HOSTILE} and on")
+    content = _content(replace(tracked, samples=hostile))
+    path = write_language_report(content.whole, content.tracked, tmp_path / "report")
+    page = Page(path.read_text(encoding="utf-8"))
+    assert page.count("img") == 0
+    assert f"{HOSTILE} and on" in page.text
+    assert not any("alert(1)" in script for script in page.scripts)
+
+
+def test_cards_have_the_first_seed_of_each_network_and_no_prompt_twice() -> None:
+    tracked = make_language_runs(("lstm", "gru"), seeds=2, probes=False)
+    cards = make_cards(tracked.samples, tracked.runs[["run_id", "architecture"]])
+    assert [card.prompt for card in cards] == ["The plot of this film", "I loved the acting, but"]
+    (name, texts), _ = cards[0].written
+    assert name == "lstm"
+    assert texts == (" of lstm was number 0.", " of lstm was number 1.")
+
+
+def test_a_text_that_does_not_repeat_its_prompt_is_set_off() -> None:
+    samples = pd.DataFrame({"run_id": ["a"], "prompt": ["It"], "sample": [0], "text": ["was good"]})
+    runs = pd.DataFrame({"run_id": ["a"], "architecture": ["lstm"]})
+    (card,) = make_cards(samples, runs)
+    assert card.written == (("lstm", (" was good",)),)
+
+
+def test_figures_draw_what_the_tables_have(written: Path) -> None:
+    text = (written / "index.html").read_text(encoding="utf-8")
+    found = re.search(r'id="specs">(.*?)</script>', text, re.S)
+    assert found is not None
+    specs = json.loads(found.group(1))
+    rows = [
+        row for one in specs["loss_by_context"] for data in one["datasets"].values() for row in data
+    ]
+    lstm = [row for row in rows if row.get("architecture") == "lstm" and "excess" in row]
+    at_one = [row for row in lstm if row.get("read") == "1"]
+    assert at_one
+    assert at_one[0]["excess"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_mlflow_says_perplexity() -> None:
+    note = describe_results(_content(make_language_runs()).whole, "report/index.html")
+    assert note.startswith("[Read the report](report/index.html)")
+    assert "| lstm | 121.5 |" in note
