@@ -21,6 +21,7 @@ from pipeline.config.compose import absolute_path, build
 from pipeline.config.help import TRACKED, Program
 from pipeline.config.programs import say
 from pipeline.config.sampling import SAMPLING_WORDS, read_sampling
+from pipeline.errors import ConfigError
 
 # In the order of `GenerateRequest`.
 WORDS = {
@@ -50,7 +51,10 @@ def main() -> None:
 def generate(tree: DictConfig, words: list[str | None], drawing: dict[str, str | None]) -> int:
     """Write on with every requested network, write the page, and return the exit status."""
     config = build(tree)
-    sampling = read_sampling(drawing)
+    try:
+        sampling = read_sampling(drawing)
+    except ConfigError as error:
+        return report_error(error)
     say("Loading MLflow")
     # Imported only now: they take seconds.
     from pipeline.report.terminal_writing import show_writing

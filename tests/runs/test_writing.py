@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import CELLS
+from factories.language_networks import make_language_network
 from factories.writing import TableReader
 
 from pipeline.analysis.writing import END_OF_TEXT
 from pipeline.config.sampling import Sampling
 from pipeline.config.schema import TokenizerConfig, TokenizerKind
 from pipeline.errors import Failure
+from pipeline.models.sampling import write_on
 from pipeline.runs.writing import (
     PROMPTS,
     SAMPLES,
@@ -136,3 +139,17 @@ def test_samples_are_a_table_of_every_prompt():
     assert table.text.str.len().min() > 0
     assert not table.text.str.contains("UNK|PAD|END").any()
     assert table.equals(draw_samples(reader, tokenizer, PROMPTS))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_a_network_writes_depends_to_the_last_bit_on_nothing_beside_it(cell):
+    network = make_language_network(300, cell=cell)
+    rng = np.random.default_rng(0)
+    for weight in network.model.weights:
+        weight.assign(rng.normal(0, 0.5, weight.shape))
+    prompts = [rng.integers(3, 300, length).astype(np.int32) for length in (0, 3, 1, 7, *[2] * 9)]
+    sampling = Sampling(length=15, samples=2)
+    together = write_on(network, prompts, 2, sampling)
+    assert write_on(network, prompts[::-1], 2, sampling) == together[::-1]
+    for place in (0, 3, 12):
+        assert write_on(network, [prompts[place]], 2, sampling) == [together[place]]
