@@ -1,4 +1,4 @@
-"""Make the tokens of language models, and models that are made by hand."""
+"""Make small language networks, and the tokens of texts of words between spaces."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from tokenizers import models
 
+from factories.language import split_of
 from pipeline.config.schema import ArchitectureConfig
 from pipeline.models.language_model import LanguageNetwork, build_language_model
 from pipeline.tokens.language import END, LanguageTokens
@@ -42,12 +43,8 @@ def encode_by_spaces(
 
 
 def _encode(texts: Sequence[str], vocabulary: dict[str, int]) -> EncodedSplit:
-    rows = [[*(vocabulary.get(word, 1) for word in text.split()), END_ID] for text in texts]
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-    words = np.array([len(row) - 1 for row in rows], np.int32)
-    flat = np.array([token for row in rows for token in row], np.int32)
-    ids = np.array([f"text-{number}" for number in range(len(rows))])
-    return EncodedSplit(flat, offsets, words, np.zeros((len(rows), 0), np.int32), ids)
+    rows = [[vocabulary.get(word, 1) for word in text.split()] for text in texts]
+    return split_of([np.array(row, np.int32) for row in rows], END_ID)
 
 
 def make_language_network(vocab_size: int, **settings: Any) -> LanguageNetwork:

@@ -105,5 +105,7 @@ def _compare(tape: Any, found: Any, expected: Any, sources: tuple[Any, ...]) -> 
     """Compare two losses and their gradients."""
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     for source in sources:
-        gradients = [tf.convert_to_tensor(tape.gradient(one, source)) for one in (found, expected)]
-        np.testing.assert_allclose(*gradients, atol=1e-6)
+        ours, theirs = (
+            tf.convert_to_tensor(tape.gradient(one, source)) for one in (found, expected)
+        )
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)

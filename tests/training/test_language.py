@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from factories import CELLS
+from factories.language import bigram
 from factories.language_networks import END_ID, encode_by_spaces, make_language_network
 
 from pipeline.config.schema import TrainConfig
@@ -183,6 +184,22 @@ def test_texts_are_tested_by_perplexity_and_bits_per_character():
     )
     assert test.metrics["perplexity"] == pytest.approx(vocabulary, rel=1e-6)
     assert test.metrics["bits_per_character"] == pytest.approx(math.log2(vocabulary), rel=1e-6)
+
+
+def test_a_table_of_pairs_has_the_perplexity_of_its_counts():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(list("abcd"), rng.integers(1, 9))) for _ in range(60)]
+    tokens = encode_by_spaces(texts)
+    counts = np.zeros((len(tokens.counts),) * 2)
+    for text in range(len(texts)):
+        row = tokens.test.row(text)
+        np.add.at(counts, (np.concatenate([[END_ID], row[:-1]]), row), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    expected = -np.sum(counts[counts > 0] * np.log(shares[counts > 0])) / counts.sum()
+    counts[:3] += np.eye(len(counts))[:3] * (counts[:3].sum(axis=1) == 0)[:, None]  # never read
+    test = evaluate_language(bigram(counts), tokens, np.arange(len(texts)))
+    assert test.metrics["loss"] == pytest.approx(expected, rel=1e-6)
+    assert test.metrics["perplexity"] == pytest.approx(math.exp(expected), rel=1e-6)
 
 
 def test_every_model_is_tested_on_the_same_texts():
