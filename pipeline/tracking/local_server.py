@@ -114,7 +114,7 @@ def _show_newest(base: str) -> str | None:
     experiment_id: str = newest["info"]["experiment_id"]
     tags = {tag["key"]: tag["value"] for tag in newest["data"].get("tags", [])}
     # An experiment of an earlier version has no view yet.
-    view = view_of_runs(tags.get("data", ""))
+    view = view_of_runs(tags.get("data", ""), tags.get("task", ""))
     _ask(
         base,
         "experiments/set-experiment-tag",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from pipeline.config.tasks import LanguageConfig
+
 _VIEW = "runs"
 VIEW_TAG = f"mlflow.sharedViewState.{_VIEW}"
 
@@ -38,6 +40,10 @@ _VIEWS = {
         ("adding/steps_to_solve", "test/mse", *_COSTS),
     ),
 }
+_OF_LANGUAGE = _View(
+    *("test/perplexity", False, ("val/perplexity", "train/loss")),
+    ("test/perplexity", "test/bits_per_character", "probe/language_context/effective", *_COSTS),
+)
 _WIDTH = 180  # pixels of a column; MLflow's own cut the names of metrics
 
 
@@ -55,15 +61,16 @@ def artifact_address(experiment_id: str, run_id: str, path: str) -> str:
     return f"{run}/artifacts/{path}?workflowType=machine_learning"
 
 
-def view_of_runs(data: str) -> str:
+def view_of_runs(data: str, task: str) -> str:
     """Return the view as the value of its tag.
 
     Runs are grouped by architecture, with means over seeds, the best first. Curves come before the
     results that have a single value.
 
-    data: the kind of the data, which decides what is measured.
+    data, task: their kinds, which decide what is measured.
     """
-    view = _VIEWS.get(data, _OTHERS)
+    is_language = task == LanguageConfig.kind
+    view = _OF_LANGUAGE if is_language else _VIEWS.get(data, _OTHERS)
     columns = [f"metrics.`{name}`" for name in view.results]
     charts = [_chart("LINE", name, "curves") for name in view.curves]
     bars = [name for name in view.results if not name.endswith("_is_bound")]

@@ -123,7 +123,7 @@ def track_run(store: Store, config: RunConfig, parent_run_id: str | None) -> Ite
     newest = None if config.rerun else store.newest_run(fingerprint(config))
     recorder = _start_run(store, config, parent_run_id, None if is_done(newest) else newest)
     if parent_run_id is None:
-        store.tag_experiment({VIEW_TAG: view_of_runs(config.data.kind)})
+        store.tag_experiment({VIEW_TAG: view_of_runs(config.data.kind, config.task.kind)})
     try:
         yield recorder
     except KeyboardInterrupt:
@@ -157,7 +157,7 @@ def track_sweep(store: Store, plan: SweepPlan) -> Iterator[RunRecorder]:
         earlier = same[0] if same else None
         recorder = _open_run(store, name, tags, earlier)
         write_plan(store, recorder, plan, earlier)
-        store.tag_experiment({VIEW_TAG: view_of_runs(plan.data)})
+        store.tag_experiment({VIEW_TAG: view_of_runs(plan.data, plan.task)})
         _adopt_runs(store, plan, [run for run in sweeps if run not in same], recorder.run_id)
         yield recorder
 

@@ -9,15 +9,19 @@ from pipeline.tracking.pages import VIEW_TAG, runs_address, view_of_runs
 
 
 @pytest.mark.parametrize(
-    ("data", "rank", "ascending"),
+    ("data", "task", "rank", "ascending"),
     [
-        ("clauses", "metrics.`test/accuracy`", False),
-        ("imdb", "metrics.`test/accuracy`", False),
-        ("adding", "metrics.`adding/steps_to_solve`", True),
+        ("clauses", "classify", "metrics.`test/accuracy`", False),
+        ("imdb", "classify", "metrics.`test/accuracy`", False),
+        ("imdb", "", "metrics.`test/accuracy`", False),  # of an earlier version
+        ("adding", "classify", "metrics.`adding/steps_to_solve`", True),
+        ("imdb", "language", "metrics.`test/perplexity`", True),
     ],
 )
-def test_a_view_ranks_the_runs_by_what_is_measured(data: str, rank: str, ascending: bool) -> None:
-    text = view_of_runs(data)
+def test_a_view_ranks_the_runs_by_what_is_measured(
+    data: str, task: str, rank: str, ascending: bool
+) -> None:
+    text = view_of_runs(data, task)
     view = json.loads(text)
     assert len(text) < MAX_EXPERIMENT_TAG_VAL_LENGTH
     assert (view["orderByKey"], view["orderByAsc"]) == (rank, ascending)
