@@ -19,14 +19,15 @@ from pipeline.runs.probing import track_probes
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
 from pipeline.runs.writing import choose_prompts, draw_samples
 from pipeline.tracking import RunRecorder
-from pipeline.training.language import (
-    LanguageModelling,
-    LanguageRecord,
+from pipeline.training.language import LanguageModelling, LanguageRecord
+from pipeline.training.loop import Outcome, TrainResult, train
+from pipeline.training.perplexity import (
+    LanguageEvaluation,
+    draw_test,
     draw_validation,
+    evaluate_language,
     read_losses,
 )
-from pipeline.training.loop import Outcome, TrainResult, train
-from pipeline.training.perplexity import LanguageEvaluation, draw_test, evaluate_language
 
 log = logging.getLogger(__name__)
 
