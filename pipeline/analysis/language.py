@@ -25,7 +25,7 @@ from pipeline.analysis.language_baseline import (
     note_ngrams,
 )
 from pipeline.analysis.language_memory import LanguageMemory, summarise_language_memory
-from pipeline.analysis.language_scores import Losses, Scores, exp_of, negated
+from pipeline.analysis.language_scores import Losses, Scores, exp_of, negated, note_losses
 from pipeline.analysis.pairwise import find_tiers, judge_pairs
 from pipeline.analysis.quantities import cost_quantities, mean_costs
 from pipeline.analysis.selection import Tuning, select_runs
@@ -188,7 +188,7 @@ def compare_language(
         cost=mean_costs(chosen),
         notes=(
             *notes,
-            *_note_unit(losses),
+            *note_losses(losses, probed.architecture),
             *(memory.notes if memory else ()),
             *(fading.notes if fading else ()),
         ),
@@ -240,15 +240,6 @@ def _summarise(
     ]
     table = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
     return table.sort_values("perplexity", kind="stable", ignore_index=True)
-
-
-def _note_unit(losses: Losses) -> list[str]:
-    if losses.unit == "token":
-        return []
-    return [
-        "The runs divide the texts into different tokens. So perplexity is that of a word, from the "
-        "loss on all tokens of a text divided by its words."
-    ]
 
 
 def _without_results(

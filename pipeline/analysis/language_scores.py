@@ -13,6 +13,9 @@ from pipeline.analysis import statistics
 from pipeline.analysis.answers import align_rows
 from pipeline.analysis.variances import RunEstimates
 
+_FEW_TEXTS = 30
+_SAME_SHARE = 0.001  # of unknown tokens: a difference that hardly changes a loss
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -78,6 +81,33 @@ class Scores:
             "bits_high": bits.high,
             "unknown": float(self.unknown[np.asarray(members)].mean()),
         }
+
+
+def note_losses(losses: Losses, architectures: pd.Series) -> list[str]:
+    """Say what a reader must know of the texts and the tokens of some runs before comparing them."""
+    texts = losses.nats.shape[1]
+    notes = []
+    if texts < _FEW_TEXTS:
+        read = "is only 1 test text" if texts == 1 else f"are only {texts} test texts"
+        notes.append(
+            f"There {read}, too few to tell how much texts differ: the intervals are too narrow."
+        )
+    if losses.unit == "word":
+        notes.append(
+            "The runs divide the texts into different tokens. So perplexity is that of a word, from the "
+            "loss on all tokens of a text divided by its words."
+        )
+    shares = losses.unknown.sum(axis=1) / losses.tokens.sum(axis=1)
+    if np.ptp(shares) > _SAME_SHARE:
+        ends = [
+            (shares[row], architectures.iloc[row]) for row in (shares.argmin(), shares.argmax())
+        ]
+        fewest, most = (f"{share:.2%} of the test tokens for {name}" for share, name in ends)
+        notes.append(
+            f"The runs have different vocabularies. Unknown are {fewest}, {most}. Unknown tokens are "
+            "easy to predict, so neither perplexity nor bits per character shows who predicts better."
+        )
+    return notes
 
 
 def _only(estimates: RunEstimates, count: int) -> RunEstimates:

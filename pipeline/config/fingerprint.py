@@ -35,10 +35,11 @@ _NETWORK = (
 _LANGUAGE = (
     "pipeline.data.language_texts",
     "pipeline.tokens.language",
+    "pipeline.training.perplexity",
     "pipeline.training.language",
     "pipeline.models.language_model",
 )
-_LANGUAGE_BASELINE = (*_LANGUAGE[:2], "pipeline.models.ngram_baseline")
+_LANGUAGE_BASELINE = (*_LANGUAGE[:3], "pipeline.models.ngram_baseline")
 _ADDING = ("pipeline.data.adding", "pipeline.training.adding")
 _BASELINE = (
     "pipeline.data.reviews",
@@ -56,13 +57,18 @@ def fingerprint(config: RunConfig) -> str:
     """Return a digest of all that determines the result of a run, as 16 hexadecimal digits.
 
     Device, tracking and experiment name do not count, nor do the location of the data and the length
-    groups of the report. A user's own table counts by its content.
+    groups of the report. A user's own table counts by its content. Of the baseline nothing counts that
+    only a network has.
     """
     plain = as_used(config)
     is_language = isinstance(config.task, LanguageConfig)
     sections = ["baseline"] if config.baseline else ["tokenizer", "architecture", "train", "seed"]
     sections += ["tokenizer", "task"] if is_language else []
     determining = {name: plain[name] for name in sections if name in plain}
+    if is_language and config.baseline:
+        for entry in dataclasses.fields(config.task):
+            if "of_network" in entry.metadata:
+                determining["task"].pop(entry.name, None)
     data = plain["data"]
     for entry in dataclasses.fields(config.data):
         name = entry.name

@@ -7,7 +7,6 @@ beside the numbers of the network and its texts.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -17,15 +16,23 @@ from pipeline.cells import find_cell
 from pipeline.config.data import AddingConfig, ClausesConfig
 from pipeline.config.keys import known_keys
 from pipeline.config.probes import ProbeKind
-from pipeline.config.schema import BATCH_SIZE, VOCAB_SIZE, RunConfig
+from pipeline.config.schema import BATCH_SIZE, RunConfig
 from pipeline.config.tables import CsvConfig
+from pipeline.config.tasks import LanguageConfig
+from pipeline.config.text_sizes import (
+    CLAUSE_WORDS,
+    LONGEST,
+    TEXTS,
+    WORD_BYTES,
+    count_vocabulary,
+    file_size,
+    mean_train_distance,
+    words_to_train_on,
+)
 
 _NUMBER = 4  # bytes of a float32 or an int32
 _COPIES = 4  # of every weight: itself, its gradient, and the two moments of Adam
 _LIBRARIES = 600e6  # bytes of a process with TensorFlow, before it computes anything
-# Bounds of what real texts hold, whatever larger number is typed.
-_LONGEST, _WORDS, _TEXTS = 4_000, 1_000_000, 1_000_000
-_CLAUSE_WORDS = 40  # of a generated text beside its distance
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def find_excess(config: RunConfig, limit: float, *, on_gpu: bool) -> Excess | No
     if sum(sizes.values()) <= limit:
         return None
     part = max(sizes, key=lambda name: sizes[name])
-    key = _to_blame(config, _KEYS[part], parts[part])
+    key = _to_blame(config, _KEYS[part], _batch_as_set if part == BATCH else parts[part])
     value = _value(config, key)
 
     if isinstance(value, str):  # the path of a table
@@ -97,6 +104,7 @@ _KEYS = {
     WEIGHTS: (*_NETWORK, "tokenizer.vocab_size"),
     BATCH: (
         "train.batch_size",
+        "task.bptt",
         "tokenizer.max_length",
         "data.max_distance",
         "data.length",
@@ -124,24 +132,46 @@ def _weights(config: RunConfig) -> float:
     architecture = config.architecture
     layers, embedding = architecture.recurrent_layers, 0
     if config.data.features is None:
-        embedding = (
-            min(config.tokenizer.vocab_size or VOCAB_SIZE, _WORDS) * architecture.embedding_dim
-        )
+        embedding = count_vocabulary(config) * architecture.embedding_dim
     else:
         layers = dataclasses.replace(layers, features=config.data.features)
-    return (embedding + layers.count_weights(architecture.units)) * _NUMBER * _COPIES
+    output = 0
+    if isinstance(config.task, LanguageConfig):
+        # A table of every token, or what leads to that of the embedding.
+        tied = architecture.tie_embeddings
+        output = architecture.units * (
+            architecture.embedding_dim if tied else count_vocabulary(config)
+        )
+        if tied and architecture.units == architecture.embedding_dim:
+            output = 0
+    return (embedding + output + layers.count_weights(architecture.units)) * _NUMBER * _COPIES
 
 
 def _batch(config: RunConfig) -> float:
     """Return the bytes of the activations that a training step keeps for its gradient."""
     architecture = config.architecture
-    width = architecture.embedding_dim if config.data.features is None else config.data.features
     # Of each gate its input and its value, and the state before and after.
     kept = 2 * len(find_cell(architecture.cell).gates) + 2
     directions = 2 if architecture.bidirectional else 1
     layers = architecture.num_layers * directions * architecture.units * kept
+    if isinstance(config.task, LanguageConfig):
+        # The target's weights, their gradient, and that of the features.
+        loss = 3 * (
+            architecture.embedding_dim if architecture.tie_embeddings else architecture.units
+        )
+        read = min(_batch_size(config) * config.task.bptt, words_to_train_on(config))
+        return read * (layers + loss) * _NUMBER
+    width = architecture.embedding_dim if config.data.features is None else config.data.features
     texts = min(_batch_size(config), _texts(config))
     return texts * _length(config) * (width + layers) * _NUMBER
+
+
+def _batch_as_set(config: RunConfig) -> float:
+    """Return the same as if a language model had texts without end, so that a setting is to blame."""
+    if not isinstance(config.task, LanguageConfig):
+        return _batch(config)
+    read = _batch_size(config) * config.task.bptt
+    return _batch(config) * read / max(1, min(read, words_to_train_on(config)))
 
 
 def _batch_size(config: RunConfig) -> int:
@@ -153,9 +183,9 @@ def _length(config: RunConfig) -> int:
     data = config.data
     if isinstance(data, AddingConfig):
         return data.length
-    longest = _LONGEST
+    longest = LONGEST
     if isinstance(data, ClausesConfig):
-        longest = data.max_distance + _CLAUSE_WORDS
+        longest = data.max_distance + CLAUSE_WORDS
     return min(config.tokenizer.max_length, longest)
 
 
@@ -164,37 +194,32 @@ def _texts(config: RunConfig) -> int:
     data = config.data
     if isinstance(data, AddingConfig):
         return _batch_size(config)
-    return data.train_size if isinstance(data, ClausesConfig) else _TEXTS
+    return data.train_size if isinstance(data, ClausesConfig) else TEXTS
 
 
 def _corpus(config: RunConfig) -> float:
     """Return the bytes of the data: generated ones, or those of a table, as it is and cleaned."""
     data = config.data
     if isinstance(data, CsvConfig):
-        return 2 * sum(map(_file_size, (data.path, data.test_path)))
+        return 2 * sum(map(file_size, (data.path, data.test_path)))
     if isinstance(data, AddingConfig):
         return (data.validation_size + data.test_size) * data.length * 2 * _NUMBER
     if not isinstance(data, ClausesConfig):
         return 0
-    in_train = data.max_distance / (data.train_distance_exponent + 1)
-    train = data.train_size * (_CLAUSE_WORDS + in_train)
-    held_out = (data.validation_size + data.test_size) * (_CLAUSE_WORDS + data.max_distance / 2)
-    return (train + held_out) * (6 + _NUMBER)  # a word with its space, and its id
-
-
-def _file_size(path: str | None) -> int:
-    try:
-        return os.path.getsize(path) if path else 0
-    except OSError:  # said elsewhere
-        return 0
+    train = data.train_size * (CLAUSE_WORDS + mean_train_distance(data))
+    held_out = (data.validation_size + data.test_size) * (CLAUSE_WORDS + data.max_distance / 2)
+    return (train + held_out) * (WORD_BYTES + _NUMBER)  # a word and its id
 
 
 def _probes(config: RunConfig) -> float:
-    """Return the bytes of the texts that the larger probe reads, each with neutral words around it."""
+    """Return the bytes of the texts that the larger probe reads, each with neutral words around it.
+
+    Those of language models read no more than the texts hold.
+    """
     probe, data = config.probe, config.data
-    if isinstance(data, AddingConfig):
+    if isinstance(data, AddingConfig) or isinstance(config.task, LanguageConfig):
         return 0
-    most = data.test_size if isinstance(data, ClausesConfig) else _TEXTS
+    most = data.test_size if isinstance(data, ClausesConfig) else TEXTS
     read = {
         ProbeKind.distance: (probe.distance_reviews, probe.distances),
         ProbeKind.slow_units: (probe.slow_reviews, probe.slow_distances),

@@ -64,24 +64,32 @@ class LanguageConfig(TaskConfig):
     The texts are joined, each ended by a token of its own, and cut into as many streams as
     `train.batch_size` says. A step reads `bptt` tokens of each stream, and the next step continues with
     the state that the network then has (truncated backpropagation through time).
+
+    What `of_network` marks has no effect on the baseline.
     """
 
     kind: str = "language"
     direction: Direction = setting(
         Direction.forward, about="read texts from the start, or backward from the end"
     )
-    bptt: int = count(64, about="tokens of each stream in a training step")
+    bptt: int = count(64, of_network=True, about="tokens of each stream in a training step")
     reset_state: bool = setting(
-        True, about="begin every text with a state of zeros, not with that of the text before it"
+        True,
+        of_network=True,
+        about="begin every text with a state of zeros, not with that of the text before it",
     )
     softmax: Softmax = setting(
         Softmax.auto,
+        of_network=True,
         about="the loss of training: over the whole vocabulary, over sampled candidates, or auto: "
         f"sampled for more than {FULL_UP_TO} tokens; validation and test are always over all",
     )
-    candidates: int = count(1_024, 2, about="tokens that a sampled softmax draws in each step")
+    candidates: int = count(
+        1_024, 2, of_network=True, about="tokens that a sampled softmax draws in each step"
+    )
     proposal: Proposal = setting(
         Proposal.unigram,
+        of_network=True,
         about="how candidates are drawn: by frequency to the power 0.75, or by rank",
     )
     unlabelled: bool = setting(
@@ -89,6 +97,7 @@ class LanguageConfig(TaskConfig):
     )
     steps_per_validation: int | None = optional_count(
         None,
+        of_network=True,
         about="training steps between validations, after each of which a run can be resumed; null: a "
         "tenth of an epoch, and 100 to 1000",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,16 @@ from pipeline.runs.probing import track_probes
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
 from pipeline.runs.writing import choose_prompts, draw_samples
 from pipeline.tracking import RunRecorder
-from pipeline.training.language import (
-    LanguageModelling,
-    LanguageRecord,
+from pipeline.training.language import LanguageModelling, LanguageRecord
+from pipeline.training.loop import Outcome, TrainResult, train
+from pipeline.training.perplexity import (
+    LanguageEvaluation,
+    draw_test,
     draw_validation,
+    evaluate_language,
+    perplexity_of,
     read_losses,
 )
-from pipeline.training.loop import Outcome, TrainResult, train
-from pipeline.training.perplexity import LanguageEvaluation, draw_test, evaluate_language
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def run_language(
     test = _test(config, recorder, task.network, data, job_dir)
     recorder.metrics(costs)
     watcher.on_test(
-        val_perplexity=math.exp(result.history.val_loss.min()),
+        val_perplexity=perplexity_of(result.history.val_loss.min()),
         test_perplexity=test.metrics["perplexity"],
     )
     log.info("Saving the network")
@@ -99,7 +100,7 @@ def run_ngrams(config: RunConfig, recorder: RunRecorder) -> None:
     seconds = time.perf_counter() - started
     held = draw_validation(data.tokens, task, config.data.seed)
     loss = float(read_losses(reader, held, data.tokens.end, backward=task.is_backward).mean())
-    recorder.metrics({"best/val_loss": loss, "best/val_perplexity": math.exp(loss)})
+    recorder.metrics({"best/val_loss": loss, "best/val_perplexity": perplexity_of(loss)})
     test = _test(config, recorder, reader, data, None)
     recorder.metrics(
         {
@@ -173,7 +174,7 @@ def _training_metrics(result: TrainResult) -> dict[str, Any]:
             "best/step": best.step,
             "best/tokens": best.tokens,
             "best/val_loss": best.val_loss,
-            "best/val_perplexity": math.exp(best.val_loss),
+            "best/val_perplexity": perplexity_of(best.val_loss),
         }
     return metrics
 

@@ -20,34 +20,24 @@ from pipeline.config.tasks import FULL_UP_TO, LanguageConfig, Softmax
 from pipeline.models.fused.stream import fuse_stream
 from pipeline.models.language_model import (
     LanguageNetwork,
-    LanguageReader,
     output_table,
     state_shapes,
 )
 from pipeline.models.softmax import sampled_loss
 from pipeline.tokens.language import LanguageTokens
-from pipeline.tokens.split import EncodedSplit
 from pipeline.tokens.streams import (
     Candidates,
     Streams,
     count_steps,
-    draw_texts,
     find_hits,
     make_streams,
-    pad_rows,
-    turn,
 )
 from pipeline.training.loop import Forward, Period, TrainingBatch
+from pipeline.training.perplexity import draw_validation, perplexity_of, read_losses
 
 _MOST_STEPS, _FEWEST_STEPS = 1_000, 100  # between validations
 _VALIDATIONS = 10  # in an epoch, as far as that allows
 _LEAST_PER_STREAM = 8  # tokens of a stream, in the shortest texts
-_ROWS = 64  # texts that are read at a time
-
-
-def perplexity_of(loss: float) -> float:
-    """Return the perplexity of a mean loss in nats; of one beyond all numbers, the largest."""
-    return math.exp(min(loss, 700.0))
 
 
 @dataclass(frozen=True)
@@ -239,13 +229,6 @@ class LanguageModelling:
         return ""
 
 
-def draw_validation(tokens: LanguageTokens, task: LanguageConfig, data_seed: int) -> EncodedSplit:
-    """Return the validation texts that are read, the same for every model."""
-    rng = np.random.default_rng([data_seed, 0])
-    rows = draw_texts(tokens.validation, task.validation_tokens, rng)
-    return tokens.validation.take(rows)
-
-
 def _sampler(task: LanguageConfig, counts: np.ndarray) -> Callable[..., tuple[np.ndarray, ...]]:
     """Return the function (targets, rng) -> candidates, corrections and hits."""
     full = task.softmax == Softmax.full or (
@@ -255,22 +238,3 @@ def _sampler(task: LanguageConfig, counts: np.ndarray) -> Callable[..., tuple[np
         return Candidates(counts, task.candidates, task.proposal).draw
     every, nothing = np.arange(len(counts), dtype=np.int32), np.zeros(len(counts), np.float32)
     return lambda targets, rng: (every, nothing, find_hits(every, targets))
-
-
-def read_losses(
-    reader: LanguageReader, split: EncodedSplit, end: int, *, backward: bool = False
-) -> np.ndarray:
-    """Return the loss of every token of a split, in its order of texts and tokens, <float32>[tokens].
-
-    With `backward` a text is read from its end; its losses then stand in the order of reading.
-    """
-    losses = np.empty(int(split.lengths.sum()), np.float32)
-    starts = np.concatenate([[0], np.cumsum(split.lengths)])
-    order = np.argsort(split.lengths, kind="stable")
-    for at in range(0, len(order), _ROWS):
-        rows = order[at : at + _ROWS]
-        inputs, targets = pad_rows([turn(split.row(row), backward) for row in rows], end)
-        found = reader.losses(inputs, targets)
-        for row, values in zip(rows, found, strict=True):
-            losses[starts[row] : starts[row + 1]] = values[: split.lengths[row]]
-    return losses

@@ -1,17 +1,31 @@
-"""Test a language model: how surprising is each text to it?"""
+"""Test a language model: how surprising is each text to it?
+
+Networks and the n-gram baseline are validated and tested by the same code.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from pipeline.models.language_model import LanguageReader
+from pipeline.config.tasks import LanguageConfig
 from pipeline.tokens.language import LanguageTokens
-from pipeline.tokens.streams import draw_texts
-from pipeline.training.language import perplexity_of, read_losses
+from pipeline.tokens.split import EncodedSplit
+from pipeline.tokens.streams import draw_texts, pad_rows, turn
+
+if TYPE_CHECKING:  # the fingerprint of the baseline does not count the code of networks
+    from pipeline.models.language_model import LanguageReader
+
+_ROWS = 64  # texts that are read at a time
+
+
+def perplexity_of(loss: float) -> float:
+    """Return the perplexity of a mean loss in nats; of one beyond all numbers, the largest."""
+    return math.exp(min(loss, 700.0))
 
 
 @dataclass(frozen=True)
@@ -26,9 +40,35 @@ class LanguageEvaluation:
     metrics: dict[str, float]
 
 
+def draw_validation(tokens: LanguageTokens, task: LanguageConfig, data_seed: int) -> EncodedSplit:
+    """Return the validation texts that are read, the same for every model."""
+    rng = np.random.default_rng([data_seed, 0])
+    rows = draw_texts(tokens.validation, task.validation_tokens, rng)
+    return tokens.validation.take(rows)
+
+
 def draw_test(tokens: LanguageTokens, most: int, data_seed: int) -> np.ndarray:
     """Return the rows <int64>[k] of the test texts that are read, the same for every model."""
     return draw_texts(tokens.test, most, np.random.default_rng([data_seed, 1]))
+
+
+def read_losses(
+    reader: LanguageReader, split: EncodedSplit, end: int, *, backward: bool = False
+) -> np.ndarray:
+    """Return the loss of every token of a split, in its order of texts and tokens, <float32>[tokens].
+
+    With `backward` a text is read from its end; its losses then stand in the order of reading.
+    """
+    losses = np.empty(int(split.lengths.sum()), np.float32)
+    starts = np.concatenate([[0], np.cumsum(split.lengths)])
+    order = np.argsort(split.lengths, kind="stable")
+    for at in range(0, len(order), _ROWS):
+        rows = order[at : at + _ROWS]
+        inputs, targets = pad_rows([turn(split.row(row), backward) for row in rows], end)
+        found = reader.losses(inputs, targets)
+        for row, values in zip(rows, found, strict=True):
+            losses[starts[row] : starts[row + 1]] = values[: split.lengths[row]]
+    return losses
 
 
 def evaluate_language(

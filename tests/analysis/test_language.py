@@ -134,6 +134,25 @@ def test_other_tokenizers_are_compared_by_word() -> None:
     assert found.summary.set_index("architecture").perplexity["lstm"] == pytest.approx(expected)
 
 
+def test_other_vocabularies_are_noted_that_of_the_baseline_included() -> None:
+    tracked = make_language_runs(("lstm", "gru", "kneser_ney"), seeds=2)
+    losses = tracked.losses
+    assert not any("vocabular" in note for note in _compare(tracked).notes)
+    for name in ("gru", "kneser_ney"):
+        own = losses.run_id.isin(tracked.runs.run_id[tracked.runs.architecture == name])
+        more = losses.unknown + own * (losses.tokens // 10)
+        notes = _compare(replace(tracked, losses=losses.assign(unknown=more))).notes
+        said = [note for note in notes if "different vocabularies" in note]
+        assert len(said) == 1
+        assert f" of the test tokens for {name}. " in said[0]
+
+
+def test_few_texts_are_noted() -> None:
+    for texts, said in ((12, "There are only 12 test texts, too few"), (400, None)):
+        notes = _compare(make_language_runs(seeds=2, texts=texts, probes=False)).notes
+        assert any(note.startswith(said or "There ") for note in notes) == (said is not None)
+
+
 def test_runs_that_vary_a_setting_of_the_task_are_two_variants() -> None:
     tracked = make_language_runs(("lstm",), seeds=2)
     runs = tracked.runs.assign(task_bptt=[32, 64], task_direction="forward", seed=0)

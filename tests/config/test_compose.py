@@ -32,7 +32,7 @@ from pipeline.config.keys import expected_value
 from pipeline.config.probes import OF_CLASSIFIERS, ProbeConfig, ProbeKind
 from pipeline.config.schema import BASELINE, Device, ForgetBias, Keep, RunConfig
 from pipeline.config.tables import CsvConfig
-from pipeline.config.tasks import LanguageConfig
+from pipeline.config.tasks import Direction, LanguageConfig, Proposal, Softmax
 from pipeline.errors import ConfigError
 
 
@@ -328,6 +328,59 @@ def test_the_fingerprint_of_probes_counts_all_that_decides_their_tables(
     file = copied_sources / f"{name}.py"
     file.write_text(f"{file.read_text()}\nADDED = 1\n")
     assert probe_fingerprint(ProbeConfig(), lstm) != base
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("training/perplexity", (True, True)),
+        ("tokens/streams", (True, True)),
+        ("training/language", (True, False)),
+        ("models/softmax", (True, False)),
+        ("models/ngram_baseline", (False, True)),
+    ],
+)
+def test_the_fingerprint_of_a_language_model_counts_the_code_of_its_numbers(
+    tmp_path, copied_sources, name, counts
+):
+    """The baseline is validated and tested by the same code, but has no code of a network."""
+    model = small_run(tmp_path, task=LanguageConfig())
+    base = [fingerprint(run) for run in (model, baseline_of(model))]
+    file = copied_sources / f"{name}.py"
+    file.write_text(f"{file.read_text()}\nADDED = 1\n")
+    fingerprint_module._with_imports.cache_clear()
+    found = [fingerprint(run) for run in (model, baseline_of(model))]
+    assert tuple(one != other for one, other in zip(found, base, strict=True)) == counts
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"task": LanguageConfig(bptt=9)}, (True, False)),
+        ({"task": LanguageConfig(reset_state=False)}, (True, False)),
+        ({"task": LanguageConfig(softmax=Softmax.full)}, (True, False)),
+        ({"task": LanguageConfig(candidates=9)}, (True, False)),
+        ({"task": LanguageConfig(proposal=Proposal.log_uniform)}, (True, False)),
+        ({"task": LanguageConfig(steps_per_validation=5)}, (True, False)),
+        ({"architecture__tie_embeddings": True}, (True, False)),
+        ({"seed": 3}, (True, False)),
+        ({"task": LanguageConfig(direction=Direction.backward)}, (True, True)),
+        ({"task": LanguageConfig(unlabelled=False)}, (True, True)),
+        ({"task": LanguageConfig(validation_tokens=200)}, (True, True)),
+        ({"task": LanguageConfig(test_tokens=200)}, (True, True)),
+        ({"tokenizer__vocab_size": 50}, (True, True)),
+        ({"data__named_again": True}, (True, True)),
+        ({"tokenizer__max_length": 7}, (False, False)),
+        ({"data__length_edges": [7]}, (False, False)),
+    ],
+)
+def test_the_fingerprint_of_a_language_model_counts_what_has_an_effect(tmp_path, changes, counts):
+    def fingerprints(**changed: Any) -> tuple[str, str]:
+        model = small_run(tmp_path, **({"task": LanguageConfig()} | changed))
+        return fingerprint(model), fingerprint(baseline_of(model))
+
+    found = zip(fingerprints(**changes), fingerprints(), strict=True)
+    assert tuple(one != other for one, other in found) == counts
 
 
 @pytest.mark.parametrize("name", ["probes/word_recall", "models/language_model", "probes/trace"])

@@ -6,11 +6,12 @@ import pytest
 from factories import small_run
 
 from pipeline.config import machine
-from pipeline.config.data import AddingConfig
+from pipeline.config.data import AddingConfig, ImdbConfig, TfdsConfig
 from pipeline.config.machine import check_device, check_memory, make_folders, runs_that_fit
 from pipeline.config.probes import ProbeKind
-from pipeline.config.schema import Device, DeviceConfig
+from pipeline.config.schema import Device, DeviceConfig, RunConfig
 from pipeline.config.tables import CsvConfig
+from pipeline.config.tasks import LanguageConfig
 from pipeline.errors import ConfigError
 
 
@@ -97,6 +98,68 @@ def test_what_is_large_in_name_alone_fits(tmp_path):
         check_memory(small_run(tmp_path, **changes))
     with pytest.raises(ConfigError, match=r"train\.batch_size is 1000000: a training step"):
         check_memory(small_run(tmp_path, train__batch_size=10**6, **table))
+
+
+HUGE_LANGUAGE = {
+    "architecture.units": 100_000,
+    "architecture.embedding_dim": 10**8,
+    "architecture.num_layers": 10**6,
+    "train.batch_size": 10**6,
+    "task.bptt": 10**7,
+}
+
+
+@pytest.mark.parametrize("key", HUGE_LANGUAGE)
+def test_a_language_model_that_cannot_fit_is_refused_by_the_setting_that_is_too_large(
+    tmp_path, key
+):
+    large = {"data": ImdbConfig(), "task": LanguageConfig(), "architecture__units": 512}
+
+    def run(value: int) -> RunConfig:
+        return small_run(tmp_path, **(large | {key.replace(".", "__"): value}))
+
+    with pytest.raises(ConfigError) as error:
+        check_memory(run(HUGE_LANGUAGE[key]))
+    said = str(error.value)
+    assert said.startswith(f"{key} is {HUGE_LANGUAGE[key]}: ")
+    assert "this machine has 24 GB; choose at most about " in said
+    check_memory(run(int(said.rpartition(" ")[2].replace(",", ""))))
+
+
+def test_of_two_settings_of_a_step_that_are_too_large_the_larger_is_named(tmp_path):
+    changes = {"data": ImdbConfig(), "task": LanguageConfig(bptt=10**7), "architecture__units": 256}
+    with pytest.raises(ConfigError, match=r"^task\.bptt is 10000000: a training step"):
+        check_memory(small_run(tmp_path, **changes, train__batch_size=10**6))
+
+
+def test_the_weights_of_every_token_count_twice_unless_they_are_tied(tmp_path):
+    data = TfdsConfig(name="yelp_polarity_reviews")
+    changes = {"data": data, "tokenizer__vocab_size": 10**6, "architecture__units": 2_000}
+    check_memory(small_run(tmp_path, **changes))
+    changes["task"] = LanguageConfig()
+    with pytest.raises(ConfigError, match=r"^tokenizer\.vocab_size is 1000000: its weights"):
+        check_memory(small_run(tmp_path, **changes))
+    check_memory(small_run(tmp_path, **changes, architecture__tie_embeddings=True))
+
+
+def test_a_language_model_needs_no_more_than_its_texts_hold(tmp_path):
+    """What only a classifier reads does not count, and no step reads more tokens than there are."""
+    (tmp_path / "small.csv").write_text("text,label\n" + "a b c,1\n" * 100)
+    language = {"task": LanguageConfig(bptt=10**7), "train__batch_size": 10**6}
+    check_memory(small_run(tmp_path, **language))
+    check_memory(small_run(tmp_path, **language, data=CsvConfig(path=str(tmp_path / "small.csv"))))
+    check_memory(
+        small_run(
+            tmp_path,
+            task=LanguageConfig(),
+            data=ImdbConfig(),
+            architecture__units=1_000,
+            train__batch_size=500,
+            tokenizer__max_length=4_000,
+            probe__kinds=list(ProbeKind),
+            probe__distances=[10**9],
+        )
+    )
 
 
 def test_a_gpu_holds_what_the_memory_of_the_machine_need_not(tmp_path):

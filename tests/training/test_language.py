@@ -13,9 +13,9 @@ from factories.language_networks import END_ID, encode_by_spaces, make_language_
 
 from pipeline.config.schema import TrainConfig
 from pipeline.config.tasks import Direction, LanguageConfig, Softmax
-from pipeline.training.language import LanguageModelling, plan_language, read_losses
+from pipeline.training.language import LanguageModelling, plan_language
 from pipeline.training.loop import Outcome, train
-from pipeline.training.perplexity import draw_test, evaluate_language
+from pipeline.training.perplexity import draw_test, evaluate_language, read_losses
 
 SENTENCE = "the film that nobody saw was the one that everybody praised"
 
