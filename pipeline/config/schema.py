@@ -167,14 +167,14 @@ class TrainConfig:
 
     epochs: int | None = optional_count(
         None,
-        about="most epochs; the weights of the best one are kept; null: 10, or as many as it takes for "
-        "`min_steps`",
+        about="most epochs; the weights of the best one are kept; null: 10, of a language model 1, or as "
+        "many as it takes for `min_steps`",
     )
     batch_size: int | None = optional_count(
         None,
         tunable=True,
-        about="texts in a training step; null: 64, or 32, 16 or 8 where texts are few, so that an epoch "
-        "has 50 steps",
+        about="texts, or streams of them for a language model, in a training step; null: 64, or fewer "
+        "where texts are few",
     )
     learning_rate: float = positive(1e-3, tunable=True, about="of the optimizer, Adam")
     global_clipnorm: float = positive(
@@ -183,7 +183,8 @@ class TrainConfig:
     patience: int | None = optional_count(
         None,
         about="epochs without a better validation accuracy or loss after which training ends; null: 2, "
-        "or as many as it takes for a quarter of `min_steps`",
+        "or as many as it takes for a quarter of `min_steps`; of a language model it counts validations, "
+        "and null is 5",
     )
     min_steps: int = count(
         2_000,

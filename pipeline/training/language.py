@@ -37,6 +37,7 @@ from pipeline.training.perplexity import draw_validation, perplexity_of, read_lo
 
 _MOST_STEPS, _FEWEST_STEPS = 1_000, 100  # between validations
 _VALIDATIONS = 10  # in an epoch, as far as that allows
+_PATIENCE = 5  # validations: their losses differ by chance where the network hardly improves
 _LEAST_PER_STREAM = 8  # tokens of a stream, in the shortest texts
 
 
@@ -92,7 +93,7 @@ def plan_language(config: TrainConfig, task: LanguageConfig, tokens: int) -> Lan
     """Return the schedule for so many training tokens; what the configuration sets is kept.
 
     Otherwise 64 streams, or as many as have eight tokens each; as many epochs as `min_steps` need; a
-    validation after a tenth of an epoch, within 100 to 1,000 steps; and patience for three.
+    validation after a tenth of an epoch, within 100 to 1,000 steps; and patience for five.
     """
     streams = config.batch_size or BATCH_SIZE
     streams = max(1, min(streams, tokens // _LEAST_PER_STREAM))
@@ -101,7 +102,7 @@ def plan_language(config: TrainConfig, task: LanguageConfig, tokens: int) -> Lan
         max(_FEWEST_STEPS, math.ceil(steps / _VALIDATIONS)), _MOST_STEPS
     )
     epochs = config.epochs or math.ceil(config.min_steps / steps)
-    return LanguageSchedule(epochs, config.patience or 3, streams, steps, every)
+    return LanguageSchedule(epochs, config.patience or _PATIENCE, streams, steps, every)
 
 
 class LanguageModelling:

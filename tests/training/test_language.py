@@ -142,7 +142,7 @@ def test_the_state_of_a_text_enters_the_next_only_if_it_is_not_reset(reset):
 def test_what_is_not_set_follows_from_the_number_of_tokens():
     imdb = plan_language(TrainConfig(), LanguageConfig(), 19_500_000)
     assert (imdb.epochs, imdb.batch_size, imdb.steps_per_epoch) == (1, 64, 4_761)
-    assert (imdb.steps_per_validation, imdb.patience) == (477, 3)
+    assert (imdb.steps_per_validation, imdb.patience) == (477, 5)
     few = plan_language(TrainConfig(), LanguageConfig(), 300)
     assert (few.batch_size, few.steps_per_epoch, few.steps_per_validation) == (37, 1, 100)
     assert few.epochs == 2_000
