@@ -167,8 +167,8 @@ class TrainConfig:
 
     epochs: int | None = optional_count(
         None,
-        about="most epochs; the weights of the best one are kept; null: 10, of a language model 1, or as "
-        "many as it takes for `min_steps`",
+        about="most epochs; the weights of the best one are kept; null: 10, of a language model 1, or "
+        "as many as it takes for `min_steps`",
     )
     batch_size: int | None = optional_count(
         None,
@@ -183,8 +183,8 @@ class TrainConfig:
     patience: int | None = optional_count(
         None,
         about="epochs without a better validation accuracy or loss after which training ends; null: 2, "
-        "or as many as it takes for a quarter of `min_steps`; of a language model it counts validations, "
-        "and null is 5",
+        "or as many as it takes for a quarter of `min_steps`; of a language model it counts "
+        "validations, and null is 5",
     )
     min_steps: int = count(
         2_000,
@@ -279,7 +279,7 @@ class RunConfig:
         "architecture; only runs with the chosen values are compared",
     )
     margin: float = positive(
-        1.0, about="the smallest difference of accuracies that matters, in points"
+        1.0, about="the smallest difference that matters: of accuracies in points, of perplexities in percent"
     )
     contrasts: dict[str, dict[str, float]] = setting(
         {},
