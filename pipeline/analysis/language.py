@@ -202,11 +202,15 @@ def compare_language(
 
 def _as_ratios(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return ratios of perplexities in place of differences of scores."""
+
+    def finite(logs: pd.Series) -> pd.Series:
+        return logs.astype(float).clip(upper=700)
+
     return pairs.assign(
-        ratio=np.exp(-pairs.difference.astype(float)),
-        ci_low=np.exp(-pairs.ci_high.astype(float)),
-        ci_high=np.exp(-pairs.ci_low.astype(float)),
-        detectable=np.expm1(pairs.detectable.astype(float)),
+        ratio=np.exp(finite(-pairs.difference)),
+        ci_low=np.exp(finite(-pairs.ci_high)),
+        ci_high=np.exp(finite(-pairs.ci_low)),
+        detectable=np.expm1(finite(pairs.detectable)),
     )[list(PAIR_COLUMNS)]
 
 

@@ -14,6 +14,7 @@ MISSING = "–"
 LEARNT_NOTHING = "has learnt nothing"
 _FEW = 4  # the most items that a sentence lists one by one
 _LARGE = math.log(10)  # the logarithm of a ratio from which it is no percentage
+_HUGE = 1e9  # from which a number is written with its power of ten
 _SMALLEST_SHARE = 1e-6  # smaller shares cannot be told from zero
 
 
@@ -36,7 +37,9 @@ format_error = unless_missing(lambda value: f"{value:.5f}")
 
 @unless_missing
 def format_perplexity(value: float) -> str:
-    """Format a perplexity by four digits: "8.312", "97.15", "151.2", "12,340"."""
+    """Format a perplexity by four digits: "8.312", "97.15", "151.2", "12,340", "1.234e+20"."""
+    if value >= _HUGE:
+        return f"{value:.4g}"
     decimals = max(0, 3 - int(math.log10(max(value, 1))))
     return f"{value:,.{decimals}f}"
 
@@ -90,12 +93,23 @@ def format_lead(low: Any, high: Any) -> str:
     return format_interval(low, high, points=True).replace("+", "")
 
 
+@unless_missing
+def format_relative(share: float) -> str:
+    """Format a relative difference in percent; a huge one with its power of ten."""
+    return f"{100 * share:{'.1f' if abs(share) < _HUGE else '.3g'}}%"
+
+
+def change_of(log_ratio: float) -> float:
+    """Return the change as a share, from the logarithm of a ratio; it is finite however large."""
+    return math.expm1(min(log_ratio, 700))
+
+
 def format_reduction(low: Any, high: Any) -> str:
     """Format the interval of a relative reduction, such as "1.3 to 2.7%"."""
     if pd.isna(low) or pd.isna(high):
         return MISSING
-    ends = [f"{100 * end:.1f}".replace("-", "−").replace("−0.0", "0.0") for end in (low, high)]
-    return f"{ends[0]} to {ends[1]}%"
+    ends = [format_relative(end).replace("-", "−").replace("−0.0%", "0.0%") for end in (low, high)]
+    return f"{ends[0].removesuffix('%')} to {ends[1]}"
 
 
 def format_ends(low: Any, high: Any) -> str:

@@ -22,6 +22,7 @@ from pipeline.report.formats import (
     format_p,
     format_percent,
     format_perplexity,
+    format_relative,
     format_share,
     pluralise,
     unless_missing,
@@ -232,7 +233,7 @@ def pairs_table(pairs: pd.DataFrame) -> Table:
         Column("p", "p_value", format_p),
         Column("p, corrected", "p_adjusted", format_p),
         Column("p if seeds vary alike", "p_if_alike", format_p),
-        Column("smallest detectable", "detectable", unless_missing(lambda v: f"{100 * v:.1f}%")),
+        Column("smallest detectable", "detectable", format_relative),
         Column("wins on a new seed", "probability_a_wins", format_percent),
     ]
     return make_table("Every pair of architectures on the same texts", columns, pairs)

@@ -163,3 +163,16 @@ def test_mlflow_says_perplexity() -> None:
     note = describe_results(_content(make_language_runs()).whole, "report/index.html")
     assert note.startswith("[Read the report](report/index.html)")
     assert "| lstm | 121.5 |" in note
+
+
+def test_a_network_whose_perplexity_is_beyond_all_numbers_has_its_page(tmp_path: Path) -> None:
+    """A learning rate far too high gives losses of thousands of nats."""
+    tracked = make_language_runs(seeds=2, texts=60, probes=False)
+    own = tracked.losses.run_id.isin(tracked.runs.run_id[tracked.runs.architecture == "gru"])
+    nats = tracked.losses.nats * np.where(own, 500 - 200 * (np.arange(len(own)) % 2), 1)
+    content = _content(replace(tracked, losses=tracked.losses.assign(nats=nats)))
+    page = write_language_report(content.whole, content.tracked, tmp_path / "report")
+    text = _page(page.parent).text
+    assert "e+304" in text
+    assert not re.search(r"[\d,]{50}", text)
+    assert np.isfinite(content.whole.pairwise.ratio.astype(float)).all()

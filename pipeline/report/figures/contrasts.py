@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import altair as alt
@@ -14,7 +13,7 @@ from pipeline.analysis.verdicts import NO, OPEN, YES, Contrasts
 from pipeline.report import look
 from pipeline.report.contrast_tables import contrast_table
 from pipeline.report.figures.drawing import Figure, as_data, hover_of
-from pipeline.report.formats import format_change, format_points
+from pipeline.report.formats import change_of, format_change, format_points
 from pipeline.report.prose.contrasts import describe_contrasts, name_question
 from pipeline.report.prose.measures import PERPLEXITY, Measure, measure_of
 
@@ -96,7 +95,7 @@ def _frame(found: Contrasts, measure: Measure) -> pd.DataFrame:
     show: Callable[[float], str] = format_points
     unit = " points"
     if measure is PERPLEXITY:
-        share, show, unit = math.expm1, format_change, ""
+        share, show, unit = change_of, format_change, ""
     return pd.DataFrame(
         [
             {

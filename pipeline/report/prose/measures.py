@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.contrasts import Contrast
-from pipeline.report.formats import format_lead, format_margin, format_reduction
+from pipeline.report.formats import change_of, format_lead, format_margin, format_reduction
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ ACCURACY = Measure(
 PERPLEXITY = Measure(
     quantity="log_perplexity",
     rises=False,
-    share=lambda log_ratio: -math.expm1(-log_ratio),
+    share=lambda log_ratio: -change_of(-log_ratio),
     interval=format_reduction,
     unit="%",
     gates="Gates lower the perplexity on these texts by {size} ({interval}){cost}.",
