@@ -83,7 +83,7 @@ def test_markdown_says_the_same(written: Path) -> None:
     text = (written / "report.md").read_text(encoding="utf-8")
     assert "Gates lower the perplexity" in text
     assert "![" in text
-    assert "The plot of this film" in text
+    assert "**The plot of this film** " in text
 
 
 def test_terms_are_those_of_language_models(written: Path) -> None:
@@ -163,3 +163,23 @@ def test_mlflow_says_perplexity() -> None:
     note = describe_results(_content(make_language_runs()).whole, "report/index.html")
     assert note.startswith("[Read the report](report/index.html)")
     assert "| lstm | 121.5 |" in note
+
+
+def test_networks_that_were_still_improving_are_named() -> None:
+    tracked = make_language_runs()
+    ended = tracked.runs.architecture.map(
+        {"lstm": "after all 5 epochs", "gru": "no better validation loss for 5 validations"}
+    )
+    runs = tracked.runs.assign(training_ended=ended, budget_epochs=5)
+    content = _content(replace(tracked, runs=runs))
+    (said,) = language.cautions(content.whole, content.tracked)
+    assert said.startswith("lstm was still improving when training ended")
+    assert "train.epochs=10" in said
+    assert language.cautions(_content(tracked).whole, tracked) == []
+
+
+def test_tiers_are_explained_only_where_there_are_some() -> None:
+    found = _content(make_language_runs()).whole
+    assert "tier 1" in language.describe_reading(found)
+    single = replace(found, summary=found.summary.assign(tier=pd.NA))
+    assert "tier" not in language.describe_reading(single)
