@@ -178,6 +178,20 @@ def test_networks_that_were_still_improving_are_named() -> None:
     assert language.cautions(_content(tracked).whole, tracked) == []
 
 
+def test_text_and_figure_say_the_same_of_a_first_group_that_predicts_worse() -> None:
+    found = _content(make_language_runs(seeds=1)).whole
+    assert found.contrasts is not None
+    row = found.contrasts.table.quantity == "log_perplexity"
+    table = found.contrasts.table.copy()
+    ends = ["estimate", "ci_low", "ci_high"]
+    table.loc[row, ends] = np.log([1.25, 1.2, 1.3])
+    worse = replace(found, contrasts=replace(found.contrasts, table=table))
+    (answer, *_) = answers_of_contrasts(worse)
+    assert "A perplexity 25.0% higher with gated cells (20.0 to 30.0%)." in answer.reason
+    said = "Gated cells have a perplexity 25.0% higher than simple cells here (20.0 to 30.0% over"
+    assert language.headline(worse).startswith(said)
+
+
 def test_tiers_are_explained_only_where_there_are_some() -> None:
     found = _content(make_language_runs()).whole
     assert "tier 1" in language.describe_reading(found)
