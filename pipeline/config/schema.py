@@ -279,7 +279,9 @@ class RunConfig:
         "architecture; only runs with the chosen values are compared",
     )
     margin: float = positive(
-        1.0, about="the smallest difference that matters: of accuracies in points, of perplexities in percent"
+        1.0,
+        about="the smallest difference that matters: of accuracies in points, of perplexities in "
+        "percent",
     )
     contrasts: dict[str, dict[str, float]] = setting(
         {},

@@ -127,7 +127,8 @@ def _describe_missing(table: Table, config: CsvConfig, key: str, name: str) -> s
         if config.separator is not None:
             raise DataError(f"{where} ({table}): leave data.separator out, and it is found")
         raise DataError(
-            f"{where}: set data.separator if the columns are separated by none of , ; | and tab"
+            f"{where}, and none of labels: set data.separator if the columns are separated by none of "
+            ", ; | and tab"
         )
     names = list(map(fold_name, columns))
     place = table.describe_place() if isinstance(table, ExcelTable) else "row 1"

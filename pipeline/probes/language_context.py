@@ -57,6 +57,7 @@ def measure_language_context(subject: LanguageSubject, config: ProbeConfig) -> P
         config.language_targets,
         config.language_contexts,
         config.seed,
+        "reduce probe.language_reviews or the shortest of probe.language_contexts",
     )
     words = [subject.words(row) for row in drawn.rows]
     targets = np.stack([ids[places] for ids, places in zip(words, drawn.places, strict=True)])

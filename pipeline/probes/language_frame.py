@@ -65,12 +65,17 @@ class Places(NamedTuple):
 
 
 def draw_places(
-    subject: LanguageSubject, texts: int, targets: int, wanted: Sequence[int], seed: int
+    subject: LanguageSubject,
+    texts: int,
+    targets: int,
+    wanted: Sequence[int],
+    seed: int,
+    remedy: str,
 ) -> Places:
     """Draw tokens of about `texts` test texts, `targets` of each, with enough tokens before them.
 
     Enough is the largest number out of `wanted` that leaves `MIN_REVIEWS` texts to draw from, and a
-    quarter of `texts`.
+    quarter of `texts`. `remedy` tells a user what to change where there are too few.
 
     Raises:
       Skipped: no number does.
@@ -81,9 +86,9 @@ def draw_places(
         (n for n in wanted if np.count_nonzero(lengths >= n + targets) >= needed), default=None
     )
     if before is None:
+        long = np.count_nonzero(lengths >= min(wanted) + targets)
         raise Skipped(
-            f"fewer than {needed} test texts have {min(wanted) + targets} tokens; reduce the lengths "
-            "and numbers of probe"
+            f"{long} test texts have {min(wanted) + targets} tokens, and {needed} are needed; {remedy}"
         )
     rng = np.random.default_rng(seed)
     rows = rng.permutation(np.flatnonzero(lengths >= before + targets))[:texts]

@@ -93,7 +93,9 @@ def _trace_texts(
 ) -> Iterator[_Traced]:
     """Trace a network on the last `retention_tokens` tokens before one token of each text, or fewer."""
     wanted = range(2, config.retention_tokens + 1)
-    rows, places, before = draw_places(subject, config.retention_reviews, 1, wanted, config.seed)
+    rows, places, before = draw_places(
+        subject, config.retention_reviews, 1, wanted, config.seed, "reduce probe.retention_reviews"
+    )
     for start in range(0, len(rows), _ROWS_PER_BATCH):
         chosen = rows[start : start + _ROWS_PER_BATCH]
         read, targets = [], []

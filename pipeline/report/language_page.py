@@ -89,7 +89,7 @@ def _gather(content: LanguageContent) -> dict[str, Any]:
         "headline": language.headline(whole),
         "short_answers": language.short_answers(content.comparison),
         "recommendation": "",
-        "cautions": [*sweep.cautions(whole), *language.cautions(whole)],
+        "cautions": [*sweep.cautions(whole), *language.cautions(whole, content.tracked)],
     }
 
 
@@ -107,7 +107,7 @@ def _results(content: LanguageContent) -> Iterator[Block]:
     if content.whole.summary.empty:
         return
     yield from table_blocks(language_tables.perplexity_table(content.whole))
-    yield Block("text", language.READING)
+    yield Block("text", language.describe_reading(content.whole))
 
 
 def _tokens(content: LanguageContent) -> Iterator[Block]:

@@ -24,7 +24,6 @@ from pipeline.report.formats import (
     format_perplexity,
     format_relative,
     format_share,
-    pluralise,
     unless_missing,
 )
 from pipeline.report.tables import (
@@ -266,5 +265,5 @@ def tokens_facts(found: LanguageComparison) -> list[tuple[str, str]]:
         ("Vocabulary", all_of("vocabulary", format_count)),
         ("Unknown tokens in train", all_of("unknown_share_train", format_share)),
         ("Unknown tokens in the test texts", ", ".join(map(format_share, unknown)) or MISSING),
-        ("Test texts", f"{pluralise(found.texts, 'text')}, {found.tokens:,} tokens"),
+        ("Test texts", f"{found.texts:,} text{'s' * (found.texts != 1)}, {found.tokens:,} tokens"),
     ]

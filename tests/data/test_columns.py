@@ -50,7 +50,10 @@ def _lines(form: str, count: int = 30) -> str:
             ["line 60002: not UTF-8 (as cp1252: 'café,a')", "data.encoding=cp1252"],
         ),
         ("text,label,text\n" + _lines("fine {n},{label},x"), ["2 columns are named 'text' (1, 3)"]),
-        ("text\n" + _lines("fine {n}"), ["one column alone, 'text'", "data.separator"]),
+        (
+            "text\n" + _lines("fine {n}"),
+            ["one column alone, 'text', and none of labels", "data.separator"],
+        ),
         ("text^label\n" + _lines("fine {n}^{label}"), ["one column alone", "data.separator"]),
         (
             "My reviews\n\ntext,label\n" + rows(),

@@ -83,7 +83,7 @@ def test_markdown_says_the_same(written: Path) -> None:
     text = (written / "report.md").read_text(encoding="utf-8")
     assert "Gates lower the perplexity" in text
     assert "![" in text
-    assert "The plot of this film" in text
+    assert "**The plot of this film** " in text
 
 
 def test_terms_are_those_of_language_models(written: Path) -> None:
@@ -176,3 +176,37 @@ def test_a_network_whose_perplexity_is_beyond_all_numbers_has_its_page(tmp_path:
     assert "e+304" in text
     assert not re.search(r"[\d,]{50}", text)
     assert np.isfinite(content.whole.pairwise.ratio.astype(float)).all()
+
+
+def test_networks_that_were_still_improving_are_named() -> None:
+    tracked = make_language_runs()
+    ended = tracked.runs.architecture.map(
+        {"lstm": "after all 5 epochs", "gru": "no better validation loss for 5 validations"}
+    )
+    runs = tracked.runs.assign(training_ended=ended, budget_epochs=5)
+    content = _content(replace(tracked, runs=runs))
+    (said,) = language.cautions(content.whole, content.tracked)
+    assert said.startswith("lstm was still improving when training ended")
+    assert "train.epochs=10" in said
+    assert language.cautions(_content(tracked).whole, tracked) == []
+
+
+def test_text_and_figure_say_the_same_of_a_first_group_that_predicts_worse() -> None:
+    found = _content(make_language_runs(seeds=1)).whole
+    assert found.contrasts is not None
+    row = found.contrasts.table.quantity == "log_perplexity"
+    table = found.contrasts.table.copy()
+    ends = ["estimate", "ci_low", "ci_high"]
+    table.loc[row, ends] = np.log([1.25, 1.2, 1.3])
+    worse = replace(found, contrasts=replace(found.contrasts, table=table))
+    (answer, *_) = answers_of_contrasts(worse)
+    assert "A perplexity 25.0% higher with gated cells (20.0 to 30.0%)." in answer.reason
+    said = "Gated cells have a perplexity 25.0% higher than simple cells here (20.0 to 30.0% over"
+    assert language.headline(worse).startswith(said)
+
+
+def test_tiers_are_explained_only_where_there_are_some() -> None:
+    found = _content(make_language_runs()).whole
+    assert "tier 1" in language.describe_reading(found)
+    single = replace(found, summary=found.summary.assign(tier=pd.NA))
+    assert "tier" not in language.describe_reading(single)

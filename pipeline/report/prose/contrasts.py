@@ -59,6 +59,7 @@ def headline_of_contrasts(comparison: Compared) -> str:
     sentence = {YES: measure.ahead, NO: measure.same}.get(row.verdict, undecided)
     text = (measure.gates if gates else sentence).format(
         size=measure.size(row),
+        change=measure.change(row),
         interval=measure.interval_of_lead(row),
         cost=_describe_price_of_gates(rows),
         margin=measure.margin(found.margin),
@@ -96,7 +97,11 @@ def _answer(comparison: Compared, asked: Contrast, rows: dict[str, Any]) -> Shor
     row = rows[measure.quantity]
     better, _ = measure.leads(asked, row)
     lead = measure.lead.format(
-        size=measure.size(row), better=better, interval=measure.interval_of_lead(row)
+        size=measure.size(row),
+        change=measure.change(row),
+        better=better,
+        first=asked.first,
+        interval=measure.interval_of_lead(row),
     )
     conclusion = {YES: capitalise(better), NO: "No difference that matters", OPEN: "Not decided"}
     plan, command = _plan(comparison, row) if row.verdict == OPEN else ("", "")

@@ -11,6 +11,7 @@ from pipeline.analysis.frames import rows_of
 from pipeline.analysis.language import LanguageComparison, LanguageRuns
 from pipeline.analysis.language_memory import CUT, ERASED, TOLERANCE, LanguageMemory
 from pipeline.analysis.pairwise import SIGNIFICANCE
+from pipeline.config.programs import again_with
 from pipeline.report.formats import (
     format_bits,
     format_ends,
@@ -25,10 +26,8 @@ from pipeline.report.prose.contrasts import answers_of_contrasts, headline_of_co
 from pipeline.report.prose.sweep import describe_runs
 
 _MANY_UNKNOWN = 0.05  # the share with which a perplexity flatters
-READING = (
-    "A perplexity depends on how texts are cut into tokens; bits per character hardly do. No "
-    "architecture is shown to be better than those in tier 1."
-)
+READING = "A perplexity depends on how texts are cut into tokens; bits per character hardly do."
+READING_TIERS = "No architecture is shown to be better than those in tier 1."
 READING_CONTEXT = (
     "The same tokens of the test texts are predicted with only the last tokens before them read. A "
     "network that uses more of the context loses more when it is cut."
@@ -42,6 +41,11 @@ def describe_sweep(found: LanguageComparison, tracked: LanguageRuns) -> str:
     """Say in one line what was compared."""
     texts = f"{found.tokens:,} tokens of {found.texts:,} test texts"
     return describe_runs(found, texts, tracked.sweep.started)
+
+
+def describe_reading(found: LanguageComparison) -> str:
+    """Say how to read the table of perplexities."""
+    return f"{READING} {READING_TIERS}" if found.summary.tier.notna().any() else READING
 
 
 def headline(found: LanguageComparison) -> str:
@@ -192,15 +196,39 @@ def describe_curves(history: pd.DataFrame) -> str:
     return f"Each line is a run, which has seen {seen} million tokens by its end."
 
 
-def cautions(found: LanguageComparison) -> list[str]:
-    """List what a reader must know of the tokens before using a number."""
+def cautions(found: LanguageComparison, tracked: LanguageRuns) -> list[str]:
+    """List what a reader must know of the tokens and of the training before using a number."""
+    said = []
     unknown = found.summary.unknown.max() if len(found.summary) else 0.0
     if unknown > _MANY_UNKNOWN:
-        return [
+        said.append(
             f"{unknown:.0%} of the test tokens are unknown words, which are easy to predict as such: "
             "perplexities are lower than they would be with a larger vocabulary."
-        ]
-    return []
+        )
+    return said + _caution_of_epochs(found, tracked)
+
+
+def _caution_of_epochs(found: LanguageComparison, tracked: LanguageRuns) -> list[str]:
+    """Name the networks whose epochs ended at their best: more may teach them, memory included."""
+    runs = found.runs[found.runs.compared]
+    if tracked.history.empty or not {"training_ended", "budget_epochs"} <= {*runs}:
+        return []
+    last = runs.run_id.map(tracked.history.groupby("run_id").step.max())
+    ran_out = runs.training_ended.astype("string").str.contains("epoch").fillna(False)
+    at_best = runs.best_step.eq(last).fillna(False) & ran_out
+    names = [
+        name
+        for name in found.summary.architecture
+        if at_best[runs.architecture == name].mean() >= 0.5
+    ]
+    if not names:
+        return []
+    epochs = 2 * int(runs.budget_epochs[at_best].max())
+    were = "was" if len(names) == 1 else "were"
+    return [
+        f"{join_names(names)} {were} still improving when training ended, and may learn to remember "
+        f"more. Train longer (run {again_with(found.experiment, f'train.epochs={epochs}')})."
+    ]
 
 
 def describe_method(found: LanguageComparison) -> str:

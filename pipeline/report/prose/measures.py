@@ -16,10 +16,11 @@ from pipeline.report.formats import change_of, format_lead, format_margin, forma
 class Measure:
     """What the contrasts of a sweep are of, and the sentences that say so.
 
-    quantity: in the table of contrasts. rises: whether more is better. share: makes an estimate in
-    favour of a side a share. interval: formats two shares. unit: of a size or a margin. gates, ahead,
-    same, undecided, single (with one seed), lead: sentences with the fields size, interval, cost,
-    better, other, first, second and margin. dots: what a figure of them shows.
+    quantity: in the table of contrasts. rises: whether more is better. share: makes an estimate, of
+    the first group against the second, a share. interval: formats two shares. unit: of a size or a
+    margin. gates, ahead, same, undecided, single (with one seed), lead: sentences with the fields
+    size, change, interval, cost, better, other, first, second and margin. dots: what a figure of them
+    shows.
     """
 
     quantity: str
@@ -41,12 +42,16 @@ class Measure:
         return (asked.first, asked.second) if first else (asked.second, asked.first)
 
     def size(self, row: Any) -> str:
-        return f"{100 * abs(self.share(abs(row.estimate))):.1f}{self.unit}"
+        return f"{100 * abs(self.share(row.estimate)):.1f}{self.unit}"
 
     def interval_of_lead(self, row: Any) -> str:
         """Format the interval of the difference, in favour of the side that leads."""
-        low, high = (row.ci_low, row.ci_high) if row.estimate >= 0 else (-row.ci_high, -row.ci_low)
-        return self.interval(self.share(low), self.share(high))
+        low, high = self.share(row.ci_low), self.share(row.ci_high)
+        return self.interval(*((low, high) if row.estimate >= 0 else (-high, -low)))
+
+    def change(self, row: Any) -> str:
+        """Say how the first group differs from the second, with the number of the figure."""
+        return f"{self.size(row)} {'higher' if row.estimate > 0 else 'lower'}"
 
     def margin(self, share: float) -> str:
         return format_margin(share) if self.rises else f"{100 * share:g}{self.unit}"
@@ -70,17 +75,17 @@ ACCURACY = Measure(
 PERPLEXITY = Measure(
     quantity="log_perplexity",
     rises=False,
-    share=lambda log_ratio: -change_of(-log_ratio),
+    share=change_of,
     interval=format_reduction,
     unit="%",
     gates="Gates lower the perplexity on these texts by {size} ({interval}){cost}.",
-    ahead="{better} have a perplexity {size} lower than {other} ({interval}).",
+    ahead="{first} have a perplexity {change} than {second} ({interval}).",
     same="The perplexities of {first} and {second} differ by less than {margin} ({interval}).",
-    undecided="Whether {first} predict better than {second} is not decided: {better} have a perplexity "
-    "{size} lower ({interval}).",
-    single="{better} have a perplexity {size} lower than {other} here ({interval} over the texts "
-    "alone), but one seed decides nothing about others.",
-    lead="A perplexity {size} lower with {better} ({interval}).",
+    undecided="Whether {first} predict better than {second} is not decided: {first} have a perplexity "
+    "{change} ({interval}).",
+    single="{first} have a perplexity {change} than {second} here ({interval} over the texts alone), "
+    "but one seed decides nothing about others.",
+    lead="A perplexity {change} with {first} ({interval}).",
     dots="A dot is by how much the perplexity differs between groups that are alike in all else, and "
     "its line the 95% interval. Left of zero the first group predicts better; in the grey band the "
     "difference is too small to matter.",
