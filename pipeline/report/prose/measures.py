@@ -9,7 +9,13 @@ from typing import Any
 from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.contrasts import Contrast
-from pipeline.report.formats import change_of, format_lead, format_margin, format_reduction
+from pipeline.report.formats import (
+    change_of,
+    format_lead,
+    format_margin,
+    format_reduction,
+    format_relative,
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Measure:
         return (asked.first, asked.second) if first else (asked.second, asked.first)
 
     def size(self, row: Any) -> str:
-        return f"{100 * abs(self.share(row.estimate)):.1f}{self.unit}"
+        return format_relative(abs(self.share(row.estimate))).removesuffix("%") + self.unit
 
     def interval_of_lead(self, row: Any) -> str:
         """Format the interval of the difference, in favour of the side that leads."""
