@@ -208,5 +208,7 @@ def test_text_and_figure_say_the_same_of_a_first_group_that_predicts_worse() -> 
 def test_tiers_are_explained_only_where_there_are_some() -> None:
     found = _content(make_language_runs()).whole
     assert "tier 1" in language.describe_reading(found)
-    single = replace(found, summary=found.summary.assign(tier=[pd.NA] * len(found.summary)))
+    summary = found.summary.copy()
+    summary["tier"] = pd.NA
+    single = replace(found, summary=summary)
     assert "tier" not in language.describe_reading(single)
