@@ -18,7 +18,7 @@ from pipeline.benchmark.language_workload import (
     load_tokens,
     sample_of,
 )
-from pipeline.benchmark.timing import Turns
+from pipeline.benchmark.timing import StepWatcher, Turns
 from pipeline.benchmark.variants import Built, draw_weights, flops_per_token
 from pipeline.config.schema import ArchitectureConfig, Device, DeviceConfig, TrainConfig
 
@@ -76,21 +76,8 @@ def build_project(task: LanguageTask, tokens: BenchmarkTokens) -> Built:
     ours, plain = _read_sample(training, model, tokens)
     model.set_weights(kept)
 
-    class Watcher:
-        def __init__(self, turns: Turns) -> None:
-            self.turns = turns
-
-        def on_batch(self, period: int, tokens: int, loss: float) -> None:
-            self.turns.on_step(tokens)
-
-        def on_resume(self, records: Any) -> None:
-            pass
-
-        def on_period(self, record: Any) -> None:
-            self.turns.on_epoch()
-
     return Built(
-        ours, plain, lambda turns: train(model, training, Watcher(turns), training.forward)
+        ours, plain, lambda turns: train(model, training, StepWatcher(turns), training.forward)
     )
 
 
@@ -104,7 +91,7 @@ def _read_sample(
     )
     outputs = training.forward((batch.inputs, states), training=True)
     loss, _ = training.loss(outputs, batch[1:])
-    table = np.asarray(training._table)
+    table = np.asarray(training.table)
     features = np.asarray(outputs[0])
     ours = features.reshape(-1, table.shape[1]) @ table[batch.candidates].T
     logits = np.asarray(model(batch.inputs)).transpose(1, 0, 2).reshape(-1, len(table))

@@ -76,3 +76,19 @@ class Turns:
         if turn.together:
             self.barrier.wait(timeout=60)
         self._begin(turn)
+
+
+class StepWatcher:
+    """Tell `Turns` what `pipeline.training.loop.train` does."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+
+    def on_batch(self, period: int, tokens: int, loss: float) -> None:
+        self.turns.on_step(tokens)
+
+    def on_resume(self, records: Any) -> None:
+        pass
+
+    def on_period(self, record: Any) -> None:
+        self.turns.on_epoch()

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.benchmark.timing import Turns
+from pipeline.benchmark.timing import StepWatcher, Turns
 from pipeline.benchmark.workload import MOST_REVIEWS, Workload, as_split, load_workload
 from pipeline.cells import find_cell
 from pipeline.config.schema import ArchitectureConfig, Device, DeviceConfig, TrainConfig
@@ -132,21 +132,8 @@ def _build_project(variant: Variant, load: Workload) -> Built:
     no_tokenizer: Any = None
     splits = EncodedSplits(load.split, few, few, HEADS, no_tokenizer, "", {}, 0)
 
-    class Watcher:
-        def __init__(self, turns: Turns) -> None:
-            self.turns = turns
-
-        def on_batch(self, period: int, tokens: int, loss: float) -> None:
-            self.turns.on_step(tokens)
-
-        def on_resume(self, records: Any) -> None:
-            pass
-
-        def on_period(self, record: Any) -> None:
-            self.turns.on_epoch()
-
     task = Classification(splits, config, seed=0)
-    return Built(logits, plain, lambda turns: train(model, task, Watcher(turns), forward))
+    return Built(logits, plain, lambda turns: train(model, task, StepWatcher(turns), forward))
 
 
 def _build_masked(variant: Variant, load: Workload) -> Built:

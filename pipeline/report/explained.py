@@ -18,8 +18,7 @@ from pipeline.analysis.explanation import (
     describe_change,
 )
 from pipeline.cells import keep_gates_in_words
-from pipeline.errors import ReportError
-from pipeline.files import replacing
+from pipeline.report.folder import write_single_page
 from pipeline.report.look import Look, looks_of_networks
 from pipeline.report.page import make_environment
 
@@ -71,13 +70,7 @@ def write_explanation(explanation: Explanation, path: Path) -> Path:
     Raises:
       ReportError: the page cannot be written.
     """
-    page = render(explanation)
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ReportError(f"the page cannot be written to {path}: {error}") from error
-    return path
+    return write_single_page(render(explanation), path)
 
 
 def render(explanation: Explanation) -> str:

@@ -34,6 +34,20 @@ def staging_folder(folder: Path) -> Iterator[Path]:
         raise ReportError(f"the report cannot be written to {folder}: {error}") from error
 
 
+def write_single_page(page: str, path: Path) -> Path:
+    """Write a page that stands by itself, as a whole, and return its path.
+
+    Raises:
+      ReportError: it cannot be written.
+    """
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"the page cannot be written to {path}: {error}") from error
+    return path
+
+
 def _move_files(staging: Path, folder: Path) -> None:
     """Rename each file over its predecessor, and remove files that have no successor."""
     files = [path for path in sorted(staging.rglob("*")) if path.is_file()]

@@ -16,8 +16,7 @@ from pipeline.analysis.writing import (
     WrittenToken,
     split_prompt,
 )
-from pipeline.errors import ReportError
-from pipeline.files import replacing
+from pipeline.report.folder import write_single_page
 from pipeline.report.formats import pluralise
 from pipeline.report.look import Look, looks_of_networks
 from pipeline.report.page import make_environment
@@ -50,13 +49,7 @@ def write_page(writing: Writing, path: Path) -> Path:
     Raises:
       ReportError: the page cannot be written.
     """
-    page = render(writing)
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ReportError(f"the page cannot be written to {path}: {error}") from error
-    return path
+    return write_single_page(render(writing), path)
 
 
 def render(writing: Writing) -> str:

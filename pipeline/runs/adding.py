@@ -15,7 +15,7 @@ from pipeline.config.data import AddingConfig
 from pipeline.config.schema import RunConfig
 from pipeline.data.adding import FEATURES, draw_held_out
 from pipeline.models.architectures import build_regressor, forward_for, summarise_model
-from pipeline.runs.device import peak_memory_mb
+from pipeline.runs.costs import costs_of
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
 from pipeline.tracking import RunRecorder
 from pipeline.training.adding import (
@@ -63,9 +63,7 @@ def run_adding(
     with watch_training(recorder, _progress_spec(data), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     recorder.tags({"training_ended": result.ended})
-    recorder.metrics(_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes)
-    if result.skipped:
-        log.info("Left out %d training steps whose gradients overflowed", result.skipped)
+    recorder.metrics(_metrics(result) | costs_of(result, sizes))
     if result.outcome == Outcome.diverged:
         last = int(result.history.step.max()) if len(result.history) else 0
         end_diverged(recorder, f"the error or its gradient was not finite after step {last:,}")
@@ -107,10 +105,8 @@ def _progress_spec(data: AddingConfig) -> ProgressSpec:
 
 
 def _metrics(result: TrainResult) -> dict[str, float]:
-    metrics = {"time/train_seconds": result.seconds}
     steps = steps_to_solve(result)
-    metrics["train/skipped_steps"] = result.skipped
-    metrics["adding/solved"] = float(steps is not None)
+    metrics = {"adding/solved": float(steps is not None)}
     if steps is not None:
         metrics["adding/steps_to_solve"] = steps
     if len(result.history):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import Any
 
 from pipeline.config.schema import RunConfig
 from pipeline.config.tasks import LanguageConfig
 from pipeline.models.architectures import summarise_model
 from pipeline.models.language_model import LanguageReader, build_language_model
+from pipeline.runs.costs import costs_of
 from pipeline.runs.device import peak_memory_mb
 from pipeline.runs.language_data import LanguageData, as_subject, count_ngrams, load_language
 from pipeline.runs.note import describe_perplexity
@@ -47,26 +47,14 @@ def run_language(
     The device must be prepared and the run tracked: see `pipeline.runs.start.run`. The same kernels
     compute on every kind of device.
     """
-    assert isinstance(config.task, LanguageConfig)
     data = _read(config, recorder, job_dir)
-    tokens = data.tokens
-    log.info("Building the network")
-    model = build_language_model(
-        config.architecture, tokens.tokenizer.get_vocab_size(), config.seed
-    )
-    summary, sizes = summarise_model(model)
-    recorder.text(summary, "model_summary.txt")
-    task = LanguageModelling(
-        tokens, model, config.architecture, config.task, config.train, config.seed, config.data.seed
-    )
-    recorder.metrics(task.schedule.as_metrics())
-    said = task.schedule.describe(int(tokens.train.lengths.sum()))
+    task, sizes = _build(config, recorder, data)
+    model = task.network.model
+    said = task.schedule.describe(int(data.tokens.train.lengths.sum()))
     enter_stage("training", f"Training for {said}", job_dir)
     with watch_training(recorder, _progress_spec(task), job_dir) as watcher:
         result = train(model, task, watcher, task.forward, checkpoint)
-    costs = _training_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes
-    if result.skipped:
-        log.info("Left out %d training steps whose gradients overflowed", result.skipped)
+    costs = costs_of(result, sizes) | _best_metrics(result)
     if result.outcome == Outcome.diverged:
         recorder.metrics(costs)
         last = int(result.history.step.max()) if len(result.history) else 0
@@ -85,6 +73,25 @@ def run_language(
     track_probes(recorder, as_subject(task.network, data, config), config.probe, config, job_dir)
     recorder.note(_describe(result, test, sizes))
     return result.outcome.name
+
+
+def _build(
+    config: RunConfig, recorder: RunRecorder, data: LanguageData
+) -> tuple[LanguageModelling, dict[str, float]]:
+    """Return the task of training a new network, and the metrics of its size; write what it is."""
+    assert isinstance(config.task, LanguageConfig)
+    log.info("Building the network")
+    vocab_size = data.tokens.tokenizer.get_vocab_size()
+    model = build_language_model(config.architecture, vocab_size, config.seed)
+    summary, sizes = summarise_model(model)
+    recorder.text(summary, "model_summary.txt")
+    task = LanguageModelling(
+        *(data.tokens, model, config.architecture, config.task, config.train),
+        seed=config.seed,
+        data_seed=config.data.seed,
+    )
+    recorder.metrics(task.schedule.as_metrics())
+    return task, sizes
 
 
 def run_ngrams(config: RunConfig, recorder: RunRecorder) -> None:
@@ -162,21 +169,16 @@ def _describe(result: TrainResult, test: LanguageEvaluation, sizes: dict[str, fl
     return "\n\n".join([describe_perplexity(test), trained])
 
 
-def _training_metrics(result: TrainResult) -> dict[str, Any]:
-    metrics = {
-        "time/train_seconds": result.seconds,
-        "time/tokens_per_second": result.tokens_per_second,
-        "train/skipped_steps": result.skipped,
+def _best_metrics(result: TrainResult) -> dict[str, float]:
+    if not result.best:
+        return {}
+    best = result.history.iloc[result.best - 1]
+    return {
+        "best/step": best.step,
+        "best/tokens": best.tokens,
+        "best/val_loss": best.val_loss,
+        "best/val_perplexity": perplexity_of(best.val_loss),
     }
-    if result.best:
-        best = result.history.iloc[result.best - 1]
-        metrics |= {
-            "best/step": best.step,
-            "best/tokens": best.tokens,
-            "best/val_loss": best.val_loss,
-            "best/val_perplexity": perplexity_of(best.val_loss),
-        }
-    return metrics
 
 
 def _progress_spec(task: LanguageModelling) -> ProgressSpec:

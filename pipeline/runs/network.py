@@ -11,7 +11,7 @@ from pipeline.config.schema import RunConfig
 from pipeline.data.reviews import load_reviews
 from pipeline.models.architectures import build_model, forward_for, summarise_model
 from pipeline.probes import Network, NetworkReader, Subject
-from pipeline.runs.device import peak_memory_mb
+from pipeline.runs.costs import costs_of
 from pipeline.runs.note import describe_accuracy, describe_memory
 from pipeline.runs.probing import track_probes
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
@@ -57,9 +57,7 @@ def run_network(
     enter_stage("training", f"Training for {said}", job_dir)
     with watch_training(recorder, _progress_spec(encoded, schedule.epochs), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
-    costs = _training_metrics(result) | {"memory/peak_mb": peak_memory_mb()} | sizes
-    if result.skipped:
-        log.info("Left out %d training steps whose gradients overflowed", result.skipped)
+    costs = costs_of(result, sizes) | _best_metrics(result)
     if result.outcome == Outcome.diverged:
         recorder.metrics(costs)
         epoch = len(result.history) + 1
@@ -118,22 +116,17 @@ def _describe(
     return "\n\n".join(lines)
 
 
-def _training_metrics(result: TrainResult) -> dict[str, Any]:
-    metrics = {
-        "time/train_seconds": result.seconds,
-        "time/tokens_per_second": result.tokens_per_second,
-        "train/skipped_steps": result.skipped,
+def _best_metrics(result: TrainResult) -> dict[str, Any]:
+    if not result.best:
+        return {}
+    best = result.history.set_index("epoch").loc[result.best]
+    return {
+        "best/epoch": result.best,
+        "best/val_accuracy": best.val_accuracy,
+        "best/val_loss": best.val_loss,
+        "best/val_balanced_accuracy": best.val_balanced_accuracy,
+        "best/val_macro_f1": best.val_macro_f1,
     }
-    if result.best:
-        best = result.history.set_index("epoch").loc[result.best]
-        metrics |= {
-            "best/epoch": result.best,
-            "best/val_accuracy": best.val_accuracy,
-            "best/val_loss": best.val_loss,
-            "best/val_balanced_accuracy": best.val_balanced_accuracy,
-            "best/val_macro_f1": best.val_macro_f1,
-        }
-    return metrics
 
 
 def _progress_spec(encoded: EncodedSplits, epochs: int) -> ProgressSpec:

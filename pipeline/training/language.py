@@ -131,7 +131,7 @@ class LanguageModelling:
         self.schedule = plan_language(config, task, int(tokens.train.lengths.sum()))
         self.max_seconds = config.max_seconds or math.inf
         self.network = LanguageNetwork(model, architecture)
-        self._table = output_table(model)
+        self.table = output_table(model)
         self._sampler = _sampler(task, tokens.counts)
         self._streams: tuple[int, Streams] | None = None
         self.validation = draw_validation(tokens, task, data_seed)
@@ -189,7 +189,7 @@ class LanguageModelling:
     def loss(self, outputs: list[Any], targets: Any) -> tuple[Any, Any]:
         features, *states = outputs
         features = tf.reshape(features, [-1, features.shape[-1]])
-        return sampled_loss(features, self._table.value, *targets), tuple(states)
+        return sampled_loss(features, self.table.value, *targets), tuple(states)
 
     def on_step(self, extra: Any) -> None:
         for state, value in zip(self.variables, extra, strict=True):
