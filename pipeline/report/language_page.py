@@ -177,8 +177,8 @@ SECTIONS: tuple[Section[LanguageContent], ...] = (
         "What they use of the context",
         lambda content: [
             *memory.draw_contexts(content.comparison, CUT),
-            *memory.draw_recall(content.comparison, ERASED),
             *memory.draw_subjects(content.comparison),
+            *memory.draw_recall(content.comparison, ERASED),
         ],
         lambda content: [
             *memory.draw_contexts(content.comparison, SHUFFLED, REPLACED),

@@ -212,3 +212,26 @@ def test_tiers_are_explained_only_where_there_are_some() -> None:
     summary["tier"] = pd.NA
     single = replace(found, summary=summary)
     assert "tier" not in language.describe_reading(single)
+
+
+def test_the_networks_to_which_the_right_subject_is_likeliest_are_named() -> None:
+    found = _content(make_language_runs()).whole
+    held = found.memory
+    assert held is not None
+
+    def answer(lowest: dict[str, float]) -> str:
+        subjects = held.subjects.assign(ci_low=held.subjects.architecture.map(lowest))
+        memory = replace(held, subjects=subjects)
+        (one,) = [
+            said
+            for said in language.short_answers(replace(found, memory=memory))
+            if said.topic == "Is the subject remembered?"
+        ]
+        assert "guessing gives" in one.reason
+        assert "kneser_ney" not in one.reason
+        return one.conclusion
+
+    names = list(found.summary.architecture)
+    assert answer(dict.fromkeys(names, 0.2)) == "By no network"
+    assert answer(dict.fromkeys(names, 0.2) | {names[0]: 0.9}) == f"By {names[0]}"
+    assert answer(dict.fromkeys(names, 0.9)).startswith("By ")

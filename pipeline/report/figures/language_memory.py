@@ -92,7 +92,12 @@ def _context(found: LanguageComparison, style: Style, condition: str) -> Figure:
             frame,
             style,
             x,
-            alt.Axis(format="+.0%", title="Loss above that with all of the text", tickCount=7),
+            alt.Axis(
+                format="+.0%",
+                labelExpr="datum.value ? datum.label : '0%'",
+                title="Loss above that with all of the text",
+                tickCount=7,
+            ),
             hover_of(
                 ("architecture", "Architecture"),
                 ("read", "Tokens"),

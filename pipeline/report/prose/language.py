@@ -87,7 +87,7 @@ def _headline_of_baseline(found: LanguageComparison) -> str:
 
 def short_answers(found: LanguageComparison) -> list[ShortAnswer]:
     """Answer the other questions of the sweep, and how much of the context is used."""
-    return [*answers_of_contrasts(found), *_answer_how_far_back(found)]
+    return [*answers_of_contrasts(found), *_answer_how_far_back(found), *_answer_who_recalls(found)]
 
 
 def _answer_how_far_back(found: LanguageComparison) -> list[ShortAnswer]:
@@ -103,6 +103,24 @@ def _answer_how_far_back(found: LanguageComparison) -> list[ShortAnswer]:
         f"{join_values(said)}."
     )
     return [ShortAnswer("How much of the context?", conclusion, reason)]
+
+
+def _answer_who_recalls(found: LanguageComparison) -> list[ShortAnswer]:
+    """Name the networks to which the right subject is likelier than all others together."""
+    if found.memory is None or found.memory.subjects.empty:
+        return []
+    overall = _overall(found, found.memory.subjects)
+    networks = [
+        row for row in rows_of(overall) if row.architecture in set(found.summary.architecture)
+    ]
+    able = [row.architecture for row in networks if row.ci_low > 0.5]
+    conclusion = f"By {join_names(able)}" if able else "By no network"
+    said = [(row.probability, f"{row.probability:.0%} for {row.architecture}") for row in networks]
+    reason = (
+        "Where a text names its subject again, the right one has a probability of "
+        f"{join_values(said)}; guessing gives {found.memory.chance:.0%}."
+    )
+    return [ShortAnswer("Is the subject remembered?", conclusion, reason)]
 
 
 def _effective(found: LanguageComparison, condition: str) -> list[Any]:
