@@ -103,12 +103,18 @@ def test_candidates_are_drawn_by_their_chance(proposal):
     assert np.abs(corrections[np.isin(tokens, [2, 3])]).max() < 0.1
 
 
-def test_by_unigrams_the_chance_is_the_count_to_the_power_of_three_quarters():
-    counts = np.array([0, 1, 16, 81])
-    drawn = Candidates(counts, 100_000, Proposal.unigram)
-    tokens, corrections, _ = drawn.draw(np.array([1]), np.random.default_rng(0))
-    np.testing.assert_array_equal(tokens, [1, 2, 3])
-    np.testing.assert_allclose(corrections, 0, atol=0.03)
+@pytest.mark.parametrize(
+    ("proposal", "weights"),
+    [
+        (Proposal.unigram, [0, 1, 8, 27]),  # the counts to the power of three quarters
+        (Proposal.log_uniform, [0, *np.log([4 / 3, 3 / 2, 2])]),  # of the ranks 3, 2 and 1
+    ],
+)
+def test_candidates_are_as_frequent_as_their_proposal_says(proposal, weights):
+    one = Candidates(np.array([0, 1, 16, 81]), 1, proposal)
+    rng = np.random.default_rng(0)
+    drawn = np.bincount([one.draw(np.array([1]), rng)[0][0] for _ in range(5_000)], minlength=4)
+    np.testing.assert_allclose(drawn / 5_000, np.array(weights) / np.sum(weights), atol=0.02)
 
 
 def test_a_hit_is_the_place_of_the_target_among_the_candidates():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -13,7 +14,7 @@ from factories.language_networks import END_ID, encode_by_spaces, make_language_
 
 from pipeline.config.schema import TrainConfig
 from pipeline.config.tasks import Direction, LanguageConfig, Softmax
-from pipeline.training.language import LanguageModelling, plan_language
+from pipeline.training.language import LanguageModelling, LanguageRecord, plan_language
 from pipeline.training.loop import Outcome, train
 from pipeline.training.perplexity import draw_test, evaluate_language, read_losses
 
@@ -137,6 +138,29 @@ def test_the_state_of_a_text_enters_the_next_only_if_it_is_not_reset(reset):
     features, *_ = task.forward((ids, states))
     alone, *_ = task.forward((ids[:, 3:], [np.zeros((4, 16), np.float32)] * 2))
     assert np.allclose(features[3:], alone, atol=1e-6) == reset
+
+
+def test_a_step_begins_with_the_state_that_the_step_before_left_and_an_epoch_with_none():
+    tokens = encode_by_spaces(["a b c d e f g h i j"] * 20)
+    network = make_language_network(len(tokens.counts))
+    task = _task(tokens, network, bptt=4, epochs=2, reset_state=False)
+
+    def read(records):
+        """Yield the states at the start of each step, and those after it."""
+        for batch in task.batches(records):
+            _, *after = task.forward(batch.inputs)
+            yield [np.array(state) for state in batch.inputs[1]], [np.array(one) for one in after]
+            task.on_step(after)
+
+    steps = [*read([])]
+    assert len(steps) > 3
+    for (_, left), (begun, _) in itertools.pairwise(steps):
+        np.testing.assert_array_equal(begun, left)
+        assert np.abs(begun).max() > 0
+    assert not np.any(steps[0][0])
+    done = LanguageRecord(task.schedule.steps_per_epoch, 0, 0.0, 0.0, 0.0)
+    begun, _ = next(read([done]))
+    assert not np.any(begun)
 
 
 def test_what_is_not_set_follows_from_the_number_of_tokens():
