@@ -167,7 +167,7 @@ def _set_weights(torch: Any, layers: Any, task: LanguageTask) -> None:
 
     def ordered(values: Any) -> Any:
         """Keras's gates stand side by side in columns, PyTorch's in rows, in another order."""
-        return torch.cat([values.T.split(units)[gate] for gate in gates])
+        return torch.cat([values.t().split(units)[gate] for gate in gates])
 
     layer = layers["recurrent"]
     biases = biases if config.cell == "gru" else torch.stack([biases, torch.zeros(width)])
