@@ -89,7 +89,7 @@ def _read_sample(
     states = tuple(
         np.zeros((len(batch.inputs), state.shape[1]), "f") for state in training.variables
     )
-    outputs = training.forward((batch.inputs, states), training=True)
+    outputs = training.forward((batch.inputs, states))
     loss, _ = training.loss(outputs, batch[1:])
     table = np.asarray(training.table)
     features = np.asarray(outputs[0])

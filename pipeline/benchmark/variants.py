@@ -126,7 +126,9 @@ def _build_project(variant: Variant, load: Workload) -> Built:
     model = build_model(variant.architecture, load.vocab_size, HEADS, seed=0)
     forward = forward_for(model, variant.architecture, "cpu")
     checked = variant.checked
-    logits, plain = _keras_logits(model, forward, load) if checked else (None, None)
+    logits, plain = (
+        _keras_logits(model, variant.architecture, forward, load) if checked else (None, None)
+    )
     config = TrainConfig(epochs=10**9, patience=10**9, batch_size=load.batch_size)
     few: Any = sample_of(load.split, 1)  # validation is not measured
     no_tokenizer: Any = None
@@ -172,7 +174,9 @@ def _compiled(variant: Variant, load: Workload) -> tuple[Any, np.ndarray]:
     from pipeline.models.architectures import build_model, forward_of
 
     model = build_model(variant.architecture, load.vocab_size, HEADS, seed=0)
-    _, logits = _keras_logits(model, forward_of(model), load)
+    _, logits = _keras_logits(
+        model, variant.architecture, forward_of(model, variant.architecture), load
+    )
     config = TrainConfig()
     optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.global_clipnorm)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -180,7 +184,9 @@ def _compiled(variant: Variant, load: Workload) -> tuple[Any, np.ndarray]:
     return model, logits
 
 
-def _keras_logits(model: Any, forward: Any, load: Workload) -> tuple[np.ndarray, np.ndarray]:
+def _keras_logits(
+    model: Any, architecture: ArchitectureConfig, forward: Any, load: Workload
+) -> tuple[np.ndarray, np.ndarray]:
     """-> the logits by `forward` and by the layers; the model keeps the weights it had."""
     from pipeline.models.architectures import forward_of
     from pipeline.training.classify import read_logits
@@ -189,7 +195,7 @@ def _keras_logits(model: Any, forward: Any, load: Workload) -> tuple[np.ndarray,
     model.set_weights(draw_weights(weight.shape for weight in kept))
     ours, plain = (
         read_logits(run, sample_of(load.split), HEADS, load.batch_size)[0]
-        for run in (forward, forward_of(model))
+        for run in (forward, forward_of(model, architecture))
     )
     model.set_weights(kept)
     return ours, plain

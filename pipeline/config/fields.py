@@ -55,6 +55,16 @@ def fraction(default: float, *, with_zero: bool, **metadata: Any) -> Any:
     return checked(default, lambda value: 0 < value < 1, "a number between 0 and 1", **metadata)
 
 
+def optional_fraction(default: float | None, **metadata: Any) -> Any:
+    """Return a field like `fraction` with zero that may be null."""
+    return checked(
+        default,
+        lambda value: value is None or 0 <= value < 1,
+        "null or a number of at least 0 and below 1",
+        **metadata,
+    )
+
+
 def positive(default: float, **metadata: Any) -> Any:
     return checked(
         default,

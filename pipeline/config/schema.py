@@ -26,6 +26,7 @@ from pipeline.config.fields import (
     count,
     fraction,
     optional_count,
+    optional_fraction,
     positive,
     setting,
 )
@@ -51,6 +52,16 @@ class Readout(Enum):
     last = "last"  # the last step of each direction
     mean = "mean"
     max = "max"
+    concat = "concat"  # all three, one after the other: Howard & Ruder 2018
+
+
+class Rates(Enum):
+    """Choose how the learning rate changes over the planned steps, after the warm-up."""
+
+    constant = "constant"
+    linear = "linear"  # falls to zero in a straight line
+    cosine = "cosine"  # falls to zero along half a cosine: Loshchilov & Hutter 2017
+    one_cycle = "one_cycle"  # rises from a 25th along half a cosine, then falls: Smith 2018
 
 
 class ForgetBias(Enum):
@@ -127,7 +138,26 @@ class ArchitectureConfig:
     bidirectional: bool = setting(False, about="read the text backwards too")
     embedding_dim: int = count(64, about="numbers that stand for a token")
     dropout: float = fraction(
-        0.0, with_zero=True, tunable=True, about="before, between and after the recurrent layers"
+        0.0,
+        with_zero=True,
+        tunable=True,
+        about="share of numbers dropped in training: of embeddings, the same wherever a token stands in "
+        "a batch; between recurrent layers, the same at all steps of a text; and after the last",
+    )
+    embedding_dropout: float | None = optional_fraction(
+        None, about="of embeddings alone; null: `dropout`"
+    )
+    word_dropout: float = fraction(
+        0.0,
+        with_zero=True,
+        tunable=True,
+        about="share of distinct tokens that a training step does not read",
+    )
+    weight_drop: float = fraction(
+        0.0,
+        with_zero=True,
+        tunable=True,
+        about="share of recurrent weights dropped in a training step: Merity et al. 2018",
     )
     tie_embeddings: bool = setting(
         False,
@@ -136,8 +166,8 @@ class ArchitectureConfig:
     )
     readout: Readout = setting(
         Readout.last,
-        about="what is read of the last recurrent layer: its last step, or the mean or the maximum "
-        "over all steps",
+        about="what is read of the last recurrent layer: its last step, the mean or the maximum over "
+        "all steps, or all three",
     )
     forget_bias: ForgetBias = setting(
         ForgetBias.unit,
@@ -148,6 +178,11 @@ class ArchitectureConfig:
         2,
         about="the longest memory that `forget_bias=chrono` begins with; null: `max_length`",
     )
+
+    @property
+    def of_embeddings(self) -> float:
+        """Return the share of numbers of embeddings that are dropped."""
+        return self.dropout if self.embedding_dropout is None else self.embedding_dropout
 
     @property
     def recurrent_layers(self) -> parameter_counts.RecurrentLayers:
@@ -176,7 +211,25 @@ class TrainConfig:
         about="texts, or streams of them for a language model, in a training step; null: 64, or fewer "
         "where texts are few",
     )
-    learning_rate: float = positive(1e-3, tunable=True, about="of the optimizer, Adam")
+    learning_rate: float = positive(
+        1e-3, tunable=True, about="of the optimizer, Adam; with a `schedule` the highest"
+    )
+    schedule: Rates = setting(
+        Rates.constant,
+        about="how the learning rate changes over the planned steps; all but constant end at about "
+        "zero and are trained to the end unless `patience` is set",
+    )
+    warmup: float | None = optional_fraction(
+        None,
+        about="share of the planned steps in which the learning rate rises; null: 0.3 of one_cycle, "
+        "of others 0",
+    )
+    ema_momentum: float = fraction(
+        0.0,
+        with_zero=True,
+        about="validate and keep not the weights but their exponential moving average over steps, such "
+        "as 0.999; 0: the weights",
+    )
     global_clipnorm: float = positive(
         1.0, tunable=True, about="a gradient longer than this is scaled down to it"
     )
@@ -184,7 +237,7 @@ class TrainConfig:
         None,
         about="epochs without a better validation accuracy or loss after which training ends; null: 2, "
         "or as many as it takes for a quarter of `min_steps`; of a language model it counts "
-        "validations, and null is 5",
+        "validations, and null is 5; null with a `schedule`: all of them",
     )
     min_steps: int = count(
         2_000,

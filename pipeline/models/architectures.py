@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from functools import cache
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from pipeline.cells import find_cell
 from pipeline.config.schema import ArchitectureConfig, ForgetBias, Readout
 from pipeline.data.splits import Head
-from pipeline.models.fused import fuse, max_over_tokens
+from pipeline.models.dropout import Dropout
+from pipeline.models.fused import fuse
+from pipeline.models.fused.layers import cells_of
+from pipeline.models.pooling import max_over_tokens, pool
 
 
 @keras.saving.register_keras_serializable("rnn_vs_lstm")
@@ -76,13 +80,10 @@ def _apply_recurrent(config: ArchitectureConfig, features: Any, is_token: Any = 
     is_token: <bool>[batch, length], False for padding; None for inputs without padding.
     """
     for number in range(1, config.num_layers + 1):
-        features = apply_dropout(config, features, f"dropout_{number - 1}")
         is_last = number == config.num_layers
-        features = recurrent_layer(
-            config, number, sequences=not is_last or config.readout != Readout.last
-        )(features)
-    features = _pool(config, features, is_token)
-    return apply_dropout(config, features, f"dropout_{config.num_layers}")
+        sequences = not is_last or config.readout != Readout.last
+        features = recurrent_layer(config, number, sequences=sequences)(features)
+    return features if config.readout == Readout.last else pool(config, features, is_token)
 
 
 def initialise_biases(model: keras.Model, config: ArchitectureConfig, seed: int) -> keras.Model:
@@ -122,51 +123,70 @@ def _set_forget_bias(model: Any, config: ArchitectureConfig, rng: np.random.Gene
     cell = find_cell(config.cell)
     assert cell.has_forget_bias
     for number in range(1, config.num_layers + 1):
-        layer = model.get_layer(f"recurrent_{number}")
-        both = isinstance(layer, keras.layers.Bidirectional)
-        for direction in (layer.forward_layer, layer.backward_layer) if both else (layer,):
+        for direction in cells_of(model.get_layer(f"recurrent_{number}")):
             biases = np.zeros((cell.biases, len(cell.gates), config.units))
             if config.forget_bias == ForgetBias.chrono:
                 assert config.chrono_steps is not None
                 forget = np.log(rng.uniform(1, config.chrono_steps - 1, config.units))
                 biases[0, cell.keep_gate], biases[0, cell.input_gate] = forget, -forget
-            direction.cell.bias.assign(biases.reshape(direction.cell.bias.shape))
-
-
-def _pool(config: ArchitectureConfig, features: Any, is_token: Any) -> Any:
-    if config.readout == Readout.mean:
-        return keras.layers.GlobalAveragePooling1D(name="mean")(features)
-    if config.readout == Readout.max and is_token is None:
-        return keras.layers.GlobalMaxPooling1D(name="max")(features)
-    if config.readout == Readout.max:
-        # GlobalMaxPooling1D ignores masks, and a layer of our own would open only with this code.
-        return max_over_tokens(features, is_token)
-    return features
-
-
-def apply_dropout(config: ArchitectureConfig, features: Any, name: str) -> Any:
-    return keras.layers.Dropout(config.dropout, name=name)(features) if config.dropout else features
+            direction.bias.assign(biases.reshape(direction.bias.shape))
 
 
 def forward_for(
     model: keras.Model, config: ArchitectureConfig, device_kind: str
 ) -> Callable[..., list[Any]]:
-    """Return the fastest function (token_ids, training) -> logits of each head on a device.
+    """Return the fastest forward pass of a model on a device, see `fuse`.
 
     On a CPU the kernels of this project are several times faster than the layers; a GPU has cuDNN.
     """
     fused = device_kind == "cpu" and find_cell(config.cell).step is not None
-    return fuse(model, config) if fused else forward_of(model)
+    return fuse(model, config) if fused else forward_of(model, config)
 
 
-def forward_of(model: keras.Model) -> Callable[..., list[Any]]:
-    """Return a function (token_ids, training) -> logits of each head that calls the Keras model."""
+def forward_of(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[Any]]:
+    """Return the forward pass of `fuse` by the layers of the Keras model."""
+    layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
 
-    def forward(token_ids: Any, training: bool = False) -> list[Any]:
-        logits = model(token_ids, training=training)
-        return logits if isinstance(logits, list) else [logits]  # Keras unwraps a single output
+    def forward(inputs: Any, seed: Any = None) -> list[Any]:
+        dropout = Dropout(config, seed)
+        if dropout.is_off:
+            logits = model(inputs)
+            return logits if isinstance(logits, list) else [logits]  # Keras unwraps a single output
+        mask, features = None, inputs
+        if "embedding" in layers:
+            mask = tf.not_equal(inputs, 0)
+            features = _embed(layers["embedding"], inputs, dropout)
+        for number in range(1, config.num_layers + 1):
+            if number > 1:
+                features = dropout.between(number - 1, features)
+            layer = layers[f"recurrent_{number}"]
+            with _dropped_kernels(layer, number, dropout):
+                features = layer(features, mask=mask)
+        if config.readout != Readout.last:
+            features = pool(config, features, mask)
+        features = dropout.of_features(features)
+        return [layers[name](features) for name in model.output_names]
 
     return forward
+
+
+def _embed(embedding: Any, token_ids: Any, dropout: Dropout) -> Any:
+    """Return the embeddings <float>[B, T, F] of ids, dropped once for each distinct token."""
+    ids, token = tf.unique(tf.reshape(token_ids, [-1]))
+    rows = dropout.of_tokens(tf.gather(tf.convert_to_tensor(embedding.embeddings), ids))
+    features = tf.gather(rows, tf.reshape(token, tf.shape(token_ids)))
+    return tf.ensure_shape(features, [None, None, rows.shape[-1]])
+
+
+def _dropped_kernels(layer: Any, number: int, dropout: Dropout) -> ExitStack:
+    """Return a context in which a Keras layer computes with dropped recurrent weights."""
+    stack = ExitStack()
+    if dropout.config.weight_drop:
+        variables = [cell.recurrent_kernel for cell in cells_of(layer)]
+        kernels = dropout.of_kernel(number, tf.stack([one.value for one in variables]))
+        mapping = list(zip(variables, tf.unstack(kernels), strict=True))
+        stack.enter_context(keras.StatelessScope(state_mapping=mapping))
+    return stack
 
 
 def count_recurrent_parameters(model: keras.Model) -> int:

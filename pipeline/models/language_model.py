@@ -19,7 +19,7 @@ import tensorflow as tf
 from pipeline.cells import find_cell
 from pipeline.config.schema import ArchitectureConfig
 from pipeline.errors import Failure
-from pipeline.models.architectures import apply_dropout, initialise_biases, recurrent_layer
+from pipeline.models.architectures import initialise_biases, recurrent_layer
 from pipeline.models.fused.stream import fuse_stream
 from pipeline.models.softmax import full_losses
 
@@ -75,9 +75,7 @@ def build_language_model(config: ArchitectureConfig, vocab_size: int, seed: int)
     embedding = keras.layers.ReversibleEmbedding(vocab_size, config.embedding_dim, name="embedding")
     features = embedding(token_ids)
     for number in range(1, config.num_layers + 1):
-        features = apply_dropout(config, features, f"dropout_{number - 1}")
         features = recurrent_layer(config, number, sequences=True)(features)
-    features = apply_dropout(config, features, f"dropout_{config.num_layers}")
     if not config.tie_embeddings:
         output = keras.layers.ReversibleEmbedding(vocab_size, config.units, name="output")
         logits = output(features, reverse=True)

@@ -22,6 +22,7 @@ import tensorflow as tf
 from pipeline.cells import Cell, Tensors, find_cell
 from pipeline.config.schema import ArchitectureConfig, Readout
 from pipeline.models.fused.steps import Steps, steps_of
+from pipeline.models.pooling import pooled_by
 
 DIRECTIONS = ("forward", "backward")
 
@@ -113,9 +114,9 @@ class LayerTrace:
 class Trace:
     """Hold the forward pass of a model on a batch.
 
-    layers: from the inner to the outer one; features: <float64>[B, D * U], the input of the heads;
-    weights: of each head, <float64>[D * U, outputs]; logits: of each head, <float64>[B, outputs]; both
-    empty for a language model.
+    layers: from the inner to the outer one; features: <float64>[B, F], the input of the heads, D * U
+    for each part of the readout; weights: of each head, <float64>[F, outputs]; logits: of each head,
+    <float64>[B, outputs]; both empty for a language model.
     """
 
     layers: tuple[LayerTrace, ...]
@@ -132,7 +133,7 @@ class Trace:
         """Return the gradient of `sum(cotangent * features)` for the embedding at each position.
 
         Parameters:
-          cotangent: <float64>[B, D * U].
+          cotangent: <float64>[B, F].
 
         Returns: <float64>[T, D, B, F], separately through each direction of the outer layer.
         """
@@ -156,13 +157,21 @@ class Trace:
         """Return the gradients of the outer layer's last states, and of the output of each step."""
         outer = self.layers[-1]
         zero = outer.zero_gradients()
-        split = cotangent.reshape(len(cotangent), len(outer.kernel), -1).swapaxes(0, 1)  # [D, B, U]
-        if self.readout == Readout.last:
-            return (tf.constant(split), *zero[1:]), None
-        if self.readout == Readout.max:
+        parts = np.split(cotangent, len(pooled_by(self.readout)), axis=1)
+        by_part = {
+            name: part.reshape(len(part), len(outer.kernel), -1).swapaxes(0, 1)  # [D, B, U]
+            for name, part in zip(pooled_by(self.readout), parts, strict=True)
+        }
+        upstream = None
+        if (split := by_part.get(Readout.max)) is not None:
             steps = np.arange(self.length)[:, None, None, None]
-            return zero, (steps == outer.outputs.argmax(axis=0)) * split
-        return zero, np.repeat(split[None] / self.length, self.length, axis=0)
+            upstream = (steps == outer.outputs.argmax(axis=0)) * split
+        if (split := by_part.get(Readout.mean)) is not None:
+            mean = np.repeat(split[None] / self.length, self.length, axis=0)
+            upstream = mean if upstream is None else upstream + mean
+        if (split := by_part.get(Readout.last)) is None:
+            return zero, upstream
+        return (tf.constant(split), *zero[1:]), upstream
 
 
 def can_trace(config: ArchitectureConfig) -> bool:
@@ -197,11 +206,12 @@ def trace_embedded(
     """Run a model on embedded tokens <float64>[T, B, F]."""
     layers = trace_layers(model, config, features, intervene)
     features = _concatenate_directions(reverse_backward(layers[-1].outputs))
-    read_out = {
+    pooled = {
         Readout.last: _concatenate_directions(layers[-1].outputs)[-1],
         Readout.mean: features.mean(axis=0),
         Readout.max: features.max(axis=0),
-    }[config.readout]
+    }
+    read_out = np.concatenate([pooled[name] for name in pooled_by(config.readout)], axis=1)
     heads = [model.get_layer(name) for name in model.output_names]
     weights = tuple(head.kernel.numpy().astype(np.float64) for head in heads)
     logits = tuple(

@@ -59,6 +59,7 @@ class Adding:
     ) -> None:
         self.validation, self.data, self.config, self.seed = validation, data, config, seed
         self.batch_size = config.batch_size or BATCH_SIZE
+        self.steps = data.max_steps
         self.variables: list[Any] = []
 
     def batches(self, records: list[Validation]) -> Iterator[TrainingBatch]:

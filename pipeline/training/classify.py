@@ -60,6 +60,7 @@ class Classification:
     def __init__(self, splits: EncodedSplits, config: TrainConfig, seed: int) -> None:
         self.splits, self.config, self.seed = splits, config, seed
         self.schedule = plan_schedule(config, len(splits.train))
+        self.steps = self.schedule.steps(len(splits.train))
         self.max_seconds = config.max_seconds or math.inf
         self.variables: list[Any] = []
         self._right = 0

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config.schema import BATCH_SIZE, ArchitectureConfig, TrainConfig
+from pipeline.config.schema import BATCH_SIZE, ArchitectureConfig, Rates, TrainConfig
 from pipeline.config.tasks import FULL_UP_TO, LanguageConfig, Softmax
 from pipeline.models.fused.stream import fuse_stream
 from pipeline.models.language_model import (
@@ -93,7 +93,8 @@ def plan_language(config: TrainConfig, task: LanguageConfig, tokens: int) -> Lan
     """Return the schedule for so many training tokens; what the configuration sets is kept.
 
     Otherwise 64 streams, or as many as have eight tokens each; as many epochs as `min_steps` need; a
-    validation after a tenth of an epoch, within 100 to 1,000 steps; and patience for five.
+    validation after a tenth of an epoch, within 100 to 1,000 steps; and patience for five, or for all
+    where the learning rate falls to zero.
     """
     streams = config.batch_size or BATCH_SIZE
     streams = max(1, min(streams, tokens // _LEAST_PER_STREAM))
@@ -102,7 +103,8 @@ def plan_language(config: TrainConfig, task: LanguageConfig, tokens: int) -> Lan
         max(_FEWEST_STEPS, math.ceil(steps / _VALIDATIONS)), _MOST_STEPS
     )
     epochs = config.epochs or math.ceil(config.min_steps / steps)
-    return LanguageSchedule(epochs, config.patience or _PATIENCE, streams, steps, every)
+    waits = _PATIENCE if config.schedule == Rates.constant else epochs * math.ceil(steps / every)
+    return LanguageSchedule(epochs, config.patience or waits, streams, steps, every)
 
 
 class LanguageModelling:
@@ -129,6 +131,7 @@ class LanguageModelling:
     ) -> None:
         self.tokens, self.task, self.config, self.seed = tokens, task, config, seed
         self.schedule = plan_language(config, task, int(tokens.train.lengths.sum()))
+        self.steps = self.schedule.steps
         self.max_seconds = config.max_seconds or math.inf
         self.network = LanguageNetwork(model, architecture)
         self.table = output_table(model)
@@ -151,9 +154,9 @@ class LanguageModelling:
         begin = self.tokens.end if self.task.reset_state else None
         stream = fuse_stream(self.network.model, self.network.architecture, begin)
 
-        def forward(inputs: Any, training: bool = False) -> list[Any]:
+        def forward(inputs: Any, seed: Any = None) -> list[Any]:
             token_ids, states = inputs
-            features, after = stream(token_ids, states, training=training)
+            features, after = stream(token_ids, states, seed)
             return [features, *after]
 
         return forward

@@ -11,6 +11,8 @@ A gradient through hundreds of steps can overflow, and clipping would turn it an
 Such a step is left out and counted, as in training with loss scaling (Micikevicius et al. 2018).
 Training has diverged when the loss is not finite, or after several such steps in a row.
 
+With `ema_momentum` a moving average of the weights is validated and kept (Polyak & Juditsky 1992).
+
 The test split is never used here.
 """
 
@@ -31,13 +33,14 @@ import pandas as pd
 import tensorflow as tf
 
 from pipeline.config.schema import TrainConfig
-from pipeline.models.architectures import forward_of
 from pipeline.models.fused import FusedAdam
+from pipeline.training.averages import MovingAverages
 from pipeline.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from pipeline.training.rates import LearningRates
 
 _MOST_SKIPPED = 10  # steps in a row: then no batch can be trained on
 
-Forward = Callable[..., list[Any]]  # (inputs, training: bool) -> list of outputs, one per head
+Forward = Callable[..., list[Any]]  # (inputs, seed of dropout or None) -> outputs, one per head
 
 
 class Outcome(Enum):
@@ -84,12 +87,15 @@ class Period:
 class Task(Protocol):
     """Define what a model is trained on. The record of a period is a dataclass with `seconds`.
 
-    config: learning rate and clipping; max_seconds: the limit of training time; signature: of inputs and
-    targets; record: the type of the records; keeps_best: whether to keep the weights of the best period
-    or the last; variables: what a step changes besides the variables of the model and the optimizer.
+    config: learning rate and clipping; steps: as many as are planned; seed: draws what is dropped;
+    max_seconds: the limit of training time; signature: of inputs and targets; record: the type of the
+    records; keeps_best: whether to keep the weights of the best period or the last; variables: what a
+    step changes besides the variables of the model and the optimizer.
     """
 
     config: TrainConfig
+    steps: int
+    seed: int
     max_seconds: float
     signature: tuple[tf.TensorSpec, tf.TensorSpec]
     record: type
@@ -154,17 +160,17 @@ def train(
     model: keras.Model,
     task: Task,
     watcher: Watcher,
-    forward: Forward | None = None,
+    forward: Forward,
     checkpoint: Path | None = None,
 ) -> TrainResult:
     """Train `model` on a task until the task is over.
 
     Parameters:
-      forward: a faster forward pass of the model; the default calls the model.
+      forward: the forward pass of the model, see `pipeline.models.fused.fuse`.
       checkpoint: a file that is written after each period. If it exists, training resumes from it, with
         the same results as without an interruption.
     """
-    state = _TrainingState(model, forward or forward_of(model), task)
+    state = _TrainingState(model, forward, task)
     if checkpoint and state.restore(checkpoint):
         watcher.on_resume(state.records)
     while not (ended := state.reason_to_end()):
@@ -183,7 +189,7 @@ def compile_forward(forward: Forward, signature: tf.TensorSpec) -> Callable[...,
 
     @tf.function(input_signature=[signature], jit_compile=False, autograph=False)
     def read(inputs: tf.Tensor) -> Any:
-        return forward(inputs, training=False)
+        return forward(inputs)
 
     return read
 
@@ -203,9 +209,13 @@ class _TrainingState:
 
     def __post_init__(self) -> None:
         config = self.task.config
-        self.optimizer = FusedAdam(config.learning_rate, global_clipnorm=config.global_clipnorm)
+        rates: Any = LearningRates(config, self.task.steps)  # which Keras takes for a float
+        self.optimizer = FusedAdam(rates, global_clipnorm=config.global_clipnorm)
         self.optimizer.build(self.model.trainable_variables)
-        self.step = _training_step(self.model, self.forward, self.task, self.optimizer)
+        self.averages = MovingAverages(self.model.trainable_variables, config.ema_momentum)
+        self.step = _training_step(
+            self.model, self.forward, self.task, self.optimizer, self.averages
+        )
 
     def reason_to_end(self) -> str:
         if reason := self.task.reason_to_end(self.records):
@@ -235,18 +245,17 @@ class _TrainingState:
             if self._is_out_of_time(time.perf_counter() - started):
                 break  # the incomplete period is validated and recorded like a complete one
         period.seconds = time.perf_counter() - started
-        record = self.task.validate(period, self.records, self.forward)
-        if not all(math.isfinite(value) for value in asdict(record).values()):
-            return None
+        with self.averages.in_place():
+            record = self.task.validate(period, self.records, self.forward)
+            if not all(math.isfinite(value) for value in asdict(record).values()):
+                return None
+            self._append(record)
         self.tokens += period.tokens
-        self._append(record)
         return record
 
     def _append(self, record: Any) -> None:
         self.records.append(record)
-        if not self.task.keeps_best:
-            self.best = len(self.records)
-        elif not self.best or self._is_better_than_best(record):
+        if not self.task.keeps_best or not self.best or self._is_better_than_best(record):
             self.best = len(self.records)
             self.best_weights = self.model.get_weights()
 
@@ -254,8 +263,9 @@ class _TrainingState:
         return self.task.score(record) > self.task.score(self.records[self.best - 1])
 
     def _state(self) -> list[Any]:
-        """Return every variable that a step changes: weights, dropout seeds, optimizer, task."""
-        return [*self.model.variables, *self.optimizer.variables, *self.task.variables]
+        """Return every variable that a step changes."""
+        of_steps = (self.optimizer.variables, self.averages.variables, self.task.variables)
+        return [*self.model.variables, *(one for part in of_steps for one in part)]
 
     def save(self, path: Path) -> None:
         state = [np.asarray(variable) for variable in self._state()]
@@ -292,9 +302,13 @@ class _TrainingState:
 
 
 def _training_step(
-    model: keras.Model, forward: Forward, task: Task, optimizer: Any
+    model: keras.Model, forward: Forward, task: Task, optimizer: Any, averages: MovingAverages
 ) -> Callable[..., Any]:
     variables = model.trainable_variables
+
+    def update(gradients: list[Any]) -> None:
+        optimizer.apply(gradients)
+        averages.update(optimizer.iterations)
 
     @tf.function(
         input_signature=list(task.signature),
@@ -302,11 +316,13 @@ def _training_step(
         autograph=False,  # no Python branch depends on a tensor, and autograph takes seconds
     )
     def step(inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
+        # Drawn from the number of the step, so that a resumed run drops the same.
+        seed = tf.stack([task.seed, tf.cast(optimizer.iterations.value, tf.int32)])
         with tf.GradientTape() as tape:
-            loss, extra = task.loss(forward(inputs, training=True), targets)
+            loss, extra = task.loss(forward(inputs, seed), targets)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
-        tf.cond(finite, lambda: optimizer.apply(gradients), lambda: None)
+        tf.cond(finite, lambda: update(gradients), lambda: None)
         return loss, extra, tf.logical_not(finite)
 
     graph: Any = step

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pipeline.config.schema import BATCH_SIZE, TrainConfig
+from pipeline.config.schema import BATCH_SIZE, Rates, TrainConfig
 
 _EPOCHS, _PATIENCE = 10, 2  # where texts are many
 _BATCH_SIZES = (BATCH_SIZE, 32, 16, 8)
@@ -23,6 +23,10 @@ class Schedule:
     epochs: int
     patience: int
     batch_size: int
+
+    def steps(self, texts: int) -> int:
+        """Return the number of steps of all epochs."""
+        return self.epochs * math.ceil(texts / self.batch_size)
 
     def describe(self, texts: int) -> str:
         """Say in a line how long is trained at most."""
@@ -38,14 +42,14 @@ def plan_schedule(config: TrainConfig, texts: int) -> Schedule:
 
     Batches are the largest of 64, 32, 16 and 8 texts that give at least fifty steps an epoch. Training
     takes ten epochs, or as many as `min_steps` need, and waits for two epochs, or for a quarter of
-    `min_steps`.
+    `min_steps`; where the learning rate falls to zero, it is trained to the end.
     """
     batch_size = config.batch_size or next(
         (size for size in _BATCH_SIZES if texts >= size * _STEPS_PER_EPOCH), _BATCH_SIZES[-1]
     )
     steps = math.ceil(texts / batch_size)
-    return Schedule(
-        config.epochs or max(_EPOCHS, math.ceil(config.min_steps / steps)),
-        config.patience or max(_PATIENCE, math.ceil(config.min_steps / 4 / steps)),
-        batch_size,
-    )
+    epochs = config.epochs or max(_EPOCHS, math.ceil(config.min_steps / steps))
+    waits = max(_PATIENCE, math.ceil(config.min_steps / 4 / steps))
+    if config.schedule != Rates.constant:
+        waits = epochs
+    return Schedule(epochs, config.patience or waits, batch_size)

@@ -61,6 +61,12 @@ def keep(model: Any, config: ArchitectureConfig, kept: float | list[float]) -> N
             set_memory(one, config.cell, kept, rng)
 
 
+def logits_of(model: Any, inputs: Any) -> list[np.ndarray]:
+    """Return what the layers of Keras answer, for each head."""
+    logits = model(inputs)
+    return [np.array(part) for part in (logits if isinstance(logits, list) else [logits])]
+
+
 def draw_ids(rows: int = 6, length: int = 9) -> np.ndarray:
     return np.random.default_rng(3).integers(1, 30, (rows, length)).astype(np.int32)
 

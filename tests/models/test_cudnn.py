@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from factories import read_preset
-from factories.networks import draw_ids
+from factories.networks import draw_ids, logits_of
 
 from pipeline.config.schema import Readout
 from pipeline.data.splits import Head
@@ -64,8 +64,8 @@ def test_every_layer_and_direction_asks_for_cudnn(cudnn, cell, bidirectional, nu
     cudnn.masks.clear()
     ids = draw_ids()
     ids[1, 4:] = ids[2, 1:] = 0
-    for training in (False, True):
-        forward_of(model)(ids, training=training)
+    for seed in (None, np.array([0, 1], np.int32)):
+        forward_of(model, config)(ids, seed)
         assert cudnn.calls == [cell] * num_layers * (1 + bidirectional)
         assert all(cudnn.masks)
         cudnn.calls.clear()
@@ -77,7 +77,7 @@ def test_an_empty_row_and_other_padding_would_be_found(cudnn, place):
     ids = draw_ids()
     ids[place] = 0
     cudnn.masks.clear()
-    forward_of(model)(ids, training=False)
+    logits_of(model, ids)
     assert cudnn.masks == [False]
 
 
@@ -85,5 +85,5 @@ def test_without_a_gpu_keras_asks_for_none(monkeypatch):
     watched = CuDNN(monkeypatch)
     monkeypatch.setattr(rnn, "_is_gpu_available", lambda: False)
     model = build_model(read_preset("gru", units=3), 30, HEADS, 0)
-    np.asarray(forward_of(model)(draw_ids(), training=False)[0])
+    logits_of(model, draw_ids())
     assert watched.calls == []

@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from factories import CELLS, PRESETS, read_preset
-from factories.networks import HEADS, draw_ids, keep, make_model, make_subject, set_memory
+from factories.networks import (
+    HEADS,
+    draw_ids,
+    keep,
+    logits_of,
+    make_model,
+    make_subject,
+    set_memory,
+)
 
 from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import ArchitectureConfig, Readout
-from pipeline.models.architectures import forward_of
 from pipeline.probes import Skipped
 from pipeline.probes.retention import (
     Signal,
@@ -46,7 +53,7 @@ def test_a_traced_network_answers_as_the_model_does(shape: dict[str, Any]) -> No
     model, config = make_model(**shape)
     token_ids = draw_ids()
     traced = trace(model, config, token_ids)
-    for ours, theirs in zip(traced.logits, forward_of(model)(token_ids), strict=True):
+    for ours, theirs in zip(traced.logits, logits_of(model, token_ids), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from factories import PRESETS, read_preset, small_run
+from factories.networks import logits_of
 from factories.pages import Page
 from factories.programs import run_program
 from hypothesis import given
@@ -33,7 +34,7 @@ from pipeline.config.schema import (
 )
 from pipeline.data.splits import Head
 from pipeline.errors import ConfigError, Failure, PipelineError, TrackingError
-from pipeline.models.architectures import build_model, forward_of
+from pipeline.models.architectures import build_model
 from pipeline.models.fused import fuse
 from pipeline.probes import Network
 from pipeline.probes.reading import cut_words, read_words
@@ -83,7 +84,7 @@ def read(
 def answers_to(network: Network, text: str, tokenizer: Tokenizer) -> list[np.ndarray]:
     """What the plain Keras model says of a whole text."""
     token_ids, _ = encode_texts(tokenizer, [text])
-    return [values.numpy() for values in forward_of(network.model)(token_ids[None])]
+    return logits_of(network.model, token_ids[None])
 
 
 @pytest.mark.parametrize("name", PRESETS)

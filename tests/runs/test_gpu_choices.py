@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from factories import small_run
+from factories.networks import logits_of
 
 from pipeline.config.compose import default_workers, load_architectures
 from pipeline.config.probes import ProbeConfig
 from pipeline.config.schema import Device, RunConfig
-from pipeline.models.architectures import forward_of
 from pipeline.models.fused import fuse
 from pipeline.runs import device, start
 from pipeline.tracking import Store, finished_runs
@@ -102,7 +102,7 @@ def test_a_sweep_with_the_choices_of_a_gpu_has_the_logits_of_one_on_a_cpu(
     assert gpu["gru"] >= 2 * 2
     for run in finished_runs(Store(None, tmp_path / "gpu", "small"))[0]:
         model = run.model()
-        plain, fast = forward_of(model)(IDS), fuse(model, run.config.architecture)(IDS)
+        plain, fast = logits_of(model, IDS), fuse(model, run.config.architecture)(IDS)
         for ours, theirs in zip(plain, fast, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=run.name)
 

@@ -17,12 +17,13 @@ import pandas as pd
 import pytest
 import yaml
 from factories import PRESETS, ROOT, read_preset
+from factories.networks import logits_of
 from mlflow.exceptions import MlflowException
 
 from pipeline.config.schema import Readout, TokenizerConfig
 from pipeline.data.cleaning import clean_text
 from pipeline.data.splits import Head
-from pipeline.models.architectures import build_model, build_regressor, forward_of
+from pipeline.models.architectures import build_model, build_regressor
 from pipeline.tokens.encoding import encode_texts, unknown_id
 from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.tracking import TextReading
@@ -112,7 +113,7 @@ def _save_all(folder: Path, presets: list[str], readouts: list[Readout]) -> list
             ids = np.zeros((3, 6), dtype=np.int64)
             for row, values in enumerate(_ids(model, tokenizer, TEXTS[:3])):
                 ids[row, : len(values)] = values
-            first, second = (np.array(part) for part in forward_of(model)(ids))
+            first, second = logits_of(model, ids)
             np.savez(path / "expected.npz", ids=ids, first=first, second=second)
     return sorted(path.name for path in folder.iterdir())
 
@@ -147,7 +148,7 @@ def test_texts_get_the_labels_and_probabilities_of_the_network(opened):
         "it's 1/2/music",
     ]
     for row, ids in enumerate(_ids(network, tokenizer, TEXTS)):
-        first, second = (np.array(part)[0] for part in forward_of(network)(ids[None]))
+        first, second = (part[0] for part in logits_of(network, ids[None]))
         odds = np.exp(second) / np.exp(second).sum()
         np.testing.assert_allclose(answers.iloc[row, 4:].astype(float), odds, atol=1e-5)
         assert answers["sentiment/positive"][row] == pytest.approx(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from factories import CELLS, small_run
+from factories.networks import logits_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -24,7 +25,7 @@ from pipeline.data.adding import (
     draw_held_out,
     draw_sequences,
 )
-from pipeline.models.architectures import build_regressor, forward_of
+from pipeline.models.architectures import build_regressor
 from pipeline.models.fused import fuse
 from pipeline.training.adding import (
     Adding,
@@ -239,5 +240,5 @@ def test_a_network_has_only_recurrent_layers_and_one_output(cell):
     model = build_regressor(architecture, FEATURES, 0)
     kinds = {type(layer).__name__ for layer in model.layers}
     assert kinds == {"InputLayer", "Bidirectional", "Dense"}
-    (values,) = forward_of(model)(draw_batch(3, 5, 0, 1).features, training=False)
+    (values,) = logits_of(model, draw_batch(3, 5, 0, 1).features)
     assert values.shape == (3, 1)

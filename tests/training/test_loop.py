@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from factories import CELLS, small_run
 
-from pipeline.config.schema import TrainConfig
+from pipeline.config.schema import Rates, TrainConfig
 from pipeline.data.splits import Head
 from pipeline.models.architectures import build_model, forward_of
 from pipeline.models.fused import fuse
@@ -22,7 +22,7 @@ from pipeline.tokens.split import EncodedSplit
 from pipeline.tokens.vocabulary import train_tokenizer
 from pipeline.training import loop as training
 from pipeline.training.classify import Classification, EpochRecord
-from pipeline.training.loop import Outcome, TrainResult, train
+from pipeline.training.loop import Outcome, Period, TrainResult, train
 from pipeline.training.schedule import plan_schedule
 
 HEADS = (Head("first", ("a", "b")), Head("second", ("x", "y", "z")))
@@ -76,7 +76,7 @@ def test_every_weight_moves(cell, fused):
     config = _architecture(cell=cell, num_layers=2, bidirectional=True)
     model = build_model(config, 20, HEADS, 0)
     before = model.get_weights()
-    forward = fuse(model, config) if fused else forward_of(model)
+    forward = fuse(model, config) if fused else forward_of(model, config)
     train(model, Classification(_splits(), TrainConfig(epochs=1), 0), Silent(), forward)
     for old, new, variable in zip(before, model.get_weights(), model.weights, strict=True):
         assert not np.array_equal(old, new), variable.path
@@ -109,7 +109,7 @@ def test_it_stops_after_patience_and_restores_the_best_weights():
             held[record.epoch] = model.get_weights()
 
     config = TrainConfig(epochs=60, patience=2, learning_rate=5e-2, batch_size=16)
-    result = train(model, Classification(splits, config, 0), Keeper())
+    result = train(model, Classification(splits, config, 0), Keeper(), fuse(model, _architecture()))
     history = result.history.set_index("epoch")
     most = history[history.val_accuracy == history.val_accuracy.max()]
     assert result.best == most.val_loss.idxmin()
@@ -222,7 +222,9 @@ def test_max_seconds_ends_training_within_an_epoch_and_excludes_validation(
     clock = Clock(monkeypatch)
     model = build_model(_architecture(), 20, HEADS, 0)
     config = TrainConfig(epochs=4, patience=99, batch_size=64, max_seconds=max_seconds)
-    result = train(model, Classification(_splits(rows=256), config, 0), clock)
+    result = train(
+        model, Classification(_splits(rows=256), config, 0), clock, fuse(model, _architecture())
+    )
     assert result.outcome == Outcome.finished
     limit = f"the time limit of {max_seconds:g} s" if max_seconds else "after all 4 epochs"
     assert result.ended == limit
@@ -238,7 +240,9 @@ def test_patience_ends_training_before_max_seconds(monkeypatch):
     clock = Clock(monkeypatch)
     model = build_model(_architecture(), 20, HEADS, 0)
     config = TrainConfig(epochs=50, patience=2, learning_rate=1.0, max_seconds=1e6)
-    result = train(model, Classification(_splits(rows=64), config, 0), clock)
+    result = train(
+        model, Classification(_splits(rows=64), config, 0), clock, fuse(model, _architecture())
+    )
     assert len(result.history) < 50
     assert result.ended.startswith("no better")
 
@@ -252,7 +256,12 @@ def test_a_loss_that_is_not_finite_ends_training_as_diverged_and_keeps_the_histo
             weights[0][:] = np.inf
             model.set_weights(weights)
 
-    result = train(model, Classification(_splits(), TrainConfig(epochs=5), 0), Poison())
+    result = train(
+        model,
+        Classification(_splits(), TrainConfig(epochs=5), 0),
+        Poison(),
+        fuse(model, _architecture()),
+    )
     assert result.outcome == Outcome.diverged
     assert len(result.history) == 1
     assert np.isfinite(result.history.to_numpy(float)).all()
@@ -263,9 +272,11 @@ def _overflowing(model: keras.Model, in_how_many: int) -> Callable[..., list[Any
     """Return a forward pass whose gradient overflows in the first steps; its outputs are finite."""
     steps = tf.Variable(tf.constant(0))
 
-    def forward(inputs: Any, training: bool = False) -> list[Any]:
-        outputs = forward_of(model)(inputs, training=training)
-        if not training:
+    plain = forward_of(model, _architecture())
+
+    def forward(inputs: Any, seed: Any = None) -> list[Any]:
+        outputs = plain(inputs, seed)
+        if seed is None:
             return outputs
         overflows = steps.assign_add(1) <= in_how_many
 
@@ -329,6 +340,27 @@ class _Killed(Exception):
     """Stand for the death of the process."""
 
 
+def test_the_averaged_weights_are_validated_and_kept():
+    architecture = _architecture()
+    model = build_model(architecture, 20, HEADS, 0)
+    weights: list[np.ndarray] = []
+
+    class Watcher(Silent):
+        def on_batch(self, period: int, tokens: int, loss: float) -> None:
+            weights.append(model.get_weights()[0])
+
+    settings = {"epochs": 2, "batch_size": 16, "ema_momentum": 0.6, "learning_rate": 1e-2}
+    task = Classification(_splits(rows=64), TrainConfig(**settings), 0)
+    start = model.get_weights()[0]
+    result = train(model, task, Watcher(), fuse(model, architecture))
+    average = start
+    for number, now in enumerate(weights[: 4 * result.best], start=1):
+        average = average + (1 - min(0.6, (1 + number) / (10 + number))) * (now - average)
+    np.testing.assert_allclose(model.get_weights()[0], average, atol=1e-6)
+    held = task.validate(Period(1, 0.0, 1), [], fuse(model, architecture)).val_loss
+    assert held == pytest.approx(result.history.val_loss[result.best - 1], rel=1e-6)
+
+
 class _KilledAfter(Silent):
     """Raise `_Killed` after an epoch, and record the calls."""
 
@@ -345,9 +377,16 @@ class _KilledAfter(Silent):
 
 
 def _fit(watcher: Silent, checkpoint: Path | None):
-    architecture = _architecture(dropout=0.3)  # whose random state must be resumed too
+    rates = {
+        "dropout": 0.3,
+        "word_dropout": 0.1,
+        "weight_drop": 0.2,
+    }  # what they drop is resumed too
+    architecture = _architecture(**rates)
     model = build_model(architecture, 30, HEADS, seed=1)
-    config = TrainConfig(epochs=4, learning_rate=1e-2, patience=9)
+    config = TrainConfig(
+        epochs=4, learning_rate=1e-2, patience=9, schedule=Rates.one_cycle, ema_momentum=0.9
+    )
     forward = fuse(model, architecture)
     return model, train(model, Classification(_splits(), config, 1), watcher, forward, checkpoint)
 

@@ -22,74 +22,59 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from pipeline.cells import Cell, find_cell
 from pipeline.config.schema import ArchitectureConfig, Readout
-from pipeline.models.fused.layers import kernel_of, recurrent_weights
+from pipeline.models.dropout import Dropout
+from pipeline.models.fused.layers import cells_of, kernel_of, recurrent_weights
 from pipeline.models.fused.optimizer import FusedAdam
 from pipeline.models.fused.scan import InputRows, scan
+from pipeline.models.pooling import pool
 
-__all__ = ["FusedAdam", "fuse", "max_over_tokens"]
-
-_LOWEST = float(np.finfo(np.float32).min)  # JSON, in which a model is saved, has no infinity
+__all__ = ["FusedAdam", "fuse"]
 
 
 def fuse(model: keras.Model, config: ArchitectureConfig) -> Callable[..., list[Any]]:
     """Return a forward pass of `model` over the same variables that is faster on a CPU.
 
     Returns: a function of `token_ids` <int32>[B, T], right-padded with 0, at least one token in each
-      row, and `training`. It returns the logits of `model(token_ids, training=training)` as a list with
-      one <float32>[B, outputs] for each head, and is differentiable with respect to the trainable
-      variables of the model. The gradient of the embedding is a `tf.IndexedSlices` with each index once,
-      unless dropout follows the embedding. Use it within a `tf.function`. A model without an embedding
-      takes `features` <float32>[B, T, F] without padding instead of ids.
+      row, and in training the `seed` <int32>[2] of the dropout. It returns the logits of the model as a
+      list with one <float32>[B, outputs] for each head, and is differentiable with respect to the
+      trainable variables of the model. The gradient of the embedding is a `tf.IndexedSlices` with each
+      index once. Use it within a `tf.function`. A model without an embedding takes `features`
+      <float32>[B, T, F] without padding instead of ids.
     """
     layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
     embedding = layers.get("embedding")
     cell = find_cell(config.cell)
 
-    def drop(number: int, features: Any, training: bool) -> Any:
-        if not (training and config.dropout):
-            return features
-        return layers[f"dropout_{number}"](features, training=True)
-
-    def forward(inputs: Any, training: bool = False) -> list[Any]:
+    def forward(inputs: Any, seed: Any = None) -> list[Any]:
+        dropout = Dropout(config, seed)
         mask = tf.ones(tf.shape(inputs)[:2], tf.bool) if embedding is None else inputs != 0
         alignment = _align(mask, config.bidirectional)
         if embedding is None:
-            table = _table_of_positions(drop(0, inputs, training), mask, alignment)
-        elif training and config.dropout:  # each occurrence of a token has its own dropout mask
-            table = _table_of_positions(drop(0, embedding(inputs), training), mask, alignment)
+            table = _table_of_positions(inputs, mask, alignment)
         else:
-            table = _table_of_tokens(embedding, inputs, alignment)
-        for number in range(1, config.num_layers):
-            outputs = _run_layer(cell, layers[f"recurrent_{number}"], table, sequences=True)
-            features = drop(number, _by_position(outputs, alignment), training)
-            table = _table_of_positions(features, mask, alignment)
-        sequences = config.readout != Readout.last
-        outputs = _run_layer(cell, layers[f"recurrent_{config.num_layers}"], table, sequences)
-        features = (
-            _by_position(outputs, alignment) if sequences else _concatenate_directions(outputs)
-        )
-        if config.readout == Readout.mean:
-            features = layers["mean"](features, mask=mask)
-        elif config.readout == Readout.max:
-            features = max_over_tokens(features, mask)
-        features = drop(config.num_layers, features, training)
+            table = _table_of_tokens(embedding, inputs, alignment, dropout)
+        outputs: Any = None
+        for number in range(1, config.num_layers + 1):
+            if number > 1:
+                features = dropout.between(number - 1, _by_position(outputs, alignment))
+                table = _table_of_positions(features, mask, alignment)
+            sequences = number < config.num_layers or config.readout != Readout.last
+            cells = cells_of(layers[f"recurrent_{number}"])
+            recurrent = recurrent_weights(cell, cells, number, dropout)
+            outputs = scan(cell, *_project(cell, cells, table), recurrent, sequences)
+        if config.readout == Readout.last:
+            features = _concatenate_directions(outputs)
+        else:
+            last = _concatenate_directions(outputs[-1])
+            features = pool(config, _by_position(outputs, alignment), mask, last)
+        features = dropout.of_features(features)
         return [layers[name](features) for name in model.output_names]
 
     return forward
-
-
-def max_over_tokens(features: Any, is_token: Any) -> Any:
-    """Return the maximum over the steps that are not padding, <float>[B, F].
-
-    features: <float>[B, T, F]; is_token: <bool>[B, T]. Both may be symbolic.
-    """
-    return ops.max(ops.where(ops.expand_dims(is_token, -1), features, _LOWEST), axis=1)
 
 
 class _Alignment(NamedTuple):
@@ -133,10 +118,12 @@ class _InputTable(NamedTuple):
     input_rows: InputRows
 
 
-def _table_of_tokens(embedding: Any, token_ids: Any, alignment: _Alignment) -> _InputTable:
+def _table_of_tokens(
+    embedding: Any, token_ids: Any, alignment: _Alignment, dropout: Dropout
+) -> _InputTable:
     """Return a row for each distinct token: a quarter of the rows, and no duplicate gradients."""
     ids, token = tf.unique(tf.reshape(token_ids, [-1]))
-    features = tf.gather(tf.convert_to_tensor(embedding.embeddings), ids)
+    features = dropout.of_tokens(tf.gather(tf.convert_to_tensor(embedding.embeddings), ids))
     by_token = tf.argsort(token, stable=True)  # positions sorted by token
     first = tf.range(alignment.steps.shape[1])[:, None] * tf.size(ids)  # [D, 1]
     input_rows = InputRows(
@@ -161,14 +148,11 @@ def _rows(features: Any, valid: Any) -> Any:
     return tf.concat([features * valid, valid, 1 - valid], axis=1)
 
 
-def _run_layer(cell: Cell, layer: Any, table: _InputTable, sequences: bool) -> Any:
-    """Return the outputs of a recurrent layer, all <float>[T, D, B, U] or the last <float>[D, B, U]."""
-    both = isinstance(layer, keras.layers.Bidirectional)
-    weights = [d.cell for d in ((layer.forward_layer, layer.backward_layer) if both else (layer,))]
-    kernel = tf.stack([kernel_of(cell, one) for one in weights])
+def _project(cell: Cell, cells: list[Any], table: _InputTable) -> tuple[Any, InputRows]:
+    """Return the projected inputs of a recurrent layer <float>[D * R, G * U], and who reads them."""
+    kernel = tf.stack([kernel_of(cell, one) for one in cells])
     projected = tf.matmul(table.rows, kernel)  # [D, R, G * U]
-    projected = tf.reshape(projected, [-1, kernel.shape[-1]])
-    return scan(cell, projected, table.input_rows, recurrent_weights(cell, weights), sequences)
+    return tf.reshape(projected, [-1, kernel.shape[-1]]), table.input_rows
 
 
 def _by_position(outputs: Any, alignment: _Alignment) -> Any:

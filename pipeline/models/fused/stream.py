@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from pipeline.cells import Tensors, find_cell
 from pipeline.config.schema import ArchitectureConfig
+from pipeline.models.dropout import Dropout
 from pipeline.models.fused.layers import kernel_of, recurrent_weights
 from pipeline.models.fused.scan import Carried, InputRows, scan_on
 
@@ -27,29 +28,24 @@ def fuse_stream(model: keras.Model, config: ArchitectureConfig, begin: int | Non
     begin: the token before which the states are set to zero; None: no token.
 
     Returns: a function of `token_ids` <int32>[B, T], `states`, of each layer in turn, each
-      <float32>[B, U], and `training`. It returns the features <float32>[T, B, F] by which the next
-      token is predicted, and the states after the last token, through which no gradient flows.
+      <float32>[B, U], and in training the `seed` <int32>[2] of the dropout. It returns the features
+      <float32>[T, B, F] by which the next token is predicted, and the states after the last token,
+      through which no gradient flows.
     """
     layers: dict[str, Any] = {layer.name: layer for layer in model.layers}
     cell = find_cell(config.cell)
 
-    def drop(number: int, features: Any, training: bool) -> Any:
-        if not (training and config.dropout):
-            return features
-        return layers[f"dropout_{number}"](features, training=True)
-
-    def forward(token_ids: Any, states: Tensors, training: bool = False) -> tuple[Any, Tensors]:
+    def forward(token_ids: Any, states: Tensors, seed: Any = None) -> tuple[Any, Tensors]:
+        dropout = Dropout(config, seed)
         by_step = tf.transpose(token_ids)  # [T, B]
         kept = None
         if begin is not None:
             kept = tf.cast(by_step != begin, tf.float32)[:, None, :, None]
+        length, batch = tf.unstack(tf.shape(by_step))
+        ids, token = tf.unique(tf.reshape(by_step, [-1]))
         embeddings = tf.convert_to_tensor(layers["embedding"].embeddings)
-        if training and config.dropout:  # each occurrence of a token has its own dropout mask
-            features: Any = drop(0, take_rows(embeddings, tf.reshape(by_step, [-1])), training)
-            rows = _rows_of_positions(by_step)
-        else:
-            ids, token = tf.unique(tf.reshape(by_step, [-1]))
-            features, rows = take_rows(embeddings, ids), _rows_of_tokens(token, by_step)
+        features: Any = dropout.of_tokens(take_rows(embeddings, ids))
+        rows = _rows_of_tokens(token, by_step)
         after: list[Any] = []
         for number in range(1, config.num_layers + 1):
             weights = layers[f"recurrent_{number}"].cell
@@ -59,15 +55,14 @@ def fuse_stream(model: keras.Model, config: ArchitectureConfig, begin: int | Non
             carried = Carried(
                 tuple(state[None] for state in states[first : first + cell.states]), kept
             )
-            outputs, last = scan_on(
-                cell, projected, rows, recurrent_weights(cell, [weights]), carried
-            )
+            recurrent = recurrent_weights(cell, [weights], number, dropout)
+            outputs, last = scan_on(cell, projected, rows, recurrent, carried)
             after += [state[0] for state in last]
-            features = drop(number, tf.reshape(outputs, [-1, config.units]), training)
+            outputs = dropout.between(number, outputs[:, 0], steps_axis=0)
+            features = tf.reshape(outputs, [-1, config.units])
             rows = _rows_of_positions(by_step)
         if "projection" in layers:
             features = layers["projection"](features)
-        length, batch = tf.unstack(tf.shape(by_step))
         return tf.reshape(features, [length, batch, features.shape[-1]]), tuple(after)
 
     return forward
