@@ -14,7 +14,7 @@ STEPS = 200
 def _rates(schedule: Rates, warmup: float | None = None) -> np.ndarray:
     config = TrainConfig(learning_rate=0.5, schedule=schedule, warmup=warmup)
     rates = LearningRates(config, STEPS)
-    return np.array([float(rates(step)) for step in range(STEPS)])
+    return rates(np.arange(STEPS)).numpy()
 
 
 def test_a_constant_rate_is_the_configured_one():
