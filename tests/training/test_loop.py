@@ -109,7 +109,7 @@ def test_it_stops_after_patience_and_restores_the_best_weights():
             held[record.epoch] = model.get_weights()
 
     config = TrainConfig(epochs=60, patience=2, learning_rate=5e-2, batch_size=16)
-    result = train(model, Classification(splits, config, 0), Keeper(), fuse(model, _architecture()))
+    result = train(model, Classification(splits, config, 0), Keeper(), forward_of(model, _architecture()))
     history = result.history.set_index("epoch")
     most = history[history.val_accuracy == history.val_accuracy.max()]
     assert result.best == most.val_loss.idxmin()

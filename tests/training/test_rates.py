@@ -30,7 +30,7 @@ def test_the_rate_rises_to_the_configured_one_and_falls_to_about_zero(schedule, 
     assert top == pytest.approx(share * STEPS, abs=2)
     assert rates[top] == pytest.approx(0.5, rel=0.02)
     assert (np.diff(rates[: top + 1]) > 0).all()
-    assert (np.diff(rates[top:]) < 0).all()
+    assert (np.diff(rates[top + 1 :]) < 0).all()
     assert 0 < rates[-1] < 0.005
 
 
