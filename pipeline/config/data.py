@@ -180,8 +180,11 @@ class AddingConfig(DataConfig):
     def unused(self) -> tuple[str, ...]:
         """Return the settings of texts, epochs and tuning, which the adding problem does not have."""
         data = ("data.validation_fraction", "data.length_edges")
-        train = ("train.epochs", "train.patience", "train.min_steps", "train.max_seconds", "tuned")
-        return (*data, "tokenizer", "architecture.embedding_dim", *train)
+        of_epochs = ("epochs", "patience", "min_steps", "max_seconds", "head_epochs", "layer_decay")
+        train = tuple(f"train.{name}" for name in of_epochs)
+        of_tokens = ("embedding_dim", "embedding_dropout", "word_dropout")
+        tokens = tuple(f"architecture.{name}" for name in of_tokens)
+        return (*data, "tokenizer", *tokens, *train, "tuned")
 
 
 def may_show_texts(config: DataConfig) -> bool:

@@ -224,6 +224,16 @@ class TrainConfig:
         about="share of the planned steps in which the learning rate rises; null: 0.3 of one_cycle, "
         "of others 0",
     )
+    head_epochs: int = count(
+        0, 0, about="first epochs, in which only the heads are trained: for a network with `init`"
+    )
+    layer_decay: float = checked(
+        1.0,
+        lambda value: 0 < value <= 1,
+        "a number above 0 and at most 1",
+        about="learning rate of a layer as a share of that of the layer above it, the heads on top: "
+        "Howard & Ruder 2018 take 0.38",
+    )
     ema_momentum: float = fraction(
         0.0,
         with_zero=True,

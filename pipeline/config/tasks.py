@@ -120,7 +120,8 @@ class LanguageConfig(TaskConfig):
     def unused(self) -> tuple[str, ...]:
         """Return the settings of classifiers: what is read of a text, and how it is read out."""
         cut = ("tokenizer.max_length", "tokenizer.keep", "data.length_edges")
-        return (*cut, "architecture.readout", "tuned")
+        of_heads = ("architecture.readout", "train.head_epochs", "train.layer_decay")
+        return (*cut, *of_heads, "tuned")
 
 
 TASKS = {"classify": ClassifyConfig, "language": LanguageConfig}

@@ -52,6 +52,7 @@ class Adding:
     signature = (_FEATURES, tf.TensorSpec([None], tf.float32))
     record = Validation
     keeps_best = False
+    head_steps = 0
     max_seconds = math.inf
 
     def __init__(

@@ -61,6 +61,7 @@ class Classification:
         self.splits, self.config, self.seed = splits, config, seed
         self.schedule = plan_schedule(config, len(splits.train))
         self.steps = self.schedule.steps(len(splits.train))
+        self.head_steps = config.head_epochs * (self.steps // self.schedule.epochs)
         self.max_seconds = config.max_seconds or math.inf
         self.variables: list[Any] = []
         self._right = 0

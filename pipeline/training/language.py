@@ -118,6 +118,7 @@ class LanguageModelling:
 
     record = LanguageRecord
     keeps_best = True
+    head_steps = 0
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ from pipeline.config.schema import TrainConfig
 from pipeline.models.fused import FusedAdam
 from pipeline.training.averages import MovingAverages
 from pipeline.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from pipeline.training.rates import LearningRates
+from pipeline.training.rates import LearningRates, share_by_layer
 
 _MOST_SKIPPED = 10  # steps in a row: then no batch can be trained on
 
@@ -87,7 +87,8 @@ class Period:
 class Task(Protocol):
     """Define what a model is trained on. The record of a period is a dataclass with `seconds`.
 
-    config: learning rate and clipping; steps: as many as are planned; seed: draws what is dropped;
+    config: learning rate and clipping; steps: as many as are planned, head_steps: the first of them, in
+    which only the heads are trained; seed: draws what is dropped;
     max_seconds: the limit of training time; signature: of inputs and targets; record: the type of the
     records; keeps_best: whether to keep the weights of the best period or the last; variables: what a
     step changes besides the variables of the model and the optimizer.
@@ -95,6 +96,7 @@ class Task(Protocol):
 
     config: TrainConfig
     steps: int
+    head_steps: int
     seed: int
     max_seconds: float
     signature: tuple[tf.TensorSpec, tf.TensorSpec]
@@ -210,7 +212,8 @@ class _TrainingState:
     def __post_init__(self) -> None:
         config = self.task.config
         rates: Any = LearningRates(config, self.task.steps)  # which Keras takes for a float
-        self.optimizer = FusedAdam(rates, global_clipnorm=config.global_clipnorm)
+        shares = share_by_layer(self.model, config, self.task.head_steps)
+        self.optimizer = FusedAdam(rates, shares, global_clipnorm=config.global_clipnorm)
         self.optimizer.build(self.model.trainable_variables)
         self.averages = MovingAverages(self.model.trainable_variables, config.ema_momentum)
         self.step = _training_step(

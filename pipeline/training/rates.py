@@ -58,3 +58,35 @@ class LearningRates(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError("models are saved without their optimizer")
+
+
+def share_by_layer(
+    model: keras.Model, config: TrainConfig, head_steps: int
+) -> Callable[[int, Any], Any] | None:
+    """Return the share of the learning rate of each trainable variable, by its number and the step.
+
+    Each layer has `layer_decay` of the rate of the layer above it, and all but the heads wait for
+    `head_steps` (Howard & Ruder 2018, "Universal language model fine-tuning", ACL). None: all have the
+    whole rate.
+    """
+    if config.layer_decay == 1 and not head_steps:
+        return None
+    depths = _depths(model)
+
+    def share_of(number: int, step: Any) -> Any:
+        depth = depths[number]
+        waits = tf.cast(step, tf.float32) < head_steps if depth else False
+        return tf.where(waits, 0.0, config.layer_decay**depth)
+
+    return share_of
+
+
+def _depths(model: keras.Model) -> list[int]:
+    """Return how far below the heads the layer of each trainable variable lies."""
+    layers = [layer for layer in model.layers if layer.trainable_variables]
+    inner = [layer for layer in layers if layer.name not in model.output_names]
+    below = {layer.name: depth for depth, layer in enumerate(reversed(inner), start=1)}
+    by_id = {
+        id(variable): below.get(layer.name, 0) for layer in layers for variable in layer.variables
+    }
+    return [by_id[id(variable)] for variable in model.trainable_variables]

@@ -109,7 +109,9 @@ def test_it_stops_after_patience_and_restores_the_best_weights():
             held[record.epoch] = model.get_weights()
 
     config = TrainConfig(epochs=60, patience=2, learning_rate=5e-2, batch_size=16)
-    result = train(model, Classification(splits, config, 0), Keeper(), forward_of(model, _architecture()))
+    result = train(
+        model, Classification(splits, config, 0), Keeper(), forward_of(model, _architecture())
+    )
     history = result.history.set_index("epoch")
     most = history[history.val_accuracy == history.val_accuracy.max()]
     assert result.best == most.val_loss.idxmin()
@@ -338,6 +340,31 @@ def test_gated_cells_learn_both_heads_over_a_short_distance(cell):
 
 class _Killed(Exception):
     """Stand for the death of the process."""
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_heads_are_trained_first_and_inner_layers_slowly(fused):
+    config = _architecture(num_layers=2, cell="gru")
+
+    def moved(**settings: Any) -> dict[str, float]:
+        model = build_model(config, 20, HEADS, 0)
+        before = [weight.numpy() for weight in model.trainable_variables]
+        forward = fuse(model, config) if fused else forward_of(model, config)
+        given = {
+            "epochs": 1,
+            "batch_size": 256,
+        } | settings  # one step of Adam is as long as the rate
+        train(model, Classification(_splits(), TrainConfig(**given), 0), Silent(), forward)
+        changes = zip(model.trainable_variables, before, strict=True)
+        return {one.path: float(np.abs(one.numpy() - old).max()) for one, old in changes}
+
+    for path, change in moved(layer_decay=0.5).items():
+        layer = path.split("/")[0]
+        depth = {"recurrent_2": 1, "recurrent_1": 2, "embedding": 3}.get(layer, 0)
+        assert change == pytest.approx(1e-3 * 0.5**depth, rel=0.02), path
+    for path, change in moved(head_epochs=1).items():
+        assert (change > 0) == path.startswith("head_"), path
+    assert all(moved(head_epochs=1, epochs=2).values())
 
 
 def test_the_averaged_weights_are_validated_and_kept():
