@@ -53,18 +53,19 @@ def scan(
     Returns: the outputs <float>[T, D, B, U] or, without `sequences`, the last <float>[D, B, U].
     """
     carried = Carried((_zero_state(cell, input_rows, projected.shape[-1]),) * cell.states)
-    run = _Pass(steps_of(cell), cell, input_rows, sequences, carried, False)
+    sums = _Accumulated(recurrent)
+    run = _Pass(steps_of(cell), cell, input_rows, sequences, carried, sums)
     return run.through_time(projected, recurrent)[0]
 
 
 def scan_on(
     cell: Cell, projected: Any, input_rows: InputRows, recurrent: Tensors, carried: Carried
 ) -> tuple[Any, Tensors]:
-    """Run a cell through time as `scan` does, but from given states, in one direction.
+    """Run a cell through time as `scan` does, but from given states, in one direction, over few steps.
 
     Returns: the outputs <float>[T, B, U], and the states after the last step, without gradients.
     """
-    run = _Pass(steps_of(cell), cell, input_rows, True, carried, True)
+    run = _Pass(steps_of(cell), cell, input_rows, True, carried, _Collected(recurrent))
     outputs, *states = run.through_time(projected, recurrent)
     return outputs, tuple(tf.stop_gradient(state) for state in states)
 
@@ -83,7 +84,7 @@ class _Pass(NamedTuple):
     input_rows: InputRows
     sequences: bool
     carried: Carried
-    collects: bool
+    sums: _Accumulated | _Collected
 
     def through_time(self, projected: Any, recurrent: Tensors) -> Tensors:
         """Return the outputs, all or the last, and the states after the last step."""
@@ -127,6 +128,7 @@ class _Pass(NamedTuple):
         state_shape = tf.shape(zero)
         length = tf.shape(self.input_rows.rows)[0]
         count = self.steps.kept
+        turned = tf.linalg.matrix_transpose(recurrent[0]) if recurrent else None  # once for all
 
         def iterate(
             t: Any, dstates: Tensors, tape: Any, dweights: Tensors, dinputs: Any
@@ -137,18 +139,18 @@ class _Pass(NamedTuple):
                 dstates = (dstates[0] + upstream[t], *dstates[1:])
             dx, dm, (direct, *others) = self.steps.gradient(kept, states, dstates)
             if recurrent:
-                dh = tf.matmul(dm, recurrent[0], transpose_b=True)
+                dh = tf.matmul(dm, turned)
                 direct = dh if direct is None else dh + direct
-                dweights = sums.add(dweights, t, states[0], dm)
+                dweights = self.sums.add(dweights, t, states[0], dm)
             dstates = self._kept(t, (direct, *others))
             return t - 1, dstates, tape, dweights, dinputs.write(t, dx)
 
         first = zero if self.sequences else upstream
         dstates = (first, *(zero,) * (self.cell.states - 1))
-        sums = (_Collected if self.collects else _Accumulated)(recurrent)
-        start = (length - 1, dstates, tape, sums.start(length), tf.TensorArray(tf.float32, length))
+        dinputs = tf.TensorArray(tf.float32, length)
+        start = (length - 1, dstates, tape, self.sums.start(length), dinputs)
         _, _, _, dweights, dinputs = _loop(lambda t, *_: t >= 0, iterate, start)
-        dweights = sums.result(dweights)
+        dweights = self.sums.result(dweights)
         by_step = tf.reshape(dinputs.stack(), [-1, width])
         if self.input_rows.segments is None:
             return tf.gather(by_step, self.input_rows.order), *dweights
@@ -166,7 +168,7 @@ class _Pass(NamedTuple):
 
 
 class _Accumulated(NamedTuple):
-    """Add up the gradient of the recurrent weights step by step, in little memory."""
+    """Add up the gradients of the recurrent weights step by step, in little memory."""
 
     recurrent: Tensors
 
@@ -183,15 +185,18 @@ class _Accumulated(NamedTuple):
 
 
 class _Collected(NamedTuple):
-    """Compute the gradient of the recurrent weights at once, by a product over all steps.
+    """Compute the gradients of the recurrent weights by one product over all steps, of one direction.
 
-    To add to a large gradient at each step would move it through the cache as often.
+    To add to a large gradient at each step would move it through the cache as often. For small ones in
+    two directions this is slower, and many steps would take much memory.
     """
 
     recurrent: Tensors
 
     def start(self, length: Any) -> Tensors:
-        return tuple(tf.TensorArray(tf.float32, length) for _ in "hm" if self.recurrent)
+        if not self.recurrent:
+            return ()
+        return tf.TensorArray(tf.float32, length), tf.TensorArray(tf.float32, length)
 
     def add(self, arrays: Tensors, t: Any, h: Any, dm: Any) -> Tensors:
         states, gradients = arrays
@@ -200,11 +205,13 @@ class _Collected(NamedTuple):
     def result(self, arrays: Tensors) -> Tensors:
         if not self.recurrent:
             return ()
-        h, dm = (tf.reshape(a.stack(), [-1, w]) for a, w in zip(arrays, self.recurrent[0].shape))
         kernel, *bias = self.recurrent
-        return tf.matmul(h, dm, transpose_a=True), *(
-            tf.reduce_sum(dm, 0, keepdims=True) for _ in bias
+        h, dm = (
+            tf.reshape(array.stack(), [-1, width])
+            for array, width in zip(arrays, kernel.shape, strict=True)
         )
+        dbias = (tf.reduce_sum(dm, 0, keepdims=True) for _ in bias)
+        return tf.matmul(h, dm, transpose_a=True), *dbias
 
 
 def _project(h: Any, recurrent: Tensors) -> Any:
