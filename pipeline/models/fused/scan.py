@@ -128,7 +128,9 @@ class _Pass(NamedTuple):
         state_shape = tf.shape(zero)
         length = tf.shape(self.input_rows.rows)[0]
         count = self.steps.kept
-        turned = tf.linalg.matrix_transpose(recurrent[0]) if recurrent else None  # once for all
+        turned: Any = (
+            tf.linalg.matrix_transpose(recurrent[0]) if recurrent else None
+        )  # once for all
 
         def iterate(
             t: Any, dstates: Tensors, tape: Any, dweights: Tensors, dinputs: Any

@@ -42,7 +42,7 @@ def fuse_stream(model: keras.Model, config: ArchitectureConfig, begin: int | Non
         by_step = tf.transpose(token_ids)  # [T, B]
         kept = None
         if begin is not None:
-            kept = tf.cast(by_step != begin, tf.float32)[..., None]
+            kept = tf.cast(by_step != begin, tf.float32)[:, :, None]
         embeddings = tf.convert_to_tensor(layers["embedding"].embeddings)
         if training and config.dropout:  # each occurrence of a token has its own dropout mask
             features: Any = drop(0, take_rows(embeddings, tf.reshape(by_step, [-1])), training)
