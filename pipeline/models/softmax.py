@@ -53,15 +53,16 @@ def sampled_loss(
             highest = tf.maximum(tf.reduce_max(logits, axis=1), right)
             others, mine = tf.exp(logits - highest[:, None]), tf.exp(right - highest)
             whole = tf.reduce_sum(others, axis=1) + mine
-            others /= whole[:, None]
+            share = 1 / whole[:, None]
             lacking = (mine / whole - 1)[:, None]
             index = start // size
             return (
                 start + size,
                 total + tf.reduce_sum(tf.math.log(whole) + highest - right),
-                dfeatures.write(index, tf.matmul(others, drawn) + lacking * y),
+                dfeatures.write(index, tf.matmul(others, drawn) * share + lacking * y),
                 down.write(index, lacking * x),
-                ddrawn + tf.matmul(others, x, transpose_a=True),
+                # [F, K]: to turn the few features is faster than to turn the logits
+                ddrawn + tf.matmul(x * share, others, transpose_a=True),
             )
 
         def array() -> Any:
@@ -70,7 +71,8 @@ def sampled_loss(
                 tf.float32, (count + size - 1) // size, element_shape=shape, infer_shape=False
             )
 
-        begin = (0, tf.zeros([]), array(), array(), tf.zeros_like(drawn))
+        nothing = tf.zeros_like(tf.transpose(drawn))
+        begin = (0, tf.zeros([]), array(), array(), nothing)
         _, total, dfeatures, down, ddrawn = tf.while_loop(
             lambda start, *_: start < count, add, begin, parallel_iterations=1
         )
@@ -78,7 +80,7 @@ def sampled_loss(
 
         def gradient(upstream: Any) -> tuple[Any, Any]:
             share = upstream * mean
-            values = tf.concat([down.concat(), ddrawn], axis=0) * share
+            values = tf.concat([down.concat(), tf.transpose(ddrawn)], axis=0) * share
             rows = tf.concat([targets, candidates], axis=0)
             return dfeatures.concat() * share, add_rows(values, rows, tf.shape(table))
 

@@ -20,7 +20,7 @@ from pipeline.models.fused.steps import Steps, steps_of
 class InputRows(NamedTuple):
     """Say which row of the projected inputs <float>[N, G * U] each step reads.
 
-    rows: <int32>[T, D, B].
+    rows: <int32>[T, D, B], or [T, B] where there is one direction: then D is left out in all shapes.
     order: <int32>[T * D * B], the steps, as flat indices into [T, D, B], sorted by the row they read.
     segments: <int32>[T * D * B], the row that each of these reads, in increasing order, each of the N at
       least once. None if every row is read by exactly one step.
@@ -34,7 +34,7 @@ class InputRows(NamedTuple):
 class Carried(NamedTuple):
     """Say with which states a pass begins, and where it begins anew.
 
-    states: each <float>[D, B, U]; no gradient reaches them. kept: <float>[T, 1, B, 1], 0 where a row
+    states: each <float>[B, U]; no gradient reaches them. kept: <float>[T, B, 1], 0 where a row
     begins anew, with states of zeros before that step, else 1; None where none does.
     """
 
@@ -53,25 +53,27 @@ def scan(
     Returns: the outputs <float>[T, D, B, U] or, without `sequences`, the last <float>[D, B, U].
     """
     carried = Carried((_zero_state(cell, input_rows, projected.shape[-1]),) * cell.states)
-    run = _Pass(steps_of(cell), cell, input_rows, sequences, carried)
+    sums = _Accumulated(recurrent)
+    run = _Pass(steps_of(cell), cell, input_rows, sequences, carried, sums)
     return run.through_time(projected, recurrent)[0]
 
 
 def scan_on(
     cell: Cell, projected: Any, input_rows: InputRows, recurrent: Tensors, carried: Carried
 ) -> tuple[Any, Tensors]:
-    """Run a cell through time as `scan` does, but from given states.
+    """Run a cell through time as `scan` does, but from given states, in one direction, over few steps.
 
-    Returns: the outputs <float>[T, D, B, U], and the states after the last step, without gradients.
+    Returns: the outputs <float>[T, B, U], and the states after the last step, without gradients.
     """
-    run = _Pass(steps_of(cell), cell, input_rows, True, carried)
+    run = _Pass(steps_of(cell), cell, input_rows, True, carried, _Collected(recurrent))
     outputs, *states = run.through_time(projected, recurrent)
     return outputs, tuple(tf.stop_gradient(state) for state in states)
 
 
 def _zero_state(cell: Cell, input_rows: InputRows, width: int) -> Any:
-    directions, batch = input_rows.rows.shape[1], tf.shape(input_rows.rows)[2]
-    return tf.zeros([directions, batch, width // len(cell.gates)])
+    rows = input_rows.rows
+    batch = [*rows.shape[1:-1], tf.shape(rows)[-1]]
+    return tf.zeros([*batch, width // len(cell.gates)])
 
 
 class _Pass(NamedTuple):
@@ -82,6 +84,7 @@ class _Pass(NamedTuple):
     input_rows: InputRows
     sequences: bool
     carried: Carried
+    sums: _Accumulated | _Collected
 
     def through_time(self, projected: Any, recurrent: Tensors) -> Tensors:
         """Return the outputs, all or the last, and the states after the last step."""
@@ -125,6 +128,9 @@ class _Pass(NamedTuple):
         state_shape = tf.shape(zero)
         length = tf.shape(self.input_rows.rows)[0]
         count = self.steps.kept
+        turned: Any = (
+            tf.linalg.matrix_transpose(recurrent[0]) if recurrent else None
+        )  # once for all
 
         def iterate(
             t: Any, dstates: Tensors, tape: Any, dweights: Tensors, dinputs: Any
@@ -135,20 +141,18 @@ class _Pass(NamedTuple):
                 dstates = (dstates[0] + upstream[t], *dstates[1:])
             dx, dm, (direct, *others) = self.steps.gradient(kept, states, dstates)
             if recurrent:
-                dh = tf.matmul(dm, recurrent[0], transpose_b=True)
+                dh = tf.matmul(dm, turned)
                 direct = dh if direct is None else dh + direct
-                drecurrent, *dbias = dweights
-                drecurrent += tf.matmul(states[0], dm, transpose_a=True)
-                dbias = (db + tf.reduce_sum(dm, 1, keepdims=True) for db in dbias)
-                dweights = (drecurrent, *dbias)
+                dweights = self.sums.add(dweights, t, states[0], dm)
             dstates = self._kept(t, (direct, *others))
             return t - 1, dstates, tape, dweights, dinputs.write(t, dx)
 
         first = zero if self.sequences else upstream
         dstates = (first, *(zero,) * (self.cell.states - 1))
-        dweights = tuple(tf.zeros_like(weight) for weight in recurrent)
-        start = (length - 1, dstates, tape, dweights, tf.TensorArray(tf.float32, length))
+        dinputs = tf.TensorArray(tf.float32, length)
+        start = (length - 1, dstates, tape, self.sums.start(length), dinputs)
         _, _, _, dweights, dinputs = _loop(lambda t, *_: t >= 0, iterate, start)
+        dweights = self.sums.result(dweights)
         by_step = tf.reshape(dinputs.stack(), [-1, width])
         if self.input_rows.segments is None:
             return tf.gather(by_step, self.input_rows.order), *dweights
@@ -163,6 +167,53 @@ class _Pass(NamedTuple):
             return states
         kept = tf.gather(self.carried.kept, t)
         return tuple(state * kept for state in states)
+
+
+class _Accumulated(NamedTuple):
+    """Add up the gradients of the recurrent weights step by step, in little memory."""
+
+    recurrent: Tensors
+
+    def start(self, length: Any) -> Tensors:
+        return tuple(tf.zeros_like(weight) for weight in self.recurrent)
+
+    def add(self, sums: Tensors, t: Any, h: Any, dm: Any) -> Tensors:
+        kernel, *bias = sums
+        kernel += tf.matmul(h, dm, transpose_a=True)
+        return kernel, *(db + tf.reduce_sum(dm, -2, keepdims=True) for db in bias)
+
+    def result(self, sums: Tensors) -> Tensors:
+        return sums
+
+
+class _Collected(NamedTuple):
+    """Compute the gradients of the recurrent weights by one product over all steps, of one direction.
+
+    To add to a large gradient at each step would move it through the cache as often. For small ones in
+    two directions this is slower, and many steps would take much memory.
+    """
+
+    recurrent: Tensors
+
+    def start(self, length: Any) -> Tensors:
+        if not self.recurrent:
+            return ()
+        return tf.TensorArray(tf.float32, length), tf.TensorArray(tf.float32, length)
+
+    def add(self, arrays: Tensors, t: Any, h: Any, dm: Any) -> Tensors:
+        states, gradients = arrays
+        return states.write(t, h), gradients.write(t, dm)
+
+    def result(self, arrays: Tensors) -> Tensors:
+        if not self.recurrent:
+            return ()
+        kernel, *bias = self.recurrent
+        h, dm = (
+            tf.reshape(array.stack(), [-1, width])
+            for array, width in zip(arrays, kernel.shape, strict=True)
+        )
+        dbias = (tf.reduce_sum(dm, 0, keepdims=True) for _ in bias)
+        return tf.matmul(h, dm, transpose_a=True), *dbias
 
 
 def _project(h: Any, recurrent: Tensors) -> Any:

@@ -40,7 +40,7 @@ def fuse_stream(model: keras.Model, config: ArchitectureConfig, begin: int | Non
         by_step = tf.transpose(token_ids)  # [T, B]
         kept = None
         if begin is not None:
-            kept = tf.cast(by_step != begin, tf.float32)[:, None, :, None]
+            kept = tf.cast(by_step != begin, tf.float32)[:, :, None]
         length, batch = tf.unstack(tf.shape(by_step))
         ids, token = tf.unique(tf.reshape(by_step, [-1]))
         embeddings = tf.convert_to_tensor(layers["embedding"].embeddings)
@@ -52,13 +52,12 @@ def fuse_stream(model: keras.Model, config: ArchitectureConfig, begin: int | Non
             kernel = kernel_of(cell, weights)[:-1]  # without padding there is no idle input
             projected = tf.matmul(features, kernel[:-1]) + kernel[-1]
             first = (number - 1) * cell.states
-            carried = Carried(
-                tuple(state[None] for state in states[first : first + cell.states]), kept
-            )
+            carried = Carried(states[first : first + cell.states], kept)
             recurrent = recurrent_weights(cell, [weights], number, dropout)
+            recurrent = tuple(weight[0] for weight in recurrent)
             outputs, last = scan_on(cell, projected, rows, recurrent, carried)
-            after += [state[0] for state in last]
-            outputs = dropout.between(number, outputs[:, 0], steps_axis=0)
+            after += last
+            outputs = dropout.between(number, outputs, steps_axis=0)
             features = tf.reshape(outputs, [-1, config.units])
             rows = _rows_of_positions(by_step)
         if "projection" in layers:
@@ -92,10 +91,9 @@ def add_rows(values: Any, rows: Any, shape: Any) -> Any:
 def _rows_of_tokens(token: Any, by_step: Any) -> InputRows:
     """Return which row each step reads, where a row is a distinct token: <int32>[T * B] `token`."""
     order = tf.argsort(token, stable=True)
-    rows = tf.reshape(token, tf.shape(by_step))[:, None]
-    return InputRows(rows, order, tf.gather(token, order))
+    return InputRows(tf.reshape(token, tf.shape(by_step)), order, tf.gather(token, order))
 
 
 def _rows_of_positions(by_step: Any) -> InputRows:
     positions = tf.range(tf.size(by_step))
-    return InputRows(tf.reshape(positions, tf.shape(by_step))[:, None], positions, None)
+    return InputRows(tf.reshape(positions, tf.shape(by_step)), positions, None)
