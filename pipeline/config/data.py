@@ -15,7 +15,7 @@ from pipeline.config.fields import (
     setting,
 )
 from pipeline.config.tables import CsvConfig
-from pipeline.config.texts import LENGTH_EDGES, DataConfig, GivenTexts, ShownTexts
+from pipeline.config.texts import LENGTH_EDGES, START, DataConfig, GivenTexts, ShownTexts
 
 
 def _is_tfds_name(name: str) -> bool:
@@ -181,7 +181,8 @@ class AddingConfig(DataConfig):
         """Return the settings of texts, epochs and tuning, which the adding problem does not have."""
         data = ("data.validation_fraction", "data.length_edges")
         train = ("train.epochs", "train.patience", "train.min_steps", "train.max_seconds", "tuned")
-        return (*data, "tokenizer", "architecture.embedding_dim", *train)
+        texts = ("tokenizer", "architecture.embedding_dim", *START)
+        return (*data, *texts, *train)
 
 
 def may_show_texts(config: DataConfig) -> bool:

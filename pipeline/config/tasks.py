@@ -8,6 +8,7 @@ from enum import Enum
 from omegaconf import MISSING
 
 from pipeline.config.fields import count, optional_count, setting
+from pipeline.config.texts import START
 
 FULL_UP_TO = 4_000  # tokens of a vocabulary for which `softmax=auto` computes all of them
 
@@ -120,7 +121,7 @@ class LanguageConfig(TaskConfig):
     def unused(self) -> tuple[str, ...]:
         """Return the settings of classifiers: what is read of a text, and how it is read out."""
         cut = ("tokenizer.max_length", "tokenizer.keep", "data.length_edges")
-        return (*cut, "architecture.readout", "tuned")
+        return (*cut, "architecture.readout", *START, "tuned")
 
 
 TASKS = {"classify": ClassifyConfig, "language": LanguageConfig}
