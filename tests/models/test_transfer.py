@@ -79,7 +79,11 @@ def test_each_direction_computes_what_its_language_model_does(cell, layers):
     [
         ({"units": 7}, VOCAB, r"recurrent_1 has weights 5 x 28, and the network needs 5 x 24"),
         ({"embedding_dim": 4}, VOCAB, r"embedding has weights 30 x 4, .* needs 30 x 5"),
-        ({}, 31, r"embedding has weights 31 x 5, .* needs 30 x 5: choose architecture.init=fresh, or"),
+        (
+            {},
+            31,
+            r"embedding has weights 31 x 5, .* needs 30 x 5: choose architecture.init=fresh, or",
+        ),
         ({"num_layers": 1}, VOCAB, r"has no layer recurrent_2; it has embedding, recurrent_1$"),
         ({"cell": "gru"}, VOCAB, r"recurrent_1 has weights 5 x 18, and the network needs 5 x 24"),
     ],

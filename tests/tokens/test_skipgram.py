@@ -82,7 +82,15 @@ def test_vectors_are_kept_by_what_decides_them(tmp_path, monkeypatch):
         return np.zeros((vocab_size, dim), np.float32)
 
     monkeypatch.setattr(skipgram, "_train", train)
-    for settings in ({}, {}, {"seed": 1}, {"dim": 3}, {"fingerprint": "other"}, {"vocab_size": 9}, {}):
+    for settings in (
+        {},
+        {},
+        {"seed": 1},
+        {"dim": 3},
+        {"fingerprint": "other"},
+        {"vocab_size": 9},
+        {},
+    ):
         _train(tmp_path, ["apple"], **settings)
     assert trained == [(12, 0), (12, 1), (3, 0), (12, 0), (12, 0)]
 
