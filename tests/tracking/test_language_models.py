@@ -61,6 +61,14 @@ def _classifier(root: Path, **changes: Any) -> RunConfig:
     return small_run(root, **{"architecture__init": "lm"} | changes)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a store with one language model, to be read only."""
+    folder = tmp_path_factory.mktemp("trained")
+    _finish(folder)
+    return folder
+
+
 def _found(root: Path, **changes: Any) -> list[str]:
     (config,) = find_starts([_classifier(root, **changes)])
     return config.architecture.init_runs
@@ -132,10 +140,9 @@ def test_another_language_model_makes_another_run(tmp_path):
         ),
     ],
 )
-def test_what_does_not_fit_is_named_with_both_values_and_the_command(tmp_path, changes, message):
-    _finish(tmp_path)
+def test_what_does_not_fit_is_named_with_both_values_and_the_command(trained, changes, message):
     with pytest.raises(ConfigError, match=message) as error:
-        _found(tmp_path, **changes)
+        _found(trained, **changes)
     assert "python -m experiments.compare name=" in str(error.value)
     assert "\n" not in str(error.value)
 
