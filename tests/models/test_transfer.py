@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from factories import CELLS, read_preset
 
-from pipeline.config.schema import ArchitectureConfig
+from pipeline.config.schema import ArchitectureConfig, Readout
 from pipeline.data.splits import Head
 from pipeline.errors import Failure
 from pipeline.models.architectures import build_model
@@ -16,8 +18,9 @@ from pipeline.models.transfer import read_weights, set_vectors, start_from
 VOCAB, HEADS = 30, (Head("label", ("no", "yes")),)
 
 
-def _architecture(cell: str, **settings) -> ArchitectureConfig:
-    return ArchitectureConfig(name=cell, cell=cell, **{"units": 6, "embedding_dim": 5} | settings)
+def _architecture(cell: str, **settings: Any) -> ArchitectureConfig:
+    given: dict[str, Any] = {"units": 6, "embedding_dim": 5} | settings
+    return ArchitectureConfig(name=cell, cell=cell, **given)
 
 
 def _language_weights(config: ArchitectureConfig, seed: int, vocab_size: int = VOCAB):
@@ -61,7 +64,7 @@ def _states(model, layers: int, token_ids: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_each_direction_computes_what_its_language_model_does(cell, layers):
-    config = _architecture(cell, num_layers=layers, bidirectional=True, readout="mean")
+    config = _architecture(cell, num_layers=layers, bidirectional=True, readout=Readout.mean)
     forward, forward_weights = _language_weights(config, 7)
     backward, backward_weights = _language_weights(config, 8)
     backward.get_layer("embedding").set_weights(forward.get_layer("embedding").get_weights())
