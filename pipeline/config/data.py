@@ -15,7 +15,7 @@ from pipeline.config.fields import (
     setting,
 )
 from pipeline.config.tables import CsvConfig
-from pipeline.config.texts import LENGTH_EDGES, DataConfig, GivenTexts, ShownTexts
+from pipeline.config.texts import LENGTH_EDGES, START, DataConfig, GivenTexts, ShownTexts
 
 
 def _is_tfds_name(name: str) -> bool:
@@ -184,7 +184,7 @@ class AddingConfig(DataConfig):
         train = tuple(f"train.{name}" for name in of_epochs)
         of_tokens = ("embedding_dim", "embedding_dropout", "word_dropout")
         tokens = tuple(f"architecture.{name}" for name in of_tokens)
-        return (*data, "tokenizer", *tokens, *train, "tuned")
+        return (*data, "tokenizer", *tokens, *START, *train, "tuned")
 
 
 def may_show_texts(config: DataConfig) -> bool:

@@ -19,7 +19,7 @@ from pipeline.cells import SHOWN, Cell
 from pipeline.config.compose import as_plain, as_used
 from pipeline.config.data import AddingConfig
 from pipeline.config.probes import ProbeConfig
-from pipeline.config.schema import RunConfig
+from pipeline.config.schema import SKIPGRAM, ArchitectureConfig, RunConfig
 from pipeline.config.tasks import LanguageConfig
 from pipeline.files import content_digest
 
@@ -32,6 +32,9 @@ _NETWORK = (
     "pipeline.training.classify",
     "pipeline.training.evaluate",
 )
+# What starts a network, where it is not fresh.
+_SKIPGRAM = ("pipeline.data.language_texts", "pipeline.tokens.skipgram", "pipeline.models.transfer")
+_CONTINUED = ("pipeline.models.transfer",)
 _LANGUAGE = (
     "pipeline.data.language_texts",
     "pipeline.tokens.language",
@@ -86,7 +89,13 @@ def _stages(config: RunConfig) -> tuple[str, ...]:
         return _LANGUAGE_BASELINE if config.baseline else _LANGUAGE
     if isinstance(config.data, AddingConfig):
         return _ADDING
-    return _BASELINE if config.baseline else _NETWORK
+    return _BASELINE if config.baseline else (*_NETWORK, *_start(config.architecture))
+
+
+def _start(config: ArchitectureConfig) -> tuple[str, ...]:
+    if config.continues:
+        return _CONTINUED
+    return _SKIPGRAM if config.init == SKIPGRAM else ()
 
 
 def probe_fingerprint(config: ProbeConfig, run: RunConfig) -> str:

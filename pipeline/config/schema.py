@@ -44,6 +44,11 @@ BATCH_SIZE = 64  # texts, or sequences of the adding problem, in a step
 BASELINE = "nb_bigrams"  # the name of the baseline among the architectures
 LANGUAGE_BASELINE = "kneser_ney"  # and among those of language models
 BASELINES = (BASELINE, LANGUAGE_BASELINE)
+FRESH, SKIPGRAM = "fresh", "skipgram"  # what starts a network, if no experiment does
+
+
+def _is_experiment(value: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", value) is not None
 
 
 class Readout(Enum):
@@ -178,6 +183,27 @@ class ArchitectureConfig:
         2,
         about="the longest memory that `forget_bias=chrono` begins with; null: `max_length`",
     )
+    init: str = checked(
+        FRESH,
+        _is_experiment,
+        f"{FRESH}, {SKIPGRAM} or the name of an experiment",
+        literal=True,
+        about="what a classifier starts with: fresh, random weights; skipgram, word vectors of the "
+        "train and unlabelled texts; or the experiment whose finished language models it continues, "
+        "with their vocabulary: the embedding and the forward layers of one that reads forward, and "
+        "if bidirectional the backward layers of one with task.direction=backward",
+    )
+    init_runs: list[str] = setting(
+        [],
+        found_by="init",
+        about="ids of the language models that `init` names: the forward one, and if bidirectional the "
+        "backward one; []: those that fit, of the run's own seed, or else the best on validation",
+    )
+
+    @property
+    def continues(self) -> bool:
+        """Return whether language models of an experiment start the network."""
+        return self.init not in (FRESH, SKIPGRAM)
 
     @property
     def of_embeddings(self) -> float:
@@ -323,7 +349,7 @@ class RunConfig:
     tracking: TrackingConfig = setting(NO_DEFAULT, about="where runs are tracked")
     name: str = checked(
         "adhoc",
-        lambda value: re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", value) is not None,
+        _is_experiment,
         "at most 80 letters, digits, '_', '-' or '.', because it names a folder",
         literal=True,
         about="the experiment: its runs are compared, and its report is in reports/<name>",

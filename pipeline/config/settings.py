@@ -11,6 +11,7 @@ tunable: a sweep may vary it only to find its best value.
 column: its name in the store and in tables, if it differs from that of the field.
 of_machine, of_report: it has no effect on results, only on the location of the data or the report.
 by_content: a file, which counts by its content (`data_fingerprint`) and not by its path.
+found_by: the setting by which a run finds its value, and which names the variant instead.
 resolved_into: the setting that is solved from it, which names the variant instead.
 compared_along: architectures are compared at each of its values, so that it makes no variant.
 """
@@ -40,7 +41,7 @@ _SECTIONS = {
     "tokenizer": TokenizerConfig,
     "train": TrainConfig,
 }
-_NO_RESULT = ("of_machine", "of_report", "by_content")
+_IN_NO_TABLE = ("of_machine", "of_report", "by_content", "found_by")
 
 
 class Setting(NamedTuple):
@@ -125,7 +126,7 @@ def _settings(section: str, node: type) -> list[Setting]:
             one.metadata,
         )
         for one in dataclasses.fields(node)
-        if one.name != _NAME.get(section) and not any(key in one.metadata for key in _NO_RESULT)
+        if one.name != _NAME.get(section) and not any(key in one.metadata for key in _IN_NO_TABLE)
     ]
 
 

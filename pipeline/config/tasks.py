@@ -8,6 +8,7 @@ from enum import Enum
 from omegaconf import MISSING
 
 from pipeline.config.fields import count, optional_count, setting
+from pipeline.config.texts import START
 
 FULL_UP_TO = 4_000  # tokens of a vocabulary for which `softmax=auto` computes all of them
 
@@ -121,7 +122,7 @@ class LanguageConfig(TaskConfig):
         """Return the settings of classifiers: what is read of a text, and how it is read out."""
         cut = ("tokenizer.max_length", "tokenizer.keep", "data.length_edges")
         of_heads = ("architecture.readout", "train.head_epochs", "train.layer_decay")
-        return (*cut, *of_heads, "tuned")
+        return (*cut, *of_heads, *START, "tuned")
 
 
 TASKS = {"classify": ClassifyConfig, "language": LanguageConfig}

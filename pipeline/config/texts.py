@@ -11,6 +11,8 @@ from pipeline.config.fields import count, fraction, increasing, setting
 
 LENGTH_EDGES = "edges between the report's groups by length, in words of the whole text"
 
+START = ("architecture.init", "architecture.init_runs")  # of classifiers of texts alone
+
 
 @dataclass
 class DataConfig:

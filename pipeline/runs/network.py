@@ -12,6 +12,8 @@ from pipeline.data.reviews import load_reviews
 from pipeline.models.architectures import build_model, forward_for, summarise_model
 from pipeline.probes import Network, NetworkReader, Subject
 from pipeline.runs.costs import costs_of
+from pipeline.runs.initialise import initialise
+from pipeline.runs.language_start import find_start
 from pipeline.runs.note import describe_accuracy, describe_memory
 from pipeline.runs.probing import track_probes
 from pipeline.runs.progress import ProgressSpec, end_diverged, enter_stage, watch_training
@@ -38,8 +40,10 @@ def run_network(
     cache = Path(config.root) / ".cache"
     enter_stage("reading", "Reading the texts", job_dir)
     reviews = load_reviews(config.data, cache)
+    start = find_start(config)
+    recorder.tags(start.tags if start else {})
     log.info("Encoding the texts")
-    encoded = encode_splits(reviews, config.tokenizer, cache)
+    encoded = encode_splits(reviews, config.tokenizer, cache, start.tokenizer if start else None)
     counts = {name: len(split) for name, split in reviews.named()}
     recorder.data_set(config.data.kind, reviews.fingerprint, counts, config.data.source)
     recorder.metrics(encoded.metrics)
@@ -47,6 +51,7 @@ def run_network(
     log.info("Building the network")
     vocab_size = encoded.tokenizer.get_vocab_size()
     model = build_model(config.architecture, vocab_size, encoded.heads, config.seed)
+    initialise(model, config, encoded.tokenizer, start, cache)
     forward = forward_for(model, config.architecture, device_kind)
     summary, sizes = summarise_model(model)
     recorder.text(summary, "model_summary.txt")

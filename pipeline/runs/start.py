@@ -24,6 +24,7 @@ from pipeline.processes import use_scratch
 from pipeline.runs.device import prepare_device
 from pipeline.runs.progress import enter_stage
 from pipeline.tracking import Store, TrainedRun, find_damage, finished_runs, is_done, track_run
+from pipeline.tracking.language_models import with_language_models
 from pipeline.tracking.store import Run
 
 log = logging.getLogger(__name__)
@@ -64,9 +65,11 @@ def run(
     job_dir: the folder of a job of a sweep, which receives its progress.
 
     Raises:
+      ConfigError: it is to start from a language model, and none can start it.
       DataError: the data cannot be used.
       TrackingError: the store cannot be used.
     """
+    config = with_language_models(config)
     store = Store.of(config)
     key = fingerprint(config)
     with store.claim(key, patience=0) as ours:

@@ -20,7 +20,7 @@ from pipeline.config.machine import check_device, check_memory, make_folders
 from pipeline.config.programs import say, steps_after
 from pipeline.config.schema import RunConfig
 from pipeline.errors import TrackingError
-from pipeline.sweeps.check import check_texts
+from pipeline.sweeps.check import check_texts, find_starts
 from pipeline.sweeps.plan import make_plan, reject_single_run
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class SweepCallback(Callback):
             make_folders(plan.configs[0], "hydra.sweep.dir", plan.folder)
             check_texts(plan.configs[0])
             say("Loading MLflow")
+            plan = plan.with_configs(find_starts(plan.configs))
             from pipeline.sweeps.sweep import Sweep
 
             _open_sweeps.append(Sweep(plan))
@@ -81,6 +82,7 @@ def compare(tree: DictConfig) -> int:
     try:
         check_texts(config)
         say("Loading MLflow")
+        (config,) = find_starts([config])
         from pipeline.runs.start import run
         from pipeline.sweeps.sweep import open_store
         from pipeline.tracking import end_abandoned_runs

@@ -1,9 +1,9 @@
-"""Check a person's own texts before any work, so that a file that cannot be used fails once."""
+"""Check a person's own texts and what networks start from, so that what cannot be used fails once."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,31 @@ def check_texts(config: RunConfig) -> None:
 
     with _quiet(logging.getLogger(load_reviews.__module__.rpartition(".")[0])):
         load_reviews(config.data, Path(config.root) / ".cache")
+
+
+def find_starts(configs: Sequence[RunConfig]) -> list[RunConfig]:
+    """Return runs with the language models that start them, if any do: see `architecture.init`.
+
+    Raises:
+      ConfigError: there is none for a run, or it has read other texts.
+      TrackingError: the store cannot be read.
+    """
+    if not any(config.architecture.continues for config in configs):
+        return list(configs)
+    # Imported only now: it takes seconds.
+    from pipeline.runs.language_start import check_same_texts
+    from pipeline.tracking.language_models import LanguageModels, with_language_models
+
+    models = {config.architecture.init: LanguageModels(config) for config in configs}
+    found = [with_language_models(config, models[config.architecture.init]) for config in configs]
+    with _quiet(logging.getLogger("pipeline.data")), _quiet(logging.getLogger("pipeline.tracking")):
+        checked = set()
+        for config in found:
+            ids = tuple(config.architecture.init_runs)
+            if isinstance(config.data, CsvConfig) and ids and ids not in checked:
+                checked.add(ids)
+                check_same_texts(config, models[config.architecture.init].choose(config))
+    return found
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from pipeline.config.data import AddingConfig
 from pipeline.config.keys import SHARED
 from pipeline.config.machine import check_device, check_memory, runs_that_fit
 from pipeline.config.programs import describe_install
-from pipeline.config.schema import RunConfig
+from pipeline.config.schema import ArchitectureConfig, RunConfig
 from pipeline.config.typed import refuse_interval
 from pipeline.errors import ConfigError
 
@@ -58,18 +59,33 @@ class Plan:
     def overrides(self) -> list[list[str]]:
         return [job.overrides for job in self.jobs]
 
+    def with_configs(self, configs: Sequence[RunConfig]) -> Plan:
+        """Return the plan with other configurations of its jobs, in their order."""
+        jobs = [replace(job, config=one) for job, one in zip(self.jobs, configs, strict=True)]
+        return replace(self, jobs=jobs)
+
     def with_another_seed(self) -> Plan:
-        """Return the plan with a further seed of every architecture, tuned values included."""
+        """Return the plan with a further seed of every architecture, tuned values included.
+
+        What starts its networks is to be found anew, unless it was given.
+        """
         seed = max(config.seed for config in self.configs) + 1
         first = [job for job in self.jobs if job.config.seed == self.jobs[0].config.seed]
         added = [
             PlannedJob(
-                replace(job.config, seed=seed),
+                replace(job.config, seed=seed, architecture=_begin_anew(job)),
                 [*(one for one in job.overrides if not one.startswith("seed=")), f"seed={seed}"],
             )
             for job in first
         ]
         return replace(self, jobs=[*self.jobs, *added])
+
+
+def _begin_anew(job: PlannedJob) -> ArchitectureConfig:
+    """Return the architecture of a job as it was composed, before its `init_runs` were found."""
+    given = any(one.startswith("architecture.init_runs=") for one in job.overrides)
+    architecture = job.config.architecture
+    return architecture if given else replace(architecture, init_runs=[])
 
 
 def make_plan(config: DictConfig) -> Plan:

@@ -18,6 +18,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.processes import use_scratch
 from pipeline.runs.start import describe_done, find_done
 from pipeline.runs.status import JobState, update_status
+from pipeline.sweeps.check import find_starts
 from pipeline.sweeps.cores import run_jobs
 from pipeline.sweeps.job import JobDescription, LauncherProcess
 from pipeline.sweeps.live_table import LiveTable, can_show_table, list_jobs
@@ -130,7 +131,8 @@ class Sweep:
             )
             return
         log.warning("%s is known to ± %.2f points: adding seed %d", name, width, seeds + 1)
-        self.plan = self.plan.with_another_seed()
+        plan = self.plan.with_another_seed()
+        self.plan = plan.with_configs(find_starts(plan.configs))
         held = SweepPlan.of([*self.plan.configs, *self.baselines])
         write_plan(self.store, self.parent, held)
         if self.table is not None:

@@ -52,6 +52,7 @@ def encode_once(
     cache: Path,
     *,
     ended: bool = False,
+    tokenizer: Tokenizer | None = None,
 ) -> EncodedTexts:
     """Return every split as token ids, from the cache if possible; the vocabulary is that of `train`.
 
@@ -60,32 +61,41 @@ def encode_once(
     Parameters:
       fingerprint: of all texts.
       ended: end every text with the token `END`, which stands in the vocabulary then.
+      tokenizer: encodes the texts, with its own vocabulary; None: one that is trained on `train`.
     """
-    entry = _fingerprint(fingerprint, config, ended)
-    tokenizer, encoded = cached(
+    entry = _fingerprint(fingerprint, config, ended, tokenizer)
+    used, encoded = cached(
         cache / "encodings" / entry,
         lambda place: _read(place, splits),
-        lambda place: _write(place, splits, config, ended),
+        lambda place: _write(place, splits, config, ended, tokenizer),
     )
-    return EncodedTexts(tokenizer, encoded, entry)
+    return EncodedTexts(used, encoded, entry)
 
 
-def _fingerprint(texts: str, config: TokenizerConfig, ended: bool) -> str:
+def _fingerprint(
+    texts: str, config: TokenizerConfig, ended: bool, tokenizer: Tokenizer | None
+) -> str:
     size = config.vocab_size or [VOCAB_SIZE, MIN_FREQUENCY]
     settings = [_CACHE_VERSION, texts, config.kind.name, size, PATTERN, ended]
     settings.append(tokenizers.__version__)
+    settings += [tokenizer.to_str()] if tokenizer is not None else []
     return hashlib.blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
 
 
 def _write(
-    folder: Path, splits: Mapping[str, Reviews], config: TokenizerConfig, ended: bool
+    folder: Path,
+    splits: Mapping[str, Reviews],
+    config: TokenizerConfig,
+    ended: bool,
+    tokenizer: Tokenizer | None,
 ) -> None:
     started = time.perf_counter()
     folder.mkdir()
-    tokenizer = train_tokenizer(splits["train"].texts, config, ended=ended)
+    if tokenizer is None:
+        tokenizer = train_tokenizer(splits["train"].texts, config, ended=ended)
     tokenizer.save(str(folder / "tokenizer.json"))
     for name, reviews in splits.items():
-        _write_split(folder, name, reviews.texts, tokenizer)
+        _write_split(folder, name, reviews.texts, tokenizer, ended)
     log.info(
         "Encoded %s reviews with a vocabulary of %s in %.1f s",
         f"{sum(map(len, splits.values())):,}",
@@ -94,13 +104,14 @@ def _write(
     )
 
 
-def _write_split(folder: Path, name: str, texts: list[str], tokenizer: Tokenizer) -> None:
+def _write_split(
+    folder: Path, name: str, texts: list[str], tokenizer: Tokenizer, ended: bool
+) -> None:
     """Write the token ids as they come: those of a million texts would not fit into the memory."""
     lengths = []
     end = tokenizer.token_to_id(END)
-    chunks = encode_in_chunks(
-        tokenizer, texts, [unknown_id(tokenizer)], [] if end is None else [end]
-    )
+    ending = [end] if ended and end is not None else []  # a classifier may read with such a vocabulary
+    chunks = encode_in_chunks(tokenizer, texts, [unknown_id(tokenizer)], ending)
     total = math.ceil(len(texts) / CHUNK)
     with (folder / f"{name}.token_ids.npy").open("wb") as file:
         _write_header(file, 0)

@@ -43,9 +43,16 @@ class EncodedSplits:
         return {"data/vocab_size": size, "data/unspaced_share": self.unspaced, **shares}
 
 
-def encode_splits(splits: ReviewSplits, config: TokenizerConfig, cache: Path) -> EncodedSplits:
-    """Return every split as token ids, from the cache if possible: see `encode_once`."""
-    whole = encode_once(dict(splits.named()), splits.fingerprint, config, cache)
+def encode_splits(
+    splits: ReviewSplits, config: TokenizerConfig, cache: Path, tokenizer: Tokenizer | None = None
+) -> EncodedSplits:
+    """Return every split as token ids, from the cache if possible: see `encode_once`.
+
+    tokenizer: of a language model, whose vocabulary is read with; None: one of the train texts.
+    """
+    whole = encode_once(
+        dict(splits.named()), splits.fingerprint, config, cache, tokenizer=tokenizer
+    )
     tokenizer = whole.tokenizer
     truncated = {
         name: truncate_split(split, config.max_length, config.keep)
