@@ -28,7 +28,7 @@ from pipeline.analysis.language_memory import LanguageMemory, summarise_language
 from pipeline.analysis.language_scores import Losses, Scores, exp_of, negated, note_losses
 from pipeline.analysis.pairwise import find_tiers, judge_pairs
 from pipeline.analysis.quantities import cost_quantities, mean_costs
-from pipeline.analysis.selection import Tuning, select_runs
+from pipeline.analysis.selection import LOSS, Tuning, select_runs
 from pipeline.analysis.tracked import COSTS, SweepFacts, columns_of
 from pipeline.analysis.verdicts import Contrasts, Quantity, answer_contrasts, members_of
 from pipeline.config.schema import LANGUAGE_BASELINE
@@ -86,7 +86,7 @@ class LanguageComparison:
     margin: the smallest difference that matters, as a share of a perplexity.
     runs: the planned runs from `select_runs`; `compared` marks those that the statistics use, which have
       their `perplexity` and `bits` per character on the compared texts.
-    tuning: None, as nothing is tuned here.
+    tuning: the values tried for each architecture; None if nothing was tuned.
     summary: `SUMMARY_COLUMNS`, the lowest perplexity first; bits: per character; unknown: the share of
       unknown tokens in the test texts; no architecture is shown to be better than those in tier 1.
     pairwise: `PAIR_COLUMNS`; the ratio is the perplexity of a divided by that of b; the verdict is that
@@ -151,11 +151,11 @@ def compare_language(
     networks, baselines = known[~is_baseline], known[is_baseline]
     if networks.empty:
         raise ReportError(f"{tracked.experiment}: only the n-gram baseline is tracked")
-    runs, _, notes = select_runs(networks, tracked.losses)
+    runs, tuning, notes = select_runs(networks, tracked.losses, tracked.sweep.tuned, LOSS)
     chosen = runs[runs.compared].reset_index(drop=True)
     notes += [*check_data(chosen, False), *note_versions(chosen)]
     if chosen.empty:
-        return _without_results(tracked, runs, notes)
+        return _without_results(tracked, runs, tuning, notes)
     losses = Losses.of(tracked.losses, chosen)
     baseline = find_baseline(tracked.losses, baselines, losses)
     if baseline is None:
@@ -192,6 +192,7 @@ def compare_language(
             *(memory.notes if memory else ()),
             *(fading.notes if fading else ()),
         ),
+        tuning=tuning,
         baseline=None if baseline is None else compare_to_ngrams(scores, members, baseline),
         contrasts=answer_contrasts(chosen, quantities, tracked.sweep),
         memory=memory,
@@ -247,7 +248,7 @@ def _summarise(
 
 
 def _without_results(
-    tracked: LanguageRuns, runs: pd.DataFrame, notes: list[str]
+    tracked: LanguageRuns, runs: pd.DataFrame, tuning: Tuning | None, notes: list[str]
 ) -> LanguageComparison:
     """Return a comparison without results, so that the page can show what became of each run."""
     return LanguageComparison(
@@ -261,4 +262,5 @@ def _without_results(
         pairwise=pd.DataFrame(columns=list(PAIR_COLUMNS)),
         cost=pd.DataFrame(columns=["architecture", *COSTS, "alone"]),
         notes=tuple(notes),
+        tuning=tuning,
     )

@@ -2,7 +2,7 @@
 
 A run that is not compared stays in the frame, and a note says why. A tuned setting is one that the
 sweep varied only to find its best value for each architecture; only runs with the chosen value are
-compared. Test accuracy is never used here.
+compared. Test results are never used here.
 """
 
 from __future__ import annotations
@@ -21,12 +21,24 @@ OPTIONAL = frozenset(variant_columns(optional=True))
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """What a value is chosen by: the mean of a column over the runs, and whether more is better."""
+
+    column: str
+    more_is_better: bool
+
+
+ACCURACY = Criterion("val_accuracy", True)
+LOSS = Criterion("val_loss", False)
+
+
+@dataclass(frozen=True)
 class Tuning:
     """The values that were tried and chosen for each architecture.
 
     settings: the tuned settings.
     grid: a row for each architecture and value: architecture, the settings, runs (planned), finished,
-      diverged, val_accuracy (the mean over finished runs) and chosen.
+      diverged, the column of the criterion (the mean over finished runs) and chosen.
     """
 
     settings: tuple[str, ...]
@@ -38,7 +50,10 @@ class Tuning:
 
 
 def select_runs(
-    runs: pd.DataFrame, predictions: pd.DataFrame, tuned: Sequence[str] = ()
+    runs: pd.DataFrame,
+    predictions: pd.DataFrame,
+    tuned: Sequence[str] = (),
+    criterion: Criterion = ACCURACY,
 ) -> tuple[pd.DataFrame, Tuning | None, list[str]]:
     """Mark which of the planned runs to compare, and say why others are left out.
 
@@ -46,6 +61,7 @@ def select_runs(
       runs: those of `TrackedRuns`, with those columns of `SETTINGS` that are known.
       predictions: those of the finished runs.
       tuned: the settings whose value is chosen for each architecture.
+      criterion: of validation, by which the values are chosen.
 
     Returns:
       runs: with `architecture` made unique to its settings, `chosen` (the run has the value chosen for
@@ -65,7 +81,7 @@ def select_runs(
     older = in_time[in_time.duplicated(["architecture", *settings, "seed"], keep="last")].index
     latest = ~runs.index.isin(older)
     usable = finished & predicted & latest
-    tuning = _tune(runs, usable, settings) if settings else None
+    tuning = _tune(runs, usable, settings, criterion) if settings else None
     runs["chosen"] = _is_chosen(runs, tuning)
     runs["compared"] = usable & runs.chosen
     notes = [describe_tuning(tuning)] if tuning else []
@@ -120,27 +136,30 @@ def _add_settings(
     return unique
 
 
-def _tune(runs: pd.DataFrame, usable: pd.Series, settings: tuple[str, ...]) -> Tuning:
-    """Choose for each architecture the value with the best mean validation accuracy.
+def _tune(
+    runs: pd.DataFrame, usable: pd.Series, settings: tuple[str, ...], criterion: Criterion
+) -> Tuning:
+    """Choose for each architecture the value with the best mean of the criterion.
 
     Values with fewer diverged seeds come first, because the mean over the remaining seeds would flatter
     the others. Of equal values the smallest is chosen; none is if no run finished.
     """
-    values = list(settings)
+    values, column = list(settings), criterion.column
     marked = runs.assign(
         usable=usable,
         diverged=runs.status == "diverged",
-        scored=pd.to_numeric(runs.val_accuracy, errors="coerce").astype(float).where(usable),
+        scored=pd.to_numeric(runs[column], errors="coerce").astype(float).where(usable),
     )
     groups = marked.groupby(["architecture", *values], sort=True)
     grid = groups.agg(
         runs=("seed", "size"),
         finished=("usable", "sum"),
         diverged=("diverged", "sum"),
-        val_accuracy=("scored", "mean"),
+        **{column: ("scored", "mean")},
     ).reset_index()
-    ranked = grid[grid.val_accuracy.notna()].sort_values(
-        ["diverged", "val_accuracy", *values], ascending=[True, False, *[True] * len(values)]
+    ranked = grid[grid[column].notna()].sort_values(
+        ["diverged", column, *values],
+        ascending=[True, not criterion.more_is_better, *[True] * len(values)],
     )
     best = ranked.drop_duplicates("architecture").index
     return Tuning(settings, grid.assign(chosen=grid.index.isin(best)))

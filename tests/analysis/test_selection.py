@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
-from pipeline.analysis.selection import SETTINGS, select_runs
+from pipeline.analysis.selection import LOSS, SETTINGS, select_runs
 from pipeline.analysis.tracked import TrackedRuns
 from pipeline.report import write_report
 from pipeline.report.figures.accuracy import draw_curves
@@ -253,3 +253,31 @@ def test_the_choice_is_one_value_of_each_and_follows_nothing_but_validation(rows
     shuffled, _ = _select(runs.iloc[list(order)])
     assert shuffled.run_id.tolist() == selected.run_id.tolist()
     assert shuffled.chosen.tolist() == selected.chosen.tolist()
+
+
+def test_by_a_loss_each_architecture_gets_the_rate_with_the_lowest_mean() -> None:
+    losses = {("lstm", 1e-3): 5.0, ("lstm", 4e-3): 4.0, ("simple_rnn", 1e-3): 5.5}
+    losses[("simple_rnn", 4e-3)] = 6.0
+    rows = [
+        {
+            "run_id": f"{name}{rate}{seed}",
+            "architecture": name,
+            "seed": seed,
+            "status": "finished",
+            "started": pd.NaT,
+            "learning_rate": rate,
+            "val_loss": loss + 0.1 * seed,
+        }
+        for (name, rate), loss in losses.items()
+        for seed in range(2)
+    ]
+    frame = pd.DataFrame(rows)
+    runs, tuning, notes = select_runs(frame, frame[["run_id"]], ["learning_rate"], LOSS)
+    assert tuning is not None
+    best = dict(zip(tuning.chosen.architecture, tuning.chosen.learning_rate, strict=True))
+    assert best == {"lstm": 4e-3, "simple_rnn": 1e-3}
+    assert runs[runs.compared].groupby("architecture").learning_rate.unique().map(
+        list
+    ).to_dict() == {name: [rate] for name, rate in best.items()}
+    assert tuning.grid.val_loss.tolist() == pytest.approx([5.05, 4.05, 5.55, 6.05])
+    assert "At an end of the grid" in notes[0]
