@@ -110,7 +110,8 @@ def _write_split(
     """Write the token ids as they come: those of a million texts would not fit into the memory."""
     lengths = []
     end = tokenizer.token_to_id(END)
-    ending = [end] if ended and end is not None else []  # a classifier may read with such a vocabulary
+    # A classifier that reads with the vocabulary of a language model does not end its texts.
+    ending = [end] if ended and end is not None else []
     chunks = encode_in_chunks(tokenizer, texts, [unknown_id(tokenizer)], ending)
     total = math.ceil(len(texts) / CHUNK)
     with (folder / f"{name}.token_ids.npy").open("wb") as file:

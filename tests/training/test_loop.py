@@ -376,7 +376,12 @@ def test_the_averaged_weights_are_validated_and_kept():
         def on_batch(self, period: int, tokens: int, loss: float) -> None:
             weights.append(model.get_weights()[0])
 
-    settings = {"epochs": 2, "batch_size": 16, "ema_momentum": 0.6, "learning_rate": 1e-2}
+    settings: dict[str, Any] = {
+        "epochs": 2,
+        "batch_size": 16,
+        "ema_momentum": 0.6,
+        "learning_rate": 1e-2,
+    }
     task = Classification(_splits(rows=64), TrainConfig(**settings), 0)
     start = model.get_weights()[0]
     result = train(model, task, Watcher(), fuse(model, architecture))
