@@ -350,10 +350,8 @@ def test_the_heads_are_trained_first_and_inner_layers_slowly(fused):
         model = build_model(config, 20, HEADS, 0)
         before = [weight.numpy() for weight in model.trainable_variables]
         forward = fuse(model, config) if fused else forward_of(model, config)
-        given = {
-            "epochs": 1,
-            "batch_size": 256,
-        } | settings  # one step of Adam is as long as the rate
+        # One step of Adam, which is as long as the rate.
+        given: dict[str, Any] = {"epochs": 1, "batch_size": 256} | settings
         train(model, Classification(_splits(), TrainConfig(**given), 0), Silent(), forward)
         changes = zip(model.trainable_variables, before, strict=True)
         return {one.path: float(np.abs(one.numpy() - old).max()) for one, old in changes}
