@@ -108,10 +108,11 @@ def test_a_setting_has_its_default_and_what_it_may_be(monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     text = " ".join(describe_program(Program("about", EVERYTHING)).split())
     for said in (
-        "train.learning_rate=0.001 of the optimizer, Adam; a positive finite number",
+        "train.learning_rate=0.001 of the optimizer, Adam; with a `schedule` the highest; a positive "
+        "finite number",
         "architecture.cell=lstm the recurrent cell; one of ",
         "architecture.readout=last what is read",
-        "over all steps; one of last, mean, max",
+        "or all three; one of last, mean, max, concat",
         "probe.kinds=[context,distance,quiz,retention,gates,slow_units,lesson,language_context,",
         "what is measured; kinds that are not of the task are left out; a list out of context",
         "baseline=false run the baseline instead of a network; true or false",
