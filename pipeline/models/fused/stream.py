@@ -52,7 +52,7 @@ def fuse_stream(model: keras.Model, config: ArchitectureConfig, begin: int | Non
             kernel = kernel_of(cell, weights)[:-1]  # without padding there is no idle input
             projected = tf.matmul(features, kernel[:-1]) + kernel[-1]
             first = (number - 1) * cell.states
-            carried = Carried(states[first : first + cell.states], kept)
+            carried = Carried(tuple(states[first : first + cell.states]), kept)
             recurrent = recurrent_weights(cell, [weights], number, dropout)
             recurrent = tuple(weight[0] for weight in recurrent)
             outputs, last = scan_on(cell, projected, rows, recurrent, carried)
