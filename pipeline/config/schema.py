@@ -206,7 +206,7 @@ class ArchitectureConfig:
         return self.init not in (FRESH, SKIPGRAM)
 
     @property
-    def of_embeddings(self) -> float:
+    def dropout_of_embeddings(self) -> float:
         """Return the share of numbers of embeddings that are dropped."""
         return self.dropout if self.embedding_dropout is None else self.embedding_dropout
 

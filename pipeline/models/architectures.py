@@ -181,7 +181,7 @@ def _embed(embedding: Any, token_ids: Any, dropout: Dropout) -> Any:
 def _dropped_kernels(layer: Any, number: int, dropout: Dropout) -> ExitStack:
     """Return a context in which a Keras layer computes with dropped recurrent weights."""
     stack = ExitStack()
-    if dropout.config.weight_drop:
+    if dropout.config.weight_drop and find_cell(dropout.config.cell).recurrent:
         variables = [cell.recurrent_kernel for cell in cells_of(layer)]
         kernels = dropout.of_kernel(number, tf.stack([one.value for one in variables]))
         mapping = list(zip(variables, tf.unstack(kernels), strict=True))

@@ -36,12 +36,17 @@ class Dropout(NamedTuple):
     @property
     def is_off(self) -> bool:
         config = self.config
-        rates = (config.dropout, config.of_embeddings, config.word_dropout, config.weight_drop)
+        rates = (
+            config.dropout,
+            config.dropout_of_embeddings,
+            config.word_dropout,
+            config.weight_drop,
+        )
         return self.seed is None or not any(rates)
 
     def of_tokens(self, rows: Any) -> Any:
         """Drop numbers of embeddings, and whole ones. rows: <float>[R, F], one for each token."""
-        rows = self._drop(rows, self.config.of_embeddings, _TOKENS, tf.shape(rows))
+        rows = self._drop(rows, self.config.dropout_of_embeddings, _TOKENS, tf.shape(rows))
         return self._drop(rows, self.config.word_dropout, _WORDS, [tf.shape(rows)[0], 1])
 
     def between(self, number: int, features: Any, steps_axis: int = 1) -> Any:

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from pipeline.cells import Cell, Tensors, find_cell
 from pipeline.config.schema import ArchitectureConfig, Readout
+from pipeline.models.fused.layers import cells_of
 from pipeline.models.fused.steps import Steps, steps_of
 from pipeline.models.pooling import pooled_by
 
@@ -256,11 +257,10 @@ def _trace_layer(
 ) -> LayerTrace:
     """Run a recurrent layer over inputs by step, <float64>[T, D, B, F], from a zero state."""
     steps = steps_of(cell)
-    both = isinstance(layer, keras.layers.Bidirectional)
-    readers = (layer.forward_layer, layer.backward_layer) if both else (layer,)
+    readers = cells_of(layer)
 
     def weights(name: str) -> Any:
-        return tf.constant(np.stack([getattr(r.cell, name).numpy() for r in readers]), tf.float64)
+        return tf.constant(np.stack([getattr(one, name).numpy() for one in readers]), tf.float64)
 
     kernel, bias = weights("kernel"), weights("bias")
     recurrent = weights("recurrent_kernel") if cell.recurrent else None

@@ -342,6 +342,20 @@ class _Killed(Exception):
     """Stand for the death of the process."""
 
 
+def test_every_step_draws_by_the_seed_of_the_run_and_its_own_number():
+    model = build_model(_architecture(), 20, HEADS, 0)
+    plain, seen = forward_of(model, _architecture()), tf.Variable(tf.zeros([4, 2], tf.int32))
+
+    def forward(inputs: Any, seed: Any = None) -> list[Any]:
+        if seed is not None:
+            seen.scatter_nd_update([[seed[1]]], [seed])
+        return plain(inputs, seed)
+
+    config = TrainConfig(epochs=2, batch_size=32)
+    train(model, Classification(_splits(rows=64), config, 7), Silent(), forward)
+    np.testing.assert_array_equal(seen, [[7, 0], [7, 1], [7, 2], [7, 3]])
+
+
 @pytest.mark.parametrize("fused", [False, True])
 def test_the_heads_are_trained_first_and_inner_layers_slowly(fused):
     config = _architecture(num_layers=2, cell="gru")

@@ -128,9 +128,8 @@ class _Pass(NamedTuple):
         state_shape = tf.shape(zero)
         length = tf.shape(self.input_rows.rows)[0]
         count = self.steps.kept
-        turned: Any = (
-            tf.linalg.matrix_transpose(recurrent[0]) if recurrent else None
-        )  # once for all
+        # Turned once for all steps.
+        turned: Any = tf.linalg.matrix_transpose(recurrent[0]) if recurrent else None
 
         def iterate(
             t: Any, dstates: Tensors, tape: Any, dweights: Tensors, dinputs: Any
