@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from statsmodels.stats.proportion import proportion_effectsize
+from scipy import special
 
 from pipeline.analysis.statistics import Floats, Rows
 
@@ -24,8 +23,8 @@ def mcnemar_p_values(only_first: ArrayLike, only_second: ArrayLike) -> Floats:
       One-sided p values of that shape. A two-sided one is twice the smaller of both directions, at
       most 1.
     """
-    first, second = np.asarray(only_first), np.asarray(only_second)
-    return np.asarray(stats.binom.sf(first - 1, first + second, 0.5), dtype=np.float64)
+    first, second = (np.asarray(count, np.intp) for count in (only_first, only_second))
+    return np.asarray(special.bdtrc(first - 1, first + second, 0.5), dtype=np.float64)
 
 
 def mcnemar_over_seeds(correct: NDArray[np.bool_], first: Rows, second: Rows) -> float:
@@ -48,7 +47,7 @@ def mcnemar_over_seeds(correct: NDArray[np.bool_], first: Rows, second: Rows) ->
 
 def effect_size(accuracy_a: float, accuracy_b: float) -> float:
     """Return Cohen's h, the difference of two proportions after the arcsine transform."""
-    return float(proportion_effectsize(accuracy_a, accuracy_b))
+    return float(2 * (np.arcsin(np.sqrt(accuracy_a)) - np.arcsin(np.sqrt(accuracy_b))))
 
 
 def probability_of_winning(first: ArrayLike, second: ArrayLike) -> float:
@@ -70,4 +69,4 @@ def probability_of_winning(first: ArrayLike, second: ArrayLike) -> float:
     if parts.sum() == 0:
         return 0.5 if gap == 0 else float(gap > 0)
     freedom = parts.sum() ** 2 / (parts**2 / np.array([len(a) - 1, len(b) - 1])).sum()
-    return float(stats.t.cdf(gap / np.sqrt(parts.sum()), freedom))
+    return float(special.stdtr(freedom, gap / np.sqrt(parts.sum())))

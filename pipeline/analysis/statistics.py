@@ -18,6 +18,7 @@ its half-life.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from statsmodels.stats.proportion import proportion_confint
 
 from pipeline.analysis.variances import Floats as Floats
 from pipeline.analysis.variances import Parts, Rows, RunEstimates, decompose
@@ -172,6 +172,15 @@ def contrast(
     )
 
 
+def _wilson(share: float, count: float) -> tuple[float, float]:
+    """Return the score interval of a share of `count` draws (Wilson 1927, JASA 22:209)."""
+    deviate = special.ndtri((1 + CONFIDENCE) / 2)
+    less = 1 + deviate**2 / count
+    middle = (share + deviate**2 / (2 * count)) / less
+    reach = deviate * math.sqrt(share * (1 - share) / count + (deviate / (2 * count)) ** 2) / less
+    return middle - reach, middle + reach
+
+
 def accuracy_interval(estimates: RunEstimates, members: Rows, reviews: int) -> Interval:
     """Return the accuracy of an architecture, its mean over runs, from 0 to 1.
 
@@ -188,8 +197,7 @@ def accuracy_interval(estimates: RunEstimates, members: Rows, reviews: int) -> I
     # The number of independent reviews that gives this variance; if all are right, the actual number.
     effective = share * (1 - share) / max(parts.from_reviews, 1e-12) or float(reviews)
     tail = (1 - CONFIDENCE) / 2
-    wilson = proportion_confint(share * effective, effective, 2 * tail, method="wilson")
-    below, above = (((end - share) / special.ndtri(tail)) ** 2 for end in wilson)
+    below, above = (((end - share) / special.ndtri(tail)) ** 2 for end in _wilson(share, effective))
     return Interval(
         value=share,
         low=max(0.0, share - parts.reach(tail, below)),

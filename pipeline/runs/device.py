@@ -10,9 +10,10 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.config.machine import available_cores
 from pipeline.config.schema import Device, DeviceConfig
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 
 # Parameters of glibc's `mallopt`, from its malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+
+# What Keras imports where it is installed, for galleries of images and for wrappers as estimators, of
+# which nothing is used here: more than a quarter of the seconds that importing TensorFlow takes.
+_NEEDLESS = ("matplotlib", "sklearn")
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def prepare_device(config: DeviceConfig, concurrent_runs: int) -> DeviceFacts:
     if config.kind == Device.cpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     _keep_freed_memory()
-    with native_stderr_suppressed():
+    with native_stderr_suppressed(), _hidden(_NEEDLESS):
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")
@@ -121,6 +126,19 @@ def peak_memory_mb() -> float:
         return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+@contextmanager
+def _hidden(packages: Iterable[str]) -> Iterator[None]:
+    """Make packages that are not imported yet look as if they were not installed."""
+    modules: dict[str, Any] = sys.modules  # in which None is an ImportError
+    hidden = [name for name in packages if name not in modules]
+    modules |= dict.fromkeys(hidden)
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del modules[name]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_effectsize
 
 from pipeline.analysis import paired
 
@@ -43,3 +44,8 @@ def test_winning() -> None:
     assert paired.probability_of_winning(low, high) < 0.01
     assert paired.probability_of_winning(low, low) == pytest.approx(0.5)
     assert np.isnan(paired.probability_of_winning([0.8], low))
+
+
+@pytest.mark.parametrize("pair", [(0.0, 1.0), (0.915, 0.9), (0.5, 0.5)])
+def test_effect_sizes_are_those_of_statsmodels(pair: tuple[float, float]) -> None:
+    assert paired.effect_size(*pair) == pytest.approx(proportion_effectsize(*pair))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from pipeline.analysis import statistics
 from pipeline.analysis.logistic import fit_by_doubling
@@ -134,6 +135,13 @@ class TestContrast:
         found = statistics.accuracy_interval(estimate(correct), [0, 1, 2], 50)
         assert found.high == 1
         assert found.low == pytest.approx(50 / (50 + stats.norm.isf(0.025) ** 2), abs=1e-6)
+
+    @pytest.mark.parametrize(
+        ("share", "count"), [(0.0, 12), (1.0, 30), (0.915, 25_000), (0.3, 7.5)]
+    )
+    def test_the_part_of_the_reviews_is_wilsons(self, share: float, count: float) -> None:
+        expected = proportion_confint(share * count, count, 0.05, method="wilson")
+        assert statistics._wilson(share, count) == pytest.approx(expected, abs=1e-12)
 
 
 class TestSlopes:

@@ -46,11 +46,13 @@ def test_what_a_step_frees_is_there_for_the_next_one() -> None:
 
 
 PRODUCT = """
+import sys
 from pipeline.config.schema import Device, DeviceConfig
 from pipeline.runs.device import prepare_device
 
 print(prepare_device(DeviceConfig(kind=Device.cpu, threads=1), concurrent_runs=1))
-import tensorflow as tf
+assert not {"matplotlib", "sklearn"} & set(sys.modules)
+import sklearn, tensorflow as tf
 
 @tf.function
 def multiply(a, b):
