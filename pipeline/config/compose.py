@@ -233,11 +233,6 @@ def _check_language(config: RunConfig) -> None:
             f"architecture.cell is {architecture.cell}, whose state cannot be carried from step to "
             "step, as it has no step of its own; with task=language choose another cell"
         )
-    if config.tuned:
-        raise ConfigError(
-            "tuned chooses values by validation accuracy, which task=language has not; leave it out, "
-            "and compare the values as variants"
-        )
 
 
 def baseline_of(config: RunConfig) -> RunConfig:

@@ -84,6 +84,19 @@ def test_settings_without_effect_on_the_data_are_listed(tmp_path):
     assert without_effect(small_run(tmp_path, tokenizer__keep=Keep.head)) == []
 
 
+def test_language_models_are_tuned_as_classifiers_are(tmp_path):
+    model = small_run(tmp_path, task=LanguageConfig(), tuned=["learning_rate", "weight_drop"])
+    check(model)
+    assert model.title == "lstm seed 0, learning_rate 0.001, weight_drop 0"
+    assert without_effect(model) == []
+    assert baseline_of(model).title == "kneser_ney seed 0"
+    assert fingerprint(model) == fingerprint(small_run(tmp_path, task=LanguageConfig()))
+    model.tuned = ["batch_size"]
+    model.train.batch_size = None
+    with pytest.raises(ConfigError, match=r"tuned names batch_size, but train\.batch_size is null"):
+        check(model)
+
+
 def test_a_config_that_is_written_and_read_is_unchanged(tmp_path):
     config = small_run(tmp_path, seed=7, data__length_edges=[5, 9], architecture__cell="gru")
     assert from_plain(as_plain(config)) == config

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from factories.language_sweep import make_language_runs
+from factories.language_sweep import make_language_runs, make_tuned_language, without_results
 from factories.pages import HOSTILE, Page
 
 from pipeline.analysis.language import LanguageRuns, compare_language
 from pipeline.report import describe_results, write_language_report
+from pipeline.report.figures.language import draw_curves_of_learning
 from pipeline.report.glossary import terms_of_language
 from pipeline.report.language_page import LanguageContent, build
 from pipeline.report.prose import language
@@ -235,3 +236,34 @@ def test_the_networks_to_which_the_right_subject_is_likeliest_are_named() -> Non
     assert answer(dict.fromkeys(names, 0.2)) == "By no network"
     assert answer(dict.fromkeys(names, 0.2) | {names[0]: 0.9}) == f"By {names[0]}"
     assert answer(dict.fromkeys(names, 0.9)).startswith("By ")
+
+
+def test_the_page_of_a_tuned_sweep_has_every_value_and_rests_on_the_chosen_ones(
+    tmp_path: Path,
+) -> None:
+    tried = {"lstm": {1e-3: 5.0, 5e-3: 4.8}, "simple_rnn": {1e-3: 4.9, 5e-3: 5.3}}
+    tracked = make_tuned_language(tried)
+    # Only runs whose rate was not chosen ended while they still improved.
+    ended = np.where(tracked.runs.val_loss.lt(5.0).fillna(True), "no better", "after all 5 epochs")
+    runs = tracked.runs.assign(training_ended=ended, budget_epochs=5)
+    lost = runs.run_id.str.endswith("@0.005") & (runs.architecture == "simple_rnn")
+    tracked = without_results(replace(tracked, runs=runs), lost & (runs.seed == 1), "diverged")
+    content = _content(tracked)
+    assert language.cautions(content.whole, tracked) == []
+    (curves,) = draw_curves_of_learning(content.whole, tracked.history)
+    assert len(curves.table.rows) == 2 * 2 * 10
+    folder = write_language_report(content.whole, tracked, tmp_path / "report").parent
+    text = _page(folder).text
+    assert content.whole.notes[0] in text
+    assert "Tuning of learning_rate: mean validation loss of every value" in text
+    assert "1 run diverged: simple_rnn seed 1, learning_rate 0.005." in text
+    markdown = (folder / "report.md").read_text(encoding="utf-8")
+    assert "| lstm | 0.005 | 4.850 | 127.7 | 2 | 2 | 0 | chosen |" in markdown
+    assert "| simple_rnn | 0.005 | 5.300 | 200.3 | 2 | 1 | 1 |  |" in markdown
+    rates = re.findall(r"^\| (\w+) \| [1–] .* \| ([\d.–]+) \| (?:2 of 2|–) \|", markdown, re.M)
+    assert rates[:3] == [("lstm", "0.005"), ("simple_rnn", "0.001"), ("kneser_ney", "–")]
+    grid = pd.read_csv(folder / "tuning.csv")
+    assert grid[grid.chosen].learning_rate.tolist() == [5e-3, 1e-3]
+    assert pd.read_csv(folder / "runs.csv").compared.sum() == 4
+    note = describe_results(content.whole, "report")
+    assert r"learning\_rate chosen on validation: 0.005 for lstm; 0.001 for simple\_rnn." in note

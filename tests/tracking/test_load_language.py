@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,35 @@ def test_a_sweep_ends_with_its_report_also_if_a_run_is_missing(
     tracked = store.client.get_run(parent.run_id).data
     assert tracked.metrics["perplexity/lstm"] == pytest.approx(np.exp(4.5))
     assert "| lstm | 90.02 |" in tracked.tags["mlflow.note.content"]
+
+
+def test_a_tuned_sweep_names_its_lost_runs_by_their_rate_and_the_baseline_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configs = [
+        replace(config, tuned=["learning_rate"], train=replace(config.train, learning_rate=rate))
+        for config in _configs(tmp_path)[:-1]
+        for rate in (1e-3, 5e-3)
+    ]
+    baseline = baseline_of(configs[0])
+    store = Store.of(configs[0])
+    plan = SweepPlan.of([*configs, baseline])
+    assert plan.architectures.count(baseline.architecture.name) == 1
+    assert plan.variants == ["lstm"] * 4 + ["simple_rnn"] * 4 + ["kneser_ney"]
+    with track_sweep(store, plan) as parent:
+        for config in configs[:-1]:
+            _finish(store, config, parent.run_id)
+        assert end_sweep(store, parent) == 1
+    printed = capsys.readouterr().out
+    assert "Not finished: simple_rnn seed 1, learning_rate 0.005: missing" in printed
+    assert "Not finished: kneser_ney seed 0: missing" in printed
+    assert "learning_rate chosen on validation: 0.001 for lstm, simple_rnn." in printed
+    tracked = load_language(store)
+    assert tracked.sweep.tuned == ("learning_rate",)
+    by_name = tracked.runs.set_index("architecture")
+    assert by_name.learning_rate["simple_rnn"].tolist() == [1e-3, 5e-3] * 2
+    assert pd.isna(by_name.learning_rate["kneser_ney"])
+    assert (tmp_path / "reports" / "small" / "tuning.csv").exists()
 
 
 def test_losses_that_are_not_those_of_the_tracked_loss_are_damage(store: Store) -> None:
