@@ -56,20 +56,19 @@ def _rejected_by(plan: dict[str, Any], tracked: list[Run]) -> set[str]:
     if not settings:
         return set()
     criterion = LOSS if plan.get("task") == LanguageConfig.kind else ACCURACY
-    counted = choose_counted(tracked, plan)
-    runs = pd.DataFrame(
-        {
-            "fingerprint": list(counted),
-            "architecture": plan.get("variants", plan["architectures"]),
-            "seed": plan["seeds"],
-            **plan["tuned"],
-            "status": [status_of(run) if run else "missing" for run in counted.values()],
-            criterion.column: [
-                run.data.metrics.get(f"best/{criterion.column}") if run else None
-                for run in counted.values()
-            ],
-        }
-    )
+    planned = {
+        "fingerprint": plan["fingerprints"],
+        "architecture": plan.get("variants", plan["architectures"]),
+        "seed": plan["seeds"],
+        **plan["tuned"],
+    }
+    # Settings without effect may have varied, so that a run was planned twice.
+    runs = pd.DataFrame(planned).drop_duplicates("fingerprint", ignore_index=True)
+    counted = choose_counted(tracked, plan).values()
+    runs["status"] = [status_of(run) if run else "missing" for run in counted]
+    runs[criterion.column] = [
+        run.data.metrics.get(f"best/{criterion.column}") if run else None for run in counted
+    ]
     tuning = tune(runs, runs.status == "finished", settings, criterion)
     decided = runs.architecture.isin(tuning.chosen.architecture)
     return set(runs.fingerprint[decided & ~tuning.has_chosen(runs)])

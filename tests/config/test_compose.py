@@ -144,6 +144,19 @@ def test_chrono_steps_default_to_the_length_that_is_read(tmp_path):
     assert given.architecture.chrono_steps == 50
 
 
+def test_a_forget_bias_is_refused_where_language_models_bring_their_own(tmp_path):
+    changes: dict[str, object] = {"architecture__forget_bias": ForgetBias.zero}
+    with pytest.raises(ConfigError) as error:
+        _built(tmp_path, architecture__init="lm", **changes)
+    assert str(error.value) == (
+        "architecture.forget_bias is zero, but the biases come from the language models of "
+        "architecture.init=lm; leave it out, and train those with it"
+    )
+    for init in ("fresh", "skipgram"):
+        _built(tmp_path, architecture__init=init, **changes)
+    _built(tmp_path, architecture__init="lm", task=LanguageConfig(), **changes)  # without effect
+
+
 def test_the_title_of_a_run_names_tuned_settings(tmp_path):
     assert small_run(tmp_path).title == "lstm seed 0"
     tuned = small_run(tmp_path, tuned=["learning_rate", "dropout"], seed=2)

@@ -192,6 +192,29 @@ def test_networks_that_were_still_improving_are_named() -> None:
     assert language.cautions(_content(tracked).whole, tracked) == []
 
 
+def test_training_that_ended_after_different_numbers_of_tokens_is_compared_by_token() -> None:
+    """The LSTM reads as fast as the GRU, and a SimpleRNN twice as fast."""
+    tracked = make_language_runs(probes=False)
+    names, speed = tracked.runs.architecture, tracked.runs.tokens_per_second
+    faster = tracked.runs.assign(tokens_per_second=speed.where(names != "simple_rnn", 68_000.0))
+
+    def said(read: dict[str, float]) -> str:
+        """Return the headline where every network has read so many million tokens."""
+        seconds = names.map(read) * 1e6 / faster.tokens_per_second
+        runs = faster.assign(train_seconds=seconds.fillna(40.0))
+        content = _content(replace(tracked, runs=runs))
+        return f"{language.headline(content.whole)} {answers_of_contrasts(content.whole)}"
+
+    alike = said({"lstm": 20, "gru": 20, "simple_rnn": 20})
+    assert ", for 2.0 times the training time." in alike
+    assert "by token" not in alike
+    longer = said({"lstm": 20, "gru": 20, "simple_rnn": 60})
+    assert ", for 2.0 times the training time by token." in longer
+    assert "Both train in the same time by token." in said(
+        {"lstm": 20, "gru": 30, "simple_rnn": 20}
+    )
+
+
 def test_text_and_figure_say_the_same_of_a_first_group_that_predicts_worse() -> None:
     found = _content(make_language_runs(seeds=1)).whole
     assert found.contrasts is not None

@@ -89,9 +89,9 @@ def test_the_newest_sweep_that_planned_a_run_decides_whether_it_is_read(tmp_path
         recorder.metrics({"best/val_loss": 1.0})
     _sweep(tmp_path, task, [(1e-3, 0, 0.8), (1e-3, 1, 0.1), (3e-3, 0, 0.7), (3e-3, 1, 0.9)])
     assert read() == 1e-3
-    # Each variant has a value of its own, and the newest counts.
+    # Each variant has a value of its own, and the newest counts. A run may be planned twice.
     wide = {"architecture__units": 16}
-    _sweep(tmp_path, task, [(1e-3, 0, 0.9), (3e-3, 0, 0.5), (5e-3, 0, 0.6)], **wide)
+    _sweep(tmp_path, task, [(1e-3, 0, 0.9), (1e-3, 0, 0.9), (3e-3, 0, 0.5), (5e-3, 0, 0.6)], **wide)
     assert read() == 3e-3
 
 
