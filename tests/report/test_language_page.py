@@ -17,8 +17,9 @@ from pipeline.analysis.language import LanguageRuns, compare_language
 from pipeline.report import describe_results, write_language_report
 from pipeline.report.figures.language import draw_curves_of_learning
 from pipeline.report.glossary import terms_of_language
-from pipeline.report.language_page import LanguageContent, build
-from pipeline.report.prose import language
+from pipeline.report.language_page import CSV_FILES, LanguageContent, build
+from pipeline.report.language_tables import perplexity_table
+from pipeline.report.prose import language, sweep
 from pipeline.report.prose.contrasts import answers_of_contrasts
 from pipeline.report.prose.samples import make_cards
 
@@ -110,6 +111,8 @@ def test_a_sweep_without_probes_samples_and_baseline_has_a_page(tmp_path: Path) 
     ids = [section.id for section in build(content)]
     assert ids == ["questions", "results", "cost", "learning", "runs", "method", "provenance"]
     assert "n-gram baseline is not tracked" in " ".join(content.whole.notes)
+    assert CSV_FILES["tuning.csv"](content.whole) is None
+    assert "chosen on validation" not in describe_results(content.whole, "report")
 
 
 def test_a_sweep_without_results_has_a_page(tmp_path: Path) -> None:
@@ -194,7 +197,7 @@ def test_networks_that_were_still_improving_are_named() -> None:
 
 def test_training_that_ended_after_different_numbers_of_tokens_is_compared_by_token() -> None:
     """The LSTM reads as fast as the GRU, and a SimpleRNN twice as fast."""
-    tracked = make_language_runs(probes=False)
+    tracked = make_language_runs(seeds=2, texts=60, probes=False)
     names, speed = tracked.runs.architecture, tracked.runs.tokens_per_second
     faster = tracked.runs.assign(tokens_per_second=speed.where(names != "simple_rnn", 68_000.0))
 
@@ -261,32 +264,39 @@ def test_the_networks_to_which_the_right_subject_is_likeliest_are_named() -> Non
     assert answer(dict.fromkeys(names, 0.9)).startswith("By ")
 
 
-def test_the_page_of_a_tuned_sweep_has_every_value_and_rests_on_the_chosen_ones(
-    tmp_path: Path,
-) -> None:
+def test_the_page_of_a_tuned_sweep_has_every_value_and_rests_on_the_chosen_ones() -> None:
     tried = {"lstm": {1e-3: 5.0, 5e-3: 4.8}, "simple_rnn": {1e-3: 4.9, 5e-3: 5.3}}
     tracked = make_tuned_language(tried)
     # Only runs whose rate was not chosen ended while they still improved.
-    ended = np.where(tracked.runs.val_loss.lt(5.0).fillna(True), "no better", "after all 5 epochs")
+    worse = tracked.runs.architecture.map({"lstm": 1e-3, "simple_rnn": 5e-3})
+    lost = tracked.runs.learning_rate.eq(worse).fillna(False)
+    ended = np.where(lost, "after all 5 epochs", "no better validation loss")
     runs = tracked.runs.assign(training_ended=ended, budget_epochs=5)
-    lost = runs.run_id.str.endswith("@0.005") & (runs.architecture == "simple_rnn")
+    lost &= runs.architecture == "simple_rnn"
     tracked = without_results(replace(tracked, runs=runs), lost & (runs.seed == 1), "diverged")
     content = _content(tracked)
     assert language.cautions(content.whole, tracked) == []
     (curves,) = draw_curves_of_learning(content.whole, tracked.history)
     assert len(curves.table.rows) == 2 * 2 * 10
-    folder = write_language_report(content.whole, tracked, tmp_path / "report").parent
-    text = _page(folder).text
-    assert content.whole.notes[0] in text
-    assert "Tuning of learning_rate: mean validation loss of every value" in text
-    assert "1 run diverged: simple_rnn seed 1, learning_rate 0.005." in text
-    markdown = (folder / "report.md").read_text(encoding="utf-8")
-    assert "| lstm | 0.005 | 4.850 | 127.7 | 2 | 2 | 0 | chosen |" in markdown
-    assert "| simple_rnn | 0.005 | 5.300 | 200.3 | 2 | 1 | 1 |  |" in markdown
-    rates = re.findall(r"^\| (\w+) \| [1–] .* \| ([\d.–]+) \| (?:2 of 2|–) \|", markdown, re.M)
-    assert rates[:3] == [("lstm", "0.005"), ("simple_rnn", "0.001"), ("kneser_ney", "–")]
-    grid = pd.read_csv(folder / "tuning.csv")
+    (tried,) = [
+        block.table
+        for section in build(content)
+        for block in section.blocks
+        if block.name == "tuning"
+    ]
+    assert tried is not None
+    assert tried.caption == "Tuning of learning_rate: mean validation loss of every value"
+    rows = [" ".join(entry.text for entry in row).strip() for row in tried.rows]
+    assert "lstm 0.005 4.850 127.7 2 2 0 chosen" in rows
+    assert "simple_rnn 0.005 5.300 200.3 2 1 1" in rows
+    table = perplexity_table(content.whole)
+    place = [column.heading for column in table.columns].index("learning_rate")
+    rates = {row[0].text: row[place].text for row in table.rows}
+    assert rates == {"lstm": "0.005", "simple_rnn": "0.001", "kneser_ney": "–"}
+    grid = CSV_FILES["tuning.csv"](content.whole)
     assert grid[grid.chosen].learning_rate.tolist() == [5e-3, 1e-3]
-    assert pd.read_csv(folder / "runs.csv").compared.sum() == 4
+    said = sweep.cautions(content.whole)
+    assert said[0].startswith("learning_rate: tuned on validation, never on the test texts")
+    assert said[1] == "1 run diverged: simple_rnn seed 1, learning_rate 0.005."
     note = describe_results(content.whole, "report")
-    assert r"learning\_rate chosen on validation: 0.005 for lstm; 0.001 for simple\_rnn." in note
+    assert "learning_rate chosen on validation: 0.005 for lstm; 0.001 for simple_rnn." in note
