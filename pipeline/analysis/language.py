@@ -46,6 +46,7 @@ LANGUAGE_COLUMNS = (
     + columns_of("unknown_share_train unknown_share_validation unknown_share_test vocabulary")
     + columns_of("device threads concurrent_runs git_commit git_dirty versions started")
 )
+_ASKED_COSTS = ("train_seconds", "seconds_per_token", "parameters")
 SUMMARY_COLUMNS = columns_of(
     "architecture perplexity ci_low ci_high seeds_counted bits bits_low bits_high unknown"
     " val_perplexity runs planned tier cell num_layers bidirectional units"
@@ -174,7 +175,7 @@ def compare_language(
     fading = summarise_fading(tracked.probes, chosen, rng.spawn(1)[0])
     quantities = [
         Quantity(PERPLEXITY, networks_only.loss, members, margin),
-        *cost_quantities(chosen),
+        *cost_quantities(_with_time_by_token(chosen), _ASKED_COSTS),
     ]
     return LanguageComparison(
         experiment=tracked.experiment,
@@ -199,6 +200,12 @@ def compare_language(
         fading=fading,
         shown=choose_shown(chosen, -pd.to_numeric(chosen.val_loss, errors="coerce")),
     )
+
+
+def _with_time_by_token(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Return runs with the seconds that training takes by token, however many tokens it took."""
+    speed = pd.to_numeric(chosen.tokens_per_second).astype("Float64").astype(float)
+    return chosen.assign(seconds_per_token=1 / speed)
 
 
 def _as_ratios(pairs: pd.DataFrame) -> pd.DataFrame:

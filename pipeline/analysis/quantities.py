@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -31,8 +33,13 @@ def change_quantities(
     ]
 
 
-def cost_quantities(chosen: pd.DataFrame) -> list[Quantity]:
-    """Return the logarithms of what every run cost, as far as all costs are known."""
+def cost_quantities(
+    chosen: pd.DataFrame, names: Sequence[str] = ("train_seconds", "parameters")
+) -> list[Quantity]:
+    """Return the logarithms of what every run cost, as far as all costs are known.
+
+    names: the columns of the costs.
+    """
     rows = members_of(chosen)
     none = np.zeros((len(chosen), len(chosen)))
     return [
@@ -43,7 +50,7 @@ def cost_quantities(chosen: pd.DataFrame) -> list[Quantity]:
             ),
             rows,
         )
-        for name in ("train_seconds", "parameters")
+        for name in names
         if chosen[name].notna().all()
     ]
 

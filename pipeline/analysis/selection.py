@@ -22,14 +22,18 @@ OPTIONAL = frozenset(variant_columns(optional=True))
 
 @dataclass(frozen=True)
 class Criterion:
-    """What a value is chosen by: the mean of a column over the runs, and whether more is better."""
+    """What a value is chosen by: the mean of a column over the runs, and whether more is better.
+
+    name: of what is measured on validation, in words.
+    """
 
     column: str
+    name: str
     more_is_better: bool
 
 
-ACCURACY = Criterion("val_accuracy", True)
-LOSS = Criterion("val_loss", False)
+ACCURACY = Criterion("val_accuracy", "accuracy", True)
+LOSS = Criterion("val_loss", "loss", False)
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,17 @@ class Tuning:
 
     settings: tuple[str, ...]
     grid: pd.DataFrame
+    criterion: Criterion
 
     @property
     def chosen(self) -> pd.DataFrame:
         return self.grid[self.grid.chosen]
+
+    def has_chosen(self, runs: pd.DataFrame) -> pd.Series:
+        """Return whether each run has the value chosen for its architecture."""
+        keys = ["architecture", *self.settings]
+        chosen = pd.MultiIndex.from_frame(self.chosen[keys])
+        return pd.Series(pd.MultiIndex.from_frame(runs[keys]).isin(chosen), index=runs.index)
 
 
 def select_runs(
@@ -81,8 +92,8 @@ def select_runs(
     older = in_time[in_time.duplicated(["architecture", *settings, "seed"], keep="last")].index
     latest = ~runs.index.isin(older)
     usable = finished & predicted & latest
-    tuning = _tune(runs, usable, settings, criterion) if settings else None
-    runs["chosen"] = _is_chosen(runs, tuning)
+    tuning = tune(runs, usable, settings, criterion) if settings else None
+    runs["chosen"] = True if tuning is None else tuning.has_chosen(runs)
     runs["compared"] = usable & runs.chosen
     notes = [describe_tuning(tuning)] if tuning else []
     if (finished & ~predicted).any():
@@ -136,13 +147,17 @@ def _add_settings(
     return unique
 
 
-def _tune(
+def tune(
     runs: pd.DataFrame, usable: pd.Series, settings: tuple[str, ...], criterion: Criterion
 ) -> Tuning:
     """Choose for each architecture the value with the best mean of the criterion.
 
     Values with fewer diverged seeds come first, because the mean over the remaining seeds would flatter
     the others. Of equal values the smallest is chosen; none is if no run finished.
+
+    Args:
+      runs: architecture, the settings, seed, status and the column of the criterion.
+      usable: which of them have finished and count.
     """
     values, column = list(settings), criterion.column
     marked = runs.assign(
@@ -162,15 +177,7 @@ def _tune(
         ascending=[True, not criterion.more_is_better, *[True] * len(values)],
     )
     best = ranked.drop_duplicates("architecture").index
-    return Tuning(settings, grid.assign(chosen=grid.index.isin(best)))
-
-
-def _is_chosen(runs: pd.DataFrame, tuning: Tuning | None) -> pd.Series:
-    if tuning is None:
-        return pd.Series(True, index=runs.index)
-    keys = ["architecture", *tuning.settings]
-    chosen = pd.MultiIndex.from_frame(tuning.chosen[keys])
-    return pd.Series(pd.MultiIndex.from_frame(runs[keys]).isin(chosen), index=runs.index)
+    return Tuning(settings, grid.assign(chosen=grid.index.isin(best)), criterion)
 
 
 def describe_tuning(tuning: Tuning) -> str:
@@ -181,17 +188,22 @@ def describe_tuning(tuning: Tuning) -> str:
     each = f"{budgets.iloc[0]} runs of each architecture"
     if budgets.nunique() > 1:
         each = ", ".join(f"{n} runs of {name}" for name, n in budgets.items())
-    best = chosen.assign(value=_format_values(chosen[names]))
-    best = best.groupby("value", sort=False).architecture
-    choices = "; ".join(f"{value} for {', '.join(group)}" for value, group in best)
     text = f"{' and '.join(names)}: tuned on validation, never on the test texts; {each}, over {tried}."
-    text += f" Chosen: {choices}." if choices else ""
+    text += f" Chosen: {choices}." if (choices := describe_choices(tuning)) else ""
     at_end = (chosen[names] == grid[names].min()) | (chosen[names] == grid[names].max())
     if at_end.any(axis=None):
         which = ", ".join(chosen.architecture[at_end.any(axis=1)])
         text += f" At an end of the grid, so a wider grid may give a better value: {which}."
     lost = sorted(set(grid.architecture) - set(chosen.architecture))
     return f"{text} No run finished of {', '.join(lost)}." if lost else text
+
+
+def describe_choices(tuning: Tuning) -> str:
+    """List the chosen values, each with its architectures: "0.001 for lstm; 0.003 for gru"."""
+    chosen = tuning.chosen
+    best = chosen.assign(value=_format_values(chosen[list(tuning.settings)]))
+    groups = best.groupby("value", sort=False).architecture
+    return "; ".join(f"{value} for {', '.join(group)}" for value, group in groups)
 
 
 def _format_values(values: pd.DataFrame) -> list[str]:

@@ -108,6 +108,12 @@ def _resolve_architecture(config: RunConfig) -> None:
                 f"architecture.forget_bias is {architecture.forget_bias.name}, which requires cell "
                 f"{' or '.join(able)}; with architecture.cell={architecture.cell} it must be unit"
             )
+        if architecture.continues and "architecture.init" not in config.unused:
+            raise ConfigError(
+                f"architecture.forget_bias is {architecture.forget_bias.name}, but the biases come from "
+                f"the language models of architecture.init={architecture.init}; leave it out, and train "
+                "those with it"
+            )
     if architecture.forget_bias == ForgetBias.chrono and architecture.chrono_steps is None:
         architecture.chrono_steps = max(2, _longest_memory(config))
     if architecture.recurrent_parameters is not None:
@@ -232,11 +238,6 @@ def _check_language(config: RunConfig) -> None:
         raise ConfigError(
             f"architecture.cell is {architecture.cell}, whose state cannot be carried from step to "
             "step, as it has no step of its own; with task=language choose another cell"
-        )
-    if config.tuned:
-        raise ConfigError(
-            "tuned chooses values by validation accuracy, which task=language has not; leave it out, "
-            "and compare the values as variants"
         )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.config.data import AddingConfig
@@ -87,3 +90,16 @@ def describe_install(extra: str) -> str:
 def say(stage: str) -> None:
     """Say at once what begins now, as the next line may be seconds away."""
     print(stage, flush=True)
+
+
+@contextmanager
+def quiet(package: str) -> Iterator[None]:
+    """Keep the log of a package from the terminal, but not from its cache, which holds it too."""
+    log, unheard = logging.getLogger(package), logging.NullHandler()
+    was_heard, log.propagate = log.propagate, False
+    log.addHandler(unheard)
+    try:
+        yield
+    finally:
+        log.propagate = was_heard
+        log.removeHandler(unheard)

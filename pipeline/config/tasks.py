@@ -122,7 +122,7 @@ class LanguageConfig(TaskConfig):
         """Return the settings of classifiers: what is read of a text, and how it is read out."""
         cut = ("tokenizer.max_length", "tokenizer.keep", "data.length_edges")
         of_heads = ("architecture.readout", "train.head_epochs", "train.layer_decay")
-        return (*cut, *of_heads, *START, "tuned")
+        return (*cut, *of_heads, *START)
 
 
 TASKS = {"classify": ClassifyConfig, "language": LanguageConfig}

@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.analysis.adding import AddingResults
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.language import LanguageComparison
+from pipeline.analysis.selection import describe_choices
 from pipeline.report import language_tables
 from pipeline.report.adding_tables import steps_table
-from pipeline.report.formats import MISSING, format_count
+from pipeline.report.formats import MISSING, format_count, join_names
 from pipeline.report.markdown import as_markdown, table_as_markdown
 from pipeline.report.probe_tables import main_reach_column
 from pipeline.report.prose import adding, language
@@ -78,12 +80,20 @@ def _ending(found: Results) -> _Ending:
         return _Ending(adding.headline(found), "", table, [table.caption])
     if isinstance(found, LanguageComparison):
         table = language_tables.results_table(found.limited_to_shown())
-        notes = [*describe_shown(found), *describe_marks(found)] if table.rows else []
-        return _Ending(language.headline(found), "", table, notes)
+        return _Ending(language.headline(found), "", table, _notes(found) if table.rows else [])
     shown = found.limited_to_shown()
     table = results_table(shown)
-    notes = [*describe_shown(found), *describe_marks(found)] if table.rows else []
+    notes = _notes(found) if table.rows else []
     return _Ending(headline_of_sweep(found), recommend(shown), table, notes)
+
+
+def _notes(found: Compared) -> list[str]:
+    """Explain the table: which architectures it has, what was chosen for them, and its marks."""
+    chosen = []
+    if found.tuning is not None:
+        settings = join_names(found.tuning.settings)
+        chosen = [f"{settings} chosen on validation: {describe_choices(found.tuning)}."]
+    return [*describe_shown(found), *chosen, *describe_marks(found)]
 
 
 def results_table(comparison: Comparison) -> Table:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.analysis.language import LanguageComparison, LanguageRuns
 from pipeline.analysis.language_memory import CUT, ERASED, FIRST, REPLACED, SHUFFLED
-from pipeline.report import inside_tables, language_tables, run_tables
+from pipeline.report import inside_tables, language_tables
 from pipeline.report.blocks import Block, PageSection, Section, build_sections, table_blocks
 from pipeline.report.figures import contrasts, inside
 from pipeline.report.figures import language as figures
@@ -22,7 +22,7 @@ from pipeline.report.glossary import terms_of_language
 from pipeline.report.page import write_pages
 from pipeline.report.prose import language, sweep
 from pipeline.report.prose.samples import make_cards
-from pipeline.report.sections import LEAD, provenance_section
+from pipeline.report.sections import LEAD, provenance_section, runs_blocks
 from pipeline.report.tables import cost_table
 
 CSV_FILES = {
@@ -30,6 +30,7 @@ CSV_FILES = {
     "summary.csv": lambda found: found.summary,
     "contrasts.csv": lambda found: found.contrasts and found.contrasts.table,
     "pairwise.csv": lambda found: found.pairwise,
+    "tuning.csv": lambda found: found.tuning and found.tuning.grid,
     "baseline.csv": lambda found: found.baseline and found.baseline.leads,
     "loss_by_context.csv": lambda found: found.memory and found.memory.losses,
     "effective_context.csv": lambda found: found.memory and found.memory.effective,
@@ -152,14 +153,8 @@ def _ends(content: LanguageContent) -> Iterator[Block]:
 
 
 def _runs(content: LanguageContent) -> Iterator[Block]:
-    found, run_url = content.whole, content.tracked.sweep.run_url
-    unfinished = run_tables.unfinished_table(found, run_url)
-    if unfinished.rows:
-        yield from table_blocks(unfinished, "unfinished")
-    else:
-        yield Block("text", sweep.describe_complete(found))
-    table = run_tables.runs_table(found, run_url, language_tables.RUN_SCORES)
-    yield Block("folded", f"All {len(table.rows)} runs", table)
+    scores = language_tables.TRIED_SCORES, language_tables.RUN_SCORES
+    yield from runs_blocks(content.whole, content.tracked.sweep.run_url, *scores)
 
 
 def _method(content: LanguageContent) -> Iterator[Block]:

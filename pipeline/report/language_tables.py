@@ -12,6 +12,7 @@ from pipeline.analysis.curves import Reach, describe_reach
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.language import LanguageComparison
 from pipeline.analysis.language_memory import CUT, REPLACED, SHUFFLED, LanguageMemory
+from pipeline.analysis.language_scores import exp_of
 from pipeline.report.formats import (
     MISSING,
     format_bits,
@@ -35,6 +36,9 @@ from pipeline.report.tables import (
     Table,
     interval,
     make_table,
+    setting_columns,
+    tuned_settings,
+    with_chosen,
 )
 
 ALL = "all"  # in place of a number of tokens
@@ -43,6 +47,10 @@ RUN_SCORES = (
     Column("bits per character", "bits", format_bits),
     Column("validation loss", "val_loss", format_bits),
     Column("best step", "best_step", format_count),
+)
+TRIED_SCORES = (
+    Column("validation loss", "val_loss", format_bits),
+    Column("validation perplexity", lambda row: exp_of(row.val_loss), format_perplexity),
 )
 _EFFECTIVE = {
     CUT: "tokens that it uses",
@@ -75,7 +83,7 @@ def with_baseline(found: LanguageComparison) -> pd.DataFrame:
 
 def perplexity_table(found: LanguageComparison) -> Table:
     """Show how well every architecture and the baseline predict."""
-    frame = with_baseline(found)
+    frame = with_chosen(with_baseline(found), found)
     leads = {} if found.baseline is None else _changes(found.baseline.leads)
     columns = [
         ARCHITECTURE,
@@ -85,6 +93,7 @@ def perplexity_table(found: LanguageComparison) -> Table:
         BITS,
         _starred(format_bits, "bits_low", "bits_high"),
         *([_against(leads, found.baseline.name)] if found.baseline else []),
+        *setting_columns(tuned_settings(found)),
         Column(
             "runs", lambda row: MISSING if pd.isna(row.runs) else f"{row.runs} of {row.planned}"
         ),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.analysis.compared import Compared
 from pipeline.analysis.tracked import SweepFacts
 from pipeline.report import class_tables, inside_tables, probe_tables, run_tables, tables
 from pipeline.report.blocks import (
@@ -27,6 +28,7 @@ from pipeline.report.prose import answer, sweep
 from pipeline.report.prose import memory as probes
 from pipeline.report.prose.inside import READING_MEASURES, describe_measures
 from pipeline.report.prose.parting import describe_parting, group_cards
+from pipeline.report.tables import Column
 
 _PUBLISHED = Path(__file__).parent / "published_results.csv"
 
@@ -174,16 +176,25 @@ def _published(content: Content) -> Iterator[Block]:
 
 
 def _runs(content: Content) -> Iterator[Block]:
-    comparison, run_url = content.whole, content.tracked.sweep.run_url
+    yield from runs_blocks(content.whole, content.tracked.sweep.run_url)
+
+
+def runs_blocks(
+    comparison: Compared, run_url: str | None, *scores: Sequence[Column]
+) -> Iterator[Block]:
+    """Show which runs are missing, every value that was tried, and every run.
+
+    scores: the columns of a value that was tried, then those of a run; none: those of classifiers.
+    """
     unfinished = run_tables.unfinished_table(comparison, run_url)
     if unfinished.rows:
         yield from table_blocks(unfinished, "unfinished")
     else:
         yield Block("text", sweep.describe_complete(comparison))
     if comparison.tuning:
-        table = tables.tuning_table(comparison.tuning)
+        table = tables.tuning_table(comparison.tuning, *scores[:1])
         yield Block("folded", "All values tried", table, name="tuning")
-    table = run_tables.runs_table(comparison, run_url)
+    table = run_tables.runs_table(comparison, run_url, *scores[1:])
     yield Block("folded", f"All {len(table.rows)} runs", table)
 
 

@@ -118,14 +118,20 @@ def setting_columns(settings: Iterable[str]) -> list[Column]:
     return [Column(name, name, format_setting) for name in settings]
 
 
+def with_chosen(frame: pd.DataFrame, comparison: Compared) -> pd.DataFrame:
+    """Return a frame of architectures with the chosen value of each tuned setting."""
+    if comparison.tuning is None:
+        return frame
+    chosen = comparison.tuning.chosen.set_index("architecture")
+    values = {name: frame.architecture.map(chosen[name]) for name in tuned_settings(comparison)}
+    return frame.assign(**values)
+
+
 def summary_table(comparison: Comparison) -> Table:
     """Show the accuracy of every architecture, and of each of its runs."""
     runs = comparison.runs[comparison.runs.compared]
     frame = comparison.summary
-    settings = tuned_settings(comparison)
-    by_name = runs.drop_duplicates("architecture").set_index("architecture")
     seeds = runs.groupby("architecture").test_accuracy.agg(format_seeds)
-    further = {name: frame.architecture.map(by_name[name]) for name in settings}
     columns = [
         ARCHITECTURE,
         Column("tier", "tier", format_count),
@@ -135,10 +141,10 @@ def summary_table(comparison: Comparison) -> Table:
         *(Column(f"{h} alone", f"accuracy_{h}", format_share) for h in comparison.heads[1:]),
         *_unbalanced_columns(comparison.classes),
         Column("validation", "val_accuracy", format_share),
-        *setting_columns(settings),
+        *setting_columns(tuned_settings(comparison)),
         Column("runs", lambda row: f"{row.runs} of {row.planned}"),
     ]
-    frame = frame.assign(each=frame.architecture.map(seeds), **further)
+    frame = with_chosen(frame.assign(each=frame.architecture.map(seeds)), comparison)
     return make_table("Accuracy of every architecture on the test reviews", columns, frame)
 
 
@@ -161,18 +167,22 @@ def _lookup(values: pd.Series) -> Callable[[Any], Any]:
     return lambda row: values[row.architecture]
 
 
-def tuning_table(tuning: Tuning) -> Table:
-    """Show every value tried, its validation accuracy, and which was chosen."""
+_TRIED = (Column("validation", "val_accuracy", format_share),)
+
+
+def tuning_table(tuning: Tuning, scores: Sequence[Column] = _TRIED) -> Table:
+    """Show every value tried, its scores on validation, and which was chosen."""
     columns = [
         ARCHITECTURE,
         *setting_columns(tuning.settings),
-        Column("validation", "val_accuracy", format_share),
+        *scores,
         Column("runs", "runs", format_count),
         Column("finished", "finished", format_count),
         Column("diverged", "diverged", format_count),
         Column("choice", lambda row: "chosen" if row.chosen else "", words=True),
     ]
-    caption = f"Tuning of {' and '.join(tuning.settings)}: mean validation accuracy of every value"
+    settings, measured = " and ".join(tuning.settings), tuning.criterion.name
+    caption = f"Tuning of {settings}: mean validation {measured} of every value"
     return make_table(caption, columns, tuning.grid)
 
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.config.programs import quiet
 from pipeline.config.schema import RunConfig
 from pipeline.config.tasks import LanguageConfig
 from pipeline.data.language_texts import LanguageTexts, load_language_texts
@@ -34,12 +35,11 @@ class LanguageData:
     @property
     def counts(self) -> dict[str, int]:
         """Return how many texts each split has."""
-        texts = self.texts
-        return {
-            "train": len(texts.train),
-            "validation": len(texts.validation),
-            "test": len(texts.test),
-        }
+        return _count_texts(self.texts)
+
+
+def _count_texts(texts: LanguageTexts) -> dict[str, int]:
+    return {name: len(getattr(texts, name)) for name in ("train", "validation", "test")}
 
 
 def load_language(config: RunConfig, cache: Path) -> LanguageData:
@@ -49,7 +49,10 @@ def load_language(config: RunConfig, cache: Path) -> LanguageData:
       DataError: the data cannot be found or used.
     """
     assert isinstance(config.task, LanguageConfig)
-    texts = load_language_texts(config.data, unlabelled=config.task.unlabelled, cache=cache)
+    with quiet("pipeline.data.labels"):  # which say nothing of texts without labels
+        texts = load_language_texts(config.data, unlabelled=config.task.unlabelled, cache=cache)
+    sizes = (f"{count:,} in {name}" for name, count in _count_texts(texts).items())
+    log.info("Texts, read without labels: %s", ", ".join(sizes))
     log.info("Encoding the texts")
     return LanguageData(texts, encode_language(texts, config.tokenizer, cache))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from pipeline.config.programs import quiet
 from pipeline.config.schema import RunConfig
 from pipeline.config.tasks import LanguageConfig
 from pipeline.data.language_texts import load_language_texts
@@ -39,6 +40,7 @@ def check_same_texts(config: RunConfig, start: Start) -> None:
     for run in filter(None, (start.forward, start.backward)):
         assert isinstance(run.config.task, LanguageConfig)
         unlabelled = run.config.task.unlabelled
-        texts = load_language_texts(config.data, unlabelled=unlabelled, cache=cache)
+        with quiet("pipeline.data"):  # the run says of these texts what there is to say
+            texts = load_language_texts(config.data, unlabelled=unlabelled, cache=cache)
         if texts.fingerprint != run.tags.get("data_fingerprint"):
             raise ConfigError(describe_other_texts(config, run))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 from pipeline.config.compose import absolute_path
 from pipeline.config.programs import find_with
@@ -18,6 +16,7 @@ from pipeline.config.tasks import LanguageConfig
 from pipeline.data.cleaning import clean_text
 from pipeline.errors import ConfigError, Failure
 from pipeline.tracking import Store, TrainedRun, find_runs, finished_runs
+from pipeline.tracking.tuned import without_rejected
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +184,7 @@ def choose_runs(
     known = sorted({run.config.architecture.name for run in newest_first})
     if damaged and not known:
         raise damaged[0]
+    newest_first = without_rejected(store, newest_first)
     names = (
         known
         if request.architectures is None
@@ -203,7 +203,6 @@ def choose_runs(
                 f"no finished run of {name!r} is tracked under {store.name!r}; "
                 f"finished: {', '.join(known)}"
             )
-        same = keep_chosen_value(same)
         by_seed = {str(run.config.seed): run for run in reversed(same)}  # the newest counts
         smallest = min(by_seed, key=int)
         asked = [smallest] if request.seeds is None else _split_names(use.seed_word, request.seeds)
@@ -229,25 +228,6 @@ def _keep_useful(runs: list[TrainedRun], use: Use, config: RunConfig) -> list[Tr
         first = next((run for run in runs if not run.config.baseline), runs[0])
         raise Failure(f"{first.name} (run {first.run_id}) {reasons[first.run_id]}")
     return useful
-
-
-def keep_chosen_value(runs: list[TrainedRun]) -> list[TrainedRun]:
-    """Return the runs of one architecture that have the tuned value chosen on validation.
-
-    As in the report of a tuned sweep, the value with the most finished seeds is chosen, then the best
-    mean validation accuracy, then the smaller value. Untuned runs are all returned.
-    """
-    by_value: dict[tuple[float, ...], list[TrainedRun]] = {}
-    for run in runs:
-        by_value.setdefault(tuple(run.config.tuned_values().values()), []).append(run)
-
-    def rank(value: tuple[float, ...]) -> tuple[int, float, tuple[float, ...]]:
-        same = by_value[value]
-        accuracies = [run.val_accuracy for run in same if run.val_accuracy is not None]
-        seeds = len({run.config.seed for run in same})
-        return -seeds, -fmean(accuracies) if accuracies else math.inf, value
-
-    return by_value[min(by_value, key=rank)]
 
 
 def _split_names(key: str, value: str) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config.programs import say
+from pipeline.config.programs import quiet, say
 from pipeline.config.schema import RunConfig
 from pipeline.config.tables import CsvConfig
 
@@ -26,7 +24,7 @@ def check_texts(config: RunConfig) -> None:
     # Imported only now: it takes seconds.
     from pipeline.data.reviews import load_reviews
 
-    with _quiet(logging.getLogger(load_reviews.__module__.rpartition(".")[0])):
+    with quiet("pipeline.data"):
         load_reviews(config.data, Path(config.root) / ".cache")
 
 
@@ -45,7 +43,7 @@ def find_starts(configs: Sequence[RunConfig]) -> list[RunConfig]:
 
     models = {config.architecture.init: LanguageModels(config) for config in configs}
     found = [with_language_models(config, models[config.architecture.init]) for config in configs]
-    with _quiet(logging.getLogger("pipeline.data")), _quiet(logging.getLogger("pipeline.tracking")):
+    with quiet("pipeline.data"), quiet("pipeline.tracking"):
         checked = set()
         for config in found:
             ids = tuple(config.architecture.init_runs)
@@ -53,15 +51,3 @@ def find_starts(configs: Sequence[RunConfig]) -> list[RunConfig]:
                 checked.add(ids)
                 check_same_texts(config, models[config.architecture.init].choose(config))
     return found
-
-
-@contextmanager
-def _quiet(package: logging.Logger) -> Iterator[None]:
-    """Keep the lines of a package from the terminal, but not from its cache, which holds them too."""
-    unheard, package.propagate = logging.NullHandler(), False
-    package.addHandler(unheard)
-    try:
-        yield
-    finally:
-        package.propagate = True
-        package.removeHandler(unheard)

@@ -56,17 +56,15 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
     partial = "" if failed.empty else f"partial: {len(failed)} runs did not finish"
     parent.end("finished" if failed.empty else "failed", partial)
     found: Results
-    settings: tuple[str, ...]
+    settings = tracked.sweep.tuned
     if isinstance(tracked, AddingRuns):
         settings = ("length",)
         found, page = make_adding_report(tracked, store)
         parent.renew(aggregate_steps(found))
     elif isinstance(tracked, LanguageRuns):
-        settings = ()
         found, page = make_language_report(tracked, store)
         parent.renew(aggregate_contrasts(found) | aggregate_perplexities(found))
     else:
-        settings = tracked.sweep.tuned
         found, tracked, page = make_report(tracked, store)
         keep_excerpts(tracked, store, parent)
         parent.note_digests({})

@@ -22,6 +22,7 @@ from pipeline.tracking.damage import find_damage
 from pipeline.tracking.database import exists
 from pipeline.tracking.store import Store
 from pipeline.tracking.trained import TrainedRun, finished_runs
+from pipeline.tracking.tuned import without_rejected
 
 # The settings in which a language model and the classifier must agree, beside those of the data.
 _ALIKE = {
@@ -107,6 +108,8 @@ class LanguageModels:
                 f"{', '.join(_differences(config, closest))}; train one that does: "
                 f"{_command(config, direction)}"
             )
+        if not given:
+            fitting = [run for run in fitting if run.run_id in self._chosen] or fitting
         own = [run for run in fitting if run.config.seed == config.seed]
         return min(own or fitting, key=_loss)
 
@@ -129,6 +132,11 @@ class LanguageModels:
         if not self.store.runs("tags.kind = 'run' and tags.outcome = 'finished'"):
             return [], []
         return finished_runs(self.store)
+
+    @cached_property
+    def _chosen(self) -> set[str]:
+        """Return the ids of the runs without those whose tuned value was not chosen."""
+        return {run.run_id for run in without_rejected(self.store, self._finished[0])}
 
     def _reading(self, direction: Direction) -> list[TrainedRun]:
         found = []

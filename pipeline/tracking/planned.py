@@ -44,7 +44,7 @@ def find_planned(
     if not runs and not sweeps:
         raise store.nothing_tracked()
     plan = load_plan(store, sweeps[0]) if sweeps else None
-    return runs, sweeps, plan, _with_baseline(_choose(runs, plan), runs)
+    return runs, sweeps, plan, _with_baseline(choose_counted(runs, plan), runs)
 
 
 def find_sweep(store: Store, data_fingerprint: str) -> str | None:
@@ -86,14 +86,17 @@ def _with_baseline(chosen: dict[str, Run | None], runs: list[Run]) -> dict[str, 
     return networks | {baselines[0].data.tags["fingerprint"]: baselines[0]}
 
 
-def _choose(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
-    """Return, for each fingerprint in the order of the plan, the run that counts."""
+def choose_counted(runs: list[Run], plan: dict[str, Any] | None) -> dict[str, Run | None]:
+    """Return, for each fingerprint in the order of the plan, the run that counts.
+
+    runs: newest first.
+    """
     rank = {"finished": 0, "diverged": 1}
     by_fingerprint: dict[str, list[Run]] = {}
     for run in runs:
         by_fingerprint.setdefault(run.data.tags.get("fingerprint", run.info.run_id), []).append(run)
     best = {
-        fingerprint: min(same, key=lambda run: rank.get(status_of(run), 2))  # runs are newest first
+        fingerprint: min(same, key=lambda run: rank.get(status_of(run), 2))
         for fingerprint, same in by_fingerprint.items()
     }
     wanted = list(best) if plan is None else plan["fingerprints"]

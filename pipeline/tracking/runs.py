@@ -45,8 +45,8 @@ class SweepPlan:
     """Describe the runs of a sweep: one entry per run in each list.
 
     data, task: the kinds of the data and of the task; length_edges: boundaries of the
-    groups for accuracy by length; tuned: the values of each tuned setting; lengths: sequence lengths of
-    the adding problem, else None;
+    groups for accuracy by length; tuned: the values of each tuned setting, None for the baseline;
+    lengths: sequence lengths of the adding problem, else None;
     variants: the name of each run's variant, in which `contrasts` are declared; margin: the smallest
     difference that matters, as a share; show_texts: whether the report may show test texts.
     """
@@ -57,7 +57,7 @@ class SweepPlan:
     architectures: list[str]
     seeds: list[int]
     length_edges: list[int]
-    tuned: dict[str, list[float]]
+    tuned: dict[str, list[float | None]]
     lengths: list[int] | None
     variants: list[str]
     contrasts: list[dict[str, Any]]
@@ -76,7 +76,7 @@ class SweepPlan:
             [config.seed for config in configs],
             list(configs[0].data.length_edges),
             {
-                name: [config.tuned_values()[name] for config in configs]
+                name: [None if one.baseline else one.tuned_values()[name] for one in configs]
                 for name in configs[0].tuned
             },
             lengths or None,

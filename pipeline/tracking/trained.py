@@ -23,7 +23,7 @@ from pipeline.tracking.store import Store
 class TrainedRun:
     """Hold a finished run, whose artifacts are loaded on demand.
 
-    tags: MLflow's tags, such as `data_fingerprint`; val_accuracy: of the best epoch, None if unknown.
+    tags: MLflow's tags, such as `data_fingerprint`.
 
     What loads an artifact raises `DamagedRun` where it cannot be read.
     """
@@ -34,7 +34,6 @@ class TrainedRun:
     config: RunConfig
     tags: dict[str, str]
     artifacts: Artifacts
-    val_accuracy: float | None = None
 
     def tokenizer(self) -> Tokenizer:
         content = self.artifacts.needed("tokenizer.json")
@@ -130,9 +129,8 @@ def find_runs(store: Store, id_prefixes: Sequence[str]) -> list[TrainedRun]:
 def _load(store: Store, run: Run) -> TrainedRun:
     artifacts = Artifacts(store, run)
     config = load_config(artifacts)
-    name, accuracy = run.info.run_name or run.info.run_id, run.data.metrics.get("best/val_accuracy")
-    tags = dict(run.data.tags)
-    return TrainedRun(store, run.info.run_id, name, config, tags, artifacts, accuracy)
+    name, tags = run.info.run_name or run.info.run_id, dict(run.data.tags)
+    return TrainedRun(store, run.info.run_id, name, config, tags, artifacts)
 
 
 def load_config(artifacts: Artifacts) -> RunConfig:

@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factories.language_sweep import ARCHITECTURES, make_language_runs
+from factories.language_sweep import (
+    ARCHITECTURES,
+    make_language_runs,
+    make_tuned_language,
+    without_results,
+)
 
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.language import LanguageComparison, LanguageRuns, compare_language
@@ -158,6 +163,48 @@ def test_runs_that_vary_a_setting_of_the_task_are_two_variants() -> None:
     runs = tracked.runs.assign(task_bptt=[32, 64], task_direction="forward", seed=0)
     names = set(_compare(replace(tracked, runs=runs)).summary.architecture)
     assert names == {"lstm, task_bptt 32", "lstm, task_bptt 64"}
+
+
+TRIED = {"lstm": {1e-3: 5.0, 5e-3: 4.8}, "simple_rnn": {1e-3: 4.9, 5e-3: 5.3}}
+
+
+def _chosen(found: LanguageComparison) -> dict[str, float]:
+    compared = found.runs[found.runs.compared]
+    assert (compared.groupby("architecture").learning_rate.nunique() == 1).all()
+    return dict(zip(compared.architecture, compared.learning_rate, strict=True))
+
+
+def test_a_tuned_rate_is_chosen_by_validation_loss_where_the_test_would_choose_otherwise() -> None:
+    tracked = make_tuned_language(TRIED, probes=False)
+    flattered = tracked.losses.run_id.str.endswith(("@0.001", "@0.005")) & (
+        tracked.losses.run_id.isin(_ids(tracked, "lstm", 1e-3) + _ids(tracked, "simple_rnn", 5e-3))
+    )
+    losses = tracked.losses.assign(nats=tracked.losses.nats.where(~flattered, 1.0))
+    found = _compare(replace(tracked, losses=losses))
+    assert _chosen(found) == {"lstm": 5e-3, "simple_rnn": 1e-3}
+    for row in rows_of(found.summary):
+        assert row.perplexity == pytest.approx(math.exp(ARCHITECTURES[row.architecture][3]))
+        assert row.runs == row.planned == 2
+    # The n-grams have no rate: they are compared once, with no note.
+    assert found.baseline is not None
+    assert len(found.baseline.leads) == 2
+    (note,) = found.notes
+    assert "over 0.001, 0.005. Chosen: 0.005 for lstm; 0.001 for simple_rnn." in note
+
+
+def _ids(tracked: LanguageRuns, name: str, rate: float) -> list[str]:
+    runs = tracked.runs
+    return runs.run_id[(runs.architecture == name) & (runs.learning_rate == rate)].tolist()
+
+
+def test_a_rate_at_which_a_language_model_diverged_comes_after_those_at_which_none_did() -> None:
+    tracked = make_tuned_language(TRIED, probes=False)
+    lost = tracked.runs.run_id.isin(_ids(tracked, "lstm", 5e-3)[:1])
+    assert _chosen(_compare(without_results(tracked, lost, "failed")))["lstm"] == 5e-3
+    found = _compare(without_results(tracked, lost, "diverged"))
+    assert _chosen(found)["lstm"] == 1e-3
+    assert found.tuning is not None
+    assert found.tuning.grid.diverged.tolist() == [0, 1, 0, 0]
 
 
 def test_without_finished_runs_there_is_a_comparison_without_results() -> None:

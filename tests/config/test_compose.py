@@ -84,6 +84,19 @@ def test_settings_without_effect_on_the_data_are_listed(tmp_path):
     assert without_effect(small_run(tmp_path, tokenizer__keep=Keep.head)) == []
 
 
+def test_language_models_are_tuned_as_classifiers_are(tmp_path):
+    model = small_run(tmp_path, task=LanguageConfig(), tuned=["learning_rate", "weight_drop"])
+    check(model)
+    assert model.title == "lstm seed 0, learning_rate 0.001, weight_drop 0"
+    assert without_effect(model) == []
+    assert baseline_of(model).title == "kneser_ney seed 0"
+    assert fingerprint(model) == fingerprint(small_run(tmp_path, task=LanguageConfig()))
+    model.tuned = ["batch_size"]
+    model.train.batch_size = None
+    with pytest.raises(ConfigError, match=r"tuned names batch_size, but train\.batch_size is null"):
+        check(model)
+
+
 def test_a_config_that_is_written_and_read_is_unchanged(tmp_path):
     config = small_run(tmp_path, seed=7, data__length_edges=[5, 9], architecture__cell="gru")
     assert from_plain(as_plain(config)) == config
@@ -129,6 +142,19 @@ def test_chrono_steps_default_to_the_length_that_is_read(tmp_path):
     assert _built(tmp_path, **changes).architecture.chrono_steps == 321
     given = _built(tmp_path, **changes, architecture__chrono_steps=50)
     assert given.architecture.chrono_steps == 50
+
+
+def test_a_forget_bias_is_refused_where_language_models_bring_their_own(tmp_path):
+    changes: dict[str, object] = {"architecture__forget_bias": ForgetBias.zero}
+    with pytest.raises(ConfigError) as error:
+        _built(tmp_path, architecture__init="lm", **changes)
+    assert str(error.value) == (
+        "architecture.forget_bias is zero, but the biases come from the language models of "
+        "architecture.init=lm; leave it out, and train those with it"
+    )
+    for init in ("fresh", "skipgram"):
+        _built(tmp_path, architecture__init=init, **changes)
+    _built(tmp_path, architecture__init="lm", task=LanguageConfig(), **changes)  # without effect
 
 
 def test_the_title_of_a_run_names_tuned_settings(tmp_path):

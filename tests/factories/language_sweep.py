@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 
 from factories.fading import make_gates, make_retention
 from factories.language_tables import make_language_probes
+from pipeline.analysis.frames import rows_of
 from pipeline.analysis.language import LanguageRuns
 from pipeline.analysis.tracked import SweepFacts
 
@@ -121,6 +124,47 @@ def make_language_runs(
         _make_probes(runs) if probes else {},
         pd.DataFrame(samples, columns=["run_id", "prompt", "sample", "text"]),
     )
+
+
+def make_tuned_language(
+    losses: Mapping[str, Mapping[float, float]], seeds: int = 2, **options: Any
+) -> LanguageRuns:
+    """A sweep that tunes the learning rate; `losses` are the validation losses by architecture and rate.
+
+    Seeds differ by 0.1. The test losses are those of `make_language_runs`, whatever the rate.
+    """
+    plain = make_language_runs((*losses, "kneser_ney"), seeds, **options)
+    is_network = plain.runs.cell.notna()
+    runs, own = [plain.runs[~is_network]], plain.runs[is_network]
+    rates = sorted({rate for of_rate in losses.values() for rate in of_rate})
+    for rate in rates:
+        scores = [losses[row.architecture][rate] + 0.1 * row.seed for row in rows_of(own)]
+        of_rate = own.assign(learning_rate=rate, val_loss=scores, run_id=own.run_id + f"@{rate:g}")
+        runs.append(of_rate.assign(fingerprint=of_rate.run_id))
+
+    def at_each_rate(table: pd.DataFrame) -> pd.DataFrame:
+        of_networks = table.run_id.isin(own.run_id)
+        tables = [table[of_networks].assign(run_id=table.run_id + f"@{rate:g}") for rate in rates]
+        return pd.concat([table[~of_networks], *tables], ignore_index=True)
+
+    return replace(
+        plain,
+        runs=pd.concat(runs, ignore_index=True).convert_dtypes(),
+        losses=at_each_rate(plain.losses),
+        history=at_each_rate(plain.history),
+        samples=at_each_rate(plain.samples),
+        probes={name: at_each_rate(table) for name, table in plain.probes.items()},
+        sweep=replace(plain.sweep, tuned=("learning_rate",)),
+    )
+
+
+def without_results(tracked: LanguageRuns, lost: pd.Series, status: str) -> LanguageRuns:
+    """Return a sweep in which runs ended otherwise. lost: marks them."""
+    runs = tracked.runs.copy()
+    runs.loc[lost, ["status", "failure"]] = [status, "the loss is not finite"]
+    runs.loc[lost, "val_loss"] = pd.NA
+    kept = ~tracked.losses.run_id.isin(runs.run_id[lost])
+    return replace(tracked, runs=runs, losses=tracked.losses[kept])
 
 
 def _make_probes(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:

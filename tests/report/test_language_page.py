@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from factories.language_sweep import make_language_runs
+from factories.language_sweep import make_language_runs, make_tuned_language, without_results
 from factories.pages import HOSTILE, Page
 
 from pipeline.analysis.language import LanguageRuns, compare_language
 from pipeline.report import describe_results, write_language_report
+from pipeline.report.figures.language import draw_curves_of_learning
 from pipeline.report.glossary import terms_of_language
-from pipeline.report.language_page import LanguageContent, build
-from pipeline.report.prose import language
+from pipeline.report.language_page import CSV_FILES, LanguageContent, build
+from pipeline.report.language_tables import perplexity_table
+from pipeline.report.prose import language, sweep
 from pipeline.report.prose.contrasts import answers_of_contrasts
 from pipeline.report.prose.samples import make_cards
 
@@ -109,6 +111,8 @@ def test_a_sweep_without_probes_samples_and_baseline_has_a_page(tmp_path: Path) 
     ids = [section.id for section in build(content)]
     assert ids == ["questions", "results", "cost", "learning", "runs", "method", "provenance"]
     assert "n-gram baseline is not tracked" in " ".join(content.whole.notes)
+    assert CSV_FILES["tuning.csv"](content.whole) is None
+    assert "chosen on validation" not in describe_results(content.whole, "report")
 
 
 def test_a_sweep_without_results_has_a_page(tmp_path: Path) -> None:
@@ -191,6 +195,29 @@ def test_networks_that_were_still_improving_are_named() -> None:
     assert language.cautions(_content(tracked).whole, tracked) == []
 
 
+def test_training_that_ended_after_different_numbers_of_tokens_is_compared_by_token() -> None:
+    """The LSTM reads as fast as the GRU, and a SimpleRNN twice as fast."""
+    tracked = make_language_runs(seeds=2, texts=60, probes=False)
+    names, speed = tracked.runs.architecture, tracked.runs.tokens_per_second
+    faster = tracked.runs.assign(tokens_per_second=speed.where(names != "simple_rnn", 68_000.0))
+
+    def said(read: dict[str, float]) -> str:
+        """Return the headline where every network has read so many million tokens."""
+        seconds = names.map(read) * 1e6 / faster.tokens_per_second
+        runs = faster.assign(train_seconds=seconds.fillna(40.0))
+        content = _content(replace(tracked, runs=runs))
+        return f"{language.headline(content.whole)} {answers_of_contrasts(content.whole)}"
+
+    alike = said({"lstm": 20, "gru": 20, "simple_rnn": 20})
+    assert ", for 2.0 times the training time." in alike
+    assert "by token" not in alike
+    longer = said({"lstm": 20, "gru": 20, "simple_rnn": 60})
+    assert ", for 2.0 times the training time by token." in longer
+    assert "Both train in the same time by token." in said(
+        {"lstm": 20, "gru": 30, "simple_rnn": 20}
+    )
+
+
 def test_text_and_figure_say_the_same_of_a_first_group_that_predicts_worse() -> None:
     found = _content(make_language_runs(seeds=1)).whole
     assert found.contrasts is not None
@@ -235,3 +262,41 @@ def test_the_networks_to_which_the_right_subject_is_likeliest_are_named() -> Non
     assert answer(dict.fromkeys(names, 0.2)) == "By no network"
     assert answer(dict.fromkeys(names, 0.2) | {names[0]: 0.9}) == f"By {names[0]}"
     assert answer(dict.fromkeys(names, 0.9)).startswith("By ")
+
+
+def test_the_page_of_a_tuned_sweep_has_every_value_and_rests_on_the_chosen_ones() -> None:
+    tried = {"lstm": {1e-3: 5.0, 5e-3: 4.8}, "simple_rnn": {1e-3: 4.9, 5e-3: 5.3}}
+    tracked = make_tuned_language(tried)
+    # Only runs whose rate was not chosen ended while they still improved.
+    worse = tracked.runs.architecture.map({"lstm": 1e-3, "simple_rnn": 5e-3})
+    lost = tracked.runs.learning_rate.eq(worse).fillna(False)
+    ended = np.where(lost, "after all 5 epochs", "no better validation loss")
+    runs = tracked.runs.assign(training_ended=ended, budget_epochs=5)
+    lost &= runs.architecture == "simple_rnn"
+    tracked = without_results(replace(tracked, runs=runs), lost & (runs.seed == 1), "diverged")
+    content = _content(tracked)
+    assert language.cautions(content.whole, tracked) == []
+    (curves,) = draw_curves_of_learning(content.whole, tracked.history)
+    assert len(curves.table.rows) == 2 * 2 * 10
+    (tried,) = [
+        block.table
+        for section in build(content)
+        for block in section.blocks
+        if block.name == "tuning"
+    ]
+    assert tried is not None
+    assert tried.caption == "Tuning of learning_rate: mean validation loss of every value"
+    rows = [" ".join(entry.text for entry in row).strip() for row in tried.rows]
+    assert "lstm 0.005 4.850 127.7 2 2 0 chosen" in rows
+    assert "simple_rnn 0.005 5.300 200.3 2 1 1" in rows
+    table = perplexity_table(content.whole)
+    place = [column.heading for column in table.columns].index("learning_rate")
+    rates = {row[0].text: row[place].text for row in table.rows}
+    assert rates == {"lstm": "0.005", "simple_rnn": "0.001", "kneser_ney": "–"}
+    grid = CSV_FILES["tuning.csv"](content.whole)
+    assert grid[grid.chosen].learning_rate.tolist() == [5e-3, 1e-3]
+    said = sweep.cautions(content.whole)
+    assert said[0].startswith("learning_rate: tuned on validation, never on the test texts")
+    assert said[1] == "1 run diverged: simple_rnn seed 1, learning_rate 0.005."
+    note = describe_results(content.whole, "report")
+    assert "learning_rate chosen on validation: 0.005 for lstm; 0.001 for simple_rnn." in note

@@ -18,7 +18,7 @@ from factories.tracked import ARCHITECTURES, make_tracked
 from pipeline import vega
 from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
-from pipeline.analysis.selection import Tuning
+from pipeline.analysis.selection import ACCURACY, Tuning
 from pipeline.analysis.verdicts import NO
 from pipeline.errors import ReportError
 from pipeline.report import look, write_report
@@ -380,7 +380,7 @@ def test_leagues_stand_side_by_side(tmp_path: Path) -> None:
 def test_what_a_tuned_league_shows_is_said_above_a_sweep_without_tuning() -> None:
     comparison = compare(make_tracked(("lstm", "gru"), 2, 200), np.random.default_rng(0))
     grid = pd.DataFrame({"architecture": ["lstm", "gru"], "learning_rate": 1e-3, "chosen": True})
-    tuning = Tuning(("learning_rate",), grid)
+    tuning = Tuning(("learning_rate",), grid, ACCURACY)
     first, second = comparison.summary.architecture
     pair = {"architecture_a": first, "architecture_b": second, "verdict": "better"}
     better = comparison.pairwise.assign(**pair)

@@ -9,6 +9,9 @@ from dataclasses import replace
 import pytest
 from factories import small_run
 
+from pipeline.config.compose import baseline_of
+from pipeline.config.fingerprint import fingerprint
+from pipeline.config.schema import RunConfig
 from pipeline.config.tasks import ClassifyConfig, Direction, LanguageConfig
 from pipeline.errors import ConfigError, Failure
 from pipeline.runs.request import (
@@ -19,31 +22,68 @@ from pipeline.runs.request import (
     choose_runs,
     read_prompts,
 )
-from pipeline.tracking import Store, track_run
+from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
 
 ASKED = ExplainRequest(text="a", file=None, runs=None, architectures=None, seeds=None, page=None)
 
 
-def _track(root, rate: float, seed: int, accuracy: float) -> None:
-    config = small_run(root, tuned=["learning_rate"], train__learning_rate=rate, seed=seed)
-    with track_run(Store.of(config), config, None) as recorder:
-        recorder.metrics({"best/val_accuracy": accuracy})
+def _config(root, task, rate: float, seed: int, **changes) -> RunConfig:
+    given = {"tuned": ["learning_rate"], "train__learning_rate": rate} | changes
+    return small_run(root, task=task, seed=seed, **given)
+
+
+def _sweep(root, task, runs, **changes) -> None:
+    """Track a sweep that tunes; runs: (rate, seed, validation score or how it ended otherwise)."""
+    configs = [_config(root, task, rate, seed, **changes) for rate, seed, _ in runs]
+    store, plan = Store.of(configs[0]), SweepPlan.of([*configs, baseline_of(configs[0])])
+    with track_sweep(store, plan) as parent:
+        for config, (_, _, found) in zip(configs, runs, strict=True):
+            if store.newest_run(fingerprint(config)) is not None:
+                continue
+            with track_run(store, config, parent.run_id) as recorder:
+                if isinstance(found, str):
+                    recorder.end(found, "as told")
+                else:
+                    recorder.metrics({"best/val_accuracy": found, "best/val_loss": 10 * found})
 
 
 @pytest.mark.parametrize(
-    ("runs", "chosen"),
-    [  # the chosen value first, so that it is never the one that started last
-        ([(1e-3, 0, 0.9), (3e-4, 0, 0.7), (3e-3, 0, 0.8)], 1e-3),
-        ([(3e-3, 0, 0.8), (3e-3, 1, 0.8), (1e-3, 0, 0.9), (1e-3, 1, 0.6)], 3e-3),  # by the mean
-        ([(3e-3, 0, 0.8), (3e-3, 1, 0.8), (1e-3, 0, 0.9)], 3e-3),  # a seed did not finish
-        ([(1e-3, 0, 0.8), (3e-3, 0, 0.8)], 1e-3),
+    ("task", "runs", "chosen"),
+    [  # never the value that started last
+        (ClassifyConfig(), [(3e-3, 0, 0.8), (3e-3, 1, 0.8), (1e-3, 0, 0.9), (1e-3, 1, 0.6)], 3e-3),
+        (ClassifyConfig(), [(1e-3, 0, 0.9), (1e-3, 1, "failed"), (3e-3, 0, 0.8)], 1e-3),
+        (LanguageConfig(), [(3e-3, 0, 0.8), (1e-3, 0, 0.7), (1e-3, 1, "diverged")], 3e-3),
+        (LanguageConfig(), [(1e-3, 0, 0.8), (3e-3, 0, 0.9)], 1e-3),
     ],
 )
-def test_of_a_tuned_architecture_the_value_chosen_on_validation_is_read(tmp_path, runs, chosen):
-    for rate, seed, accuracy in runs:
-        _track(tmp_path, rate, seed, accuracy)
-    (run,) = choose_runs(small_run(tmp_path), ASKED)
+def test_of_a_tuned_architecture_the_value_chosen_on_validation_is_read(
+    tmp_path, task, runs, chosen
+):
+    """The order is that of the report: see `tests/analysis/test_selection.py`."""
+    _sweep(tmp_path, task, runs)
+    asked = (ASKED, EXPLAIN) if isinstance(task, ClassifyConfig) else (_ask(), GENERATE)
+    (run,) = choose_runs(small_run(tmp_path), *asked)
     assert run.config.train.learning_rate == chosen
+
+
+def test_the_newest_sweep_that_planned_a_run_decides_whether_it_is_read(tmp_path):
+    task, config = LanguageConfig(), small_run(tmp_path)
+
+    def read() -> float:
+        (run,) = choose_runs(config, _ask(), GENERATE)
+        return run.config.train.learning_rate
+
+    _sweep(tmp_path, task, [(1e-3, 0, 0.8), (3e-3, 0, 0.7)])
+    assert read() == 3e-3
+    # A second seed changes the mean. One run was trained before anything was tuned.
+    with track_run(Store.of(config), _config(tmp_path, task, 1e-3, 1, tuned=[]), None) as recorder:
+        recorder.metrics({"best/val_loss": 1.0})
+    _sweep(tmp_path, task, [(1e-3, 0, 0.8), (1e-3, 1, 0.1), (3e-3, 0, 0.7), (3e-3, 1, 0.9)])
+    assert read() == 1e-3
+    # Each variant has a value of its own, and the newest counts. A run may be planned twice.
+    wide = {"architecture__units": 16}
+    _sweep(tmp_path, task, [(3e-3, 0, 0.5), (3e-3, 0, 0.5), (5e-3, 0, 0.6)], **wide)
+    assert read() == 3e-3
 
 
 def _ask(**given: str) -> GenerateRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pipeline.runs.language_start import check_same_texts
 from pipeline.sweeps.check import find_starts
 from pipeline.sweeps.plan import Plan, PlannedJob
 from pipeline.tokens.vocabulary import train_tokenizer
-from pipeline.tracking import Store, track_run
+from pipeline.tracking import Store, SweepPlan, track_run, track_sweep
 from pipeline.tracking.language_models import LanguageModels, with_language_models
 
 _TEXTS = ["the film was good", "the film was bad"]
@@ -53,6 +54,7 @@ def _finish(root: Path, loss: float = 4.0, texts: list[str] = _TEXTS, **changes:
     return recorder.run_id
 
 
+Key = tuple[float, int]  # a learning rate and a seed
 LOSSES = "losses.parquet"
 BACKWARD = LanguageConfig(direction=Direction.backward)
 
@@ -87,6 +89,29 @@ def test_the_one_of_the_own_seed_starts_a_run_or_else_the_best_on_validation(tmp
     assert "the same seed, with" in start.describe(1)
     assert start.tags == {"init_run": ids[1]}
     assert start.tokenizer.get_vocab_size() == 8
+
+
+def test_of_a_tuned_sweep_the_value_chosen_on_validation_starts_a_run(tmp_path):
+    """The own seed of another value has a lower loss, but the mean over the seeds decides."""
+    losses = {(1e-3, 0): 4.0, (1e-3, 1): 4.1, (5e-3, 0): 3.9, (5e-3, 1): 4.9}
+
+    def sweep(task: LanguageConfig, keys: Iterable[Key]) -> dict[Key, str]:
+        given = {
+            (rate, seed): {"train__learning_rate": rate, "seed": seed, "task": task}
+            | {"tuned": ["learning_rate"], "name": "lm"}
+            for rate, seed in keys
+        }
+        configs = [small_run(tmp_path, **one) for one in given.values()]
+        with track_sweep(Store.of(configs[0]), SweepPlan.of(configs)):
+            return {key: _finish(tmp_path, losses[key], **one) for key, one in given.items()}
+
+    forward = sweep(LanguageConfig(), losses)
+    backward = sweep(BACKWARD, [(1e-3, 0), (5e-3, 1)])
+    assert _found(tmp_path, seed=0) == [forward[1e-3, 0]]
+    both = _found(tmp_path, seed=7, architecture__bidirectional=True)
+    assert both == [forward[1e-3, 0], backward[1e-3, 0]]
+    given = forward[5e-3, 0]
+    assert _found(tmp_path, architecture__init_runs=[given]) == [given]
 
 
 def test_each_direction_is_started_by_a_model_that_reads_so(tmp_path):

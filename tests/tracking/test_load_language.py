@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,19 +125,34 @@ def test_what_was_loaded_is_compared_and_summed_up_for_mlflow(store: Store) -> N
 def test_a_sweep_ends_with_its_report_also_if_a_run_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lstm, *others, lost, baseline = _configs(tmp_path)
-    store = Store.of(lstm)
-    with track_sweep(store, SweepPlan.of([lstm, *others, lost, baseline])) as parent:
-        for config in (lstm, *others, baseline):
+    """It tunes, so that a run is named by its rate, which the baseline has not."""
+    networks = [
+        replace(config, tuned=["learning_rate"], train=replace(config.train, learning_rate=rate))
+        for config in _configs(tmp_path)[:-1:2]
+        for rate in (1e-3, 5e-3)
+    ]
+    baseline = baseline_of(networks[0])
+    plan, store = SweepPlan.of([*networks, baseline]), Store.of(baseline)
+    assert plan.tuned == {"learning_rate": [1e-3, 5e-3, 1e-3, 5e-3, None]}
+    assert plan.variants == ["lstm", "lstm", "simple_rnn", "simple_rnn", "kneser_ney"]
+    with track_sweep(store, plan) as parent:
+        for config in (*networks[:-1], baseline):
             _finish(store, config, parent.run_id)
         assert end_sweep(store, parent) == 1
     printed = capsys.readouterr().out
     assert "Gated cells have a perplexity 18.1% lower than simple cells" in printed
-    assert "Not finished: simple_rnn seed 1: missing" in printed
-    assert (tmp_path / "reports" / "small" / "summary.csv").exists()
-    tracked = store.client.get_run(parent.run_id).data
-    assert tracked.metrics["perplexity/lstm"] == pytest.approx(np.exp(4.5))
-    assert "| lstm | 90.02 |" in tracked.tags["mlflow.note.content"]
+    assert "Not finished: simple_rnn seed 0, learning_rate 0.005: missing" in printed
+    assert "learning_rate chosen on validation: 0.001 for lstm, simple_rnn." in printed
+    for name in ("summary.csv", "tuning.csv"):
+        assert (tmp_path / "reports" / "small" / name).exists()
+    data = store.client.get_run(parent.run_id).data
+    assert data.metrics["perplexity/lstm"] == pytest.approx(np.exp(4.5))
+    assert "| lstm | 90.02 |" in data.tags["mlflow.note.content"]
+    tracked = load_language(store)
+    assert tracked.sweep.tuned == ("learning_rate",)
+    rates = tracked.runs.set_index("architecture").learning_rate
+    assert rates["simple_rnn"].tolist() == [1e-3, 5e-3]
+    assert pd.isna(rates["kneser_ney"])
 
 
 def test_losses_that_are_not_those_of_the_tracked_loss_are_damage(store: Store) -> None:

@@ -41,6 +41,7 @@ QUANTITIES = {
     "change_with_neutral_words": "change with neutral words",
     "log_half_life": "half-life",
     "log_train_seconds": "training time",
+    "log_seconds_per_token": "training time by token",
     "log_parameters": "parameters",
 }
 
@@ -194,24 +195,36 @@ def _command(comparison: Compared, seeds: int) -> str:
 
 
 def _describe_costs(asked: Contrast, rows: dict[str, Any]) -> str:
-    row = rows.get("log_train_seconds")
+    row, by_token = _time_of_training(rows)
     if row is None:
         return ""
     ratio = math.exp(abs(row.estimate))
     if ratio < ALIKE:
-        return "Both train in the same time."
+        return f"Both train in the same time{by_token}."
     slower = asked.first if row.estimate > 0 else asked.second
-    return f"Training takes {format_ratio(ratio)} times as long with {slower}."
+    return f"Training takes {format_ratio(ratio)} times as long{by_token} with {slower}."
+
+
+def _time_of_training(rows: dict[str, Any]) -> tuple[Any, str]:
+    """Return the row of training time, and words that say by what it is.
+
+    Where training ended after different numbers of tokens, the time by token says what a network costs.
+    """
+    total, by_token = rows.get("log_train_seconds"), rows.get("log_seconds_per_token")
+    if total is None or by_token is None:
+        return total, ""
+    is_alike = abs(total.estimate - by_token.estimate) < math.log(ALIKE)
+    return (total, "") if is_alike else (by_token, " by token")
 
 
 def _describe_price_of_gates(rows: dict[str, Any]) -> str:
-    row = rows.get("log_train_seconds")
+    row, by_token = _time_of_training(rows)
     if row is None:
         return ""
     ratio = math.exp(row.estimate)
     if ratio < ALIKE:
-        return "" if 1 / ratio > ALIKE else ", for the same training time"
-    return f", for {format_ratio(ratio)} times the training time"
+        return "" if 1 / ratio > ALIKE else f", for the same training time{by_token}"
+    return f", for {format_ratio(ratio)} times the training time{by_token}"
 
 
 def _describe_growth(asked: Contrast, rows: dict[str, Any]) -> list[str]:
