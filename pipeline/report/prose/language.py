@@ -207,11 +207,10 @@ def describe_perplexity(found: LanguageComparison) -> str:
 
 def describe_curves(history: pd.DataFrame) -> str:
     last = history.loc[history.groupby("run_id").tokens.idxmax()]
-    tokens = sorted(
-        round(float(count) / 1e6, 1) for count in {last.tokens.min(), last.tokens.max()}
+    seen = [f"{float(f'{count:.3g}'):,.0f}" for count in (last.tokens.min(), last.tokens.max())]
+    return (
+        f"Each line is a run, which has seen {' to '.join(dict.fromkeys(seen))} tokens by its end."
     )
-    seen = " to ".join(dict.fromkeys(f"{count:g}" for count in tokens))
-    return f"Each line is a run, which has seen {seen} million tokens by its end."
 
 
 def cautions(found: LanguageComparison, tracked: LanguageRuns) -> list[str]:
