@@ -24,6 +24,7 @@ from pipeline.report.look import Look
 from pipeline.report.page import as_script, make_environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_LAYERS = ("words.js", "spelling.js", "layers.js")
 _STEPS = _TEMPLATES / "cells"  # a file for each cell
 _SPECIAL = (
     2  # tokens of every vocabulary: padding and unknown; a language model has one that ends texts
@@ -205,7 +206,7 @@ def _network(
 
 def _render(bundle: dict[str, Any]) -> str:
     steps = sorted({network["cell"] for network in bundle["networks"]})
-    scripts = ["words.js", "networks.js", *(f"cells/{cell}.js" for cell in steps)]
+    scripts = [*_LAYERS, *(f"cells/{cell}.js" for cell in steps), "networks.js"]
     return (
         make_environment(autoescape=True)
         .get_template("playground.html.j2")
