@@ -99,7 +99,7 @@ def quantize(matrix: np.ndarray, scales: np.ndarray) -> list[bytes]:
     scale = np.float32(max(scales.max(), np.finfo(np.float32).tiny) / 255)
     shares = np.clip(np.ceil(scales / scale), 1, 255).astype(np.uint8)
     codes = np.clip(np.rint(matrix / (scale * shares[:, None])), -127, 127).astype(np.int8)
-    return [_as_bytes(scale), shares.tobytes(), codes.tobytes()]
+    return [_as_bytes(np.asarray(scale)), shares.tobytes(), codes.tobytes()]
 
 
 def _as_bytes(array: np.ndarray) -> bytes:

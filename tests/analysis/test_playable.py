@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from pipeline.analysis.playable import rank_seeds
 from pipeline.analysis.selection import ACCURACY, LOSS
 
 
-def _runs(**columns: list[object]) -> pd.DataFrame:
+def _runs(**columns: list[Any]) -> pd.DataFrame:
     count = len(columns["seed"])
     usual = {
         "run_id": [f"run{number}" for number in range(count)],
@@ -18,7 +20,7 @@ def _runs(**columns: list[object]) -> pd.DataFrame:
     return pd.DataFrame(usual | columns).convert_dtypes()
 
 
-def _seeds(ranked: dict[str, list[object]]) -> dict[str, list[int]]:
+def _seeds(ranked: dict[str, list[Any]]) -> dict[str, list[int]]:
     return {name: [row.seed for row in rows] for name, rows in ranked.items()}
 
 

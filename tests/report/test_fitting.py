@@ -27,7 +27,7 @@ WORDS = [f"word{number}" for number in range(60)]
 SMALL = ArchitectureConfig(name="lstm", cell="lstm", units=4, embedding_dim=4)
 
 
-def _seeds(count: int, **changes: object) -> list[Playable]:
+def _seeds(count: int, **changes: Any) -> list[Playable]:
     values = {"name": "lstm", "cell": "lstm", "units": 4, "embedding_dim": 4} | changes
     config = ArchitectureConfig(**values)
     return [draw_playable(config, WORDS, seed=seed) for seed in range(count)]
@@ -69,6 +69,7 @@ def test_no_number_is_rounded_by_more_than_half_a_step() -> None:
 
 def test_rarer_tokens_have_wider_steps_and_other_rows_have_not() -> None:
     matrix = np.ones((20_000, 4), np.float32)
+    assert COARSER[-1].steps is not None
     steps = COARSER[-1].scales_of(matrix, is_table=True)
     others = COARSER[-1].scales_of(matrix, is_table=False)
     assert steps is not None

@@ -276,6 +276,7 @@ def test_language_models_expect_and_write_what_they_do_in_keras(
     }"""
     found = page.evaluate(write, [_bundle(language_models, EXACT), ids])
     end = tokenizer.token_to_id(END)
+    assert end is not None
     for one, (likeliest, greedy, *drawn) in zip(language_models, found, strict=True):
         expected = _next(one, [end, *ids])
         assert [token["id"] for token in likeliest] == np.argsort(-expected)[:5].tolist()
