@@ -1,0 +1,78 @@
+"use strict";
+// The text as the networks read it: each token a button that leaves it out, and the neutral words around it.
+//
+// All of them are one stop of the keyboard; arrow keys go from word to word.
+const strip = (() => {
+  const NEUTRAL = { before: ["before", "both"], after: ["after", "both"] };
+  let list;
+  let buttons = [];
+  let shown = []; // the tokens of the buttons
+
+  // `toggle` is given the number of a token, `point` the token that is looked at, or null.
+  function begin(element, { toggle, point }) {
+    list = element;
+    const numberOf = (event) => buttons.indexOf(event.target.closest?.("button"));
+    list.addEventListener("click", (event) => { if (numberOf(event) >= 0) toggle(numberOf(event)); });
+    for (const kind of ["pointerover", "focusin"]) {
+      list.addEventListener(kind, (event) => { if (numberOf(event) >= 0) point(shown[numberOf(event)]); });
+    }
+    list.addEventListener("pointerleave", () => point(null));
+    list.addEventListener("focusout", () => point(null));
+    list.addEventListener("keydown", step);
+  }
+
+  function step(event) {
+    const here = buttons.indexOf(event.target);
+    const turned = getComputedStyle(list).direction === "rtl" ? -1 : 1;
+    const places = { ArrowRight: here + turned, ArrowLeft: here - turned, Home: 0, End: buttons.length - 1 };
+    const next = here < 0 || event.ctrlKey || event.altKey || event.metaKey ? null : buttons[places[event.key]];
+    if (!next) return;
+    event.preventDefault();
+    reach(next);
+    next.focus();
+  }
+
+  function reach(button) {
+    for (const one of buttons) one.tabIndex = one === button ? 0 : -1;
+  }
+
+  function show(tokens, state) {
+    shown = tokens;
+    const focused = buttons.indexOf(document.activeElement);
+    buttons = tokens.map((token, at) => buttonOf(token, state.out.has(at)));
+    list.replaceChildren(
+      ...neutral(state, "before"), ...buttons.flatMap((button) => [button, " "]), ...neutral(state, "after"),
+    );
+    const reached = buttons[Math.max(0, Math.min(focused, buttons.length - 1))];
+    if (reached) reach(reached);
+    if (focused >= 0) reached?.focus();
+  }
+
+  function buttonOf(token, isOut) {
+    const told = token.known ? null : "not in the vocabulary: read like every other unknown word";
+    return make(
+      "button",
+      {
+        type: "button", class: token.known ? "word" : "word unknown", "data-place": token.start, title: told,
+        "aria-pressed": String(isOut), "aria-label": isOut ? `${token.text}, left out` : null,
+      },
+      token.text,
+    );
+  }
+
+  function neutral(state, side) {
+    if (!state.words || !NEUTRAL[side].includes(state.place)) return [];
+    return [make("span", { class: "neutral", "data-side": side }, plural(state.words, "neutral word")), " "];
+  }
+
+  // Marks what is looked at: a column, or null.
+  function mark(column) {
+    for (const one of list.children) one.classList.remove("pointed");
+    const pointed = column?.kind === "text"
+      ? buttons.find((button) => button.dataset.place === String(column.place))
+      : column && find(`.neutral[data-side="${column.kind}"]`, list);
+    pointed?.classList.add("pointed");
+  }
+
+  return { begin, show, mark };
+})();
