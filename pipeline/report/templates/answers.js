@@ -25,7 +25,7 @@ const answers = (() => {
     const title = make("h3", {}, keyOf(network), make("span", {}, network.label));
     const seeds = seedsOf(network, choose);
     const item = make(
-      "li", { class: "network" }, make("div", { class: "name" }, title, ...seeds),
+      "li", { class: "card" }, make("div", { class: "name" }, title, ...seeds),
       ...heads.map(({ row }) => row),
     );
     return { item: paint(item, network), network, heads, seeds };

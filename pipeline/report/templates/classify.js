@@ -36,7 +36,7 @@ const classify = (() => {
   function listen() {
     const on = (selector, kind, listener) => find(selector).addEventListener(kind, listener);
     find(".examples").append(...play.texts.map((example) => make(
-      "button", { type: "button", onclick: () => set({ text: example.text, out: new Set() }) }, example.name,
+      "button", { type: "button", onclick: () => set({ text: example.text, out: new Set() }) }, example.title,
     )));
     const { heads } = play.networks[0];
     fill(find("#head"), heads.map(({ name }) => [name, name]));
@@ -111,7 +111,7 @@ const classify = (() => {
     else told.push("Click a word to leave it out.");
     if (unknown && unknown === tokens.length) told.push("The networks know none of these words, and answer as to any text of unknown words.");
     else if (unknown) told.push(`${plural(unknown, "dotted word")} not in the vocabulary: the networks read all such words alike.`);
-    if (tokens.cut) told.push(`The text is cut to ${tokens.length.toLocaleString("en")} tokens, as in training.`);
+    if (tokens.cut) told.push(`The networks read ${plural(tokens.length, "token")}, as in training, and ${tokens.cut.count.toLocaleString("en")} not: what comes after the first ${tokens.cut.after.toLocaleString("en")}.`);
     find("#notes").textContent = told.join(" ");
   }
 

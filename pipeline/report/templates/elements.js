@@ -44,12 +44,12 @@ const keyOf = (network) => draw(
   draw("line", { x1: 0, x2: 34, y1: 7, y2: 7, "stroke-dasharray": dashOf(network) }),
   markAt(network, 17, 7, { fill: "currentColor" }),
 );
-const dashOf = (network) => (network.dash ?? [1, 0]).join(" ");
+const dashOf = (network) => network.dash.join(" ");
 
 // The colours of a network: what is `.look` inside has the one for the page's paper.
 function paint(element, network) {
-  element.style.setProperty("--light", network.color.light);
-  element.style.setProperty("--dark", network.color.dark);
+  element.style.setProperty("--light", network.color);
+  element.style.setProperty("--dark", network.dark_color);
   element.classList.add("look");
   return element;
 }

@@ -5,7 +5,6 @@
 // words after which a unit has kept 37% of its state, through its keep gate alone.
 const gates = (() => {
   const MEANS = "means";
-  const KEEP = ["forget", "update"]; // the gates that say how much of a state stays
   const NAMES = { cell: "cell state", hidden: "state" };
   const HEIGHT = 320; // of all units together
   const LINE = 64;
@@ -31,7 +30,7 @@ const gates = (() => {
   function tracesOf({ network, columns, layers }) {
     return layers.flatMap(({ directions }, at) => directions.map((traced, side) => ({
       key: `${network.name}/${at}/${side}`, network, columns, ...traced,
-      keep: KEEP.find((gate) => traced.gates[gate]) ?? null,
+      keep: network.keep_gate?.replace(/ gate$/, "") ?? null,
       name: [
         network.label, ...(layers.length > 1 ? [`layer ${at + 1}`] : []),
         ...(directions.length > 1 ? [["forward", "backward"][side]] : []),

@@ -53,7 +53,7 @@ const strip = (() => {
     return make(
       "button",
       {
-        type: "button", class: token.known ? "word" : "word unknown", "data-place": token.start, title: told,
+        type: "button", class: token.known ? "token" : "token unknown", "data-place": token.start, title: told,
         "aria-pressed": String(isOut), "aria-label": isOut ? `${token.text}, left out` : null,
       },
       token.text,
