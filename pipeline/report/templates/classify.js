@@ -14,7 +14,7 @@ const classify = (() => {
   let tokens = [];
 
   const usual = () => ({
-    text: play.texts[0].text, place: "after", words: 0, out: new Set(), head: null, seeds: {}, which: null, what: null,
+    text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, which: null, what: null,
   });
 
   function begin(opened) {
