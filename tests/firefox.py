@@ -1,4 +1,4 @@
-"""Debian's Firefox for tests, driven through Marionette, its own protocol: without a network or a window.
+"""Debian's Firefox for tests, driven through Marionette: without a network, and without a window.
 
 Marionette: https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
 """

@@ -33,6 +33,11 @@ _BEHAVIOUR = (
 _SPECIAL = (
     2  # tokens of every vocabulary: padding and unknown; a language model has one that ends texts
 )
+_INVITATIONS = {
+    "classify": "Type a text and watch trained networks read it word by word. Then push words in between, "
+    "and see which of them forgets.",
+    "language": "Begin a text, and see what trained networks expect next and how they write on.",
+}
 
 
 @dataclass(frozen=True)
@@ -220,6 +225,7 @@ def _render(bundle: dict[str, Any]) -> str:
             networks=_read(*scripts),
             script=_read(*_BEHAVIOUR),
             style=_read("page.css", "written.css", "playground.css"),
+            invitation=_INVITATIONS[bundle["task"]],
             players=bundle["networks"],
             left_out=bundle["left_out"],
             precision=bundle["precision"],

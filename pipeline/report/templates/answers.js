@@ -23,12 +23,13 @@ const answers = (() => {
       return row;
     });
     const title = make("h3", {}, keyOf(network), make("span", {}, network.label));
+    const score = make("span", { class: "score" });
     const seeds = seedsOf(network, choose);
     const item = make(
-      "li", { class: "card" }, make("div", { class: "name" }, title, ...seeds),
+      "li", { class: "card" }, make("div", { class: "name" }, title, score, ...seeds),
       ...heads.map(({ row }) => row),
     );
-    return { item: paint(item, network), network, heads, seeds };
+    return { item: paint(item, network), network, heads, score, seeds };
   }
 
   function seedsOf(network, choose) {
@@ -40,21 +41,19 @@ const answers = (() => {
     return [menu];
   }
 
-  // The names of two labels stand at the ends of the first meter alone: below it the others follow it.
+  // A line of two labels says what up and down are, below a head's name or once above all.
   function rowOf(head, isNamed, isFirst, point) {
     const two = head.labels.length === 2;
     const picture = draw("svg", { class: "course", "aria-hidden": "true", height: HEIGHT });
-    const ends = two && isFirst
-      ? [make("span", { class: "end top", "aria-hidden": "true" }, head.labels[1]),
-        make("span", { class: "end bottom", "aria-hidden": "true" }, head.labels[0])] : [];
+    const ends = two && (isNamed || isFirst)
+      ? [make("span", { class: "ends", "aria-hidden": "true" }, `↑ ${head.labels[1]} ↓ ${head.labels[0]}`)] : [];
     const fill = make("i");
     const ghost = make("b", { hidden: true });
     const meter = make("div", { class: two ? "meter two" : "meter", "aria-hidden": "true" }, fill, ghost);
     const said = make("p", { class: "said" });
     const row = make(
       "div", { class: "head" },
-      ...(isNamed ? [make("h4", {}, head.name)] : []),
-      make("div", { class: "picture" }, picture, ...ends), meter, said,
+      ...(isNamed || ends.length ? [make("h4", {}, isNamed ? head.name : "", ...ends)] : []), picture, meter, said,
     );
     const one = { row, head, two, picture, fill, ghost, said, width: 0, steps: [], columns: [] };
     picture.addEventListener("pointermove", (event) => point(columnAt(one, event)));
@@ -62,9 +61,13 @@ const answers = (() => {
     return one;
   }
 
-  // Shows in the menus which seeds are chosen, by the names of their networks.
-  function choose(chosen) {
-    for (const { network, seeds: [menu] } of cards) if (menu) menu.value = chosen[network.name] ?? network.seed;
+  // Shows which seeds are chosen: the networks in the order of the cards.
+  function choose(networks) {
+    for (const [at, { seed, score }] of networks.entries()) {
+      const { seeds: [menu], score: told } = cards[at];
+      if (menu) menu.value = seed;
+      told.textContent = score === null ? "" : `${percent(score)} right on test`;
+    }
   }
 
   function columnAt({ picture, columns }, event) {

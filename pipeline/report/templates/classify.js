@@ -7,14 +7,14 @@ const classify = (() => {
   const { whole, oneOf, text, places, pairs } = link.kinds;
   const KINDS = {
     text, place: oneOf("after", "before", "both"), words: whole(0, reading.FURTHEST), out: places, head: text,
-    seeds: pairs, which: text, what: text,
+    seeds: pairs, shade: text, which: text, what: text,
   };
   let play;
   let state;
   let tokens = [];
 
   const usual = () => ({
-    text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, which: null, what: null,
+    text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, shade: null, which: null, what: null,
   });
 
   function begin(opened) {
@@ -35,19 +35,21 @@ const classify = (() => {
 
   function listen() {
     const on = (selector, kind, listener) => find(selector).addEventListener(kind, listener);
-    find(".examples").append(...play.texts.map((example) => make(
+    find("#classify .examples").append(...play.texts.map((example) => make(
       "button", { type: "button", onclick: () => set({ text: example.text, out: new Set() }) }, example.title,
     )));
     const { heads } = play.networks[0];
     fill(find("#head"), heads.map(({ name }) => [name, name]));
     find(".of-head").hidden = heads.length < 2;
     on("#text", "input", ({ target }) => set({ text: target.value, out: new Set() }));
+    fill(find("#shade"), [["", "none"], ...play.networks.map(({ name, label }) => [name, label])]);
+    on("#shade", "change", ({ target }) => set({ shade: target.value || null }));
     on("#words", "input", ({ target }) => set({ words: Number(target.value) }));
     on("#head", "change", ({ target }) => set({ head: target.value }));
     on("fieldset", "change", ({ target }) => set({ place: target.value }));
     on("#restore", "click", () => { set({ out: new Set() }); find(".words button")?.focus(); });
     on("#replay", "click", replay);
-    on("#link", "click", link.copy);
+    on("#classify .link", "click", link.copy);
     on("#by-word", "toggle", showTable);
     window.addEventListener("hashchange", follow);
     new ResizeObserver(answers.redraw).observe(find(".networks"));
@@ -88,6 +90,7 @@ const classify = (() => {
     work.start("answers", answer);
     work.start("gates", showGates, SETTLED);
     work.start("distance", measure, SETTLED);
+    work.start("shade", shade, SETTLED);
     work.start("heard", () => { find("#heard").textContent = answers.summary(); }, HEARD);
   }
 
@@ -98,8 +101,9 @@ const classify = (() => {
       ? `${plural(state.words, "neutral word")} ${SPOKEN[state.place]}` : "no neutral words yet";
     for (const radio of document.getElementsByName("place")) radio.checked = radio.value === state.place;
     find("#head").value = headOf();
+    find("#shade").value = state.shade ?? "";
     find("#restore").hidden = !state.out.size;
-    answers.choose(state.seeds);
+    answers.choose(networks());
   }
 
   // What a reader must know of the text before believing the answers.
@@ -109,6 +113,7 @@ const classify = (() => {
     if (!tokens.length) told.push("Nothing to read yet: type a text, or choose an example.");
     else if (state.out.size >= tokens.length) told.push("All words are left out.");
     else told.push("Click a word to leave it out.");
+    if (state.shade) told.push(`Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`);
     if (unknown && unknown === tokens.length) told.push("The networks know none of these words, and answer as to any text of unknown words.");
     else if (unknown) told.push(`${plural(unknown, "dotted word")} not in the vocabulary: the networks read all such words alike.`);
     if (tokens.cut) told.push(`The networks read ${plural(tokens.length, "token")}, as in training, and ${tokens.cut.count.toLocaleString("en")} not: what comes after the first ${tokens.cut.after.toLocaleString("en")}.`);
@@ -151,6 +156,18 @@ const classify = (() => {
   async function measure(pause) {
     if (tokens.length > state.out.size) await distance.measure(networks(), given(), headOf(), pause);
     else distance.clear();
+  }
+
+  // Shades the words by what they do to the answer of one network.
+  async function shade(pause) {
+    const network = networks().find(({ name }) => name === state.shade);
+    if (!network || tokens.length <= state.out.size) return;
+    const weights = [];
+    for (const [at, weight] of reading.weightsOf(network, given(), headOf())) {
+      weights[at] = weight;
+      if (!(await pause())) return;
+    }
+    if (network.tokenizer === play.tokenizer) strip.shade(weights);
   }
 
   function showGates() {

@@ -5,7 +5,7 @@
 // answer. The slider stands below the axis and is its pointer.
 const distance = (() => {
   const PLACES = [0, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 125, 150, 175, 200, 250, 300, 350, 400];
-  const EDGE = { top: 12, bottom: 22, left: 40 };
+  const EDGE = { top: 24, bottom: 22, left: 40 };
   const HEIGHT = 260;
   const NAMED = 520; // width from which the lines have their names beside them
   let figure;
@@ -116,6 +116,7 @@ const distance = (() => {
     for (const count of [0, 100, 200, 300, 400]) {
       parts.push(draw("text", { x: x(count), y: HEIGHT - 6, "text-anchor": "middle" }, String(count)));
     }
+    parts.push(draw("text", { x: EDGE.left - 6, y: 11, "text-anchor": "middle" }, "margin"));
     if (low < -0.5) {
       parts.push(draw("text", { class: "note", x: x(0) + 6, y: y(0) + 14 }, "below: another answer"));
     }

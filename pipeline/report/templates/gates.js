@@ -5,7 +5,7 @@
 // words after which a unit has kept 37% of its state, through its keep gate alone.
 const gates = (() => {
   const MEANS = "means";
-  const NAMES = { cell: "cell state", hidden: "state" };
+  const NAMES = { candidate: "candidate", cell: "cell state", hidden: "state" }; // what is no gate
   const HEIGHT = 320; // of all units together
   const LINE = 64;
   const FONT = "12px system-ui, sans-serif";
@@ -22,7 +22,10 @@ const gates = (() => {
     parts.frame.addEventListener("pointermove", look);
     parts.frame.addEventListener("pointerleave", tip.hide);
     parts.frame.addEventListener("keydown", step);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      if (map) map.cells = null;
+      redraw();
+    });
     new ResizeObserver(() => redraw()).observe(parts.frame);
   }
 
@@ -46,10 +49,10 @@ const gates = (() => {
     fill(parts.which, [...means, ...traces.map(({ key, name }) => [key, `${name}: its units`])], wanted.which ?? parts.which.value);
     const one = traces.find(({ key }) => key === parts.which.value);
     const kinds = one ? [
-      ...Object.keys(one.gates).map((gate) => [gate, `${gate} gate`]),
-      ...Object.keys(NAMES).filter((state) => one[state]).map((state) => [state, NAMES[state]]),
+      ...Object.keys(one.gates).filter((gate) => !NAMES[gate]).map((gate) => [gate, `${gate} gate`]),
+      ...Object.keys(NAMES).filter((name) => one.gates[name] ?? one[name]).map((name) => [name, NAMES[name]]),
     ] : [["keep", "mean of the keep gate"]];
-    fill(parts.what, kinds, wanted.what ?? parts.what.value);
+    fill(parts.what, kinds, wanted.what ?? one?.keep ?? parts.what.value);
     parts.what.disabled = kinds.length < 2;
     map = one ? unitsOf(one, parts.what.value) : meansOf(traces.filter(({ keep }) => keep));
     const largest = map.rows.length - 1;
@@ -88,7 +91,7 @@ const gates = (() => {
     }));
     rows.sort((first, second) => (first.constant ?? 0) - (second.constant ?? 0));
     for (const each of rows) each.note = each.constant === null ? "" : `time constant ${words(each.constant)}`;
-    const signed = !one.gates[what];
+    const signed = what in NAMES;
     const largest = signed ? Math.max(1e-6, ...rows.map((each) => Math.max(...each.values.map(Math.abs)))) : 1;
     return { rows, columns: one.columns, signed, largest, title: NAMES[what] ?? `${what} gate`, network: one.network };
   }
@@ -96,10 +99,9 @@ const gates = (() => {
 
   // --- Drawing ---
 
-  const colour = (name) => {
-    const [r, g, b] = getComputedStyle(parts.frame).getPropertyValue(name).match(/[0-9a-f]{2}/gi).map((part) => parseInt(part, 16));
-    return [r, g, b];
-  };
+  // Red, green and blue of a colour of the style sheet.
+  const colour = (name) => getComputedStyle(parts.frame).getPropertyValue(name).match(/[0-9a-f]{2}/gi)
+    .map((part) => parseInt(part, 16));
 
   function layout() {
     const width = parts.frame.clientWidth;
@@ -130,19 +132,30 @@ const gates = (() => {
     say();
   }
 
+  // The cells as a picture of one pixel each, which is kept while nothing but the cursor moves.
+  function paintCells() {
+    const [ground, high, low] = ["--ground", "--high", "--low"].map(colour);
+    const { rows, columns, largest } = map;
+    const cells = new ImageData(columns.length, rows.length);
+    rows.forEach(({ values }, place) => values.forEach((value, column) => {
+      const level = Math.max(-1, Math.min(1, value / largest));
+      const end = level < 0 ? low : high;
+      const mixed = ground.map((from, at) => from + (end[at] - from) * Math.abs(level));
+      cells.data.set([...mixed, 255], 4 * (place * columns.length + column));
+    }));
+    map.cells = Object.assign(document.createElement("canvas"), { width: columns.length, height: rows.length });
+    map.cells.getContext("2d").putImageData(cells, 0, 0);
+  }
+
   function drawCells(pen) {
-    const [paper, high, low] = ["--ground", "--high", "--low"].map(colour);
+    if (!map.cells) paintCells();
     const { left, across, down } = map.at;
-    for (const [place, { values }] of map.rows.entries()) {
-      for (let column = 0; column < values.length; column += 1) {
-        const level = Math.max(-1, Math.min(1, values[column] / map.largest));
-        const end = level < 0 ? low : high;
-        const [r, g, b] = paper.map((from, at) => Math.round(from + (end[at] - from) * Math.abs(level)));
-        pen.fillStyle = `rgb(${r} ${g} ${b})`;
-        const gap = across > 6 ? 1 : 0;
-        pen.fillRect(left + column * across, place * down, Math.max(across - gap, 0.5), down - (down > 6 ? 1 : 0));
-      }
-    }
+    const [wide, high] = [across * map.columns.length, down * map.rows.length];
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(map.cells, left, 0, wide, high);
+    pen.fillStyle = getComputedStyle(parts.frame).getPropertyValue("--paper");
+    for (let column = 1; across > 6 && column < map.columns.length; column += 1) pen.fillRect(left + column * across - 1, 0, 1, high);
+    for (let place = 1; down > 12 && place < map.rows.length; place += 1) pen.fillRect(left, place * down - 1, wide, 1);
   }
 
   function drawNames(pen) {

@@ -5,7 +5,7 @@
   try {
     const play = await Networks.open(JSON.parse(find("#bundle").textContent));
     find(`#${play.task}`).hidden = false;
-    ({ classify })[play.task].begin(play);
+    ({ classify, language })[play.task].begin(play);
     fault.hidden = true;
     document.documentElement.dataset.ready = "true";
   } catch (error) {

@@ -91,7 +91,23 @@ const reading = (() => {
     return { shares: odds.map((one) => one / sum), label: all.indexOf(highest) };
   }
 
-  return { FURTHEST, begin, tokensOf, columnsOf, idsOf, read, course, answerOf };
+  // Yields [number of a token, by how much the margin of the answer falls when it is left out as well].
+  function* weightsOf(network, given, head) {
+    const tokens = tokensOf(network.tokenizer, given.text);
+    const logitsWithout = (...more) => {
+      const columns = columnsOf(network.tokenizer, { ...given, out: [...given.out, ...more] });
+      return columns.length ? Networks.read(network, idsOf(columns)) : null;
+    };
+    const whole = logitsWithout();
+    const { label } = answerOf(whole.logits[head]);
+    for (const [at, token] of tokens.entries()) {
+      const without = given.out.some((one) => one.start === token.start) ? null : logitsWithout(token);
+      const fall = without && Networks.margin(network, whole, head, label) - Networks.margin(network, without, head, label);
+      yield [at, fall ?? 0];
+    }
+  }
+
+  return { FURTHEST, begin, tokensOf, columnsOf, idsOf, read, course, answerOf, weightsOf };
 })();
 
 // Long work in small pieces: what is started under a name ends what was started under it before.
@@ -111,6 +127,7 @@ const work = (() => {
   async function start(name, job, wait = 0) {
     const mine = Symbol(name);
     started.set(name, mine);
+    tellBusy();
     const isCurrent = () => started.get(name) === mine;
     if (wait) await sleep(wait);
     if (!isCurrent()) return;
@@ -122,7 +139,13 @@ const work = (() => {
       }
       return isCurrent();
     });
+    if (isCurrent()) stop(name);
   }
-  const stop = (name) => started.delete(name);
+
+  function stop(name) {
+    started.delete(name);
+    tellBusy();
+  }
+  const tellBusy = () => document.documentElement.toggleAttribute("data-busy", started.size > 0);
   return { start, stop, sleep };
 })();

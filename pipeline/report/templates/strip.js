@@ -7,15 +7,20 @@ const strip = (() => {
   let list;
   let buttons = [];
   let shown = []; // the tokens of the buttons
+  let isFocusedAgain = false; // a word that was replaced by its like
 
   // `toggle` is given the number of a token, `point` the token that is looked at, or null.
   function begin(element, { toggle, point }) {
     list = element;
     const numberOf = (event) => buttons.indexOf(event.target.closest?.("button"));
     list.addEventListener("click", (event) => { if (numberOf(event) >= 0) toggle(numberOf(event)); });
-    for (const kind of ["pointerover", "focusin"]) {
-      list.addEventListener(kind, (event) => { if (numberOf(event) >= 0) point(shown[numberOf(event)]); });
-    }
+    // What is left out is not read, so that there is no answer after it.
+    const look = (event) => {
+      const at = numberOf(event);
+      if (at >= 0) point(buttons[at].getAttribute("aria-pressed") === "true" ? null : shown[at]);
+    };
+    list.addEventListener("pointerover", look);
+    list.addEventListener("focusin", (event) => { if (!isFocusedAgain) look(event); });
     list.addEventListener("pointerleave", () => point(null));
     list.addEventListener("focusout", () => point(null));
     list.addEventListener("keydown", step);
@@ -45,7 +50,9 @@ const strip = (() => {
     );
     const reached = buttons[Math.max(0, Math.min(focused, buttons.length - 1))];
     if (reached) reach(reached);
+    isFocusedAgain = true;
     if (focused >= 0) reached?.focus();
+    isFocusedAgain = false;
   }
 
   function buttonOf(token, isOut) {
@@ -65,6 +72,18 @@ const strip = (() => {
     return [make("span", { class: "neutral", "data-side": side }, plural(state.words, "neutral word")), " "];
   }
 
+  // Shades the tokens by what each did to an answer: `weights` by their numbers, or null.
+  function shade(weights) {
+    const largest = Math.max(1e-9, ...(weights ?? []).map(Math.abs));
+    buttons.forEach((button, at) => {
+      const weight = weights?.[at];
+      button.classList.toggle("for", weight > 0);
+      button.classList.toggle("against", weight < 0);
+      button.style.setProperty("--weight", weight ? `${(50 * Math.abs(weight)) / largest}%` : "0%");
+      if (weight) button.title = `without it the margin of the answer ${weight > 0 ? "falls" : "rises"} by ${decimal(Math.abs(weight))}`;
+    });
+  }
+
   // Marks what is looked at: a column, or null.
   function mark(column) {
     for (const one of list.children) one.classList.remove("pointed");
@@ -74,5 +93,5 @@ const strip = (() => {
     pointed?.classList.add("pointed");
   }
 
-  return { begin, show, mark };
+  return { begin, show, shade, mark };
 })();
