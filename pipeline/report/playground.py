@@ -24,6 +24,7 @@ from pipeline.report.look import Look
 from pipeline.report.page import as_script, make_environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_LAYERS = ("words.js", "spelling.js", "layers.js")
 _STEPS = _TEMPLATES / "cells"  # a file for each cell
 # What a person uses, each file using those before it.
 _BEHAVIOUR = (
@@ -215,7 +216,7 @@ def _network(
 
 def _render(bundle: dict[str, Any]) -> str:
     steps = sorted({network["cell"] for network in bundle["networks"]})
-    scripts = ["words.js", "networks.js", *(f"cells/{cell}.js" for cell in steps)]
+    scripts = [*_LAYERS, *(f"cells/{cell}.js" for cell in steps), "networks.js"]
     return (
         make_environment(autoescape=True)
         .get_template("playground.html.j2")

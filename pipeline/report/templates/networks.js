@@ -1,20 +1,10 @@
 "use strict";
-// Run trained networks: from token ids to the logits of each head, with all that stands between them.
-// What Keras computes in float32 is computed here in float64, from the same weights.
-//
-// `pipeline.report.playground` writes this file into the page, after `words.js` and before the steps of
-// the cells, which add themselves to CELLS: (x, m, at) => undefined. x and m are the projected input and
-// state, <float>[G * U]; a step reads the states at `before`, and writes them at `after`, and the gates.
-
-const CELLS = {};
-const sigmoid = x => 1 / (1 + Math.exp(-x));
-const tanh = x => 1 - 2 / (Math.exp(2 * x) + 1);
+// Run trained networks: what they answer to a text and, of language models, how they write on.
+// `words.js`, `spelling.js` and `layers.js` stand before this file in a page, and the steps of the cells.
 
 const Networks = (() => {
-  const PADDING = 0, LIKELIEST = 5;
-  const REMEMBERED = 4000;  // projected tokens, of each direction
-
-  // --- Weights ------------------------------------------------------------------------------------
+  const PADDING = 0;
+  const LIKELIEST = 5;  // tokens that are told beside the written one
 
   /**
    * Return what a bundle holds: {task, tokenizer, networks, texts, neutral, …}, ready to be used.
@@ -57,240 +47,6 @@ const Networks = (() => {
     const packed = Uint8Array.from(atob(text), one => one.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Response(stream).arrayBuffer();
-  }
-
-  const CODES = { 8: [Int8Array, 1], 16: [Int16Array, 2], 32: [Float32Array, 4] };
-
-  /** Return weights as they were described, each matrix {rows, columns, bits, at} as a Matrix. */
-  function readWeights(described, bytes) {
-    if (Array.isArray(described)) return described.map(one => readWeights(one, bytes));
-    if (described === null || typeof described !== "object") return described;
-    if ("bits" in described) return new Matrix(described, bytes);
-    return Object.fromEntries(Object.entries(described).map(([name, one]) => [name, readWeights(one, bytes)]));
-  }
-
-  /** A matrix whose rows are whole numbers times a scale of each row, or with 32 bits numbers as they are. */
-  class Matrix {
-    constructor({ rows, columns, bits, at }, bytes) {
-      Object.assign(this, { rows, columns });
-      const [Codes, size] = CODES[bits];
-      const scales = bits === 32 ? 0 : 4 * rows;
-      this.scales = bits === 32 ? null : new Float32Array(bytes.slice(at, at + scales));
-      this.codes = new Codes(bytes.slice(at + scales, at + scales + size * rows * columns));
-    }
-
-    row(number) {
-      const codes = this.codes.subarray(number * this.columns, (number + 1) * this.columns);
-      const scale = this.scales ? this.scales[number] : 1;
-      return Float64Array.from(codes, one => one * scale);
-    }
-
-    /** Return all rows after each other, <float>[rows * columns]. */
-    flat() {
-      const all = new Float64Array(this.rows * this.columns);
-      for (let row = 0; row < this.rows; row++) all.set(this.row(row), row * this.columns);
-      return all;
-    }
-
-    transposed() {
-      const flat = this.flat(), turned = new Float64Array(flat.length);
-      for (let row = 0; row < this.rows; row++) {
-        for (let column = 0; column < this.columns; column++) {
-          turned[column * this.rows + row] = flat[row * this.columns + column];
-        }
-      }
-      return turned;
-    }
-  }
-
-  /** Write `start` + the products of each row of a flat matrix with a part of a vector. */
-  function project(matrix, vector, offset, size, start, into) {
-    const outputs = into.length;
-    let row = 0;
-    for (; row + 3 < outputs; row += 4) {
-      let a = row * size, b = a + size, c = b + size, d = c + size;
-      let p = start[row], q = start[row + 1], r = start[row + 2], s = start[row + 3];
-      for (let place = offset, end = offset + size; place < end; place++) {
-        const value = vector[place];
-        p += matrix[a++] * value;
-        q += matrix[b++] * value;
-        r += matrix[c++] * value;
-        s += matrix[d++] * value;
-      }
-      into[row] = p; into[row + 1] = q; into[row + 2] = r; into[row + 3] = s;
-    }
-    for (; row < outputs; row++) {
-      let sum = start[row];
-      for (let place = 0; place < size; place++) sum += matrix[row * size + place] * vector[offset + place];
-      into[row] = sum;
-    }
-    return into;
-  }
-
-  // --- Recurrent layers -----------------------------------------------------------------------------
-
-  /**
-   * One direction of a recurrent layer, which remembers what it read: of the next text it computes only
-   * the steps after the first that differs. Step k reads position k, or backward the k-th from the end.
-   */
-  class Direction {
-    constructor({ kernel, recurrent, bias }, network, isBackward) {
-      const { cell, units, gates } = network;
-      Object.assign(this, { units, isBackward, width: gates.length * units, features: kernel.rows });
-      this.step = CELLS[cell];
-      this.kernel = kernel.transposed();
-      this.recurrent = recurrent.transposed();
-      this.bias = bias.row(0);
-      this.recurrentBias = bias.rows > 1 ? bias.row(1) : new Float64Array(this.width);
-      this.inputs = new Map();
-      this.room = 0;
-      this.count = network.states;
-      this.make(64);
-    }
-
-    /** Make room for so many steps. Row k of a state is that before step k; the first is of zeros. */
-    make(steps) {
-      const { units, width } = this;
-      const grow = (size, old) => {
-        const array = new Float64Array(size);
-        if (old) array.set(old);
-        return array;
-      };
-      this.states = Array.from({ length: this.count }, (_, n) => grow((steps + 1) * units, this.states?.[n]));
-      this.gates = grow(steps * width, this.gates);
-      this.room = steps;
-    }
-
-    get hidden() { return this.states[0]; }
-
-    /** Begin with other states <float>[U] than zeros. */
-    begin(states) {
-      states.forEach((state, n) => this.states[n].set(state));
-    }
-
-    /** Read `length` positions, of which the first `known` steps were read before. input: (position) => x. */
-    read(length, known, input) {
-      if (length > this.room) this.make(Math.max(length, 2 * this.room));
-      const { units, width, recurrent, recurrentBias, states, gates, step } = this;
-      const m = new Float64Array(width);
-      const at = { gates, states, units, gate: 0, before: 0, after: 0 };
-      for (let k = known; k < length; k++) {
-        at.gate = k * width;
-        at.before = k * units;
-        at.after = at.before + units;
-        project(recurrent, states[0], at.before, units, recurrentBias, m);
-        step(input(this.position(k, length)), m, at);
-      }
-    }
-
-    position(step, length) { return this.isBackward ? length - 1 - step : step; }
-
-    /** Return the projected embedding of a token. */
-    ofToken(id, embedding) {
-      let found = this.inputs.get(id);
-      if (!found) {
-        if (this.inputs.size >= REMEMBERED) this.inputs.clear();
-        found = new Float64Array(this.width);
-        project(this.kernel, embedding.row(id), 0, this.features, this.bias, found);
-        this.inputs.set(id, found);
-      }
-      return found;
-    }
-
-    /** Return rows <float>[T, size] in the order of the text, from rows in the order of reading. */
-    inOrder(rows, size, length, from, stride, offset) {
-      const ordered = new Float32Array(length * size);
-      for (let k = 0; k < length; k++) {
-        const start = (k + from) * stride + offset;
-        ordered.set(rows.subarray(start, start + size), this.position(k, length) * size);
-      }
-      return ordered;
-    }
-  }
-
-  /** The layers of a network, with what they last read. */
-  class Model {
-    constructor(network) {
-      this.network = network;
-      const weights = network.weights();
-      this.embedding = weights.embedding;
-      this.layers = weights.layers.map(directions =>
-        directions.map((one, number) => new Direction(one, network, number === 1)));
-      this.heads = (weights.heads ?? []).map(({ kernel, bias }) =>
-        ({ kernel: kernel.transposed(), bias: bias.row(0), size: kernel.rows }));
-      this.projection = weights.projection &&
-        { kernel: weights.projection.kernel.transposed(), bias: weights.projection.bias.row(0) };
-      this.output = weights.output;
-      this.ids = [];
-    }
-
-    /** Read ids; the last layer then holds the states. */
-    read(ids) {
-      const length = ids.length;
-      let start = 0, end = 0;  // how much is as it was, from the start and from the end
-      const most = Math.min(length, this.ids.length);
-      while (start < most && ids[start] === this.ids[start]) start++;
-      while (end < most && ids[length - 1 - end] === this.ids[this.ids.length - 1 - end]) end++;
-      const isSame = start === length && length === this.ids.length;
-      this.layers.forEach((directions, number) => {
-        const below = number ? this.layers[number - 1] : null;
-        for (const direction of directions) {
-          const known = direction.isBackward ? end : start;
-          direction.read(length, known, below ? this.fromBelow(below, direction, length)
-            : position => direction.ofToken(ids[position], this.embedding));
-        }
-        // With both directions every output has seen all tokens.
-        if (directions.length > 1 && !isSame) [start, end] = [0, 0];
-        else if (!isSame) end = 0;
-      });
-      this.ids = Array.from(ids);
-      this.length = length;
-    }
-
-    fromBelow(below, direction, length) {
-      const features = new Float64Array(direction.features);
-      const x = new Float64Array(direction.width);
-      return position => {
-        this.outputsAt(position, below, length, features);
-        return project(direction.kernel, features, 0, direction.features, direction.bias, x);
-      };
-    }
-
-    /** Write the outputs of a layer at a position, of all directions after each other. */
-    outputsAt(position, layer, length, into) {
-      layer.forEach(({ hidden, units, isBackward }, number) => {
-        const row = (isBackward ? length - 1 - position : position) + 1;
-        for (let u = 0; u < units; u++) into[number * units + u] = hidden[row * units + u];
-      });
-    }
-
-    get top() { return this.layers[this.layers.length - 1]; }
-
-    /** Yield what the heads read, after each position or only at the end; each is valid until the next. */
-    * features(isEach) {
-      const { top, length, network: { readout } } = this;
-      const size = top.length * top[0].units;
-      const at = new Float64Array(size), sum = new Float64Array(size);
-      const highest = new Float64Array(size).fill(-Infinity), last = new Float64Array(size);
-      const pools = { last: () => last, max: () => highest, mean: () => sum.map(one => one / this.read_) };
-      const parts = readout === "concat" ? ["last", "max", "mean"] : [readout];
-      for (let position = 0; position < length; position++) {
-        this.outputsAt(position, top, length, at);
-        for (let f = 0; f < size; f++) {
-          sum[f] += at[f];
-          if (at[f] > highest[f]) highest[f] = at[f];
-        }
-        this.read_ = position + 1;
-        if (!isEach && position < length - 1) continue;
-        last.set(at);
-        if (top.length > 1) {  // backward the last step is at the first position
-          const { hidden, units } = top[1];
-          last.set(hidden.subarray(length * units, (length + 1) * units), units);
-        }
-        const found = parts.flatMap(name => [...pools[name]()]);
-        yield Float64Array.from(found);
-      }
-    }
   }
 
   const models = new WeakMap();
@@ -375,5 +131,106 @@ const Networks = (() => {
     return odds.map(one => one / sum);
   }
 
-  return { open, tokenize: Words.tokenize, clean: Words.clean, ids: Words.idsOf, read, prefixes, margin };
+  // --- Language models ------------------------------------------------------------------------------
+
+  /** Return the tokens {id, text, probability, ends} that are likeliest after the ids of a beginning. */
+  function next(network, ids) {
+    const logits = logitsAfter(network, ids);
+    return likeliestOf(softmax(logits), spellerAfter(network, ids));
+  }
+
+  /**
+   * Return tokens that a network writes after ids: {id, text, probability, ends, likeliest}, the text with
+   * the space before it. The probability is the network's own, without temperature, topK and topP.
+   * It stops with the token that ends a text. See `pipeline.models.sampling`.
+   */
+  function write(network, ids, { temperature = 1, topK = null, topP = 1, seed = 0, length = 60 } = {}) {
+    const random = makeRandom(seed), speller = spellerAfter(network, ids);
+    const read = [...ids], written = [];
+    while (written.length < length) {
+      const logits = logitsAfter(network, read);
+      const id = draw(logits, { temperature, topK, topP }, random);
+      const probabilities = softmax(logits);
+      const likeliest = likeliestOf(probabilities, speller);
+      const ends = id === network.tokenizer.end;
+      written.push({ id, text: speller.add(id), probability: probabilities[id], ends, likeliest });
+      if (ends) break;
+      read.push(id);
+    }
+    return written;
+  }
+
+  /** Return the logits <float>[V] of the token after a beginning; what is never written has none. */
+  function logitsAfter(network, ids) {
+    const model = modelOf(network);
+    const { end, unknown } = network.tokenizer;
+    model.read([end, ...ids]);
+    const [features] = model.features(false);
+    const logits = model.predict(features);
+    logits[PADDING] = logits[unknown] = -Infinity;
+    return logits;
+  }
+
+  function spellerAfter({ tokenizer }, ids) {
+    const speller = new Spelling.Speller(tokenizer);
+    ids.forEach(id => speller.add(id));
+    return speller;
+  }
+
+  function likeliestOf(probabilities, speller) {
+    return largest(probabilities, LIKELIEST).filter(id => probabilities[id] > 0).map(id => ({
+      id, text: speller.copy().add(id), probability: probabilities[id], ends: id === speller.tokenizer.end,
+    }));
+  }
+
+  /** Return the places of the largest values, these first; of equal ones the first. */
+  function largest(values, count) {
+    const places = [];
+    for (let place = 0; place < values.length; place++) {
+      if (places.length === count && !(values[place] > values[places[count - 1]])) continue;
+      let at = places.length;
+      while (at > 0 && values[place] > values[places[at - 1]]) at--;
+      places.splice(at, 0, place);
+      if (places.length > count) places.pop();
+    }
+    return places;
+  }
+
+  /** Return a token drawn with temperature, of `topK` tokens, and of the fewest with the share `topP`. */
+  function draw(logits, { temperature, topK, topP }, random) {
+    const [highest] = largest(logits, 1);
+    if (!temperature) return highest;
+    const weights = logits.map(one => Math.exp((one - logits[highest]) / temperature));
+    let kept = [...weights.keys()].filter(id => weights[id] > 0);
+    if (topK !== null || topP < 1) {
+      kept.sort((a, b) => weights[b] - weights[a] || a - b);
+      kept = kept.slice(0, topK ?? kept.length);
+      const needed = topP * kept.reduce((sum, id) => sum + weights[id], 0);
+      let sum = 0;
+      kept = kept.filter(id => {
+        const isNeeded = sum < needed;
+        sum += weights[id];
+        return isNeeded;
+      }).sort((a, b) => a - b);
+    }
+    const sum = kept.reduce((total, id) => total + weights[id], 0);
+    let left = random() * sum;
+    return kept.find(id => (left -= weights[id]) < 0) ?? kept.at(-1);
+  }
+
+  /** Return a generator of numbers from 0 to 1 (mulberry32), the same for the same seed. */
+  function makeRandom(seed) {
+    let state = seed >>> 0;
+    return () => {
+      state = (state + 0x6d2b79f5) >>> 0;
+      let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+      return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    };
+  }
+
+  return {
+    open, tokenize: Words.tokenize, clean: Words.clean, ids: Words.idsOf, spell: Spelling.spell,
+    read, prefixes, margin, next, write,
+  };
 })();

@@ -114,9 +114,11 @@ const Words = (() => {
     return new RegExp(pattern.replace(/\\[ws]/gu, one => ONIGURUMA[one]), "gv");
   }
 
+  const CHARACTERS = "\\X";  // the pattern of a vocabulary of characters
+
   /** Return a function from a normalised text to its words: [start, end] of each. */
   function makeCutter(pattern) {
-    if (pattern === "\\X") {
+    if (pattern === CHARACTERS) {
       const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
       return text => [...segmenter.segment(text)].map(one => [one.index, one.index + one.segment.length]);
     }
@@ -129,7 +131,7 @@ const Words = (() => {
     const ids = new Map(described.vocabulary.map((token, id) => [token, id]));
     const whole = word => [[ids.get(word) ?? described.unknown, word.length]];
     const split = described.merges ? makePieces(described, ids) : whole;
-    return { ...described, ids, cut: makeCutter(described.pattern), split };
+    return { ...described, ids, cut: makeCutter(described.pattern), split, isOfCharacters: described.pattern === CHARACTERS };
   }
 
   /** Return a function that cuts a word into pieces: byte-pair encoding, the earliest merge first. */

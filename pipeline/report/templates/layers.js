@@ -1,0 +1,256 @@
+"use strict";
+// The layers of trained networks, from token ids to what the heads read. What Keras computes in float32 is
+// computed here in float64, from the same weights.
+//
+// `cells/` has a file for each cell, whose step adds itself to CELLS: (x, m, at) => undefined. x and m are
+// the projected input and state, <float>[G * U]; the step reads the states at `before`, and writes them at
+// `after`, and the gates.
+
+const CELLS = {};
+const sigmoid = x => 1 / (1 + Math.exp(-x));
+const tanh = x => 1 - 2 / (Math.exp(2 * x) + 1);
+const REMEMBERED = 1000;  // projected tokens, of each direction
+
+const CODES = { 8: [Int8Array, 1], 16: [Int16Array, 2], 32: [Float32Array, 4] };
+
+/** Return weights as they were described, each matrix {rows, columns, bits, at} as a Matrix. */
+function readWeights(described, bytes) {
+  if (Array.isArray(described)) return described.map(one => readWeights(one, bytes));
+  if (described === null || typeof described !== "object") return described;
+  if ("bits" in described) return new Matrix(described, bytes);
+  return Object.fromEntries(Object.entries(described).map(([name, one]) => [name, readWeights(one, bytes)]));
+}
+
+/** A matrix whose rows are whole numbers times a scale of each row, or with 32 bits numbers as they are. */
+class Matrix {
+  constructor({ rows, columns, bits, at }, bytes) {
+    Object.assign(this, { rows, columns });
+    const [Codes, size] = CODES[bits];
+    const scales = bits === 32 ? 0 : 4 * rows;
+    this.scales = bits === 32 ? null : new Float32Array(bytes.slice(at, at + scales));
+    this.codes = new Codes(bytes.slice(at + scales, at + scales + size * rows * columns));
+  }
+
+  row(number) {
+    const codes = this.codes.subarray(number * this.columns, (number + 1) * this.columns);
+    const scale = this.scales ? this.scales[number] : 1;
+    return Float64Array.from(codes, one => one * scale);
+  }
+
+  /** Return all rows after each other, <float>[rows * columns]. */
+  flat() {
+    const all = new Float64Array(this.rows * this.columns);
+    for (let row = 0; row < this.rows; row++) all.set(this.row(row), row * this.columns);
+    return all;
+  }
+
+  transposed() {
+    const flat = this.flat(), turned = new Float64Array(flat.length);
+    for (let row = 0; row < this.rows; row++) {
+      for (let column = 0; column < this.columns; column++) {
+        turned[column * this.rows + row] = flat[row * this.columns + column];
+      }
+    }
+    return turned;
+  }
+}
+
+/** Write `start` + the products of each row of a flat matrix with a part of a vector. */
+function project(matrix, vector, offset, size, start, into) {
+  const outputs = into.length;
+  let row = 0;
+  for (; row + 3 < outputs; row += 4) {
+    let a = row * size, b = a + size, c = b + size, d = c + size;
+    let p = start[row], q = start[row + 1], r = start[row + 2], s = start[row + 3];
+    for (let place = offset, end = offset + size; place < end; place++) {
+      const value = vector[place];
+      p += matrix[a++] * value;
+      q += matrix[b++] * value;
+      r += matrix[c++] * value;
+      s += matrix[d++] * value;
+    }
+    into[row] = p; into[row + 1] = q; into[row + 2] = r; into[row + 3] = s;
+  }
+  for (; row < outputs; row++) {
+    let sum = start[row];
+    for (let place = 0; place < size; place++) sum += matrix[row * size + place] * vector[offset + place];
+    into[row] = sum;
+  }
+  return into;
+}
+
+/**
+ * One direction of a recurrent layer, which remembers what it read: of the next text it computes only
+ * the steps after the first that differs. Step k reads position k, or backward the k-th from the end.
+ */
+class Direction {
+  constructor({ kernel, recurrent, bias }, network, isBackward) {
+    const { cell, units, gates } = network;
+    Object.assign(this, { units, isBackward, width: gates.length * units, features: kernel.rows });
+    this.step = CELLS[cell];
+    this.kernel = kernel.transposed();
+    this.recurrent = recurrent.transposed();
+    this.bias = bias.row(0);
+    this.recurrentBias = bias.rows > 1 ? bias.row(1) : new Float64Array(this.width);
+    this.inputs = new Map();
+    this.room = 0;
+    this.count = network.states;
+    this.make(64);
+  }
+
+  /** Make room for so many steps. Row k of a state is that before step k; the first is of zeros. */
+  make(steps) {
+    const { units, width } = this;
+    const grow = (size, old) => {
+      const array = new Float64Array(size);
+      if (old) array.set(old);
+      return array;
+    };
+    this.states = Array.from({ length: this.count }, (_, n) => grow((steps + 1) * units, this.states?.[n]));
+    this.gates = grow(steps * width, this.gates);
+    this.room = steps;
+  }
+
+  get hidden() { return this.states[0]; }
+
+  /** Begin with other states <float>[U] than zeros. */
+  begin(states) {
+    states.forEach((state, n) => this.states[n].set(state));
+  }
+
+  /** Read `length` positions, of which the first `known` steps were read before. input: (position) => x. */
+  read(length, known, input) {
+    if (length > this.room) this.make(Math.max(length, 2 * this.room));
+    const { units, width, recurrent, recurrentBias, states, gates, step } = this;
+    const m = new Float64Array(width);
+    const at = { gates, states, units, gate: 0, before: 0, after: 0 };
+    for (let k = known; k < length; k++) {
+      at.gate = k * width;
+      at.before = k * units;
+      at.after = at.before + units;
+      project(recurrent, states[0], at.before, units, recurrentBias, m);
+      step(input(this.position(k, length)), m, at);
+    }
+  }
+
+  position(step, length) { return this.isBackward ? length - 1 - step : step; }
+
+  /** Return the projected embedding of a token. */
+  ofToken(id, embedding) {
+    let found = this.inputs.get(id);
+    if (!found) {
+      if (this.inputs.size >= REMEMBERED) this.inputs.clear();
+      found = new Float64Array(this.width);
+      project(this.kernel, embedding.row(id), 0, this.features, this.bias, found);
+      this.inputs.set(id, found);
+    }
+    return found;
+  }
+
+  /** Return rows <float>[T, size] in the order of the text, from rows in the order of reading. */
+  inOrder(rows, size, length, from, stride, offset) {
+    const ordered = new Float32Array(length * size);
+    for (let k = 0; k < length; k++) {
+      const start = (k + from) * stride + offset;
+      ordered.set(rows.subarray(start, start + size), this.position(k, length) * size);
+    }
+    return ordered;
+  }
+}
+
+/** The layers of a network, with what they last read. */
+class Model {
+  constructor(network) {
+    this.network = network;
+    const weights = network.weights();
+    this.embedding = weights.embedding;
+    this.layers = weights.layers.map(directions =>
+      directions.map((one, number) => new Direction(one, network, number === 1)));
+    this.heads = (weights.heads ?? []).map(({ kernel, bias }) =>
+      ({ kernel: kernel.transposed(), bias: bias.row(0), size: kernel.rows }));
+    this.projection = weights.projection &&
+      { kernel: weights.projection.kernel.transposed(), bias: weights.projection.bias.row(0) };
+    this.output = weights.output ?? weights.embedding;
+    this.ids = [];
+  }
+
+  /** Read ids; the last layer then holds the states. */
+  read(ids) {
+    const length = ids.length;
+    let start = 0, end = 0;  // how much is as it was, from the start and from the end
+    const most = Math.min(length, this.ids.length);
+    while (start < most && ids[start] === this.ids[start]) start++;
+    while (end < most && ids[length - 1 - end] === this.ids[this.ids.length - 1 - end]) end++;
+    const isSame = start === length && length === this.ids.length;
+    this.layers.forEach((directions, number) => {
+      const below = number ? this.layers[number - 1] : null;
+      for (const direction of directions) {
+        const known = direction.isBackward ? end : start;
+        direction.read(length, known, below ? this.fromBelow(below, direction, length)
+          : position => direction.ofToken(ids[position], this.embedding));
+      }
+      // With both directions every output has seen all tokens.
+      if (directions.length > 1 && !isSame) [start, end] = [0, 0];
+      else if (!isSame) end = 0;
+    });
+    this.ids = Array.from(ids);
+    this.length = length;
+  }
+
+  fromBelow(below, direction, length) {
+    const features = new Float64Array(direction.features);
+    const x = new Float64Array(direction.width);
+    return position => {
+      this.outputsAt(position, below, length, features);
+      return project(direction.kernel, features, 0, direction.features, direction.bias, x);
+    };
+  }
+
+  /** Write the outputs of a layer at a position, of all directions after each other. */
+  outputsAt(position, layer, length, into) {
+    layer.forEach(({ hidden, units, isBackward }, number) => {
+      const row = (isBackward ? length - 1 - position : position) + 1;
+      for (let u = 0; u < units; u++) into[number * units + u] = hidden[row * units + u];
+    });
+  }
+
+  /** Return the logits of all tokens <float>[V] for features, by a language model. */
+  predict(features) {
+    const { projection, output } = this;
+    if (projection) {
+      const { kernel, bias } = projection;
+      features = project(kernel, features, 0, features.length, bias, new Float64Array(bias.length));
+    }
+    this.table ??= output.flat();
+    const none = new Float64Array(output.rows);
+    return project(this.table, features, 0, output.columns, none, none);
+  }
+
+  get top() { return this.layers[this.layers.length - 1]; }
+
+  /** Yield what the heads read, after each position or only at the end; each is valid until the next. */
+  * features(isEach) {
+    const { top, length, network: { readout } } = this;
+    const size = top.length * top[0].units;
+    const at = new Float64Array(size), sum = new Float64Array(size);
+    const highest = new Float64Array(size).fill(-Infinity), last = new Float64Array(size);
+    const pools = { last: () => last, max: () => highest, mean: () => sum.map(one => one / this.read_) };
+    const parts = readout === "concat" ? ["last", "max", "mean"] : [readout];
+    for (let position = 0; position < length; position++) {
+      this.outputsAt(position, top, length, at);
+      for (let f = 0; f < size; f++) {
+        sum[f] += at[f];
+        if (at[f] > highest[f]) highest[f] = at[f];
+      }
+      this.read_ = position + 1;
+      if (!isEach && position < length - 1) continue;
+      last.set(at);
+      if (top.length > 1) {  // backward the last step is at the first position
+        const { hidden, units } = top[1];
+        last.set(hidden.subarray(length * units, (length + 1) * units), units);
+      }
+      const found = parts.flatMap(name => [...pools[name]()]);
+      yield Float64Array.from(found);
+    }
+  }
+}
