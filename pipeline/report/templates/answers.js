@@ -156,7 +156,8 @@ const answers = (() => {
   // Shows how far every network was after a column; null: after the last.
   function point(column) {
     for (const one of shownHeads()) {
-      const at = column && placeOf(column, one.columns);
+      const before = column ? placeOf(column, one.columns) : -1;
+      const at = before < 0 ? null : before;
       const x = at === null ? -9 : ((at + 0.5) / one.columns.length) * one.width;
       one.cursor.setAttribute("x1", x);
       one.cursor.setAttribute("x2", x);

@@ -12,13 +12,13 @@ const gates = (() => {
   let parts;
   let map = null;
   let cursor = null; // {row, column}
+  let shownExtent = null;
 
   // `given`: the elements {frame, canvas, line, which, what, scale, said}; `change` is given what was chosen in the menus.
   function begin(given, change) {
     parts = given;
-    for (const menu of [parts.which, parts.what]) {
-      menu.addEventListener("change", () => change({ which: parts.which.value, what: parts.what.value }));
-    }
+    parts.which.addEventListener("change", () => change({ which: parts.which.value, what: null }));
+    parts.what.addEventListener("change", () => change({ what: parts.what.value }));
     parts.frame.addEventListener("pointermove", look);
     parts.frame.addEventListener("pointerleave", tip.hide);
     parts.frame.addEventListener("keydown", step);
@@ -55,9 +55,10 @@ const gates = (() => {
     fill(parts.what, kinds, wanted.what ?? one?.keep ?? parts.what.value);
     parts.what.disabled = kinds.length < 2;
     map = one ? unitsOf(one, parts.what.value) : meansOf(traces.filter(({ keep }) => keep));
-    const largest = map.rows.length - 1;
-    cursor = cursor && { row: Math.min(cursor.row, largest), column: Math.min(cursor.column, map.columns.length - 1) };
-    cursor ??= { row: one ? largest : 0, column: map.columns.length - 1 };
+    // It stays where it is while the same words and units are shown.
+    const extent = `${map.rows.length} ${map.columns.map(({ text }) => text).join(" ")}`;
+    if (extent !== shownExtent) cursor = { row: one ? map.rows.length - 1 : 0, column: map.columns.length - 1 };
+    shownExtent = extent;
     showScale();
     redraw();
   }
