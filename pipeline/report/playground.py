@@ -26,9 +26,19 @@ from pipeline.report.page import as_script, make_environment
 _TEMPLATES = Path(__file__).parent / "templates"
 _LAYERS = ("words.js", "spelling.js", "layers.js")
 _STEPS = _TEMPLATES / "cells"  # a file for each cell
+# What a person uses, each file using those before it.
+_BEHAVIOUR = (
+    *("tip.js", "elements.js", "reading.js", "link.js", "strip.js", "answers.js", "distance.js"),
+    *("gates.js", "classify.js", "written.js", "language.js", "playground.js"),
+)
 _SPECIAL = (
     2  # tokens of every vocabulary: padding and unknown; a language model has one that ends texts
 )
+_INVITATIONS = {
+    "classify": "Type a text and watch trained networks read it word by word. Then push words in between, "
+    "and see which of them forgets.",
+    "language": "Begin a text, and see what trained networks expect next and how they write on.",
+}
 
 
 @dataclass(frozen=True)
@@ -213,10 +223,16 @@ def _render(bundle: dict[str, Any]) -> str:
         .render(
             title=f"{bundle['experiment']}: networks to play with",
             bundle=as_script(bundle),
-            networks=Markup("\n".join(map(_read, scripts))),
+            networks=_read(*scripts),
+            script=_read(*_BEHAVIOUR),
+            style=_read("page.css", "written.css", "playground.css"),
+            invitation=_INVITATIONS[bundle["task"]],
+            players=bundle["networks"],
+            left_out=bundle["left_out"],
+            precision=bundle["precision"],
         )
     )
 
 
-def _read(name: str) -> str:
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
+def _read(*names: str) -> Markup:
+    return Markup("\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in names))

@@ -1,0 +1,148 @@
+"use strict";
+// The page of language models: a beginning, the likeliest next words, and how each network writes on.
+//
+// A written text looks and answers as on the page of `experiments.generate`: see `written.js`.
+const language = (() => {
+  const SETTLED = 300; // milliseconds without a change until texts are written anew
+  const SHADES = 10;
+  const END = "(end of text)";
+  const { whole, number, text, pairs } = link.kinds;
+  const KINDS = {
+    text, temperature: number(0, 2), top: whole(0, 1_000_000), length: whole(1, 200), seed: whole(0, 999_999_999), seeds: pairs,
+  };
+  const FIELDS = ["temperature", "top", "length", "seed"];
+  let play;
+  let state;
+  let cards = [];
+
+  const usual = () => ({ text: play.beginnings[0] ?? "", temperature: 0.8, top: 0, length: 40, seed: 0, seeds: {} });
+
+  function begin(opened) {
+    play = opened;
+    cards = play.networks.map(cardOf);
+    find("#language .beside").replaceChildren(...cards.map(({ item }) => item));
+    find("#language .examples").append(...play.beginnings.map((beginning) => make(
+      "button", { type: "button", onclick: () => set({ text: beginning }) }, beginning || "(nothing)",
+    )));
+    find("#beginning").addEventListener("input", ({ target }) => set({ text: target.value }));
+    for (const name of FIELDS) {
+      find(`#${name}`).addEventListener("input", ({ target }) => {
+        const value = KINDS[name][1](target.value);
+        if (value !== undefined) set({ [name]: value });
+      });
+    }
+    find("#another").addEventListener("click", () => set({ seed: state.seed + 1 }));
+    find("#language .link").addEventListener("click", link.copy);
+    window.addEventListener("hashchange", follow);
+    follow();
+  }
+
+  function cardOf(network) {
+    const title = make("h3", {}, keyOf(network), make("span", {}, network.label));
+    const menu = make("select", { "aria-label": `Seed of ${network.label}`, onchange: () => set({ seeds: { ...state.seeds, [network.name]: menu.value } }) });
+    fill(menu, [network, ...network.alternatives].map(({ seed }) => [seed, `seed ${seed}`]));
+    const next = make("ol", { class: "next", "aria-label": `Likeliest next words of ${network.label}` });
+    const written = make("p", { class: "text", dir: "auto" });
+    const table = make("details", {}, make("summary", {}, "Word by word", make("span", { class: "aside" }, ` of ${network.label}`)));
+    const item = paint(make(
+      "section", { class: "network", "aria-label": network.label },
+      make("div", { class: "name" }, title, ...(network.alternatives.length ? [menu] : [])), next, written, table,
+    ), network);
+    return { item, menu, next, written, table };
+  }
+
+  function follow() {
+    state = { ...usual(), ...link.read(KINDS) };
+    apply();
+  }
+
+  function set(changes) {
+    state = { ...state, ...changes };
+    apply();
+  }
+
+  const networks = () => play.networks.map((network) => (
+    network.alternatives.find(({ seed }) => String(seed) === state.seeds[network.name]) ?? network));
+
+  function apply() {
+    link.write(KINDS, state, usual());
+    if (find("#beginning").value !== state.text) find("#beginning").value = state.text;
+    for (const name of FIELDS) {
+      if (find(`#${name}`) !== document.activeElement) find(`#${name}`).value = state[name] || (name === "top" ? "" : state[name]);
+    }
+    find("#temperature-said").textContent = decimal(state.temperature);
+    tellBeginning();
+    work.start("next", showNext);
+    work.start("write", write, SETTLED);
+  }
+
+  function tellBeginning() {
+    const tokens = Networks.tokenize(play.tokenizer, state.text);
+    const unknown = tokens.filter(({ known }) => !known).map((token) => token.text);
+    find("#beginning-notes").textContent = unknown.length
+      ? `Not in the vocabulary, so that the networks know only that something stands there: ${unknown.join(", ")}.` : "";
+  }
+
+  const idsOf = (network) => Networks.tokenize(network.tokenizer, state.text).map(({ id }) => id);
+
+  async function showNext(pause) {
+    for (const [at, network] of networks().entries()) {
+      showBars(cards[at], Networks.next(network, idsOf(network)));
+      cards[at].menu.value = network.seed;
+      if (!(await pause())) return;
+    }
+  }
+
+  // The bars stay where they are, so that a word may be taken again and again.
+  function showBars({ next }, likeliest) {
+    while (next.children.length > likeliest.length) next.lastChild.remove();
+    while (next.children.length < likeliest.length) {
+      const button = make("button", { type: "button" }, make("span", { class: "what" }), make("i"), make("span", { class: "share" }));
+      button.addEventListener("click", () => set({ text: state.text + button.dataset.text }));
+      next.append(make("li", {}, button));
+    }
+    likeliest.forEach((token, at) => {
+      const button = next.children[at].firstChild;
+      const [what, bar, share] = button.children;
+      what.textContent = token.ends ? END : token.text.trim() || "␣";
+      bar.style.setProperty("--share", token.probability);
+      share.textContent = percent(token.probability);
+      button.dataset.text = token.text;
+      button.disabled = token.ends;
+    });
+  }
+
+  async function write(pause) {
+    for (const [at, network] of networks().entries()) {
+      const ids = idsOf(network);
+      const { temperature, top, length, seed } = state;
+      const tokens = Networks.write(network, ids, { temperature, topK: top || null, length, seed });
+      showWritten(cards[at], tokens);
+      if (!(await pause())) return;
+    }
+    find("#language-heard").textContent = "Written.";
+  }
+
+  function showWritten({ written, table }, tokens) {
+    written.replaceChildren(make("span", { class: "prompt" }, state.text), ...tokens.flatMap(wordOf));
+    if (!tokens[tokens.length - 1]?.ends) written.append(make("span", { class: "cut" }, " …"));
+    const first = find(".word", written);
+    if (first) first.tabIndex = 0;
+    find(".scroll, table", table)?.remove();
+    table.open = false;
+  }
+
+  // A word of a written text, after the space before it.
+  function wordOf({ text: whole, probability, likeliest, ends }) {
+    const shown = whole.trimStart() || whole;
+    const space = ends ? " " : whole.slice(0, whole.length - shown.length);
+    const told = likeliest.flatMap((one) => [one.ends ? END : one.text.replaceAll("\t", " ").trim(), percent(one.probability)]);
+    const place = likeliest.findIndex((one) => one.text === whole && one.ends === ends);
+    return [space, make("span", {
+      class: `word s${Math.round(SHADES * Math.sqrt(probability))}${ends ? " end" : ""}`, tabindex: -1,
+      "data-p": percent(probability), "data-at": place < 0 ? "" : place, "data-top": told.join("\t"),
+    }, ends ? END : shown)];
+  }
+
+  return { begin };
+})();
