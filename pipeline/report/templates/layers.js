@@ -38,24 +38,24 @@ class Matrix {
   }
 
   row(number) {
-    const codes = this.codes.subarray(number * this.columns, (number + 1) * this.columns);
-    const scale = this.scales ? this.scales[number] : 1;
-    return Float64Array.from(codes, one => one * scale);
+    const { codes, columns } = this, scale = this.scales ? this.scales[number] : 1;
+    const found = new Float64Array(columns), start = number * columns;
+    for (let column = 0; column < columns; column++) found[column] = codes[start + column] * scale;
+    return found;
   }
 
-  /** Return all rows after each other, <float>[rows * columns]. */
-  flat() {
-    const all = new Float64Array(this.rows * this.columns);
-    for (let row = 0; row < this.rows; row++) all.set(this.row(row), row * this.columns);
-    return all;
+  /** Return the product of every row with a vector, <float>[rows]. */
+  times(vector) {
+    const { codes, columns, rows, scales } = this;
+    const none = new Float64Array(rows);
+    const products = project(codes, vector, 0, columns, none, none);
+    return scales ? products.map((sum, row) => sum * scales[row]) : products;
   }
 
   transposed() {
-    const flat = this.flat(), turned = new Float64Array(flat.length);
-    for (let row = 0; row < this.rows; row++) {
-      for (let column = 0; column < this.columns; column++) {
-        turned[column * this.rows + row] = flat[row * this.columns + column];
-      }
+    const { rows, columns } = this, turned = new Float64Array(rows * columns);
+    for (let row = 0; row < rows; row++) {
+      this.row(row).forEach((value, column) => { turned[column * rows + row] = value; });
     }
     return turned;
   }
@@ -227,36 +227,38 @@ class Model {
       const { kernel, bias } = projection;
       features = project(kernel, features, 0, features.length, bias, new Float64Array(bias.length));
     }
-    this.table ??= output.flat();
-    const none = new Float64Array(output.rows);
-    return project(this.table, features, 0, output.columns, none, none);
+    return output.times(features);
   }
 
   get top() { return this.layers[this.layers.length - 1]; }
 
-  /** Yield what the heads read, after each position or only at the end; each is valid until the next. */
+  /** Yield what the heads read, after each position or only at the end. */
   * features(isEach) {
     const { top, length, network: { readout } } = this;
-    const size = top.length * top[0].units;
-    const at = new Float64Array(size), sum = new Float64Array(size);
-    const highest = new Float64Array(size).fill(-Infinity), last = new Float64Array(size);
-    const pools = { last: () => last, max: () => highest, mean: () => sum.map(one => one / this.read_) };
     const parts = readout === "concat" ? ["last", "max", "mean"] : [readout];
-    for (let position = 0; position < length; position++) {
+    const size = top.length * top[0].units, isPooled = readout !== "last";
+    const at = new Float64Array(size), sum = new Float64Array(size);
+    const highest = new Float64Array(size).fill(-Infinity);
+    for (let position = isEach || isPooled ? 0 : length - 1; position < length; position++) {
       this.outputsAt(position, top, length, at);
-      for (let f = 0; f < size; f++) {
+      for (let f = 0; isPooled && f < size; f++) {
         sum[f] += at[f];
         if (at[f] > highest[f]) highest[f] = at[f];
       }
-      this.read_ = position + 1;
       if (!isEach && position < length - 1) continue;
-      last.set(at);
-      if (top.length > 1) {  // backward the last step is at the first position
-        const { hidden, units } = top[1];
-        last.set(hidden.subarray(length * units, (length + 1) * units), units);
-      }
-      const found = parts.flatMap(name => [...pools[name]()]);
-      yield Float64Array.from(found);
+      const pools = { last: () => this.last(at), max: () => highest, mean: () => sum.map(one => one / (position + 1)) };
+      const features = new Float64Array(parts.length * size);
+      parts.forEach((name, part) => features.set(pools[name](), part * size));
+      yield features;
     }
+  }
+
+  /** Return the outputs after the last step of each direction: backward it is at the first position. */
+  last(outputs) {
+    const [forward, backward] = this.top;
+    if (!backward) return outputs;
+    const { units, hidden } = backward, { length } = this;
+    const last = hidden.subarray(length * units, (length + 1) * units);
+    return Float64Array.from([...outputs.subarray(0, forward.units), ...last]);
   }
 }

@@ -44,9 +44,12 @@ const Networks = (() => {
       throw new Error("This browser is too old to unpack the networks. Open the page in a current " +
         "Firefox, Chrome, Edge or Safari.");
     }
-    const packed = Uint8Array.from(atob(text), one => one.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Response(stream).arrayBuffer();
+    const characters = atob(text), packed = new Uint8Array(characters.length);
+    for (let place = 0; place < packed.length; place++) packed[place] = characters.charCodeAt(place);
+    const { writable, readable } = new DecompressionStream("deflate"), writer = writable.getWriter();
+    const written = [writer.write(packed), writer.close()];
+    const [bytes] = await Promise.all([new Response(readable).arrayBuffer(), ...written]);
+    return bytes;
   }
 
   const models = new WeakMap();
@@ -126,7 +129,7 @@ const Networks = (() => {
 
   function softmax(logits) {
     const highest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-    const odds = Float64Array.from(logits, one => Math.exp(one - highest));
+    const odds = Float64Array.from(logits).map(one => Math.exp(one - highest));
     const sum = odds.reduce((a, b) => a + b, 0);
     return odds.map(one => one / sum);
   }
@@ -201,21 +204,23 @@ const Networks = (() => {
     const [highest] = largest(logits, 1);
     if (!temperature) return highest;
     const weights = logits.map(one => Math.exp((one - logits[highest]) / temperature));
-    let kept = [...weights.keys()].filter(id => weights[id] > 0);
-    if (topK !== null || topP < 1) {
-      kept.sort((a, b) => weights[b] - weights[a] || a - b);
-      kept = kept.slice(0, topK ?? kept.length);
-      const needed = topP * kept.reduce((sum, id) => sum + weights[id], 0);
-      let sum = 0;
-      kept = kept.filter(id => {
-        const isNeeded = sum < needed;
-        sum += weights[id];
-        return isNeeded;
-      }).sort((a, b) => a - b);
-    }
-    const sum = kept.reduce((total, id) => total + weights[id], 0);
-    let left = random() * sum;
-    return kept.find(id => (left -= weights[id]) < 0) ?? kept.at(-1);
+    const kept = keptOf(weights, topK, topP);
+    let left = random() * kept.reduce((total, id) => total + weights[id], 0);
+    return kept.find(id => (left -= weights[id]) < 0) ?? highest;
+  }
+
+  /** Return which tokens may be drawn, by their weights. */
+  function keptOf(weights, topK, topP) {
+    const kept = Uint32Array.from(topK === null ? weights.keys() : largest(weights, topK));
+    if (topP >= 1) return kept;
+    kept.sort((a, b) => weights[b] - weights[a] || a - b);
+    const needed = topP * kept.reduce((total, id) => total + weights[id], 0);
+    let sum = 0;
+    return kept.filter(id => {
+      const isNeeded = sum < needed;
+      sum += weights[id];
+      return isNeeded;
+    });
   }
 
   /** Return a generator of numbers from 0 to 1 (mulberry32), the same for the same seed. */
