@@ -32,15 +32,6 @@ const answers = (() => {
     return { item: paint(item, network), network, heads, score, seeds };
   }
 
-  function seedsOf(network, choose) {
-    if (!network.alternatives?.length) return [];
-    const menu = make("select", {
-      "aria-label": `Seed of ${network.label}`, onchange: () => choose(network.name, menu.value),
-    });
-    fill(menu, [network, ...network.alternatives].map(({ seed }) => [seed, `seed ${seed}`]));
-    return [menu];
-  }
-
   // A line of two labels says what up and down are, below a head's name or once above all.
   function rowOf(head, isNamed, isFirst, point) {
     const two = head.labels.length === 2;
@@ -61,14 +52,7 @@ const answers = (() => {
     return one;
   }
 
-  // Shows which seeds are chosen: the networks in the order of the cards.
-  function choose(networks) {
-    for (const [at, { seed, score }] of networks.entries()) {
-      const { seeds: [menu], score: told } = cards[at];
-      if (menu) menu.value = seed;
-      told.textContent = score === null ? "" : `${percent(score)} right on test`;
-    }
-  }
+  const choose = (networks) => tellSeeds(cards, networks, (score) => `${percent(score)} right on test`);
 
   function columnAt({ picture, columns }, event) {
     const { left, width } = picture.getBoundingClientRect();

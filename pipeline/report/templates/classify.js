@@ -72,8 +72,7 @@ const classify = (() => {
     set({ out });
   }
 
-  const networks = () => play.networks.map((network) => (
-    network.alternatives.find(({ seed }) => String(seed) === state.seeds[network.name]) ?? network));
+  const networks = () => chosenOf(play.networks, state.seeds);
   const headOf = () => play.networks[0].heads.find(({ name }) => name === state.head)?.name ?? play.networks[0].heads[0].name;
   const given = () => ({ ...state, out: tokens.filter((_, at) => state.out.has(at)) });
   const columnsOf = (network) => reading.columnsOf(network.tokenizer, given());

@@ -38,17 +38,17 @@ const language = (() => {
   }
 
   function cardOf(network) {
-    const title = make("h3", {}, keyOf(network), make("span", {}, network.label));
-    const menu = make("select", { "aria-label": `Seed of ${network.label}`, onchange: () => set({ seeds: { ...state.seeds, [network.name]: menu.value } }) });
-    fill(menu, [network, ...network.alternatives].map(({ seed }) => [seed, `seed ${seed}`]));
+    const title = make("h2", {}, keyOf(network), make("span", {}, network.label));
+    const score = make("span", { class: "score" });
+    const seeds = seedsOf(network, (name, seed) => set({ seeds: { ...state.seeds, [name]: seed } }));
     const next = make("ol", { class: "next", "aria-label": `Likeliest next words of ${network.label}` });
     const written = make("p", { class: "text", dir: "auto" });
     const table = make("details", {}, make("summary", {}, "Word by word", make("span", { class: "aside" }, ` of ${network.label}`)));
     const item = paint(make(
       "section", { class: "network", "aria-label": network.label },
-      make("div", { class: "name" }, title, ...(network.alternatives.length ? [menu] : [])), next, written, table,
+      make("div", { class: "name" }, title, score, ...seeds), next, written, table,
     ), network);
-    return { item, menu, next, written, table };
+    return { item, score, seeds, next, written, table };
   }
 
   function follow() {
@@ -61,8 +61,7 @@ const language = (() => {
     apply();
   }
 
-  const networks = () => play.networks.map((network) => (
-    network.alternatives.find(({ seed }) => String(seed) === state.seeds[network.name]) ?? network));
+  const networks = () => chosenOf(play.networks, state.seeds);
 
   function apply() {
     link.write(KINDS, state, usual());
@@ -86,9 +85,9 @@ const language = (() => {
   const idsOf = (network) => Networks.tokenize(network.tokenizer, state.text).map(({ id }) => id);
 
   async function showNext(pause) {
+    tellSeeds(cards, networks(), (score) => `perplexity ${score < 10 ? decimal(score) : decimal(score, 1)}`);
     for (const [at, network] of networks().entries()) {
       showBars(cards[at], Networks.next(network, idsOf(network)));
-      cards[at].menu.value = network.seed;
       if (!(await pause())) return;
     }
   }
