@@ -97,7 +97,10 @@ def show_ending(found: Results, page: Path, store: Store) -> None:
     pages = open_store(store.root)
     if not store.is_local:
         pages = runs_address(store.shown_uri, store.experiment_id)
-    print(f"Report: {page}\nCompare the runs in MLflow: {pages}", flush=True)
+    print(f"Report: {page}")
+    if (played := page.with_name(PLAYGROUND)).is_file():
+        print(f"Play with its networks: {played}")
+    print(f"Compare the runs in MLflow: {pages}", flush=True)
 
 
 def load_tracked(store: Store, sweep_id: str | None = None) -> Tracked:

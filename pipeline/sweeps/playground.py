@@ -13,10 +13,12 @@ from pipeline.analysis.language import LanguageComparison, LanguageRuns
 from pipeline.analysis.playable import rank_seeds
 from pipeline.analysis.selection import ACCURACY, LOSS
 from pipeline.config.data import ClausesConfig
+from pipeline.config.programs import say
 from pipeline.data.lexicon import LESSON
 from pipeline.data.synthetic import generate_texts, neutral_sentences
 from pipeline.errors import TrackingError
 from pipeline.report.figures.drawing import looks_of
+from pipeline.report.formats import join_names
 from pipeline.report.playground import Play, Player, Seed, render_playground
 from pipeline.tracking import Store
 from pipeline.tracking.playable import read_playable
@@ -32,6 +34,7 @@ def make_playground(
     found: Comparison | LanguageComparison, store: Store, beginnings: tuple[str, ...] = ()
 ) -> str | None:
     """Return the page that plays the networks of a sweep, or None where there is none to play."""
+    say("Packing the networks to play with")
     players, left_out = _gather(found, store)
     return render_playground(
         Play(
@@ -56,22 +59,22 @@ def _gather(
     """Return the networks of the architectures that the page shows, and why others are left out."""
     is_language = isinstance(found, LanguageComparison)
     ranked = rank_seeds(found.runs, LOSS if is_language else ACCURACY)
-    players, left_out = [], []
+    players = []
+    lost: dict[str, list[str]] = {}
     for look in looks_of(found.limited_to_shown()):
         seeds = []
         for run in ranked.get(look.architecture, []):
             try:
                 seeds.append(_read(run, store))
             except (TrackingError, _NotPlayed) as error:
-                log.warning(
-                    "Not in the playground: %s seed %s: %s", look.architecture, run.seed, error
-                )
-                left_out.append(
-                    f"{look.architecture} seed {run.seed} is left out: {_reason(error)}."
-                )
+                lost.setdefault(_reason(error), []).append(f"{look.architecture} seed {run.seed}")
+                log.debug("Not played: %s", error)
         if seeds:
             players.append(Player(look, tuple(seeds)))
-    return tuple(players), tuple(left_out)
+    said = tuple(f"Left out, as {why}: {join_names(names)}." for why, names in lost.items())
+    for sentence in said:
+        log.warning("The networks to play with: %s", sentence)
+    return tuple(players), said
 
 
 class _NotPlayed(Exception):
@@ -81,12 +84,14 @@ class _NotPlayed(Exception):
 def _read(run: Any, store: Store) -> Seed:
     network = read_playable(store, run.run_id)
     if network.is_backward:
-        raise _NotPlayed("it reads texts from their end, so that it cannot write on")
+        raise _NotPlayed("they read texts from their end and cannot write on")
     return Seed(network, float(run.test_accuracy if network.heads else run.perplexity))
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, _NotPlayed) else "it cannot be read in the store"
+    return (
+        str(error) if isinstance(error, _NotPlayed) else "the store has no network that can be read"
+    )
 
 
 def _texts() -> Iterator[tuple[str, str]]:

@@ -11,8 +11,6 @@ const sigmoid = x => 1 / (1 + Math.exp(-x));
 const tanh = x => 1 - 2 / (Math.exp(2 * x) + 1);
 const REMEMBERED = 1000;  // projected tokens, of each direction
 
-const CODES = { 8: [Int8Array, 1], 16: [Int16Array, 2], 32: [Float32Array, 4] };
-
 /** Return weights as they were described, each matrix {rows, columns, bits, at} as a Matrix. */
 function readWeights(described, bytes) {
   if (Array.isArray(described)) return described.map(one => readWeights(one, bytes));
@@ -21,14 +19,22 @@ function readWeights(described, bytes) {
   return Object.fromEntries(Object.entries(described).map(([name, one]) => [name, readWeights(one, bytes)]));
 }
 
-/** A matrix whose rows are whole numbers times a scale of each row, or with 32 bits numbers as they are. */
+/** A matrix of numbers as they are or, with 8 bits, of rows of whole numbers times a scale of each row. */
 class Matrix {
   constructor({ rows, columns, bits, at }, bytes) {
     Object.assign(this, { rows, columns });
-    const [Codes, size] = CODES[bits];
-    const scales = bits === 32 ? 0 : 4 * rows;
-    this.scales = bits === 32 ? null : new Float32Array(bytes.slice(at, at + scales));
-    this.codes = new Codes(bytes.slice(at + scales, at + scales + size * rows * columns));
+    const take = (Kind, count) => {
+      const part = new Kind(bytes.slice(at, at + count * Kind.BYTES_PER_ELEMENT));
+      at += part.byteLength;
+      return part;
+    };
+    if (bits === 8) {
+      const [scale] = take(Float32Array, 1);
+      this.scales = Float64Array.from(take(Uint8Array, rows), share => share * scale);
+      this.codes = take(Int8Array, rows * columns);
+    } else {
+      this.codes = take(Float32Array, rows * columns);
+    }
   }
 
   row(number) {

@@ -11,6 +11,7 @@ const Spelling = (() => {
     "\\uff65-\\uff9f\\u{1aff0}-\\u{1b2ff}\\u3400-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{3ffff}\\ua000-\\ua4cf" +
     "\\u{16fe0}-\\u{18dff}\\uff01-\\uff64]", "u");
   const SYLLABLE = /[\u0f00\u0f20-\u0f33\u0f35\u0f37\u0f39\u0f3e-\u0fbc]/u;
+  const isUnspaced = text => UNSPACED.test(text), isSyllable = text => SYLLABLE.test(text);
   const isWord = token => token === UNKNOWN || /[\p{L}\p{N}]$/u.test(token);
   const isDecimal = text => /^\p{Nd}+$/u.test(text);
   const firstOf = text => [...text][0] ?? "", lastOf = text => [...text].at(-1) ?? "";
@@ -75,7 +76,7 @@ const Spelling = (() => {
       if (QUOTES.has(word)) return this.quote(before, word, attached);
       if (OPENING.has(word)) {
         this.attached = true;
-        return attached || UNSPACED.test(lastOf(before)) ? "" : " ";
+        return attached || isUnspaced(lastOf(before)) ? "" : " ";
       }
       if (LINKS.has(word) && isWord(before)) {
         this.attached = true;
@@ -83,8 +84,8 @@ const Spelling = (() => {
       }
       if (attached || CLOSING.has(word) || (word === before && !isWord(word))) return "";
       if (IN_NUMBERS.has(before) && this.continuesNumber(before, word)) return "";
-      if (SYLLABLE.test(lastOf(before)) && SYLLABLE.test(firstOf(word))) return TSHEG;
-      return UNSPACED.test(lastOf(before)) || UNSPACED.test(firstOf(word)) ? "" : " ";
+      if (isSyllable(lastOf(before)) && isSyllable(firstOf(word))) return TSHEG;
+      return isUnspaced(lastOf(before)) || isUnspaced(firstOf(word)) ? "" : " ";
     }
 
     /** Return whether digits follow a sign within a number; of a comma's, three. */
@@ -110,5 +111,5 @@ const Spelling = (() => {
     }
   }
 
-  return { spell, Speller };
+  return { spell, Speller, isUnspaced, isSyllable };
 })();

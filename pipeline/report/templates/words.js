@@ -14,7 +14,7 @@ const Words = (() => {
   const CONTROL = /\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0e-\x1b\x7f]|\\[rn]/gu;
   const MISREAD = /[\x80-\x9f]/gu;
   const CP1252 = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ";  // of \x80 and so on; \0: none
-  const JOINERS = /(?<=[\p{L}\p{M}])[\u200c\u200d]+(?=[\p{L}\p{M}])|[\u200c\u200d]+/gu;
+  const JOINERS = /[\u200c\u200d]+/gu;
 
   const ENTITY = /&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});|&(?:amp|lt|gt|quot|nbsp)(?![A-Za-z0-9=;])/gu;
   const MOST_LAYERS = 5;  // of entities of entities
@@ -28,7 +28,7 @@ const Words = (() => {
 
   /** Return a text without markup, entities, invisible characters and repeated white space. */
   function clean(text) {
-    text = text.toWellFormed ? text.toWellFormed() : text;
+    text = text.replace(/\p{Surrogate}/gu, "\ufffd");
     if (text.includes("&")) text = resolveEntities(text);
     if (text.includes("<")) text = text.replace(HIDDEN, " ").replace(TAG, afterTag);
     text = joinBySpaces(text.replace(INVISIBLE, "")).replace(CONTROL, " ");
@@ -118,12 +118,24 @@ const Words = (() => {
 
   /** Return a function from a normalised text to its words: [start, end] of each. */
   function makeCutter(pattern) {
-    if (pattern === CHARACTERS) {
-      const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
-      return text => [...segmenter.segment(text)].map(one => [one.index, one.index + one.segment.length]);
-    }
+    if (pattern === CHARACTERS) return cutCharacters;
     const word = translate(pattern);
     return text => [...text.matchAll(word)].map(one => [one.index, one.index + one[0].length]);
+  }
+
+  let segmenter = null, conjunct = null;
+  // Newer rules join the consonants of an Indian conjunct, which Oniguruma's \X keeps apart.
+  const CONJUNCT = "(?<=[\\p{M}\\u200d])(?=[\\p{L}--[\\p{Extended_Pictographic}\\u0e33\\u0eb3\\uff9e\\uff9f]])";
+
+  function cutCharacters(text) {
+    segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
+    conjunct ??= new RegExp(CONJUNCT, "v");
+    const spans = [];
+    for (const { segment, index } of segmenter.segment(text)) {
+      let start = index;
+      for (const part of segment.split(conjunct)) spans.push([start, start += part.length]);
+    }
+    return spans;
   }
 
   /** Return a tokenizer: `cut` as in `makeCutter`, `split` a word into [id, characters]. */
