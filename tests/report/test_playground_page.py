@@ -119,7 +119,7 @@ def test_half_lives_are_those_of_the_networks(fresh: Visit) -> None:
     # Backward, words after the text come first, so that half of the margin stays for ever.
     assert {name: half for name, (_, half) in rows.items()} == {
         **expected,
-        "bi_lstm": "beyond 400 words",
+        "bi_lstm": "beyond 400",
     }
     assert {alone for alone, _ in rows.values()} == {"5.00"}
     fresh.page.check("input[value=both]")
@@ -141,6 +141,9 @@ def test_the_slider_moves_the_answers_and_the_margins(fresh: Visit) -> None:
     said = {name: sentiment for name, sentiment, _ in fresh.page.evaluate(SAID)}
     assert said["simple_rnn"] == "negative 92.4%was 99.3%"
     assert fresh.page.text_content(".words .neutral") == "10 neutral words"
+    fresh.page.hover(".card:nth-child(2)")
+    faint = fresh.page.query_selector_all(".curve.faint")
+    assert [one.get_attribute("data-name") for one in faint] == ["simple_rnn", "lstm", "bi_lstm"]
     # A row of the numbers for each word that was read, the neutral ones too.
     fresh.page.click("#by-word summary")
     assert len(fresh.page.query_selector_all("#by-word tbody tr")) == 11

@@ -4,16 +4,21 @@
 // Of two labels the line shows the second's probability, from none below to all above; of more, that of
 // the answer.
 const answers = (() => {
-  const HEIGHT = 48;
+  const HEIGHT = 40;
   let list;
   let cards = [];
 
-  // `point` is given the column that is looked at, or null; `choose` a network's name and a seed.
-  function begin(element, networks, { point, choose }) {
+  // `point` is given the column that is looked at, or null; `choose` a network's name and a seed; `follow`
+  // the name of the network that is looked at, or null.
+  function begin(element, networks, { point, choose, follow }) {
     list = element;
     const named = new Set();
     cards = networks.map((network) => cardOf(network, named, point, choose));
     list.replaceChildren(...cards.map(({ item }) => item));
+    for (const { item, network } of cards) {
+      for (const kind of ["pointerenter", "focusin"]) item.addEventListener(kind, () => follow(network.name));
+      for (const kind of ["pointerleave", "focusout"]) item.addEventListener(kind, () => follow(null));
+    }
   }
 
   function cardOf(network, named, point, choose) {

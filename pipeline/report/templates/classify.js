@@ -21,7 +21,8 @@ const classify = (() => {
     play = opened;
     reading.begin(play.neutral);
     answers.begin(find(".networks"), play.networks, {
-      point: lookAt, choose: (name, seed) => set({ seeds: { ...state.seeds, [name]: seed } }),
+      point: lookAt, follow: distance.follow,
+      choose: (name, seed) => set({ seeds: { ...state.seeds, [name]: seed } }),
     });
     strip.begin(find(".words"), { toggle, point: (token) => lookAt(token && { kind: "text", place: token.start }) });
     distance.begin(find(".figure"), find("#margins"));

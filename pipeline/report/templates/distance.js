@@ -129,9 +129,16 @@ const distance = (() => {
     const line = lineThrough(points.map(([count, margin]) => [x(count), y(margin)]));
     const marks = half === null ? [] : [markAt(network, x(half), y(points[0][1] / 2), { class: "half" })];
     return paint(draw(
-      "g", { class: "curve" },
+      "g", { class: "curve", "data-name": network.name },
       draw("path", { d: line, "stroke-dasharray": dashOf(network) }), ...marks,
     ), network);
+  }
+
+  // Lets the line of one network stand out; null: of none.
+  function follow(name) {
+    for (const curve of picture.querySelectorAll(".curve")) {
+      curve.classList.toggle("faint", name !== null && curve.dataset.name !== name);
+    }
   }
 
   // Names at the ends of the lines, pushed apart where they would cover one another.
@@ -158,7 +165,7 @@ const distance = (() => {
 
   const tellHalfLife = (points) => {
     const half = halfLifeOf(points);
-    return half === null ? `beyond ${reading.FURTHEST} words` : plural(Math.max(1, Math.round(half)), "word");
+    return half === null ? `beyond ${reading.FURTHEST}` : plural(Math.max(1, Math.round(half)), "word");
   };
 
   function tellRows() {
@@ -168,5 +175,5 @@ const distance = (() => {
     )));
   }
 
-  return { begin, measure, clear, show };
+  return { begin, measure, clear, show, follow };
 })();

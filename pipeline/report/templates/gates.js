@@ -108,7 +108,8 @@ const gates = (() => {
     const width = parts.frame.clientWidth;
     const isMeans = !map.network;
     const narrow = width < 520;
-    const left = isMeans && !narrow ? 150 : 92;
+    const longestName = isMeans ? 7 * Math.max(...map.rows.map(({ name }) => name.length)) : 0;
+    const left = Math.min(Math.max(92, longestName), narrow ? 110 : 230);
     const across = Math.min((width - left) / map.columns.length, 72);
     const down = isMeans ? 26 : Math.max(2, Math.min(14, HEIGHT / map.rows.length));
     const longest = map.columns.reduce((most, { text }) => Math.max(most, text.length), 0) * 6.6;
