@@ -12,6 +12,7 @@ const classify = (() => {
   let play;
   let state;
   let tokens = [];
+  let measured = null; // of what the lines of the distances are
 
   const usual = () => ({
     text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, shade: null, which: null, what: null,
@@ -153,9 +154,15 @@ const classify = (() => {
     return reading.read(network, reading.idsOf(alone)).logits;
   }
 
+  // Measured anew unless only the slider has moved, which goes along the lines.
   async function measure(pause) {
-    if (tokens.length > state.out.size) await distance.measure(networks(), given(), headOf(), pause);
-    else distance.clear();
+    const { text: read, out, place, seeds } = state;
+    const key = JSON.stringify([read, [...out], place, seeds, headOf()]);
+    if (key === measured) return;
+    measured = null;
+    if (tokens.length <= out.size) distance.clear();
+    else if (!(await distance.measure(networks(), given(), headOf(), pause))) return;
+    measured = key;
   }
 
   // Shades the words by what they do to the answer of one network.

@@ -23,20 +23,24 @@ const distance = (() => {
     new ResizeObserver(redraw).observe(figure);
   }
 
-  // Reads the text at every distance, network by network, and draws what is known meanwhile.
+  // Reads the text at every distance, network by network, and draws what is known meanwhile. Returns
+  // whether it came to the end.
   async function measure(networks, given, head, pause) {
     const measured = new Map();
+    figure.classList.add("stale");
     for (const network of networks) {
       const points = [];
       measured.set(network.name, { network, points });
       for (const point of marginsOf(network, given, head)) {
         points.push(point);
-        if (!(await pause())) return;
+        if (!(await pause())) return false;
       }
       const left = [...curves].filter(([name]) => !measured.has(name) && networks.some((one) => one.name === name));
       curves = new Map([...measured, ...left]);
       redraw();
     }
+    figure.classList.remove("stale");
+    return true;
   }
 
   function* marginsOf(network, given, head) {
@@ -69,6 +73,7 @@ const distance = (() => {
   }
 
   function clear() {
+    figure.classList.remove("stale");
     curves = new Map();
     picture.replaceChildren();
     rows.replaceChildren();

@@ -132,14 +132,18 @@ const work = (() => {
     if (wait) await sleep(wait);
     if (!isCurrent()) return;
     since = performance.now();
-    await job(async () => {
+    const pause = async () => {
       if (performance.now() - since > SLICE) {
         await breathe();
         since = performance.now();
       }
       return isCurrent();
-    });
-    if (isCurrent()) stop(name);
+    };
+    try {
+      await job(pause);
+    } finally {
+      if (isCurrent()) stop(name);
+    }
   }
 
   function stop(name) {
