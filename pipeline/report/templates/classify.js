@@ -15,7 +15,8 @@ const classify = (() => {
   let measured = null; // of what the lines of the distances are
 
   const usual = () => ({
-    text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, shade: null, which: null, what: null,
+    text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, shade: null,
+    which: null, what: null,
   });
 
   function begin(opened) {
@@ -30,7 +31,7 @@ const classify = (() => {
     gates.begin({
       frame: find(".frame"), canvas: find(".frame canvas"), line: find(".frame svg"),
       which: find("#which"), what: find("#what"), scale: find(".scale"), said: find("#read-off"),
-    }, (choice) => set(choice));
+    }, { change: set, point: lookAt });
     listen();
     follow();
   }
@@ -75,7 +76,10 @@ const classify = (() => {
   }
 
   const networks = () => chosenOf(play.networks, state.seeds);
-  const headOf = () => play.networks[0].heads.find(({ name }) => name === state.head)?.name ?? play.networks[0].heads[0].name;
+  function headOf() {
+    const [{ heads }] = play.networks;
+    return (heads.find(({ name }) => name === state.head) ?? heads[0]).name;
+  }
   const given = () => ({ ...state, out: tokens.filter((_, at) => state.out.has(at)) });
   const columnsOf = (network) => reading.columnsOf(network.tokenizer, given());
 
@@ -107,18 +111,28 @@ const classify = (() => {
     answers.choose(networks());
   }
 
-  // What a reader must know of the text before believing the answers.
   function tellText() {
     const unknown = tokens.filter(({ known }) => !known).length;
-    const told = [];
-    if (!tokens.length) told.push("Nothing to read yet: type a text, or choose an example.");
-    else if (state.out.size >= tokens.length) told.push("All words are left out.");
-    else told.push("Click a word to leave it out.");
-    if (state.shade) told.push(`Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`);
-    if (unknown && unknown === tokens.length) told.push("The networks know none of these words, and answer as to any text of unknown words.");
-    else if (unknown) told.push(`${plural(unknown, "dotted word")} not in the vocabulary: the networks read all such words alike.`);
-    if (tokens.cut) told.push(`The networks read ${plural(tokens.length, "token")}, as in training, and ${tokens.cut.count.toLocaleString("en")} not: what comes after the first ${tokens.cut.after.toLocaleString("en")}.`);
-    find("#notes").textContent = told.join(" ");
+    find("#notes").textContent = [...notesOn(unknown)].join(" ");
+  }
+
+  // What a reader must know of the text before believing the answers.
+  function* notesOn(unknown) {
+    if (!tokens.length) yield "Nothing to read yet: type a text, or choose an example.";
+    else if (state.out.size >= tokens.length) yield "All words are left out.";
+    else yield "Click a word to leave it out.";
+    if (find("#shade").value) yield `Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`;
+    if (unknown && unknown === tokens.length) {
+      yield "The networks know none of these words, and answer as to any text of unknown words.";
+    } else if (unknown) {
+      yield `${plural(unknown, "dotted word")} not in the vocabulary: the networks read all such words alike.`;
+    }
+    if (tokens.cut) {
+      const { after, count } = tokens.cut;
+      const where = after === 0 ? "at the start" : after === tokens.length ? "at the end" : "in the middle";
+      const [read, cut] = [tokens.length, count].map((one) => one.toLocaleString("en"));
+      yield `As in training, ${read} tokens are read, and ${cut} ${where} are cut.`;
+    }
   }
 
   async function answer(pause) {

@@ -174,10 +174,12 @@ const distance = (() => {
   };
 
   function tellRows() {
-    rows.replaceChildren(...[...curves.values()].filter(({ points }) => points.length).map(({ network, points }) => make(
-      "tr", {}, paint(make("th", { scope: "row" }, keyOf(network), network.label), network),
-      ...[decimal(points[0][1]), decimal(marginAt(points, words)), tellHalfLife(points)].map((text) => make("td", { class: "number" }, text)),
-    )));
+    const shown = [...curves.values()].filter(({ points }) => points.length);
+    rows.replaceChildren(...shown.map(({ network, points }) => {
+      const name = make("th", { scope: "row" }, keyOf(network), network.label);
+      const cells = [decimal(points[0][1]), decimal(marginAt(points, words)), tellHalfLife(points)];
+      return make("tr", {}, paint(name, network), ...cells.map((cell) => make("td", { class: "number" }, cell)));
+    }));
   }
 
   return { begin, measure, clear, show, follow };

@@ -8,7 +8,8 @@ const language = (() => {
   const END = "(end of text)";
   const { whole, number, text, pairs } = link.kinds;
   const KINDS = {
-    text, temperature: number(0, 2), top: whole(0, 1_000_000), length: whole(1, 200), seed: whole(0, 999_999_999), seeds: pairs,
+    text, temperature: number(0, 2), top: whole(0, 1_000_000), length: whole(1, 200), seed: whole(0, 999_999_999),
+    seeds: pairs,
   };
   const FIELDS = ["temperature", "top", "length", "seed"];
   let play;
@@ -43,7 +44,8 @@ const language = (() => {
     const seeds = seedsOf(network, (name, seed) => set({ seeds: { ...state.seeds, [name]: seed } }));
     const next = make("ol", { class: "next", "aria-label": `Likeliest next words of ${network.label}` });
     const written = make("p", { class: "text", dir: "auto" });
-    const table = make("details", {}, make("summary", {}, "Word by word", make("span", { class: "aside" }, ` of ${network.label}`)));
+    const whose = make("span", { class: "aside" }, ` of ${network.label}`);
+    const table = make("details", {}, make("summary", {}, "Word by word", whose));
     const item = paint(make(
       "section", { class: "network", "aria-label": network.label },
       make("div", { class: "name" }, title, score, ...seeds), next, written, table,
@@ -67,7 +69,8 @@ const language = (() => {
     link.write(KINDS, state, usual());
     if (find("#beginning").value !== state.text) find("#beginning").value = state.text;
     for (const name of FIELDS) {
-      if (find(`#${name}`) !== document.activeElement) find(`#${name}`).value = state[name] || (name === "top" ? "" : state[name]);
+      const shown = name === "top" && !state.top ? "" : state[name];
+      if (find(`#${name}`) !== document.activeElement) find(`#${name}`).value = shown;
     }
     find("#temperature-said").textContent = decimal(state.temperature);
     tellBeginning();
@@ -79,7 +82,7 @@ const language = (() => {
     const tokens = Networks.tokenize(play.tokenizer, state.text);
     const unknown = tokens.filter(({ known }) => !known).map((token) => token.text);
     find("#beginning-notes").textContent = unknown.length
-      ? `Not in the vocabulary, so that the networks know only that something stands there: ${unknown.join(", ")}.` : "";
+      ? `Not in the vocabulary, and only known to stand there: ${unknown.join(", ")}.` : "";
   }
 
   const idsOf = (network) => Networks.tokenize(network.tokenizer, state.text).map(({ id }) => id);
@@ -96,7 +99,8 @@ const language = (() => {
   function showBars({ next }, likeliest) {
     while (next.children.length > likeliest.length) next.lastChild.remove();
     while (next.children.length < likeliest.length) {
-      const button = make("button", { type: "button" }, make("span", { class: "what" }), make("i"), make("span", { class: "share" }));
+      const parts = [make("span", { class: "what" }), make("i"), make("span", { class: "share" })];
+      const button = make("button", { type: "button" }, ...parts);
       button.addEventListener("click", () => set({ text: state.text + button.dataset.text }));
       next.append(make("li", {}, button));
     }
@@ -135,7 +139,9 @@ const language = (() => {
   function wordOf({ text: whole, probability, likeliest, ends }) {
     const shown = whole.trimStart() || whole;
     const space = ends ? " " : whole.slice(0, whole.length - shown.length);
-    const told = likeliest.flatMap((one) => [one.ends ? END : one.text.replaceAll("\t", " ").trim(), percent(one.probability)]);
+    const told = likeliest.flatMap((one) => [
+      one.ends ? END : one.text.replaceAll("\t", " ").trim(), percent(one.probability),
+    ]);
     const place = likeliest.findIndex((one) => one.text === whole && one.ends === ends);
     return [space, make("span", {
       class: `word s${Math.round(SHADES * Math.sqrt(probability))}${ends ? " end" : ""}`, tabindex: -1,

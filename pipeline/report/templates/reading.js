@@ -102,8 +102,8 @@ const reading = (() => {
     const { label } = answerOf(whole.logits[head]);
     for (const [at, token] of tokens.entries()) {
       const without = given.out.some((one) => one.start === token.start) ? null : logitsWithout(token);
-      const fall = without && Networks.margin(network, whole, head, label) - Networks.margin(network, without, head, label);
-      yield [at, fall ?? 0];
+      const margin = (one) => Networks.margin(network, one, head, label);
+      yield [at, without ? margin(whole) - margin(without) : 0];
     }
   }
 
@@ -150,6 +150,9 @@ const work = (() => {
     started.delete(name);
     tellBusy();
   }
-  const tellBusy = () => document.documentElement.toggleAttribute("data-busy", started.size > 0);
+  // Names what is under way, for those who wait for it.
+  function tellBusy() {
+    document.documentElement.dataset.busy = [...started.keys()].sort().join(" ");
+  }
   return { start, stop, sleep };
 })();
