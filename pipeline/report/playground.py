@@ -82,12 +82,16 @@ class Play:
     left_out: tuple[str, ...] = ()
 
 
+def can_play(cell: str) -> bool:
+    """Return whether a script computes a cell."""
+    return (_STEPS / f"{cell}.js").is_file()
+
+
 def render_playground(play: Play) -> str | None:
     """Return the page, or None where no network can be played.
 
     It is as exact as its size allows, and names what had to be left out.
     """
-    play = _without_unknown_cells(play)
     if not play.players:
         return None
     packer = Packer()
@@ -96,15 +100,6 @@ def render_playground(play: Play) -> str | None:
     words = sum(len(as_script(one)) for one in _tokenizers(play))
     choice = fit(networks, frame + words, packer)
     return _render(compose(_chosen(play, choice), packer, choice.precision))
-
-
-def _without_unknown_cells(play: Play) -> Play:
-    """Leave out what no script computes: a cell of somebody's own."""
-    known = {path.stem for path in _STEPS.glob("*.js")}
-    lost = [one for one in play.players if one.cell not in known]
-    said = [f"Left out, as this page cannot compute its cell: {one.name}." for one in lost]
-    kept = tuple(one for one in play.players if one.cell in known)
-    return replace(play, players=kept, left_out=(*play.left_out, *said))
 
 
 def _chosen(play: Play, choice: Choice) -> Play:

@@ -19,7 +19,7 @@ from pipeline.data.synthetic import generate_texts, neutral_sentences
 from pipeline.errors import TrackingError
 from pipeline.report.figures.drawing import looks_of
 from pipeline.report.formats import join_names
-from pipeline.report.playground import Play, Player, Seed, render_playground
+from pipeline.report.playground import Play, Player, Seed, can_play, render_playground
 from pipeline.tracking import Store
 from pipeline.tracking.playable import read_playable
 from pipeline.words import count_words
@@ -82,6 +82,8 @@ class _NotPlayed(Exception):
 
 
 def _read(run: Any, store: Store) -> Seed:
+    if not can_play(run.cell):
+        raise _NotPlayed(f"the page cannot compute the cell {run.cell}")
     network = read_playable(store, run.run_id)
     if network.is_backward:
         raise _NotPlayed("they read texts from their end and cannot write on")

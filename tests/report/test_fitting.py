@@ -148,15 +148,6 @@ def test_the_page_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None
     assert [one["name"] for one in bundle["networks"]] == ["lstm"]
 
 
-def test_a_cell_that_no_script_computes_is_left_out_and_named() -> None:
-    strange = _seeds(1)[0]
-    player = _player([strange])
-    object.__setattr__(strange.architecture, "cell", "mine")
-    assert render_playground(Play("small", (player,))) is None
-    bundle = _bundle(Play("small", (player, _player(_seeds(1, name="gru", cell="gru")))))
-    assert bundle["left_out"] == ["Left out, as this page cannot compute its cell: lstm."]
-
-
 def test_nine_networks_of_imdb_fit_and_a_quickstart_is_exact() -> None:
     words = [f"{number:x}word" for number in range(19_998)]
     players = [_player([draw_playable(read_preset(name), words)]) for name in PRESETS]

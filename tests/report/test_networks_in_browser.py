@@ -31,7 +31,7 @@ from pipeline.probes.trace import reverse_backward, trace
 from pipeline.report.bundle import COARSER, EXACT, Precision
 from pipeline.report.fitting import Packer
 from pipeline.report.look import look_of_baseline
-from pipeline.report.playground import Play, Player, Seed, compose, render_playground
+from pipeline.report.playground import Play, Player, Seed, can_play, compose, render_playground
 from pipeline.tokens.encoding import encode_texts
 from pipeline.tokens.split import EncodedSplit, truncate_split
 from pipeline.tokens.vocabulary import END, train_tokenizer
@@ -44,12 +44,13 @@ LENGTH = 24  # tokens that are read of a text
 SHAPES = [
     {"bidirectional": both, "num_layers": layers} for both in (False, True) for layers in (1, 2)
 ]
+PLAYED = [*filter(can_play, CELLS)]
 # Every cell in every shape, and every cell with every readout.
 SETTINGS = [
-    *({"cell": cell, **shape} for cell in CELLS for shape in SHAPES),
+    *({"cell": cell, **shape} for cell in PLAYED for shape in SHAPES),
     *(
         {"cell": cell, **SHAPES[-1], "readout": readout}
-        for cell in CELLS
+        for cell in PLAYED
         for readout in Readout
         if readout != Readout.last
     ),
