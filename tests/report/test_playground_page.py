@@ -394,6 +394,8 @@ def test_every_network_writes_on(writing: Visit) -> None:
     writing.page.fill("#beginning", "a zyx the")
     _settle(writing)
     assert "a, zyx" in (writing.page.text_content("#beginning-notes") or "")
+    crossed = writing.page.query_selector_all(".network:first-child .prompt s")
+    assert [one.text_content() for one in crossed] == ["a", "zyx"]
 
 
 def test_a_seed_writes_the_same_again(browser: Browser, pages: Path, writing: Visit) -> None:

@@ -117,22 +117,35 @@ const language = (() => {
 
   async function write(pause) {
     for (const [at, network] of networks().entries()) {
-      const ids = idsOf(network);
+      const beginning = Networks.tokenize(network.tokenizer, state.text);
       const { temperature, top, length, seed } = state;
+      const ids = beginning.map(({ id }) => id);
       const tokens = Networks.write(network, ids, { temperature, topK: top || null, length, seed });
-      showWritten(cards[at], tokens);
+      showWritten(cards[at], beginning, tokens);
       if (!(await pause())) return;
     }
     find("#language-heard").textContent = "Written.";
   }
 
-  function showWritten({ written, table }, tokens) {
-    written.replaceChildren(make("span", { class: "prompt" }, state.text), ...tokens.flatMap(wordOf));
+  function showWritten({ written, table }, beginning, tokens) {
+    written.replaceChildren(make("span", { class: "prompt" }, ...partsOf(beginning)), ...tokens.flatMap(wordOf));
     if (!tokens[tokens.length - 1]?.ends) written.append(make("span", { class: "cut" }, " …"));
     const first = find(".word", written);
     if (first) first.tabIndex = 0;
     find(".scroll, table", table)?.remove();
     table.open = false;
+  }
+
+  // A text as it is read, with what is not in the vocabulary crossed out.
+  function partsOf(tokens) {
+    const parts = [];
+    let end = 0;
+    for (const token of tokens.filter(({ known }) => !known)) {
+      parts.push(tokens.text.slice(end, token.start));
+      parts.push(make("s", { class: "unknown", title: "not in its vocabulary" }, token.text));
+      ({ end } = token);
+    }
+    return [...parts, tokens.text.slice(end)];
   }
 
   // A word of a written text, after the space before it.
