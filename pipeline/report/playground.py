@@ -28,8 +28,9 @@ _LAYERS = ("words.js", "spelling.js", "layers.js")
 _STEPS = _TEMPLATES / "cells"  # a file for each cell
 # What a person uses, each file using those before it.
 _BEHAVIOUR = (
-    *("tip.js", "elements.js", "reading.js", "link.js", "strip.js", "answers.js", "distance.js"),
-    *("gates.js", "classify.js", "written.js", "language.js", "playground.js"),
+    *("tip.js", "elements.js", "reading.js", "link.js", "seeds.js"),
+    *("strip.js", "answers.js", "distance.js", "gates.js", "classify.js"),
+    *("written.js", "language.js", "playground.js"),
 )
 _SPECIAL = (
     2  # tokens of every vocabulary: padding and unknown; a language model has one that ends texts

@@ -6,7 +6,9 @@ proportion. What a unit heard halves over `HALF_LIVES` further words; no other w
 
 from __future__ import annotations
 
+import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +18,15 @@ from pipeline.analysis.playable import Playable
 from pipeline.config.schema import ArchitectureConfig, TokenizerConfig
 from pipeline.report.look import assign_looks
 from pipeline.report.playground import Play, Player, Seed
-from pipeline.tokens.vocabulary import train_tokenizer
+from pipeline.tokens.vocabulary import END, train_tokenizer
 
 HALF_LIVES = {"simple_rnn": 10, "gru": 40, "lstm": 100, "bi_lstm": 100}
 LESSON = "While watching the movie, I could only think of how terrible it was."
 NEUTRAL = ("A tram went by", "The shops had closed by then", "Nobody was on the bridge that day")
 HEADS = {"sentiment": ("negative", "positive"), "subject": ("film", "music", "plot")}
 SURE = 5.0  # the logit of a word that has just been read
+
+STORY = "the plot of this film was good".split()  # how the writers go on, word by word
 
 _EVIDENCE = {"terrible": (-1, 0), "wonderful": (1, 0), "movie": (0, 1), "music": (0, -1)}
 _SOFTLY = 0.01
@@ -135,4 +139,48 @@ def _single(weights: Any) -> Any:
         return {name: _single(one) for name, one in weights.items()}
     if isinstance(weights, list):
         return [_single(one) for one in weights]
-    return weights.astype(np.float32)
+    return None if weights is None else weights.astype(np.float32)
+
+
+def make_writers() -> Play:
+    """Return two language models that go on with the next word of `STORY`, and then end the text."""
+    players = tuple(make_writer(name) for name in ("simple_rnn", "gru"))
+    return Play("writers", players, beginnings=("the plot", "Of this", ""))
+
+
+def make_writer(name: str) -> Player:
+    player = make_player(name, heads={})
+    return replace(player, seeds=tuple(_taught(seed) for seed in player.seeds))
+
+
+def _taught(seed: Seed) -> Seed:
+    """Return a seed whose state is the last token, and whose output is what comes after it."""
+    config = TokenizerConfig()
+    tokenizer = train_tokenizer([" ".join(STORY)], config, ended=True)
+    size = tokenizer.get_vocab_size()
+    chain = [END, *STORY, END]
+    after = np.zeros((size, size))
+    for word, following in itertools.pairwise(map(tokenizer.token_to_id, chain)):
+        after[following, word] = SURE
+    eye, nothing = np.eye(size), np.zeros((size, size))
+    cell = seed.network.architecture.cell
+    # A GRU that keeps nothing (its update gate is closed) is a simple recurrent network.
+    kernels, biases = (
+        ([eye], [0]) if cell == "simple_rnn" else ([nothing, nothing, eye], [-99, 0, 0])
+    )
+    bias = np.repeat(biases, size)[None]
+    direction = {
+        "kernel": np.hstack(kernels),
+        "recurrent": np.hstack([nothing] * len(kernels)),
+        "bias": bias if cell == "simple_rnn" else np.vstack([bias, 0 * bias]),
+    }
+    # tanh of 2 is nearly 1.
+    weights = {"embedding": 2 * eye, "layers": [[direction]], "heads": [], "projection": None}
+    network = replace(
+        seed.network,
+        architecture=replace(seed.network.architecture, units=size),
+        tokenizer=tokenizer.to_str(),
+        kept_ends=None,
+        weights=_single({**weights, "output": after}),
+    )
+    return Seed(network, 1.5)

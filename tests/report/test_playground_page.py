@@ -21,7 +21,7 @@ pytest.importorskip("playwright", reason="Playwright is not installed (pip insta
 from axe_playwright_python.sync_playwright import Axe
 from chromium import Visit, open_chromium, visit
 from factories.pages import HOSTILE
-from factories.playing import HALF_LIVES, HEADS, make_play, make_player
+from factories.playing import HALF_LIVES, HEADS, STORY, SURE, make_play, make_player, make_writers
 from firefox import open_firefox
 from playwright.sync_api import Browser
 
@@ -46,7 +46,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def pages(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    for name, play in (("known", make_play()), ("hostile", _hostile())):
+    plays = {"known": make_play(), "hostile": _hostile(), "writers": make_writers()}
+    for name, play in plays.items():
         (folder / f"{name}.html").write_text(render_playground(play) or "", encoding="utf-8")
     return folder
 
@@ -79,9 +80,12 @@ def opened(
         assert [one.split("#")[0] for one in seen.asked] == [address.split("#")[0]]
 
 
-def _settle(seen: Visit) -> None:
-    """Wait until everything that follows a change has been drawn."""
-    seen.page.wait_for_selector("html[data-ready]:not([data-busy])")
+SETTLED = "html[data-ready]:is([data-busy=''], [data-busy=heard])"
+
+
+def _settle(seen: Visit, until: str = SETTLED) -> None:
+    """Wait until everything that follows a change has been drawn; what is read aloud comes later."""
+    seen.page.wait_for_selector(until)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +122,7 @@ def test_half_lives_are_those_of_the_networks(fresh: Visit) -> None:
     # Backward, words after the text come first, so that half of the margin stays for ever.
     assert {name: half for name, (_, half) in rows.items()} == {
         **expected,
-        "bi_lstm": "beyond 400 words",
+        "bi_lstm": "beyond 400",
     }
     assert {alone for alone, _ in rows.values()} == {"5.00"}
     fresh.page.check("input[value=both]")
@@ -140,6 +144,9 @@ def test_the_slider_moves_the_answers_and_the_margins(fresh: Visit) -> None:
     said = {name: sentiment for name, sentiment, _ in fresh.page.evaluate(SAID)}
     assert said["simple_rnn"] == "negative 92.4%was 99.3%"
     assert fresh.page.text_content(".words .neutral") == "10 neutral words"
+    fresh.page.hover(".card:nth-child(2)")
+    faint = fresh.page.query_selector_all(".curve.faint")
+    assert [one.get_attribute("data-name") for one in faint] == ["simple_rnn", "lstm", "bi_lstm"]
     # A row of the numbers for each word that was read, the neutral ones too.
     fresh.page.click("#by-word summary")
     assert len(fresh.page.query_selector_all("#by-word tbody tr")) == 11
@@ -257,7 +264,7 @@ def test_an_address_that_means_nothing_is_passed_over(fresh: Visit, hash: str) -
         ("  \n ", "Nothing to read yet"),
         ("Zyx qwv", "The networks know none of these words"),
         ("A terrible zyx", "1 dotted word not in the vocabulary"),
-        ("the " * 300, "The networks read 200 tokens, as in training, and 100 not"),
+        ("the " * 300, "As in training, 200 tokens are read, and 100 at the end are cut"),
     ],
 )
 def test_what_the_networks_do_not_know_is_said(fresh: Visit, text: str, notes: str) -> None:
@@ -270,7 +277,7 @@ def test_what_the_networks_do_not_know_is_said(fresh: Visit, text: str, notes: s
 
 def test_the_answers_are_read_aloud_when_one_has_stopped(fresh: Visit) -> None:
     fresh.page.fill("#text", "wonderful")
-    _settle(fresh)
+    _settle(fresh, "html[data-busy='']")
     heard = fresh.page.text_content("#heard") or ""
     assert heard.startswith("simple_rnn: positive 99.3%, film 33%; gru: positive 99.3%")
 
@@ -315,14 +322,21 @@ def test_a_browser_that_lacks_something_is_told(browser: Browser, pages: Path) -
         assert "JavaScript" in seen.page.inner_text("#fault")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-@pytest.mark.parametrize("name", ["known", "hostile"])
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        ("known", 360, "dark"),
+        ("known", 1280, "light"),
+        ("hostile", 360, "light"),
+        ("writers", 360, "dark"),
+    ],
+)
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
     browser: Browser, pages: Path, name: str, width: int, scheme: str
 ) -> None:
     hash = "#words=20&place=both&out=1&shade=lstm&which=lstm/0/0"
     with opened(browser, pages, name, hash, width=width, color_scheme=scheme) as seen:
-        seen.page.click("#by-word summary")
+        seen.page.click("details:visible summary >> nth=0")
         found = Axe().run(seen.page).response
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert len(found["passes"]) > 20
@@ -331,12 +345,95 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
     ] == []
 
 
+@pytest.fixture(scope="module")
+def writing(browser: Browser, pages: Path) -> Iterator[Visit]:
+    with opened(browser, pages, "writers") as seen:
+        yield seen
+
+
+NEXT = """[...document.querySelectorAll(".next")].map(list => [...list.querySelectorAll("button")]
+  .map(one => [one.querySelector(".what").textContent, one.querySelector(".share").textContent]))"""
+WRITTEN = "[...document.querySelectorAll('.network .text')].map(one => one.textContent)"
+
+
+def _begin(seen: Visit, hash: str) -> None:
+    seen.page.evaluate("location.hash = '#text=x'")
+    seen.page.evaluate("hash => { location.hash = hash; }", hash)
+    _settle(seen)
+
+
+def test_the_likeliest_next_words_are_shown_and_taken(writing: Visit) -> None:
+    _begin(writing, "#text=the")
+    size = len(STORY) + 1  # what may be written: the words and the end
+    share = math.exp(SURE * math.tanh(2))
+    expected = f"{100 * share / (share + size - 1):.1f}%"
+    for bars in writing.page.evaluate(NEXT):
+        assert bars[0] == ["plot", expected]
+        assert len(bars) == 5
+    button = writing.page.locator(".next button").first
+    for word in ("plot", "of", "this"):
+        assert (button.locator(".what").text_content() or "") == word
+        button.focus()
+        writing.page.keyboard.press("Enter")
+        _settle(writing)
+    assert writing.page.input_value("#beginning") == "the plot of this"
+    assert button.evaluate("button => button === document.activeElement")
+    writing.page.fill("#beginning", "good")
+    _settle(writing)
+    assert button.locator(".what").text_content() == "(end of text)"
+    assert button.is_disabled()
+
+
+def test_every_network_writes_on(writing: Visit) -> None:
+    _begin(writing, "#text=the+plot&temperature=0")
+    story = " ".join(STORY)
+    assert writing.page.evaluate(WRITTEN) == [f"{story} (end of text)"] * 2
+    writing.page.fill("#length", "2")
+    _settle(writing)
+    assert writing.page.evaluate(WRITTEN) == ["the plot of this …"] * 2
+    writing.page.fill("#beginning", "a zyx the")
+    _settle(writing)
+    assert "a, zyx" in (writing.page.text_content("#beginning-notes") or "")
+    crossed = writing.page.query_selector_all(".network:first-child .prompt s")
+    assert [one.text_content() for one in crossed] == ["a", "zyx"]
+
+
+def test_a_seed_writes_the_same_again(browser: Browser, pages: Path, writing: Visit) -> None:
+    _begin(writing, "#temperature=2&length=20")
+    texts = [writing.page.evaluate(WRITTEN)]
+    for seed in range(1, 5):
+        writing.page.click("#another")
+        _settle(writing)
+        assert writing.page.input_value("#seed") == str(seed)
+        texts.append(writing.page.evaluate(WRITTEN))
+    assert len({one for one, _ in texts}) > 2
+    hash = writing.page.evaluate("location.hash")
+    with opened(browser, pages, "writers", hash) as other:
+        assert other.page.evaluate(WRITTEN) == texts[-1]
+        other.page.fill("#top", "1")
+        _settle(other)
+        assert other.page.evaluate(WRITTEN)[0] == f"{' '.join(STORY)} (end of text)"
+
+
+def test_a_written_word_tells_what_else_was_likely(writing: Visit) -> None:
+    _begin(writing, "#temperature=0")
+    words = writing.page.query_selector_all(".network .word")
+    words[0].hover()
+    rows = writing.page.eval_on_selector_all("#tip tr", "rows => rows.map(one => one.textContent)")
+    assert (len(rows), rows[0][:2]) == (5, "of")
+    assert writing.page.text_content("#tip tr.chosen td") == "of"
+    summary = writing.page.locator(".network summary").first
+    summary.click()
+    assert writing.page.text_content(".network tbody th") == "of"
+    summary.click()
+
+
 def test_firefox_says_the_same(pages: Path, fresh: Visit, tmp_path: Path) -> None:
     fresh.page.evaluate("location.hash = '#words=15&place=both&which=lstm/0/0&what=cell'")
     _settle(fresh)
     with open_firefox(tmp_path) as firefox:
         firefox.ask("WebDriver:Navigate", url=(pages / "known.html").as_uri())
-        settled = "document.documentElement.matches('[data-ready]:not([data-busy])')"
+        settled = f'document.querySelector("{SETTLED}")'
         firefox.wait_for(settled)
         firefox.run("location.hash = '#words=15&place=both&which=lstm/0/0&what=cell'")
         firefox.wait_for(f"{settled} && document.querySelector('.words .neutral')")

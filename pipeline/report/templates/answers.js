@@ -4,16 +4,20 @@
 // Of two labels the line shows the second's probability, from none below to all above; of more, that of
 // the answer.
 const answers = (() => {
-  const HEIGHT = 48;
-  let list;
+  const HEIGHT = 40;
+  const ORDER = ["before", "text", "after"]; // of the kinds of columns
   let cards = [];
 
-  // `point` is given the column that is looked at, or null; `choose` a network's name and a seed.
-  function begin(element, networks, { point, choose }) {
-    list = element;
+  // `point` is given the column that is looked at, or null; `choose` a network's name and a seed; `follow`
+  // the name of the network that is looked at, or null.
+  function begin(element, networks, { point, choose, follow }) {
     const named = new Set();
     cards = networks.map((network) => cardOf(network, named, point, choose));
-    list.replaceChildren(...cards.map(({ item }) => item));
+    element.replaceChildren(...cards.map(({ item }) => item));
+    for (const { item, network } of cards) {
+      for (const kind of ["pointerenter", "focusin"]) item.addEventListener(kind, () => follow(network.name));
+      for (const kind of ["pointerleave", "focusout"]) item.addEventListener(kind, () => follow(null));
+    }
   }
 
   function cardOf(network, named, point, choose) {
@@ -32,43 +36,29 @@ const answers = (() => {
     return { item: paint(item, network), network, heads, score, seeds };
   }
 
-  function seedsOf(network, choose) {
-    if (!network.alternatives?.length) return [];
-    const menu = make("select", {
-      "aria-label": `Seed of ${network.label}`, onchange: () => choose(network.name, menu.value),
-    });
-    fill(menu, [network, ...network.alternatives].map(({ seed }) => [seed, `seed ${seed}`]));
-    return [menu];
-  }
-
   // A line of two labels says what up and down are, below a head's name or once above all.
   function rowOf(head, isNamed, isFirst, point) {
     const two = head.labels.length === 2;
     const picture = draw("svg", { class: "course", "aria-hidden": "true", height: HEIGHT });
+    const [down, up] = head.labels;
     const ends = two && (isNamed || isFirst)
-      ? [make("span", { class: "ends", "aria-hidden": "true" }, `↑ ${head.labels[1]} ↓ ${head.labels[0]}`)] : [];
-    const fill = make("i");
+      ? [make("span", { class: "ends", "aria-hidden": "true" }, `↑ ${up} ↓ ${down}`)] : [];
+    const level = make("i");
     const ghost = make("b", { hidden: true });
-    const meter = make("div", { class: two ? "meter two" : "meter", "aria-hidden": "true" }, fill, ghost);
+    const meter = make("div", { class: two ? "meter two" : "meter", "aria-hidden": "true" }, level, ghost);
     const said = make("p", { class: "said" });
     const row = make(
       "div", { class: "head" },
-      ...(isNamed || ends.length ? [make("h4", {}, isNamed ? head.name : "", ...ends)] : []), picture, meter, said,
+      ...(isNamed ? [make("h4", { class: "of" }, head.name, ...ends)] : ends.map((one) => make("p", { class: "of" }, one))),
+      picture, meter, said,
     );
-    const one = { row, head, two, picture, fill, ghost, said, width: 0, steps: [], columns: [] };
+    const one = { row, head, two, picture, level, ghost, said, width: 0, steps: [], columns: [] };
     picture.addEventListener("pointermove", (event) => point(columnAt(one, event)));
     picture.addEventListener("pointerleave", () => point(null));
     return one;
   }
 
-  // Shows which seeds are chosen: the networks in the order of the cards.
-  function choose(networks) {
-    for (const [at, { seed, score }] of networks.entries()) {
-      const { seeds: [menu], score: told } = cards[at];
-      if (menu) menu.value = seed;
-      told.textContent = score === null ? "" : `${percent(score)} right on test`;
-    }
-  }
+  const choose = (networks) => tellSeeds(cards, networks, (score) => `${percent(score)} right on test`);
 
   function columnAt({ picture, columns }, event) {
     const { left, width } = picture.getBoundingClientRect();
@@ -83,7 +73,7 @@ const answers = (() => {
     for (const one of cardNamed(name).heads) {
       one.steps = [];
       one.picture.replaceChildren();
-      one.fill.style.cssText = "height:0";
+      one.level.style.cssText = "height:0";
       one.ghost.hidden = true;
       one.said.replaceChildren("–");
     }
@@ -102,7 +92,7 @@ const answers = (() => {
     }
   }
 
-  const last = (list) => list[list.length - 1];
+  const last = (all) => all[all.length - 1];
   // What the line shows of an answer.
   const levelOf = ({ two, steps }, { shares }) => shares[two ? 1 : last(steps)[1].label];
   const heightOf = (level) => (1 - level) * (HEIGHT - 4) + 2;
@@ -119,8 +109,10 @@ const answers = (() => {
     one.cursor = draw("line", { class: "cursor", y1: 0, y2: HEIGHT, x1: -9, x2: -9 });
     one.width = width;
     picture.replaceChildren(
-      ...shadesOf(columns, width), draw("line", { class: "base", x1: 0, x2: width, y1: base, y2: base }),
-      draw("path", { class: "area", d: `${line}V${base}H${points[0][0]}z` }), draw("path", { class: "line", d: line }),
+      ...shadesOf(columns, width),
+      draw("line", { class: "base", x1: 0, x2: width, y1: base, y2: base }),
+      draw("path", { class: "area", d: `${line}V${base}H${points[0][0]}z` }),
+      draw("path", { class: "line", d: line }),
       one.cursor,
     );
   }
@@ -136,28 +128,35 @@ const answers = (() => {
     }));
   }
 
-  // Says the answer after a column, or the last one.
+  // Says the answer after a column; null: the last one.
   function tell(one, column) {
-    const found = column === null ? null : one.steps.filter(([at]) => at <= column);
-    const answer = found === null || !found.length ? last(one.steps)[1] : last(found)[1];
-    const { head, two, fill, ghost, said, plain } = one;
-    const level = found !== null && !found.length ? (two ? 0.5 : 0) : levelOf(one, answer);
-    fill.style.cssText = two
-      ? `bottom:${Math.min(level, 0.5) * 100}%;height:${Math.abs(level - 0.5) * 100}%` : `height:${level * 100}%`;
-    ghost.hidden = !plain;
-    if (plain) ghost.style.bottom = `${(two ? plain.shares[1] : plain.shares[last(one.steps)[1].label]) * 100}%`;
-    const { label, shares } = answer;
-    const parts = [make("strong", {}, head.labels[label]), ` ${percent(shares[label])}`];
+    const { head, two, steps, said, plain } = one;
+    const answer = last(column === null ? steps : steps.filter(([at]) => at <= column))?.[1];
+    showLevels(one, answer ? levelOf(one, answer) : two ? 0.5 : 0, plain && levelOf(one, plain));
+    const parts = answer
+      ? [make("strong", {}, head.labels[answer.label]), ` ${percent(answer.shares[answer.label])}`] : ["–"];
     if (column !== null) parts.push(make("small", {}, `after “${one.columns[column].text}”`));
-    else if (plain) parts.push(make("small", {}, `was ${plain.label === label ? "" : `${head.labels[plain.label]} `}${percent(plain.shares[plain.label])}`));
+    else if (plain) parts.push(make("small", {}, `was ${before(head, answer, plain)}`));
     said.replaceChildren(...parts);
+  }
+
+  function before({ labels }, answer, { label, shares }) {
+    return `${label === answer.label ? "" : `${labels[label]} `}${percent(shares[label])}`;
+  }
+
+  // Shows a level from 0 to 1 in the meter, and where it was; null: nowhere else.
+  function showLevels({ two, level: bar, ghost }, level, was) {
+    bar.style.cssText = two
+      ? `bottom:${Math.min(level, 0.5) * 100}%;height:${Math.abs(level - 0.5) * 100}%` : `height:${level * 100}%`;
+    ghost.hidden = was === null;
+    if (was !== null) ghost.style.bottom = `${was * 100}%`;
   }
 
   // Shows how far every network was after a column; null: after the last.
   function point(column) {
     for (const one of shownHeads()) {
-      const before = column ? placeOf(column, one.columns) : -1;
-      const at = before < 0 ? null : before;
+      const reached = column ? placeOf(column, one.columns) : -1;
+      const at = reached < 0 ? null : reached;
       const x = at === null ? -9 : ((at + 0.5) / one.columns.length) * one.width;
       one.cursor.setAttribute("x1", x);
       one.cursor.setAttribute("x2", x);
@@ -166,10 +165,10 @@ const answers = (() => {
   }
 
   // Where a column stands among those of another tokenizer.
-  const ORDER = ["before", "text", "after"];
   function placeOf({ kind, place }, columns) {
-    const isBefore = (one) => ORDER.indexOf(one.kind) < ORDER.indexOf(kind) || (one.kind === kind && one.place <= place);
-    return columns.filter(isBefore).length - 1;
+    const isReached = (one) => (
+      ORDER.indexOf(one.kind) < ORDER.indexOf(kind) || (one.kind === kind && one.place <= place));
+    return columns.filter(isReached).length - 1;
   }
   const shownHeads = () => cards.flatMap(({ heads }) => heads).filter(({ steps }) => steps.length);
 

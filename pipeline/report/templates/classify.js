@@ -12,23 +12,26 @@ const classify = (() => {
   let play;
   let state;
   let tokens = [];
+  let measured = null; // of what the lines of the distances are
 
   const usual = () => ({
-    text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, shade: null, which: null, what: null,
+    text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, shade: null,
+    which: null, what: null,
   });
 
   function begin(opened) {
     play = opened;
     reading.begin(play.neutral);
     answers.begin(find(".networks"), play.networks, {
-      point: lookAt, choose: (name, seed) => set({ seeds: { ...state.seeds, [name]: seed } }),
+      point: lookAt, follow: distance.follow,
+      choose: (name, seed) => set({ seeds: { ...state.seeds, [name]: seed } }),
     });
     strip.begin(find(".words"), { toggle, point: (token) => lookAt(token && { kind: "text", place: token.start }) });
     distance.begin(find(".figure"), find("#margins"));
     gates.begin({
       frame: find(".frame"), canvas: find(".frame canvas"), line: find(".frame svg"),
       which: find("#which"), what: find("#what"), scale: find(".scale"), said: find("#read-off"),
-    }, (choice) => set(choice));
+    }, { change: set, point: lookAt });
     listen();
     follow();
   }
@@ -72,9 +75,11 @@ const classify = (() => {
     set({ out });
   }
 
-  const networks = () => play.networks.map((network) => (
-    network.alternatives.find(({ seed }) => String(seed) === state.seeds[network.name]) ?? network));
-  const headOf = () => play.networks[0].heads.find(({ name }) => name === state.head)?.name ?? play.networks[0].heads[0].name;
+  const networks = () => chosenOf(play.networks, state.seeds);
+  function headOf() {
+    const [{ heads }] = play.networks;
+    return (heads.find(({ name }) => name === state.head) ?? heads[0]).name;
+  }
   const given = () => ({ ...state, out: tokens.filter((_, at) => state.out.has(at)) });
   const columnsOf = (network) => reading.columnsOf(network.tokenizer, given());
 
@@ -106,18 +111,28 @@ const classify = (() => {
     answers.choose(networks());
   }
 
-  // What a reader must know of the text before believing the answers.
   function tellText() {
     const unknown = tokens.filter(({ known }) => !known).length;
-    const told = [];
-    if (!tokens.length) told.push("Nothing to read yet: type a text, or choose an example.");
-    else if (state.out.size >= tokens.length) told.push("All words are left out.");
-    else told.push("Click a word to leave it out.");
-    if (state.shade) told.push(`Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`);
-    if (unknown && unknown === tokens.length) told.push("The networks know none of these words, and answer as to any text of unknown words.");
-    else if (unknown) told.push(`${plural(unknown, "dotted word")} not in the vocabulary: the networks read all such words alike.`);
-    if (tokens.cut) told.push(`The networks read ${plural(tokens.length, "token")}, as in training, and ${tokens.cut.count.toLocaleString("en")} not: what comes after the first ${tokens.cut.after.toLocaleString("en")}.`);
-    find("#notes").textContent = told.join(" ");
+    find("#notes").textContent = [...notesOn(unknown)].join(" ");
+  }
+
+  // What a reader must know of the text before believing the answers.
+  function* notesOn(unknown) {
+    if (!tokens.length) yield "Nothing to read yet: type a text, or choose an example.";
+    else if (state.out.size >= tokens.length) yield "All words are left out.";
+    else yield "Click a word to leave it out.";
+    if (find("#shade").value) yield `Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`;
+    if (unknown && unknown === tokens.length) {
+      yield "The networks know none of these words, and answer as to any text of unknown words.";
+    } else if (unknown) {
+      yield `${plural(unknown, "dotted word")} not in the vocabulary: the networks read all such words alike.`;
+    }
+    if (tokens.cut) {
+      const { after, count } = tokens.cut;
+      const where = after === 0 ? "at the start" : after === tokens.length ? "at the end" : "in the middle";
+      const [read, cut] = [tokens.length, count].map((one) => one.toLocaleString("en"));
+      yield `As in training, ${read} tokens are read, and ${cut} ${where} are cut.`;
+    }
   }
 
   async function answer(pause) {
@@ -153,9 +168,15 @@ const classify = (() => {
     return reading.read(network, reading.idsOf(alone)).logits;
   }
 
+  // Measured anew unless only the slider has moved, which goes along the lines.
   async function measure(pause) {
-    if (tokens.length > state.out.size) await distance.measure(networks(), given(), headOf(), pause);
-    else distance.clear();
+    const { text: read, out, place, seeds } = state;
+    const key = JSON.stringify([read, [...out], place, seeds, headOf()]);
+    if (key === measured) return;
+    measured = null;
+    if (tokens.length <= out.size) distance.clear();
+    else if (!(await distance.measure(networks(), given(), headOf(), pause))) return;
+    measured = key;
   }
 
   // Shades the words by what they do to the answer of one network.

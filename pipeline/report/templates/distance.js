@@ -23,20 +23,24 @@ const distance = (() => {
     new ResizeObserver(redraw).observe(figure);
   }
 
-  // Reads the text at every distance, network by network, and draws what is known meanwhile.
+  // Reads the text at every distance, network by network, and draws what is known meanwhile. Returns
+  // whether it came to the end.
   async function measure(networks, given, head, pause) {
     const measured = new Map();
+    figure.classList.add("stale");
     for (const network of networks) {
       const points = [];
       measured.set(network.name, { network, points });
       for (const point of marginsOf(network, given, head)) {
         points.push(point);
-        if (!(await pause())) return;
+        if (!(await pause())) return false;
       }
       const left = [...curves].filter(([name]) => !measured.has(name) && networks.some((one) => one.name === name));
       curves = new Map([...measured, ...left]);
       redraw();
     }
+    figure.classList.remove("stale");
+    return true;
   }
 
   function* marginsOf(network, given, head) {
@@ -69,6 +73,7 @@ const distance = (() => {
   }
 
   function clear() {
+    figure.classList.remove("stale");
     curves = new Map();
     picture.replaceChildren();
     rows.replaceChildren();
@@ -129,9 +134,16 @@ const distance = (() => {
     const line = lineThrough(points.map(([count, margin]) => [x(count), y(margin)]));
     const marks = half === null ? [] : [markAt(network, x(half), y(points[0][1] / 2), { class: "half" })];
     return paint(draw(
-      "g", { class: "curve" },
+      "g", { class: "curve", "data-name": network.name },
       draw("path", { d: line, "stroke-dasharray": dashOf(network) }), ...marks,
     ), network);
+  }
+
+  // Lets the line of one network stand out; null: of none.
+  function follow(name) {
+    for (const curve of picture.querySelectorAll(".curve")) {
+      curve.classList.toggle("faint", name !== null && curve.dataset.name !== name);
+    }
   }
 
   // Names at the ends of the lines, pushed apart where they would cover one another.
@@ -158,15 +170,17 @@ const distance = (() => {
 
   const tellHalfLife = (points) => {
     const half = halfLifeOf(points);
-    return half === null ? `beyond ${reading.FURTHEST} words` : plural(Math.max(1, Math.round(half)), "word");
+    return half === null ? `beyond ${reading.FURTHEST}` : plural(Math.max(1, Math.round(half)), "word");
   };
 
   function tellRows() {
-    rows.replaceChildren(...[...curves.values()].filter(({ points }) => points.length).map(({ network, points }) => make(
-      "tr", {}, paint(make("th", { scope: "row" }, keyOf(network), network.label), network),
-      ...[decimal(points[0][1]), decimal(marginAt(points, words)), tellHalfLife(points)].map((text) => make("td", { class: "number" }, text)),
-    )));
+    const shown = [...curves.values()].filter(({ points }) => points.length);
+    rows.replaceChildren(...shown.map(({ network, points }) => {
+      const name = make("th", { scope: "row" }, keyOf(network), network.label);
+      const cells = [decimal(points[0][1]), decimal(marginAt(points, words)), tellHalfLife(points)];
+      return make("tr", {}, paint(name, network), ...cells.map((cell) => make("td", { class: "number" }, cell)));
+    }));
   }
 
-  return { begin, measure, clear, show };
+  return { begin, measure, clear, show, follow };
 })();

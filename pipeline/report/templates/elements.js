@@ -54,7 +54,9 @@ function paint(element, network) {
   return element;
 }
 
-const lineThrough = (points) => points.map(([x, y], at) => `${at ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+const lineThrough = (points) => points.map(
+  ([x, y], at) => `${at ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`,
+).join("");
 
 // A menu with a choice for each of `options`, [value, text].
 function fill(menu, options, value) {

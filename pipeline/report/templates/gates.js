@@ -11,16 +11,24 @@ const gates = (() => {
   const FONT = "12px system-ui, sans-serif";
   let parts;
   let map = null;
+  let pointed;
   let cursor = null; // {row, column}
   let shownExtent = null;
 
-  // `given`: the elements {frame, canvas, line, which, what, scale, said}; `change` is given what was chosen in the menus.
-  function begin(given, change) {
+  // `given`: the elements {frame, canvas, line, which, what, scale, said}; `change` is given what was chosen in
+  // the menus, `point` the column that is looked at, or null.
+  function begin(given, { change, point }) {
     parts = given;
+    pointed = point;
     parts.which.addEventListener("change", () => change({ which: parts.which.value, what: null }));
     parts.what.addEventListener("change", () => change({ what: parts.what.value }));
     parts.frame.addEventListener("pointermove", look);
-    parts.frame.addEventListener("pointerleave", tip.hide);
+    for (const kind of ["pointerleave", "blur"]) {
+      parts.frame.addEventListener(kind, () => {
+        tip.hide();
+        point(null);
+      });
+    }
     parts.frame.addEventListener("keydown", step);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       if (map) map.cells = null;
@@ -46,7 +54,8 @@ const gates = (() => {
     if (!networks.length) return;
     const traces = networks.flatMap(tracesOf);
     const means = traces.some(({ keep }) => keep) ? [[MEANS, "all networks: how much they keep"]] : [];
-    fill(parts.which, [...means, ...traces.map(({ key, name }) => [key, `${name}: its units`])], wanted.which ?? parts.which.value);
+    const each = traces.map(({ key, name }) => [key, `${name}: its units`]);
+    fill(parts.which, [...means, ...each], wanted.which ?? parts.which.value);
     const one = traces.find(({ key }) => key === parts.which.value);
     const kinds = one ? [
       ...Object.keys(one.gates).filter((gate) => !NAMES[gate]).map((gate) => [gate, `${gate} gate`]),
@@ -70,17 +79,20 @@ const gates = (() => {
     high.textContent = map.signed ? decimal(map.largest, 1) : "1";
   }
 
-  const row = (values, units, unit) => Float32Array.from({ length: values.length / units }, (_, at) => values[at * units + unit]);
+  const row = (values, units, unit) => (
+    Float32Array.from({ length: values.length / units }, (_, at) => values[at * units + unit]));
   const mean = (values) => values.reduce((sum, one) => sum + one, 0) / Math.max(1, values.length);
   const constantOf = (kept) => -1 / Math.log(Math.min(Math.max(kept, 1e-6), 1 - 1e-6));
 
+  // Of those that read the same tokens.
   function meansOf(traces) {
-    const rows = traces.map((one) => {
-      const kept = one.gates[one.keep];
-      const values = Float32Array.from({ length: kept.length / one.units }, (_, at) => mean(kept.subarray(at * one.units, (at + 1) * one.units)));
-      return { name: one.name, network: one.network, values, note: `mean of the ${one.keep} gate` };
-    });
-    return { rows, columns: traces[0].columns, signed: false, largest: 1, title: "kept of the state" };
+    const [{ columns, network: first }] = traces;
+    const alike = traces.filter(({ network }) => network.tokenizer === first.tokenizer);
+    const rows = alike.map(({ name, network, gates: all, keep, units }) => ({
+      name, network,
+      values: Float32Array.from(columns, (_, at) => mean(all[keep].subarray(at * units, (at + 1) * units))),
+    }));
+    return { rows, columns, signed: false, largest: 1, title: "kept of the state" };
   }
 
   function unitsOf(one, what) {
@@ -91,29 +103,32 @@ const gates = (() => {
       constant: kept ? constantOf(mean(row(kept, one.units, unit))) : null,
     }));
     rows.sort((first, second) => (first.constant ?? 0) - (second.constant ?? 0));
-    for (const each of rows) each.note = each.constant === null ? "" : `time constant ${words(each.constant)}`;
     const signed = what in NAMES;
     const largest = signed ? Math.max(1e-6, ...rows.map((each) => Math.max(...each.values.map(Math.abs)))) : 1;
-    return { rows, columns: one.columns, signed, largest, title: NAMES[what] ?? `${what} gate`, network: one.network };
+    const title = NAMES[what] ?? `${what} gate`;
+    return { rows, columns: one.columns, signed, largest, title, network: one.network };
   }
-  const words = (count) => (count > 1000 ? "over 1,000 words" : `${count < 10 ? count.toFixed(1) : Math.round(count)} words`);
+  const inWords = (count) => (
+    count > 1000 ? "over 1,000 words" : `${count < 10 ? count.toFixed(1) : Math.round(count)} words`);
 
   // --- Drawing ---
 
-  // Red, green and blue of a colour of the style sheet.
-  const colour = (name) => getComputedStyle(parts.frame).getPropertyValue(name).match(/[0-9a-f]{2}/gi)
-    .map((part) => parseInt(part, 16));
+  const styled = (name) => getComputedStyle(parts.frame).getPropertyValue(name);
+  // Red, green and blue of a colour.
+  const partsOf = (name) => styled(name).match(/[0-9a-f]{2}/gi).map((part) => parseInt(part, 16));
 
   function layout() {
     const width = parts.frame.clientWidth;
     const isMeans = !map.network;
     const narrow = width < 520;
-    const left = isMeans && !narrow ? 150 : 92;
+    const longestName = isMeans ? 7 * Math.max(...map.rows.map(({ name }) => name.length)) : 0;
+    const left = Math.min(Math.max(92, longestName), narrow ? 110 : 230);
     const across = Math.min((width - left) / map.columns.length, 72);
     const down = isMeans ? 26 : Math.max(2, Math.min(14, HEIGHT / map.rows.length));
     const longest = map.columns.reduce((most, { text }) => Math.max(most, text.length), 0) * 6.6;
     const names = across > longest + 6 ? "flat" : across >= 12 ? "steep" : "none";
-    return { width, left, across, down, names, below: { flat: 20, steep: Math.min(longest, 90) + 10, none: 4 }[names] };
+    const below = { flat: 20, steep: Math.min(longest, 90) + 10, none: 4 }[names];
+    return { width, left, across, down, names, below };
   }
 
   function redraw() {
@@ -135,7 +150,7 @@ const gates = (() => {
 
   // The cells as a picture of one pixel each, which is kept while nothing but the cursor moves.
   function paintCells() {
-    const [ground, high, low] = ["--ground", "--high", "--low"].map(colour);
+    const [ground, high, low] = ["--ground", "--high", "--low"].map(partsOf);
     const { rows, columns, largest } = map;
     const cells = new ImageData(columns.length, rows.length);
     rows.forEach(({ values }, place) => values.forEach((value, column) => {
@@ -154,26 +169,29 @@ const gates = (() => {
     const [wide, high] = [across * map.columns.length, down * map.rows.length];
     pen.imageSmoothingEnabled = false;
     pen.drawImage(map.cells, left, 0, wide, high);
-    pen.fillStyle = getComputedStyle(parts.frame).getPropertyValue("--paper");
-    for (let column = 1; across > 6 && column < map.columns.length; column += 1) pen.fillRect(left + column * across - 1, 0, 1, high);
-    for (let place = 1; down > 12 && place < map.rows.length; place += 1) pen.fillRect(left, place * down - 1, wide, 1);
+    pen.fillStyle = styled("--paper");
+    for (let column = 1; across > 6 && column < map.columns.length; column += 1) {
+      pen.fillRect(left + column * across - 1, 0, 1, high);
+    }
+    for (let place = 1; down > 12 && place < map.rows.length; place += 1) {
+      pen.fillRect(left, place * down - 1, wide, 1);
+    }
   }
 
   function drawNames(pen) {
     const { left, across, down, names, width } = map.at;
-    const style = getComputedStyle(parts.frame);
     const ends = down * map.rows.length;
     pen.font = FONT;
-    pen.fillStyle = style.getPropertyValue("--muted");
+    pen.fillStyle = styled("--muted");
     if (!map.network) {
-      pen.fillStyle = style.getPropertyValue("--ink");
+      pen.fillStyle = styled("--ink");
       map.rows.forEach(({ name }, place) => pen.fillText(name, 0, place * down + 17, left - 8));
     } else if (map.rows[0].constant !== null) {
-      const [shortest, longest] = [map.rows[0], map.rows[map.rows.length - 1]].map(({ constant }) => words(constant));
+      const [shortest, longest] = [0, map.rows.length - 1].map((place) => inWords(map.rows[place].constant));
       ["time constant", `${shortest} …`].forEach((line, at) => pen.fillText(line, 0, 11 + 16 * at, left - 8));
       pen.fillText(`… ${longest}`, 0, ends - 3, left - 8);
     }
-    pen.fillStyle = style.getPropertyValue("--muted");
+    pen.fillStyle = styled("--muted");
     if (names === "none") return;
     map.columns.forEach(({ text }, column) => {
       pen.save();
@@ -187,9 +205,10 @@ const gates = (() => {
 
   function drawCursor(pen) {
     const { left, across, down } = map.at;
-    pen.strokeStyle = getComputedStyle(parts.frame).getPropertyValue("--ink");
+    pen.strokeStyle = styled("--ink");
     pen.lineWidth = 1.5;
-    pen.strokeRect(left + cursor.column * across - 0.5, cursor.row * down - 0.5, Math.max(across, 3), Math.max(down, 3));
+    const [x, y] = [left + cursor.column * across, cursor.row * down];
+    pen.strokeRect(x - 0.5, y - 0.5, Math.max(across, 3), Math.max(down, 3));
   }
 
   // The row of the cursor as a line, below the map.
@@ -212,9 +231,11 @@ const gates = (() => {
   // --- Reading off ---
 
   function tell() {
-    const { name, values, note } = map.rows[cursor.row];
-    const parted = [`“${map.columns[cursor.column].text}”`, name, `${map.title} ${decimal(values[cursor.column])}`];
-    return [...parted, ...(map.network && note ? [note] : [])].join(", ");
+    const { name, values, constant } = map.rows[cursor.row];
+    return [
+      `“${map.columns[cursor.column].text}”`, name, `${map.title} ${decimal(values[cursor.column])}`,
+      ...(constant ? [`time constant ${inWords(constant)}`] : []),
+    ].join(", ");
   }
   const say = () => { parts.said.textContent = tell(); };
 
@@ -242,6 +263,7 @@ const gates = (() => {
     if (!map.rows[place] || !map.columns[column]) return;
     cursor = { row: place, column };
     redraw();
+    pointed(map.columns[column]);
   }
 
   return { begin, show };

@@ -8,7 +8,8 @@ const language = (() => {
   const END = "(end of text)";
   const { whole, number, text, pairs } = link.kinds;
   const KINDS = {
-    text, temperature: number(0, 2), top: whole(0, 1_000_000), length: whole(1, 200), seed: whole(0, 999_999_999), seeds: pairs,
+    text, temperature: number(0, 2), top: whole(0, 1_000_000), length: whole(1, 200), seed: whole(0, 999_999_999),
+    seeds: pairs,
   };
   const FIELDS = ["temperature", "top", "length", "seed"];
   let play;
@@ -38,17 +39,18 @@ const language = (() => {
   }
 
   function cardOf(network) {
-    const title = make("h3", {}, keyOf(network), make("span", {}, network.label));
-    const menu = make("select", { "aria-label": `Seed of ${network.label}`, onchange: () => set({ seeds: { ...state.seeds, [network.name]: menu.value } }) });
-    fill(menu, [network, ...network.alternatives].map(({ seed }) => [seed, `seed ${seed}`]));
+    const title = make("h2", {}, keyOf(network), make("span", {}, network.label));
+    const score = make("span", { class: "score" });
+    const seeds = seedsOf(network, (name, seed) => set({ seeds: { ...state.seeds, [name]: seed } }));
     const next = make("ol", { class: "next", "aria-label": `Likeliest next words of ${network.label}` });
     const written = make("p", { class: "text", dir: "auto" });
-    const table = make("details", {}, make("summary", {}, "Word by word", make("span", { class: "aside" }, ` of ${network.label}`)));
+    const whose = make("span", { class: "aside" }, ` of ${network.label}`);
+    const table = make("details", {}, make("summary", {}, "Word by word", whose));
     const item = paint(make(
       "section", { class: "network", "aria-label": network.label },
-      make("div", { class: "name" }, title, ...(network.alternatives.length ? [menu] : [])), next, written, table,
+      make("div", { class: "name" }, title, score, ...seeds), next, written, table,
     ), network);
-    return { item, menu, next, written, table };
+    return { item, score, seeds, next, written, table };
   }
 
   function follow() {
@@ -61,14 +63,14 @@ const language = (() => {
     apply();
   }
 
-  const networks = () => play.networks.map((network) => (
-    network.alternatives.find(({ seed }) => String(seed) === state.seeds[network.name]) ?? network));
+  const networks = () => chosenOf(play.networks, state.seeds);
 
   function apply() {
     link.write(KINDS, state, usual());
     if (find("#beginning").value !== state.text) find("#beginning").value = state.text;
     for (const name of FIELDS) {
-      if (find(`#${name}`) !== document.activeElement) find(`#${name}`).value = state[name] || (name === "top" ? "" : state[name]);
+      const shown = name === "top" && !state.top ? "" : state[name];
+      if (find(`#${name}`) !== document.activeElement) find(`#${name}`).value = shown;
     }
     find("#temperature-said").textContent = decimal(state.temperature);
     tellBeginning();
@@ -80,15 +82,15 @@ const language = (() => {
     const tokens = Networks.tokenize(play.tokenizer, state.text);
     const unknown = tokens.filter(({ known }) => !known).map((token) => token.text);
     find("#beginning-notes").textContent = unknown.length
-      ? `Not in the vocabulary, so that the networks know only that something stands there: ${unknown.join(", ")}.` : "";
+      ? `Not in the vocabulary, and only known to stand there: ${unknown.join(", ")}.` : "";
   }
 
   const idsOf = (network) => Networks.tokenize(network.tokenizer, state.text).map(({ id }) => id);
 
   async function showNext(pause) {
+    tellSeeds(cards, networks(), (score) => `perplexity ${score < 10 ? decimal(score) : decimal(score, 1)}`);
     for (const [at, network] of networks().entries()) {
       showBars(cards[at], Networks.next(network, idsOf(network)));
-      cards[at].menu.value = network.seed;
       if (!(await pause())) return;
     }
   }
@@ -97,7 +99,8 @@ const language = (() => {
   function showBars({ next }, likeliest) {
     while (next.children.length > likeliest.length) next.lastChild.remove();
     while (next.children.length < likeliest.length) {
-      const button = make("button", { type: "button" }, make("span", { class: "what" }), make("i"), make("span", { class: "share" }));
+      const parts = [make("span", { class: "what" }), make("i"), make("span", { class: "share" })];
+      const button = make("button", { type: "button" }, ...parts);
       button.addEventListener("click", () => set({ text: state.text + button.dataset.text }));
       next.append(make("li", {}, button));
     }
@@ -114,17 +117,18 @@ const language = (() => {
 
   async function write(pause) {
     for (const [at, network] of networks().entries()) {
-      const ids = idsOf(network);
+      const beginning = Networks.tokenize(network.tokenizer, state.text);
       const { temperature, top, length, seed } = state;
+      const ids = beginning.map(({ id }) => id);
       const tokens = Networks.write(network, ids, { temperature, topK: top || null, length, seed });
-      showWritten(cards[at], tokens);
+      showWritten(cards[at], beginning, tokens);
       if (!(await pause())) return;
     }
     find("#language-heard").textContent = "Written.";
   }
 
-  function showWritten({ written, table }, tokens) {
-    written.replaceChildren(make("span", { class: "prompt" }, state.text), ...tokens.flatMap(wordOf));
+  function showWritten({ written, table }, beginning, tokens) {
+    written.replaceChildren(make("span", { class: "prompt" }, ...partsOf(beginning)), ...tokens.flatMap(wordOf));
     if (!tokens[tokens.length - 1]?.ends) written.append(make("span", { class: "cut" }, " …"));
     const first = find(".word", written);
     if (first) first.tabIndex = 0;
@@ -132,11 +136,25 @@ const language = (() => {
     table.open = false;
   }
 
+  // A text as it is read, with what is not in the vocabulary crossed out.
+  function partsOf(tokens) {
+    const parts = [];
+    let end = 0;
+    for (const token of tokens.filter(({ known }) => !known)) {
+      parts.push(tokens.text.slice(end, token.start));
+      parts.push(make("s", { class: "unknown", title: "not in its vocabulary" }, token.text));
+      ({ end } = token);
+    }
+    return [...parts, tokens.text.slice(end)];
+  }
+
   // A word of a written text, after the space before it.
   function wordOf({ text: whole, probability, likeliest, ends }) {
     const shown = whole.trimStart() || whole;
     const space = ends ? " " : whole.slice(0, whole.length - shown.length);
-    const told = likeliest.flatMap((one) => [one.ends ? END : one.text.replaceAll("\t", " ").trim(), percent(one.probability)]);
+    const told = likeliest.flatMap((one) => [
+      one.ends ? END : one.text.replaceAll("\t", " ").trim(), percent(one.probability),
+    ]);
     const place = likeliest.findIndex((one) => one.text === whole && one.ends === ends);
     return [space, make("span", {
       class: `word s${Math.round(SHADES * Math.sqrt(probability))}${ends ? " end" : ""}`, tabindex: -1,

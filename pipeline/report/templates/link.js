@@ -5,11 +5,14 @@
 // and so is what cannot be read.
 const link = (() => {
   const COPIED = 2000; // milliseconds
+  const LONGEST = 20_000; // characters of a text, as in the text areas of the page
   const asIs = (text) => text;
-  const whole = (low, high) => [String, (text) => (/^\d{1,9}$/.test(text) ? Math.min(high, Math.max(low, Number(text))) : undefined)];
-  const number = (low, high) => [String, (text) => (Number.isFinite(parseFloat(text)) ? Math.min(high, Math.max(low, parseFloat(text))) : undefined)];
+  const within = (pattern, low, high) => [String, (given) => (
+    pattern.test(given) ? Math.min(high, Math.max(low, Number(given))) : undefined)];
+  const whole = (low, high) => within(/^\d{1,9}$/, low, high);
+  const number = (low, high) => within(/^\d{1,9}(\.\d{1,9})?$/, low, high);
   const oneOf = (...names) => [asIs, (text) => (names.includes(text) ? text : undefined)];
-  const text = [asIs, asIs];
+  const text = [asIs, (given) => given.slice(0, LONGEST)];
   const places = [
     (set) => [...set].sort((one, other) => one - other).join("."),
     (given) => new Set(given.split(".").filter((one) => /^\d+$/.test(one)).map(Number)),
@@ -36,7 +39,8 @@ const link = (() => {
       if (value !== usually) kept.set(name, value);
     }
     const hash = `#${kept}`;
-    if (hash !== (location.hash || "#")) history.replaceState(null, "", hash === "#" ? location.pathname + location.search : hash);
+    if (hash === (location.hash || "#")) return;
+    history.replaceState(null, "", hash === "#" ? location.pathname + location.search : hash);
   }
 
   // Says on the button how it went; without access to the clipboard the address is there to be copied.

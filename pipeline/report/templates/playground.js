@@ -2,6 +2,14 @@
 // Opens the networks of the page, or says why that is not possible.
 (async () => {
   const fault = find("#fault");
+  const tell = (text) => {
+    fault.textContent = text;
+    fault.hidden = false;
+  };
+  for (const kind of ["error", "unhandledrejection"]) {
+    window.addEventListener(kind, ({ message, reason }) => (
+      tell(`Something went wrong in this page, and what it shows may be old: ${message ?? reason?.message}`)));
+  }
   try {
     const play = await Networks.open(JSON.parse(find("#bundle").textContent));
     find(`#${play.task}`).hidden = false;
@@ -9,8 +17,7 @@
     fault.hidden = true;
     document.documentElement.dataset.ready = "true";
   } catch (error) {
-    fault.textContent = `This page cannot run its networks. ${error.message}`;
-    fault.hidden = false;
+    tell(`This page cannot run its networks. ${error.message}`);
     throw error;
   }
 })();

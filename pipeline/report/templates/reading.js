@@ -102,8 +102,8 @@ const reading = (() => {
     const { label } = answerOf(whole.logits[head]);
     for (const [at, token] of tokens.entries()) {
       const without = given.out.some((one) => one.start === token.start) ? null : logitsWithout(token);
-      const fall = without && Networks.margin(network, whole, head, label) - Networks.margin(network, without, head, label);
-      yield [at, fall ?? 0];
+      const margin = (one) => Networks.margin(network, one, head, label);
+      yield [at, without ? margin(whole) - margin(without) : 0];
     }
   }
 
@@ -132,20 +132,27 @@ const work = (() => {
     if (wait) await sleep(wait);
     if (!isCurrent()) return;
     since = performance.now();
-    await job(async () => {
+    const pause = async () => {
       if (performance.now() - since > SLICE) {
         await breathe();
         since = performance.now();
       }
       return isCurrent();
-    });
-    if (isCurrent()) stop(name);
+    };
+    try {
+      await job(pause);
+    } finally {
+      if (isCurrent()) stop(name);
+    }
   }
 
   function stop(name) {
     started.delete(name);
     tellBusy();
   }
-  const tellBusy = () => document.documentElement.toggleAttribute("data-busy", started.size > 0);
+  // Names what is under way, for those who wait for it.
+  function tellBusy() {
+    document.documentElement.dataset.busy = [...started.keys()].sort().join(" ");
+  }
   return { start, stop, sleep };
 })();

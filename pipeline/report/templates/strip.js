@@ -80,7 +80,9 @@ const strip = (() => {
       button.classList.toggle("for", weight > 0);
       button.classList.toggle("against", weight < 0);
       button.style.setProperty("--weight", weight ? `${(50 * Math.abs(weight)) / largest}%` : "0%");
-      if (weight) button.title = `without it the margin of the answer ${weight > 0 ? "falls" : "rises"} by ${decimal(Math.abs(weight))}`;
+      if (!weight) return;
+      const moves = `${weight > 0 ? "falls" : "rises"} by ${decimal(Math.abs(weight))}`;
+      button.title = `without it the margin of the answer ${moves}`;
     });
   }
 
