@@ -148,6 +148,7 @@ def test_the_page_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None
     assert [one["name"] for one in bundle["networks"]] == ["lstm"]
 
 
+@pytest.mark.slow  # twelve million weights
 def test_nine_networks_of_imdb_fit_and_a_quickstart_is_exact() -> None:
     words = [f"{number:x}word" for number in range(19_998)]
     players = [_player([draw_playable(read_preset(name), words)]) for name in PRESETS]
