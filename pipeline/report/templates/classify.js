@@ -85,7 +85,7 @@ const classify = (() => {
 
   // Shows the settings everywhere; what takes longer follows when they have settled.
   function apply() {
-    link.write(KINDS, state, usual());
+    work.start("link", () => link.write(KINDS, state, usual()), link.SETTLED);
     tokens = reading.tokensOf(play.tokenizer, state.text);
     work.stop("replay");
     showControls();
