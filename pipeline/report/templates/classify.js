@@ -182,7 +182,10 @@ const classify = (() => {
   // Shades the words by what they do to the answer of one network.
   async function shade(pause) {
     const network = networks().find(({ name }) => name === state.shade);
-    if (!network || tokens.length <= state.out.size) return;
+    if (!network || tokens.length <= state.out.size) {
+      strip.shade(null);
+      return;
+    }
     const weights = [];
     for (const [at, weight] of reading.weightsOf(network, given(), headOf())) {
       weights[at] = weight;
