@@ -36,8 +36,8 @@ _SPECIAL = (
     2  # tokens of every vocabulary: padding and unknown; a language model has one that ends texts
 )
 _INVITATIONS = {
-    "classify": "Type a text and watch trained networks read it word by word. Then push words in between, "
-    "and see which of them forgets.",
+    "classify": "Type a text and watch trained networks read it word by word. Then push words in "
+    "between, and see which of them forgets.",
     "language": "Begin a text, and see what trained networks expect next and how they write on.",
 }
 

@@ -241,6 +241,22 @@ def test_the_address_holds_what_is_set_and_nothing_else_does(
         assert other.page.evaluate("location.hash") == hash
 
 
+def test_a_slider_that_is_dragged_changes_the_address_once(fresh: Visit) -> None:
+    """Browsers refuse more than some 200 changes in ten seconds, but not when they are tested."""
+    fresh.page.evaluate("""() => {
+      window.changes = [];
+      const replace = history.replaceState;
+      history.replaceState = (...all) => { window.changes.push(all[2]); replace.apply(history, all); };
+      const slider = document.querySelector("#words");
+      for (slider.value = 1; slider.value < 50; slider.value = Number(slider.value) + 1) {
+        slider.dispatchEvent(new Event("input"));
+      }
+    }""")
+    _settle(fresh)
+    assert fresh.page.evaluate("window.changes") == ["#words=49"]
+    assert fresh.page.evaluate("location.hash") == "#words=49"
+
+
 @pytest.mark.parametrize(
     "hash",
     [

@@ -85,7 +85,7 @@ const classify = (() => {
 
   // Shows the settings everywhere; what takes longer follows when they have settled.
   function apply() {
-    link.write(KINDS, state, usual());
+    work.start("link", () => link.write(KINDS, state, usual()), link.SETTLED);
     tokens = reading.tokensOf(play.tokenizer, state.text);
     work.stop("replay");
     showControls();
@@ -182,7 +182,10 @@ const classify = (() => {
   // Shades the words by what they do to the answer of one network.
   async function shade(pause) {
     const network = networks().find(({ name }) => name === state.shade);
-    if (!network || tokens.length <= state.out.size) return;
+    if (!network || tokens.length <= state.out.size) {
+      strip.shade(null);
+      return;
+    }
     const weights = [];
     for (const [at, weight] of reading.weightsOf(network, given(), headOf())) {
       weights[at] = weight;

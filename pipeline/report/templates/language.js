@@ -66,7 +66,7 @@ const language = (() => {
   const networks = () => chosenOf(play.networks, state.seeds);
 
   function apply() {
-    link.write(KINDS, state, usual());
+    work.start("link", () => link.write(KINDS, state, usual()), link.SETTLED);
     if (find("#beginning").value !== state.text) find("#beginning").value = state.text;
     for (const name of FIELDS) {
       const shown = name === "top" && !state.top ? "" : state[name];

@@ -4,6 +4,7 @@
 // `kinds` says of each setting how it is written: {name: [to text, from text]}. What is as usual is left away,
 // and so is what cannot be read.
 const link = (() => {
+  const SETTLED = 200; // milliseconds without a change until it is written: browsers refuse too many changes
   const COPIED = 2000; // milliseconds
   const LONGEST = 20_000; // characters of a text, as in the text areas of the page
   const asIs = (text) => text;
@@ -55,5 +56,5 @@ const link = (() => {
     setTimeout(() => { button.textContent = before; }, COPIED);
   }
 
-  return { read, write, copy, kinds: { whole, number, oneOf, text, places, pairs } };
+  return { SETTLED, read, write, copy, kinds: { whole, number, oneOf, text, places, pairs } };
 })();

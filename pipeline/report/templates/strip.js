@@ -7,6 +7,7 @@ const strip = (() => {
   let list;
   let buttons = [];
   let shown = []; // the tokens of the buttons
+  let shownOut = null; // and which of them are left out
   let isFocusedAgain = false; // a word that was replaced by its like
 
   // `toggle` is given the number of a token, `point` the token that is looked at, or null.
@@ -42,9 +43,11 @@ const strip = (() => {
   }
 
   function show(tokens, state) {
-    shown = tokens;
     const focused = buttons.indexOf(document.activeElement);
-    buttons = tokens.map((token, at) => buttonOf(token, state.out.has(at)));
+    if (tokens !== shown || state.out !== shownOut) {
+      buttons = tokens.map((token, at) => buttonOf(token, state.out.has(at)));
+    }
+    [shown, shownOut] = [tokens, state.out];
     list.replaceChildren(
       ...neutral(state, "before"), ...buttons.flatMap((button) => [button, " "]), ...neutral(state, "after"),
     );
@@ -56,16 +59,17 @@ const strip = (() => {
   }
 
   function buttonOf(token, isOut) {
-    const told = token.known ? null : "not in the vocabulary: read like every other unknown word";
     return make(
       "button",
       {
-        type: "button", class: token.known ? "token" : "token unknown", "data-place": token.start, title: told,
+        type: "button", class: token.known ? "token" : "token unknown", "data-place": token.start, title: titleOf(token),
         "aria-pressed": String(isOut), "aria-label": isOut ? `${token.text}, left out` : null,
       },
       token.text,
     );
   }
+
+  const titleOf = ({ known }) => (known ? "" : "not in the vocabulary: read like every other unknown word");
 
   function neutral(state, side) {
     if (!state.words || !NEUTRAL[side].includes(state.place)) return [];
@@ -80,9 +84,8 @@ const strip = (() => {
       button.classList.toggle("for", weight > 0);
       button.classList.toggle("against", weight < 0);
       button.style.setProperty("--weight", weight ? `${(50 * Math.abs(weight)) / largest}%` : "0%");
-      if (!weight) return;
-      const moves = `${weight > 0 ? "falls" : "rises"} by ${decimal(Math.abs(weight))}`;
-      button.title = `without it the margin of the answer ${moves}`;
+      const moves = `${weight > 0 ? "falls" : "rises"} by ${decimal(Math.abs(weight ?? 0))}`;
+      button.title = weight ? `without it the margin of the answer ${moves}` : titleOf(shown[at]);
     });
   }
 
