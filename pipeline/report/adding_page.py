@@ -33,6 +33,7 @@ def write_adding_report(results: AddingResults, tracked: AddingRuns, folder: Pat
     looks = look.assign_looks(results.architectures) if figures_of(sections) else []
     with staging_folder(folder) as built:
         content = {
+            "playground": None,  # there is no text to type
             "title": f"{results.experiment}: the adding problem",
             "facts": f"{len(results.runs)} runs. Started {tracked.sweep.started}.",
             "headline": adding.headline(results),

@@ -13,7 +13,7 @@ from pipeline.errors import ReportError
 from pipeline.files import move_file, replacing
 
 _MANIFEST = ".written.json"  # the files that the last report wrote
-_LINK = re.compile(r'href="((?:figures/|tables/)?\w+\.(?:csv|svg|pdf|png|tex))"')
+_LINK = re.compile(r'href="((?:figures/|tables/)?\w+\.(?:csv|svg|pdf|png|tex|html))"')
 
 
 @contextmanager

@@ -61,8 +61,12 @@ class LanguageContent:
         return self.whole.limited_to_shown()
 
 
-def write_language_report(found: LanguageComparison, tracked: LanguageRuns, folder: Path) -> Path:
+def write_language_report(
+    found: LanguageComparison, tracked: LanguageRuns, folder: Path, playground: str | None = None
+) -> Path:
     """Write `index.html`, `report.md`, the tables and the figures.
+
+    playground: the page that runs the networks, written beside this one and linked from it.
 
     Returns:
       The page's path.
@@ -78,6 +82,7 @@ def write_language_report(found: LanguageComparison, tracked: LanguageRuns, fold
         (CSV_FILES, found),
         folder,
         terms_of_language(),
+        playground,
     )
 
 

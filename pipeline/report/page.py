@@ -36,6 +36,7 @@ from pipeline.report.prose.recommendation import recommend
 from pipeline.report.sections import LEAD, build
 from pipeline.report.slim import slim_spec
 
+PLAYGROUND = "playground.html"  # beside the page
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -44,6 +45,7 @@ def write_report(
     tracked: TrackedRuns,
     folder: Path,
     leagues: Sequence[Comparison] = (),
+    playground: str | None = None,
 ) -> Path:
     """Write `index.html`, `report.md`, the tables and the figures.
 
@@ -55,6 +57,7 @@ def write_report(
       tracked: the sweep itself, for its learning curves and its provenance.
       folder: the target, created if missing.
       leagues: sweeps over the same texts that hold something else equal, shown beside this one.
+      playground: the page that runs the networks, written beside this one and linked from it.
 
     Returns:
       The page's path.
@@ -71,6 +74,7 @@ def write_report(
         looks_of(shown.comparison),
         (CSV_FILES, comparison),
         folder,
+        playground=playground,
     )
 
 
@@ -81,6 +85,7 @@ def write_pages(
     tables: tuple[Mapping[str, TableOf], object],
     folder: Path,
     terms: Iterable[Term] = TERMS,
+    playground: str | None = None,
 ) -> Path:
     """Write the page, its Markdown and its tables, as a whole, and return the page's path.
 
@@ -88,6 +93,7 @@ def write_pages(
       content: what stands above the sections.
       tables: the CSV files, and the results that they are taken from.
       terms: that the page may explain.
+      playground: the page that runs the networks, None if there is none.
 
     Raises:
       ReportError: the folder cannot be written.
@@ -98,7 +104,10 @@ def write_pages(
             **content,
             "lead": lead[0].blocks if lead else (),
             "csv_files": write_tables(*tables, built),
+            "playground": None if playground is None else PLAYGROUND,
         }
+        if playground is not None:
+            (built / PLAYGROUND).write_text(playground, encoding="utf-8")
         content |= write_page(content, sections, looks, built, terms)
         markdown = _render_markdown(content, sections)
         (built / "report.md").write_text(markdown, encoding="utf-8")
@@ -205,8 +214,8 @@ def render_page(
         looks=looks,
         glossary=glossary,
         svgs={name: Markup(svg) for name, svg in svgs.items()},
-        specs=_as_script({figure.name: slim_spec(figure.for_page()) for figure in drawn}),
-        on_dark=_as_script(look.ON_DARK),
+        specs=as_script({figure.name: slim_spec(figure.for_page()) for figure in drawn}),
+        on_dark=as_script(look.ON_DARK),
         drawing=Markup(library),
         style=_template("page.css"),
         behaviour=_template("tip.js") + _template("page.js"),
@@ -226,7 +235,7 @@ def _render_markdown(content: dict[str, Any], sections: Sequence[PageSection]) -
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def _as_script(value: Any) -> Markup:
+def as_script(value: Any) -> Markup:
     """Return JSON for a script element, escaped so that no text in it can end the element."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character in "<>&":

@@ -83,7 +83,7 @@ def render(writing: Writing) -> str:
                 for one, label, _ in networks
             ],
             style=Markup(_read("page.css", "written.css")),
-            script=Markup(_read("tip.js", "written.js")),
+            script=Markup(_read("tip.js", "elements.js", "written.js")),
         )
     )
 

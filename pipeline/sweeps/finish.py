@@ -28,7 +28,9 @@ from pipeline.report import (
 )
 from pipeline.report.ending import Results
 from pipeline.report.formats import pluralise
+from pipeline.report.page import PLAYGROUND
 from pipeline.report.prose.measures import measure_of
+from pipeline.sweeps.playground import make_playground, prompts_of
 from pipeline.sweeps.texts import keep_excerpts, with_excerpts
 from pipeline.tracking import RunRecorder, Store
 from pipeline.tracking.load import load_adding, load_language, load_runs
@@ -69,7 +71,9 @@ def end_sweep(store: Store, parent: RunRecorder) -> int:
         keep_excerpts(tracked, store, parent)
         parent.note_digests({})
         parent.renew(aggregate_contrasts(found) | aggregate_accuracies(found.runs))
-    parent.file(page, "report")  # so that the report can be read on a server too
+    for file in (page, page.with_name(PLAYGROUND)):  # so that they can be read on a server too
+        if file.is_file():
+            parent.file(file, "report")
     note_results(found, store, parent)
     show_ending(found, page, store)
     for run in failed.itertuples():
@@ -91,7 +95,10 @@ def show_ending(found: Results, page: Path, store: Store) -> None:
     pages = open_store(store.root)
     if not store.is_local:
         pages = runs_address(store.shown_uri, store.experiment_id)
-    print(f"Report: {page}\nCompare the runs in MLflow: {pages}", flush=True)
+    print(f"Report: {page}")
+    if (played := page.with_name(PLAYGROUND)).is_file():
+        print(f"Play with its networks: {played}")
+    print(f"Compare the runs in MLflow: {pages}", flush=True)
 
 
 def load_tracked(store: Store, sweep_id: str | None = None) -> Tracked:
@@ -113,8 +120,9 @@ def make_report(tracked: TrackedRuns, store: Store) -> tuple[Comparison, Tracked
     tracked = with_excerpts(tracked, comparison, store)
     folder = store.root / "reports" / tracked.experiment
     leagues = find_leagues(comparison, store)
+    playground = make_playground(comparison, store)
     say("Writing the report")
-    return comparison, tracked, write_report(comparison, tracked, folder, leagues)
+    return comparison, tracked, write_report(comparison, tracked, folder, leagues, playground)
 
 
 def find_leagues(comparison: Comparison, store: Store) -> list[Comparison]:
@@ -159,8 +167,10 @@ def make_language_report(tracked: LanguageRuns, store: Store) -> tuple[LanguageC
     """Write the report on language models to `reports/<experiment>/`."""
     say(f"Comparing {pluralise(len(tracked.runs), 'run')}")
     found = compare_language(tracked, np.random.default_rng(0))
+    playground = make_playground(found, store, prompts_of(tracked))
+    folder = store.root / "reports" / tracked.experiment
     say("Writing the report")
-    return found, write_language_report(found, tracked, store.root / "reports" / tracked.experiment)
+    return found, write_language_report(found, tracked, folder, playground)
 
 
 def aggregate_steps(results: AddingResults) -> dict[str, float]:

@@ -630,5 +630,5 @@ def test_a_written_text_is_gone_through_by_keys(made: Made, browser: Browser) ->
         seen.page.keyboard.press("Enter")
         table = texts[0].evaluate_handle("text => text.nextElementSibling").as_element()
         assert table is not None
-        shown = table.query_selector_all("td:first-child")
+        shown = table.query_selector_all("tbody th")
         assert [one.text_content() for one in shown] == words

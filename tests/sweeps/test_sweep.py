@@ -141,6 +141,18 @@ def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
     assert "diverged" in (folder / "index.html").read_text()
 
 
+def test_a_sweep_ends_with_a_page_that_plays_what_it_trained(swept):
+    root, _ = swept
+    folder = root / "reports" / "small"
+    page = (folder / "playground.html").read_text()
+    assert '"name":"bi_gru learning_rate 0.001"' in page
+    assert 'href="playground.html"' in (folder / "index.html").read_text()
+    store = Store(None, root, "small")
+    (parent,) = store.runs("tags.kind = 'sweep'")
+    held = store.client.list_artifacts(parent.info.run_id, "report")
+    assert {entry.path for entry in held} == {"report/index.html", "report/playground.html"}
+
+
 def test_a_sweep_ends_with_its_answer_and_its_numbers(swept):
     root, done = swept
     ending = done.stdout.partition("Writing the page\n")[2]
@@ -179,7 +191,11 @@ def test_the_report_is_made_again_without_training(copied_sweep):
     assert page.exists()
     headline = " ".join(done.stdout.partition("\n\n")[2].partition("\n\n")[0].split())
     assert headline in page.with_name("report.md").read_text()
-    assert done.stdout.splitlines()[-2] == f"Report: {page}"
+    played = page.with_name("playground.html")
+    assert done.stdout.splitlines()[-3:-1] == [
+        f"Report: {page}",
+        f"Play with its networks: {played}",
+    ]
 
 
 def test_a_second_sweep_takes_the_baseline_of_the_first(copied_sweep):

@@ -1,0 +1,158 @@
+"use strict";
+// What the networks are given to read, and what they say to it.
+//
+// A text becomes columns: its tokens without those that are left out, and the neutral words around them.
+// A column is a token with its `kind` (before, text or after) and its `place`: that of its first character in
+// the text, or of its word among the neutral ones. Both are the same for all tokenizers.
+const reading = (() => {
+  const FURTHEST = 400; // neutral words on one side
+  const KEPT = 4; // readings of a network that are remembered
+  const BEGINNINGS = 32; // that are read of a text by a network of both directions
+  let neutral = [];
+  const remembered = new WeakMap();
+  const fillers = new WeakMap();
+  const lastTokens = new WeakMap();
+
+  function begin(sentences) {
+    neutral = [];
+    for (let at = 0; sentences.length && neutral.length < FURTHEST; at += 1) {
+      neutral.push(...sentences[at % sentences.length].split(" "));
+    }
+    neutral.length = Math.min(neutral.length, FURTHEST);
+  }
+
+  // The tokens of each neutral word.
+  function fillerOf(tokenizer) {
+    if (!fillers.has(tokenizer)) {
+      fillers.set(tokenizer, neutral.map((word, place) => Networks.tokenize(tokenizer, word).map(
+        (token) => ({ ...token, place }),
+      )));
+    }
+    return fillers.get(tokenizer);
+  }
+
+  function tokensOf(tokenizer, text) {
+    const last = lastTokens.get(tokenizer);
+    if (last?.text === text) return last.tokens;
+    const tokens = Networks.tokenize(tokenizer, text);
+    lastTokens.set(tokenizer, { text, tokens });
+    return tokens;
+  }
+
+  // `out`: the places of what is left out, {start, end} in the text. The neutral words that are nearest to
+  // the text are the same at every distance.
+  function columnsOf(tokenizer, { text, place = "after", words = 0, out = [] }) {
+    const filler = fillerOf(tokenizer);
+    const of = (kind, tokens) => tokens.map((token) => ({ ...token, kind }));
+    const kept = tokensOf(tokenizer, text).filter(
+      ({ start, end }) => !out.some((one) => start < one.end && one.start < end),
+    ).map((token) => ({ ...token, kind: "text", place: token.start }));
+    return [
+      ...(place === "after" || !words ? [] : of("before", filler.slice(-words).flat())),
+      ...kept,
+      ...(place === "before" ? [] : of("after", filler.slice(0, words).flat())),
+    ];
+  }
+  const idsOf = (columns) => columns.map(({ id }) => id);
+
+  // What a network answers, with what went on in it on the way.
+  function read(network, ids) {
+    const key = ids.join();
+    const known = remembered.get(network) ?? new Map();
+    remembered.set(network, known);
+    if (!known.has(key)) {
+      if (known.size >= KEPT) known.delete(known.keys().next().value);
+      known.set(key, Networks.read(network, ids, { trace: true }));
+    }
+    return known.get(key);
+  }
+
+  // Yields [column, logits]: the answers as if the text ended there; of some columns only where a network
+  // reads from both ends, since each is a reading of its own then.
+  function* course(network, ids) {
+    const { steps, logits } = read(network, ids);
+    if (steps) {
+      for (const [at, step] of steps.entries()) yield [at, step.logits];
+      return;
+    }
+    const stride = Math.max(1, Math.ceil(ids.length / BEGINNINGS));
+    for (let length = stride; length < ids.length; length += stride) {
+      yield [length - 1, Networks.prefixes(network, ids, [length])[0].logits];
+    }
+    yield [ids.length - 1, logits];
+  }
+
+  // The shares of the labels, of one logit (the second label's) or of one for each, and the likeliest.
+  function answerOf(logits) {
+    const all = logits.length === 1 ? [0, logits[0]] : Array.from(logits);
+    const highest = Math.max(...all);
+    const odds = all.map((logit) => Math.exp(logit - highest));
+    const sum = odds.reduce((total, one) => total + one, 0);
+    return { shares: odds.map((one) => one / sum), label: all.indexOf(highest) };
+  }
+
+  // Yields [number of a token, by how much the margin of the answer falls when it is left out as well].
+  function* weightsOf(network, given, head) {
+    const tokens = tokensOf(network.tokenizer, given.text);
+    const logitsWithout = (...more) => {
+      const columns = columnsOf(network.tokenizer, { ...given, out: [...given.out, ...more] });
+      return columns.length ? Networks.read(network, idsOf(columns)) : null;
+    };
+    const whole = logitsWithout();
+    const { label } = answerOf(whole.logits[head]);
+    for (const [at, token] of tokens.entries()) {
+      const without = given.out.some((one) => one.start === token.start) ? null : logitsWithout(token);
+      const margin = (one) => Networks.margin(network, one, head, label);
+      yield [at, without ? margin(whole) - margin(without) : 0];
+    }
+  }
+
+  return { FURTHEST, begin, tokensOf, columnsOf, idsOf, read, course, answerOf, weightsOf };
+})();
+
+// Long work in small pieces: what is started under a name ends what was started under it before.
+const work = (() => {
+  const SLICE = 12; // milliseconds that the page may stand still
+  const started = new Map();
+  let since = 0;
+
+  const breathe = () => new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
+  const sleep = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
+
+  // `job` is given `pause`, which it awaits between pieces, and stops where that says false.
+  async function start(name, job, wait = 0) {
+    const mine = Symbol(name);
+    started.set(name, mine);
+    tellBusy();
+    const isCurrent = () => started.get(name) === mine;
+    if (wait) await sleep(wait);
+    if (!isCurrent()) return;
+    since = performance.now();
+    const pause = async () => {
+      if (performance.now() - since > SLICE) {
+        await breathe();
+        since = performance.now();
+      }
+      return isCurrent();
+    };
+    try {
+      await job(pause);
+    } finally {
+      if (isCurrent()) stop(name);
+    }
+  }
+
+  function stop(name) {
+    started.delete(name);
+    tellBusy();
+  }
+  // Names what is under way, for those who wait for it.
+  function tellBusy() {
+    document.documentElement.dataset.busy = [...started.keys()].sort().join(" ");
+  }
+  return { start, stop, sleep };
+})();
