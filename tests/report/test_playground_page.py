@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -56,10 +57,13 @@ def _hostile() -> Any:
     """Names, labels, texts and neutral words that are markup."""
     architecture = ArchitectureConfig(name=f"lstm {HOSTILE}", cell="lstm", units=2)
     heads = {HOSTILE: (HOSTILE, "</script>"), "subject": HEADS["subject"]}
-    player = make_player("lstm", architecture=architecture, heads=heads)
+    players = (
+        make_player("lstm", architecture=architecture, heads=heads),
+        make_player("gru", heads=heads),
+    )
     return make_play(
         experiment=HOSTILE,
-        players=(player, make_player("gru", heads=heads)),
+        players=tuple(replace(one, seeds=one.seeds[:1]) for one in players),
         texts=((HOSTILE, f"terrible {HOSTILE}"),),
         neutral=(HOSTILE,),
         left_out=(HOSTILE,),
@@ -357,6 +361,7 @@ def test_a_browser_that_lacks_something_is_told(browser: Browser, pages: Path) -
         ("known", 360, "dark"),
         ("known", 1280, "light"),
         ("hostile", 360, "light"),
+        ("hostile", 1280, "dark"),
         ("writers", 360, "dark"),
     ],
 )
@@ -366,6 +371,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
     hash = "#words=20&place=both&out=1&shade=lstm&which=lstm/0/0"
     with opened(browser, pages, name, hash, width=width, color_scheme=scheme) as seen:
         seen.page.click("details:visible summary >> nth=0")
+        seen.page.set_viewport_size({"width": width, "height": 500})  # so that much is scrolled
         found = Axe().run(seen.page).response
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert len(found["passes"]) > 20
