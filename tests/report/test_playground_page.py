@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -56,10 +57,13 @@ def _hostile() -> Any:
     """Names, labels, texts and neutral words that are markup."""
     architecture = ArchitectureConfig(name=f"lstm {HOSTILE}", cell="lstm", units=2)
     heads = {HOSTILE: (HOSTILE, "</script>"), "subject": HEADS["subject"]}
-    player = make_player("lstm", architecture=architecture, heads=heads)
+    players = (
+        make_player("lstm", architecture=architecture, heads=heads),
+        make_player("gru", heads=heads),
+    )
     return make_play(
         experiment=HOSTILE,
-        players=(player, make_player("gru", heads=heads)),
+        players=tuple(replace(one, seeds=one.seeds[:1]) for one in players),
         texts=((HOSTILE, f"terrible {HOSTILE}"),),
         neutral=(HOSTILE,),
         left_out=(HOSTILE,),
@@ -88,6 +92,22 @@ def _settle(seen: Visit, until: str = SETTLED) -> None:
     seen.page.wait_for_selector(until)
 
 
+def _go(seen: Visit, hash: str) -> None:
+    """Follow a link into the page, which takes all settings from it."""
+    seen.page.evaluate(
+        """async hash => {
+          for (const to of ["#text=&words=1", hash]) {  // so that it changes in any case
+            await new Promise(done => {
+              addEventListener("hashchange", done, { once: true });
+              location.hash = to;
+            });
+          }
+        }""",
+        hash,
+    )
+    _settle(seen)
+
+
 @pytest.fixture(scope="module")
 def known(browser: Browser, pages: Path) -> Iterator[Visit]:
     with opened(browser, pages) as seen:
@@ -97,9 +117,7 @@ def known(browser: Browser, pages: Path) -> Iterator[Visit]:
 @pytest.fixture
 def fresh(known: Visit) -> Visit:
     """The page as it is opened."""
-    known.page.evaluate("location.hash = '#text=&words=1'")  # so that it changes in any case
-    known.page.evaluate("location.hash = ''")
-    _settle(known)
+    _go(known, "")
     return known
 
 
@@ -267,8 +285,7 @@ def test_a_slider_that_is_dragged_changes_the_address_once(fresh: Visit) -> None
     ],
 )
 def test_an_address_that_means_nothing_is_passed_over(fresh: Visit, hash: str) -> None:
-    fresh.page.evaluate("hash => { location.hash = hash; }", hash)
-    _settle(fresh)
+    _go(fresh, hash)
     assert len(fresh.page.query_selector_all(".words .token")) == 15
     assert fresh.page.is_hidden("#fault")
 
@@ -344,6 +361,7 @@ def test_a_browser_that_lacks_something_is_told(browser: Browser, pages: Path) -
         ("known", 360, "dark"),
         ("known", 1280, "light"),
         ("hostile", 360, "light"),
+        ("hostile", 1280, "dark"),
         ("writers", 360, "dark"),
     ],
 )
@@ -353,6 +371,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
     hash = "#words=20&place=both&out=1&shade=lstm&which=lstm/0/0"
     with opened(browser, pages, name, hash, width=width, color_scheme=scheme) as seen:
         seen.page.click("details:visible summary >> nth=0")
+        seen.page.set_viewport_size({"width": width, "height": 500})  # so that much is scrolled
         found = Axe().run(seen.page).response
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert len(found["passes"]) > 20
@@ -372,14 +391,8 @@ NEXT = """[...document.querySelectorAll(".next")].map(list => [...list.querySele
 WRITTEN = "[...document.querySelectorAll('.network .text')].map(one => one.textContent)"
 
 
-def _begin(seen: Visit, hash: str) -> None:
-    seen.page.evaluate("location.hash = '#text=x'")
-    seen.page.evaluate("hash => { location.hash = hash; }", hash)
-    _settle(seen)
-
-
 def test_the_likeliest_next_words_are_shown_and_taken(writing: Visit) -> None:
-    _begin(writing, "#text=the")
+    _go(writing, "#text=the")
     size = len(STORY) + 1  # what may be written: the words and the end
     share = math.exp(SURE * math.tanh(2))
     expected = f"{100 * share / (share + size - 1):.1f}%"
@@ -401,7 +414,7 @@ def test_the_likeliest_next_words_are_shown_and_taken(writing: Visit) -> None:
 
 
 def test_every_network_writes_on(writing: Visit) -> None:
-    _begin(writing, "#text=the+plot&temperature=0")
+    _go(writing, "#text=the+plot&temperature=0")
     story = " ".join(STORY)
     assert writing.page.evaluate(WRITTEN) == [f"{story} (end of text)"] * 2
     writing.page.fill("#length", "2")
@@ -415,7 +428,7 @@ def test_every_network_writes_on(writing: Visit) -> None:
 
 
 def test_a_seed_writes_the_same_again(browser: Browser, pages: Path, writing: Visit) -> None:
-    _begin(writing, "#temperature=2&length=20")
+    _go(writing, "#temperature=2&length=20")
     texts = [writing.page.evaluate(WRITTEN)]
     for seed in range(1, 5):
         writing.page.click("#another")
@@ -432,7 +445,7 @@ def test_a_seed_writes_the_same_again(browser: Browser, pages: Path, writing: Vi
 
 
 def test_a_written_word_tells_what_else_was_likely(writing: Visit) -> None:
-    _begin(writing, "#temperature=0")
+    _go(writing, "#temperature=0")
     words = writing.page.query_selector_all(".network .word")
     words[0].hover()
     rows = writing.page.eval_on_selector_all("#tip tr", "rows => rows.map(one => one.textContent)")
@@ -445,8 +458,7 @@ def test_a_written_word_tells_what_else_was_likely(writing: Visit) -> None:
 
 
 def test_firefox_says_the_same(pages: Path, fresh: Visit, tmp_path: Path) -> None:
-    fresh.page.evaluate("location.hash = '#words=15&place=both&which=lstm/0/0&what=cell'")
-    _settle(fresh)
+    _go(fresh, "#words=15&place=both&which=lstm/0/0&what=cell")
     with open_firefox(tmp_path) as firefox:
         firefox.ask("WebDriver:Navigate", url=(pages / "known.html").as_uri())
         settled = f'document.querySelector("{SETTLED}")'

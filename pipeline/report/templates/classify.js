@@ -146,6 +146,7 @@ const classify = (() => {
         const { logits, steps } = reading.read(network, ids);
         const known = steps ? steps.map((step, at) => [at, step.logits]) : [[ids.length - 1, logits]];
         answers.show(network.name, columns, known, plain);
+        distance.answer(network.name, logits);
         if (!steps) waiting.push({ network, columns, ids, plain });
       }
       if (!(await pause())) return;

@@ -11,7 +11,8 @@ const distance = (() => {
   let figure;
   let picture;
   let rows;
-  let curves = new Map(); // by name: {network, label, points: [words, margin]}
+  let curves = new Map(); // by name: {network, head, label, points: [words, margin]}
+  const now = new Map(); // by name: the logits of what is read now
   let words = 0;
   let scale;
 
@@ -29,10 +30,10 @@ const distance = (() => {
     const measured = new Map();
     figure.classList.add("stale");
     for (const network of networks) {
-      const points = [];
-      measured.set(network.name, { network, points });
-      for (const point of marginsOf(network, given, head)) {
-        points.push(point);
+      const curve = { network, head, label: null, points: [] };
+      measured.set(network.name, curve);
+      for (const place of PLACES) {
+        measureAt(curve, given, place);
         if (!(await pause())) return false;
       }
       const left = [...curves].filter(([name]) => !measured.has(name) && networks.some((one) => one.name === name));
@@ -43,15 +44,12 @@ const distance = (() => {
     return true;
   }
 
-  function* marginsOf(network, given, head) {
-    const columnsAt = (count) => reading.columnsOf(network.tokenizer, { ...given, words: count });
-    const logitsAt = (count) => Networks.read(network, reading.idsOf(columnsAt(count))).logits[head];
-    let label = null;
-    for (const count of PLACES) {
-      const logits = logitsAt(count);
-      label ??= reading.answerOf(logits).label;
-      yield [count, Networks.margin(network, { logits: { [head]: logits } }, head, label)];
-    }
+  function measureAt(curve, given, place) {
+    const { network, head, points } = curve;
+    const columns = reading.columnsOf(network.tokenizer, { ...given, words: place });
+    const read = Networks.read(network, reading.idsOf(columns));
+    curve.label ??= reading.answerOf(read.logits[head]).label;
+    points.push([place, Networks.margin(network, read, head, curve.label)]);
   }
 
   // The distance at which half of the margin is left, null where more is left at the furthest.
@@ -61,15 +59,6 @@ const distance = (() => {
     if (at < 1) return null;
     const [[near, high], [far, low]] = [points[at - 1], points[at]];
     return near + ((far - near) * (high - half)) / (high - low);
-  }
-
-  // The margin between the measured distances.
-  function marginAt(points, count) {
-    const at = points.findIndex(([place]) => place >= count);
-    if (at < 0) return points[points.length - 1][1];
-    if (points[at][0] === count) return points[at][1];
-    const [[near, first], [far, second]] = [points[at - 1], points[at]];
-    return first + ((second - first) * (count - near)) / (far - near);
   }
 
   function clear() {
@@ -175,12 +164,20 @@ const distance = (() => {
 
   function tellRows() {
     const shown = [...curves.values()].filter(({ points }) => points.length);
-    rows.replaceChildren(...shown.map(({ network, points }) => {
+    rows.replaceChildren(...shown.map(({ network, head, label, points }) => {
       const name = make("th", { scope: "row" }, keyOf(network), network.label);
-      const cells = [decimal(points[0][1]), decimal(marginAt(points, words)), tellHalfLife(points)];
+      const read = now.get(network.name);
+      const margin = read ? decimal(Networks.margin(network, { logits: read }, head, label)) : "";
+      const cells = [decimal(points[0][1]), margin, tellHalfLife(points)];
       return make("tr", {}, paint(name, network), ...cells.map((cell) => make("td", { class: "number" }, cell)));
     }));
   }
 
-  return { begin, measure, clear, show, follow };
+  // Says what a network answers to what is read now, by its logits.
+  function answer(name, logits) {
+    now.set(name, logits);
+    tellRows();
+  }
+
+  return { begin, measure, clear, show, answer, follow };
 })();
