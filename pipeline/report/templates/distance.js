@@ -8,6 +8,7 @@ const distance = (() => {
   const EDGE = { top: 24, bottom: 22, left: 40 };
   const HEIGHT = 260;
   const NAMED = 520; // width from which the lines have their names beside them
+  let places; // of these those that break no sentence off
   let figure;
   let picture;
   let rows;
@@ -17,6 +18,7 @@ const distance = (() => {
   let scale;
 
   function begin(element, body) {
+    places = [...new Set([...PLACES.map(reading.wholeNear), reading.FURTHEST])];
     figure = element;
     picture = draw("svg", { role: "img", height: HEIGHT });
     figure.prepend(picture);
@@ -32,7 +34,7 @@ const distance = (() => {
     for (const network of networks) {
       const curve = { network, head, label: null, points: [] };
       measured.set(network.name, curve);
-      for (const place of PLACES) {
+      for (const place of places) {
         measureAt(curve, given, place);
         if (!(await pause())) return false;
       }
