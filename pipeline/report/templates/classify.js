@@ -47,7 +47,7 @@ const classify = (() => {
     on("#text", "input", ({ target }) => set({ text: target.value, out: new Set() }));
     fill(find("#shade"), [["", "none"], ...play.networks.map(({ name, label }) => [name, label])]);
     on("#shade", "change", ({ target }) => set({ shade: target.value || null }));
-    on("#words", "input", ({ target }) => set({ words: Number(target.value) }));
+    on("#words", "input", ({ target }) => set({ words: reading.wholeNear(Number(target.value), state.words) }));
     on("#head", "change", ({ target }) => set({ head: target.value }));
     on("fieldset", "change", ({ target }) => set({ place: target.value }));
     on("#restore", "click", () => { set({ out: new Set() }); find(".words button")?.focus(); });
@@ -61,6 +61,7 @@ const classify = (() => {
   // Takes the settings from the address.
   function follow() {
     state = { ...usual(), ...link.read(KINDS) };
+    state.words = reading.wholeNear(state.words);
     apply();
   }
 
@@ -102,8 +103,9 @@ const classify = (() => {
   function showControls() {
     if (find("#text").value !== state.text) find("#text").value = state.text;
     find("#words").value = state.words;
-    find("#count").textContent = state.words
-      ? `${plural(state.words, "neutral word")} ${SPOKEN[state.place]}` : "no neutral words yet";
+    const count = state.words ? `${plural(state.words, "neutral word")} ${SPOKEN[state.place]}` : "no neutral words yet";
+    find("#count").textContent = count;
+    find("#words").setAttribute("aria-valuetext", count);
     for (const radio of document.getElementsByName("place")) radio.checked = radio.value === state.place;
     find("#head").value = headOf();
     find("#shade").value = state.shade ?? "";

@@ -8,7 +8,7 @@ const distance = (() => {
   const EDGE = { top: 24, bottom: 22, left: 40 };
   const HEIGHT = 260;
   const NAMED = 520; // width from which the lines have their names beside them
-  let places; // of these those that break no sentence off
+  let places; // the nearest to these that break no sentence off
   let figure;
   let picture;
   let rows;
@@ -18,7 +18,7 @@ const distance = (() => {
   let scale;
 
   function begin(element, body) {
-    places = [...new Set([...PLACES.map(reading.wholeNear), reading.FURTHEST])];
+    places = [...new Set(PLACES.map((place) => reading.wholeNear(place)))];
     figure = element;
     picture = draw("svg", { role: "img", height: HEIGHT });
     figure.prepend(picture);
@@ -161,7 +161,7 @@ const distance = (() => {
 
   const tellHalfLife = (points) => {
     const half = halfLifeOf(points);
-    return half === null ? `beyond ${reading.FURTHEST}` : plural(Math.max(1, Math.round(half)), "word");
+    return half === null ? `beyond ${points[points.length - 1][0]}` : plural(Math.max(1, Math.round(half)), "word");
   };
 
   function tellRows() {

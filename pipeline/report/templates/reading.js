@@ -14,21 +14,30 @@ const reading = (() => {
   const fillers = new WeakMap();
   const lastTokens = new WeakMap();
 
-  // The sentences that are nearest to the text are the same on both sides and at every distance.
+  // Takes sentences in turn while they fit. Those nearest to the text are the same on both sides and at every
+  // distance.
   function begin(sentences) {
+    const split = sentences.map((one) => one.split(" "));
     const chosen = [];
     ends = [0];
-    for (let at = 0; sentences.length && ends[at] < FURTHEST; at += 1) {
-      chosen.push(sentences[at % sentences.length].split(" "));
-      ends.push(ends[at] + chosen[at].length);
+    for (let at = 0, missed = 0; missed < split.length; at += 1) {
+      const one = split[at % split.length];
+      const end = ends[ends.length - 1] + one.length;
+      missed = end > FURTHEST ? missed + 1 : 0;
+      if (missed) continue;
+      chosen.push(one);
+      ends.push(end);
     }
     neutral = { before: [...chosen].reverse().flat(), after: chosen.flat() };
   }
 
-  // The number of words nearest to a count that breaks no sentence off, which would be evidence of something.
-  function wholeNear(count) {
-    const distanceOf = (end) => Math.abs(end - count);
-    return ends.filter((end) => end <= FURTHEST).reduce((best, end) => (distanceOf(end) < distanceOf(best) ? end : best));
+  // The number of words nearest to a count that breaks no sentence off: a part of one may be evidence of
+  // something. `from`: the number that it should differ from, where the count does.
+  function wholeNear(count, from = null) {
+    const apart = (end) => Math.abs(end - count);
+    const best = ends.reduce((one, end) => (apart(end) < apart(one) ? end : one));
+    if (best !== from || count === from) return best;
+    return ends[Math.max(0, Math.min(ends.length - 1, ends.indexOf(best) + Math.sign(count - from)))];
   }
 
   // The tokens of each neutral word.
