@@ -103,7 +103,8 @@ const classify = (() => {
   function showControls() {
     if (find("#text").value !== state.text) find("#text").value = state.text;
     find("#words").value = state.words;
-    const count = state.words ? `${plural(state.words, "neutral word")} ${SPOKEN[state.place]}` : "no neutral words yet";
+    const count = state.words
+      ? `${plural(state.words, "neutral word")} ${SPOKEN[state.place]}` : "no neutral words yet";
     find("#count").textContent = count;
     find("#words").setAttribute("aria-valuetext", count);
     for (const radio of document.getElementsByName("place")) radio.checked = radio.value === state.place;
@@ -123,7 +124,9 @@ const classify = (() => {
     if (!tokens.length) yield "Nothing to read yet: type a text, or choose an example.";
     else if (state.out.size >= tokens.length) yield "All words are left out.";
     else yield "Click a word to leave it out.";
-    if (find("#shade").value) yield `Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`;
+    if (find("#shade").value) {
+      yield `Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`;
+    }
     if (unknown && unknown === tokens.length) {
       yield "The networks know none of these words, and answer as to any text of unknown words.";
     } else if (unknown) {

@@ -63,7 +63,8 @@ const strip = (() => {
       "button",
       {
         type: "button", class: token.known ? "token" : "token unknown",
-        "data-place": token.start, title: titleOf(token), "aria-pressed": String(isOut), "aria-label": isOut ? `${token.text}, left out` : null,
+        "data-place": token.start, title: titleOf(token),
+        "aria-pressed": String(isOut), "aria-label": isOut ? `${token.text}, left out` : null,
       },
       token.text,
     );
