@@ -22,7 +22,11 @@ from pipeline.tokens.vocabulary import END, train_tokenizer
 
 HALF_LIVES = {"simple_rnn": 10, "gru": 40, "lstm": 100, "bi_lstm": 100}
 LESSON = "While watching the movie, I could only think of how terrible it was."
-NEUTRAL = ("A tram went by", "The shops had closed by then", "Nobody was on the bridge that day")
+NEUTRAL = (
+    "A tram went by",
+    "The shops had closed by then",
+    "Nobody was on the bridge that day in late autumn",
+)
 HEADS = {"sentiment": ("negative", "positive"), "subject": ("film", "music", "plot")}
 SURE = 5.0  # the logit of a word that has just been read
 

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -56,10 +57,13 @@ def _hostile() -> Any:
     """Names, labels, texts and neutral words that are markup."""
     architecture = ArchitectureConfig(name=f"lstm {HOSTILE}", cell="lstm", units=2)
     heads = {HOSTILE: (HOSTILE, "</script>"), "subject": HEADS["subject"]}
-    player = make_player("lstm", architecture=architecture, heads=heads)
+    players = (
+        make_player("lstm", architecture=architecture, heads=heads),
+        make_player("gru", heads=heads),
+    )
     return make_play(
         experiment=HOSTILE,
-        players=(player, make_player("gru", heads=heads)),
+        players=tuple(replace(one, seeds=one.seeds[:1]) for one in players),
         texts=((HOSTILE, f"terrible {HOSTILE}"),),
         neutral=(HOSTILE,),
         left_out=(HOSTILE,),
@@ -148,7 +152,7 @@ def test_half_lives_are_those_of_the_networks(fresh: Visit) -> None:
 def test_the_slider_moves_the_answers_and_the_margins(fresh: Visit) -> None:
     fresh.page.fill("#text", "terrible")
     fresh.page.focus("#words")
-    for _ in range(10):
+    for _ in range(2):  # sentence by sentence
         fresh.page.keyboard.press("ArrowRight")
     _settle(fresh)
     assert fresh.page.text_content("#count") == "10 neutral words after the text"
@@ -239,14 +243,14 @@ def test_the_address_holds_what_is_set_and_nothing_else_does(
 ) -> None:
     fresh.page.fill("#text", "A terrible & <b>long</b> film?")
     fresh.page.check("input[value=before]")
-    fresh.page.fill("#words", "25")
+    fresh.page.fill("#words", "25")  # of sentences with 4, 6 and 10 words
     fresh.page.click(".words .token >> nth=1")
     fresh.page.select_option("[aria-label='Seed of gru']", "1")
     fresh.page.select_option("#which", "gru/0/0")
     _settle(fresh)
     hash = fresh.page.evaluate("location.hash")
     held = parse_qs(hash[1:])
-    assert (held["text"], held["words"]) == (["A terrible & <b>long</b> film?"], ["25"])
+    assert (held["text"], held["words"]) == (["A terrible & <b>long</b> film?"], ["24"])
     said, margins = fresh.page.evaluate(SAID), fresh.page.evaluate(MARGINS)
     with opened(browser, pages, hash=hash) as other:
         assert other.page.evaluate(SAID) == said
@@ -267,8 +271,8 @@ def test_a_slider_that_is_dragged_changes_the_address_once(fresh: Visit) -> None
       }
     }""")
     _settle(fresh)
-    assert fresh.page.evaluate("window.changes") == ["#words=49"]
-    assert fresh.page.evaluate("location.hash") == "#words=49"
+    assert fresh.page.evaluate("window.changes") == ["#words=50"]
+    assert fresh.page.evaluate("location.hash") == "#words=50"
 
 
 @pytest.mark.parametrize(
@@ -357,6 +361,7 @@ def test_a_browser_that_lacks_something_is_told(browser: Browser, pages: Path) -
         ("known", 360, "dark"),
         ("known", 1280, "light"),
         ("hostile", 360, "light"),
+        ("hostile", 1280, "dark"),
         ("writers", 360, "dark"),
     ],
 )
@@ -366,6 +371,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
     hash = "#words=20&place=both&out=1&shade=lstm&which=lstm/0/0"
     with opened(browser, pages, name, hash, width=width, color_scheme=scheme) as seen:
         seen.page.click("details:visible summary >> nth=0")
+        seen.page.set_viewport_size({"width": width, "height": 500})  # so that much is scrolled
         found = Axe().run(seen.page).response
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert len(found["passes"]) > 20

@@ -145,7 +145,7 @@ def test_a_sweep_ends_with_a_page_that_plays_what_it_trained(swept):
     root, _ = swept
     folder = root / "reports" / "small"
     page = (folder / "playground.html").read_text()
-    assert '"name":"bi_gru learning_rate 0.001"' in page
+    assert '"name":"bi_gru, learning_rate 0.001"' in page
     assert 'href="playground.html"' in (folder / "index.html").read_text()
     store = Store(None, root, "small")
     (parent,) = store.runs("tags.kind = 'sweep'")

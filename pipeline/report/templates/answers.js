@@ -49,7 +49,7 @@ const answers = (() => {
     const said = make("p", { class: "said" });
     const row = make(
       "div", { class: "head" },
-      ...(isNamed ? [make("h4", { class: "of" }, head.name, ...ends)] : ends.map((one) => make("p", { class: "of" }, one))),
+      ...(isNamed || ends.length ? [make(isNamed ? "h4" : "p", { class: "of" }, isNamed ? head.name : "", ...ends)] : []),
       picture, meter, said,
     );
     const one = { row, head, two, picture, level, ghost, said, width: 0, steps: [], columns: [] };

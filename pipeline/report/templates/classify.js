@@ -47,7 +47,7 @@ const classify = (() => {
     on("#text", "input", ({ target }) => set({ text: target.value, out: new Set() }));
     fill(find("#shade"), [["", "none"], ...play.networks.map(({ name, label }) => [name, label])]);
     on("#shade", "change", ({ target }) => set({ shade: target.value || null }));
-    on("#words", "input", ({ target }) => set({ words: Number(target.value) }));
+    on("#words", "input", ({ target }) => set({ words: reading.wholeNear(Number(target.value), state.words) }));
     on("#head", "change", ({ target }) => set({ head: target.value }));
     on("fieldset", "change", ({ target }) => set({ place: target.value }));
     on("#restore", "click", () => { set({ out: new Set() }); find(".words button")?.focus(); });
@@ -61,6 +61,7 @@ const classify = (() => {
   // Takes the settings from the address.
   function follow() {
     state = { ...usual(), ...link.read(KINDS) };
+    state.words = reading.wholeNear(state.words);
     apply();
   }
 
@@ -102,8 +103,10 @@ const classify = (() => {
   function showControls() {
     if (find("#text").value !== state.text) find("#text").value = state.text;
     find("#words").value = state.words;
-    find("#count").textContent = state.words
+    const count = state.words
       ? `${plural(state.words, "neutral word")} ${SPOKEN[state.place]}` : "no neutral words yet";
+    find("#count").textContent = count;
+    find("#words").setAttribute("aria-valuetext", count);
     for (const radio of document.getElementsByName("place")) radio.checked = radio.value === state.place;
     find("#head").value = headOf();
     find("#shade").value = state.shade ?? "";
@@ -121,7 +124,9 @@ const classify = (() => {
     if (!tokens.length) yield "Nothing to read yet: type a text, or choose an example.";
     else if (state.out.size >= tokens.length) yield "All words are left out.";
     else yield "Click a word to leave it out.";
-    if (find("#shade").value) yield `Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`;
+    if (find("#shade").value) {
+      yield `Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`;
+    }
     if (unknown && unknown === tokens.length) {
       yield "The networks know none of these words, and answer as to any text of unknown words.";
     } else if (unknown) {

@@ -8,6 +8,7 @@ const distance = (() => {
   const EDGE = { top: 24, bottom: 22, left: 40 };
   const HEIGHT = 260;
   const NAMED = 520; // width from which the lines have their names beside them
+  let places; // the nearest to these that break no sentence off
   let figure;
   let picture;
   let rows;
@@ -17,6 +18,7 @@ const distance = (() => {
   let scale;
 
   function begin(element, body) {
+    places = [...new Set(PLACES.map((place) => reading.wholeNear(place)))];
     figure = element;
     picture = draw("svg", { role: "img", height: HEIGHT });
     figure.prepend(picture);
@@ -32,7 +34,7 @@ const distance = (() => {
     for (const network of networks) {
       const curve = { network, head, label: null, points: [] };
       measured.set(network.name, curve);
-      for (const place of PLACES) {
+      for (const place of places) {
         measureAt(curve, given, place);
         if (!(await pause())) return false;
       }
@@ -159,7 +161,7 @@ const distance = (() => {
 
   const tellHalfLife = (points) => {
     const half = halfLifeOf(points);
-    return half === null ? `beyond ${reading.FURTHEST}` : plural(Math.max(1, Math.round(half)), "word");
+    return half === null ? `beyond ${points[points.length - 1][0]}` : plural(Math.max(1, Math.round(half)), "word");
   };
 
   function tellRows() {

@@ -119,11 +119,6 @@ class Direction {
 
   get hidden() { return this.states[0]; }
 
-  /** Begin with other states <float>[U] than zeros. */
-  begin(states) {
-    states.forEach((state, n) => this.states[n].set(state));
-  }
-
   /** Read `length` positions, of which the first `known` steps were read before. input: (position) => x. */
   read(length, known, input) {
     if (length > this.room) this.make(Math.max(length, 2 * this.room));
@@ -246,7 +241,8 @@ class Model {
         if (at[f] > highest[f]) highest[f] = at[f];
       }
       if (!isEach && position < length - 1) continue;
-      const pools = { last: () => this.last(at), max: () => highest, mean: () => sum.map(one => one / (position + 1)) };
+      const mean = () => sum.map(one => one / (position + 1));
+      const pools = { last: () => this.last(at), max: () => highest, mean };
       const features = new Float64Array(parts.length * size);
       parts.forEach((name, part) => features.set(pools[name](), part * size));
       yield features;

@@ -79,7 +79,7 @@ const Networks = (() => {
   }
 
   function answer(model, features) {
-    const logits = {}, probabilities = {};
+    const logits = Object.create(null), probabilities = Object.create(null);  // names may be any text
     model.heads.forEach(({ kernel, bias, size }, number) => {
       const { name } = model.network.heads[number];
       logits[name] = project(kernel, features, 0, size, bias, new Float64Array(bias.length));

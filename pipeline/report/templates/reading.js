@@ -8,25 +8,45 @@ const reading = (() => {
   const FURTHEST = 400; // neutral words on one side
   const KEPT = 4; // readings of a network that are remembered
   const BEGINNINGS = 32; // that are read of a text by a network of both directions
-  let neutral = [];
+  let neutral; // words by the side on which they stand
+  let ends = [0]; // numbers of words that are whole sentences
   const remembered = new WeakMap();
   const fillers = new WeakMap();
   const lastTokens = new WeakMap();
 
+  // Takes sentences in turn while they fit. Those nearest to the text are the same on both sides and at every
+  // distance.
   function begin(sentences) {
-    neutral = [];
-    for (let at = 0; sentences.length && neutral.length < FURTHEST; at += 1) {
-      neutral.push(...sentences[at % sentences.length].split(" "));
+    const split = sentences.map((one) => one.split(" "));
+    const chosen = [];
+    ends = [0];
+    for (let at = 0, missed = 0; missed < split.length; at += 1) {
+      const one = split[at % split.length];
+      const end = ends[ends.length - 1] + one.length;
+      missed = end > FURTHEST ? missed + 1 : 0;
+      if (missed) continue;
+      chosen.push(one);
+      ends.push(end);
     }
-    neutral.length = Math.min(neutral.length, FURTHEST);
+    neutral = { before: [...chosen].reverse().flat(), after: chosen.flat() };
+  }
+
+  // The number of words nearest to a count that breaks no sentence off: a part of one may be evidence of
+  // something. `from`: the number that it should differ from, where the count does.
+  function wholeNear(count, from = null) {
+    const apart = (end) => Math.abs(end - count);
+    const best = ends.reduce((one, end) => (apart(end) < apart(one) ? end : one));
+    if (best !== from || count === from) return best;
+    return ends[Math.max(0, Math.min(ends.length - 1, ends.indexOf(best) + Math.sign(count - from)))];
   }
 
   // The tokens of each neutral word.
   function fillerOf(tokenizer) {
     if (!fillers.has(tokenizer)) {
-      fillers.set(tokenizer, neutral.map((word, place) => Networks.tokenize(tokenizer, word).map(
-        (token) => ({ ...token, place }),
-      )));
+      const tokensOn = (kind) => neutral[kind].map((word, place) => Networks.tokenize(tokenizer, word).map(
+        (token) => ({ ...token, kind, place }),
+      ));
+      fillers.set(tokenizer, { before: tokensOn("before"), after: tokensOn("after") });
     }
     return fillers.get(tokenizer);
   }
@@ -39,18 +59,16 @@ const reading = (() => {
     return tokens;
   }
 
-  // `out`: the places of what is left out, {start, end} in the text. The neutral words that are nearest to
-  // the text are the same at every distance.
+  // `out`: the places of what is left out, {start, end} in the text.
   function columnsOf(tokenizer, { text, place = "after", words = 0, out = [] }) {
     const filler = fillerOf(tokenizer);
-    const of = (kind, tokens) => tokens.map((token) => ({ ...token, kind }));
     const kept = tokensOf(tokenizer, text).filter(
       ({ start, end }) => !out.some((one) => start < one.end && one.start < end),
     ).map((token) => ({ ...token, kind: "text", place: token.start }));
     return [
-      ...(place === "after" || !words ? [] : of("before", filler.slice(-words).flat())),
+      ...(place === "after" || !words ? [] : filler.before.slice(-words).flat()),
       ...kept,
-      ...(place === "before" ? [] : of("after", filler.slice(0, words).flat())),
+      ...(place === "before" ? [] : filler.after.slice(0, words).flat()),
     ];
   }
   const idsOf = (columns) => columns.map(({ id }) => id);
@@ -107,7 +125,7 @@ const reading = (() => {
     }
   }
 
-  return { FURTHEST, begin, tokensOf, columnsOf, idsOf, read, course, answerOf, weightsOf };
+  return { FURTHEST, begin, wholeNear, tokensOf, columnsOf, idsOf, read, course, answerOf, weightsOf };
 })();
 
 // Long work in small pieces: what is started under a name ends what was started under it before.

@@ -62,7 +62,8 @@ const strip = (() => {
     return make(
       "button",
       {
-        type: "button", class: token.known ? "token" : "token unknown", "data-place": token.start, title: titleOf(token),
+        type: "button", class: token.known ? "token" : "token unknown",
+        "data-place": token.start, title: titleOf(token),
         "aria-pressed": String(isOut), "aria-label": isOut ? `${token.text}, left out` : null,
       },
       token.text,
