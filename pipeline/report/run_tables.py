@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
+from pipeline.analysis.selection import Tuning
 from pipeline.report.formats import (
     MISSING,
     format_count,
@@ -36,6 +37,23 @@ _ACCURACIES = (
     Column("validation", "val_accuracy", format_share),
     Column("best epoch", "best_epoch"),
 )
+_TRIED = (Column("validation", "val_accuracy", format_share),)
+
+
+def tuning_table(tuning: Tuning, scores: Sequence[Column] = _TRIED) -> Table:
+    """Show every value tried, its scores on validation, and which was chosen."""
+    columns = [
+        ARCHITECTURE,
+        *setting_columns(tuning.settings),
+        *scores,
+        Column("runs", "runs", format_count),
+        Column("finished", "finished", format_count),
+        Column("diverged", "diverged", format_count),
+        Column("choice", lambda row: "chosen" if row.chosen else "", words=True),
+    ]
+    settings, measured = " and ".join(tuning.settings), tuning.criterion.name
+    caption = f"Tuning of {settings}: mean validation {measured} of every value"
+    return make_table(caption, columns, tuning.grid)
 
 
 def runs_table(

@@ -192,7 +192,7 @@ def runs_blocks(
     else:
         yield Block("text", sweep.describe_complete(comparison))
     if comparison.tuning:
-        table = tables.tuning_table(comparison.tuning, *scores[:1])
+        table = run_tables.tuning_table(comparison.tuning, *scores[:1])
         yield Block("folded", "All values tried", table, name="tuning")
     table = run_tables.runs_table(comparison, run_url, *scores[1:])
     yield Block("folded", f"All {len(table.rows)} runs", table)

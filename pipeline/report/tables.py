@@ -17,7 +17,6 @@ from pipeline.analysis.compared import Compared
 from pipeline.analysis.comparison import Comparison
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.pairwise import Breakdown
-from pipeline.analysis.selection import Tuning
 from pipeline.analysis.slopes import Trends
 from pipeline.report.formats import (
     MISSING,
@@ -165,25 +164,6 @@ def _unbalanced_columns(classes: Classes | None) -> list[Column]:
 
 def _lookup(values: pd.Series) -> Callable[[Any], Any]:
     return lambda row: values[row.architecture]
-
-
-_TRIED = (Column("validation", "val_accuracy", format_share),)
-
-
-def tuning_table(tuning: Tuning, scores: Sequence[Column] = _TRIED) -> Table:
-    """Show every value tried, its scores on validation, and which was chosen."""
-    columns = [
-        ARCHITECTURE,
-        *setting_columns(tuning.settings),
-        *scores,
-        Column("runs", "runs", format_count),
-        Column("finished", "finished", format_count),
-        Column("diverged", "diverged", format_count),
-        Column("choice", lambda row: "chosen" if row.chosen else "", words=True),
-    ]
-    settings, measured = " and ".join(tuning.settings), tuning.criterion.name
-    caption = f"Tuning of {settings}: mean validation {measured} of every value"
-    return make_table(caption, columns, tuning.grid)
 
 
 def cost_table(comparison: Compared) -> Table:

@@ -83,7 +83,7 @@ const Networks = (() => {
     model.heads.forEach(({ kernel, bias, size }, number) => {
       const { name } = model.network.heads[number];
       logits[name] = project(kernel, features, 0, size, bias, new Float64Array(bias.length));
-      probabilities[name] = softmax(bias.length === 1 ? [0, logits[name][0]] : logits[name]);
+      probabilities[name] = sharesOf(logits[name]);
     });
     return { logits, probabilities };
   }
@@ -126,6 +126,9 @@ const Networks = (() => {
     const own = label ?? logits.indexOf(Math.max(...logits));
     return logits[own] - Math.max(...logits.filter((_, place) => place !== own));
   }
+
+  /** Return the probabilities of the labels for logits, of which a head of two labels has one, the second's. */
+  const sharesOf = logits => softmax(logits.length === 1 ? [0, logits[0]] : logits);
 
   function softmax(logits) {
     const highest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -236,6 +239,6 @@ const Networks = (() => {
 
   return {
     open, tokenize: Words.tokenize, clean: Words.clean, ids: Words.idsOf, spell: Spelling.spell,
-    read, prefixes, margin, next, write,
+    read, prefixes, sharesOf, margin, next, write,
   };
 })();

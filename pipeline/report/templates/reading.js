@@ -100,13 +100,10 @@ const reading = (() => {
     yield [ids.length - 1, logits];
   }
 
-  // The shares of the labels, of one logit (the second label's) or of one for each, and the likeliest.
+  // The probabilities of the labels, and the likeliest.
   function answerOf(logits) {
-    const all = logits.length === 1 ? [0, logits[0]] : Array.from(logits);
-    const highest = Math.max(...all);
-    const odds = all.map((logit) => Math.exp(logit - highest));
-    const sum = odds.reduce((total, one) => total + one, 0);
-    return { shares: odds.map((one) => one / sum), label: all.indexOf(highest) };
+    const shares = Networks.sharesOf(logits);
+    return { shares, label: shares.indexOf(Math.max(...shares)) };
   }
 
   // Yields [number of a token, by how much the margin of the answer falls when it is left out as well].
