@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-WHOLE = (
+WHOLE: tuple[str, ...] = (
     "While watching the movie, I could only think of how terrible it was.",
     "",
     "   ",
