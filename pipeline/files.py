@@ -23,7 +23,7 @@ Content = TypeVar("Content")
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = False, alone: bool = False) -> Iterator[Path]:
     """Yield a temporary path for a file or folder that replaces `path` when the block succeeds.
 
     The replacement is atomic for files. If the block fails, for example on a full disk, `path` is
@@ -33,8 +33,13 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
       path: the final path; missing parent folders are created.
       durable: flush the content to disk before renaming, so that a power failure leaves either the
         old or the new file. Files only.
+      alone: nobody else writes `path` meanwhile, for example because of a lock, so that temporary
+        files beside it were left by writers that were killed: they are removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if alone:
+        for left in path.parent.glob(f"{glob.escape(path.name)}.*.tmp*"):  # and SQLite's journals
+            _remove(left)
     # Not the process id: two machines that share a disk may use the same one.
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -83,11 +88,7 @@ def cached(path: Path, read: Callable[[Path], Content], write: Callable[[Path], 
             except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
                 reason = " ".join(str(error).split())[:120]
                 log.warning("The cached %s is damaged (%s); rebuilding it", path.name, reason)
-        for left in path.parent.glob(
-            f"{glob.escape(path.name)}.*.tmp"
-        ):  # by writers that were killed
-            _remove(left)
-        with replacing(path) as temporary:
+        with replacing(path, alone=True) as temporary:
             write(temporary)
             with replacing(digest) as place:  # first, so that no content is ever without its own
                 place.write_text(_digest(temporary), "ascii")

@@ -81,6 +81,17 @@ def test_two_writers_at_once_have_different_temporary_files(tmp_path: Path) -> N
     assert path.read_text() == "first"  # renamed last
 
 
+def test_a_writer_alone_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    (tmp_path / "file.txt.0.tmp").touch()
+    (tmp_path / "file.txt.1.tmp").mkdir()
+    (tmp_path / "file.txt.2.tmp-journal").touch()
+    (tmp_path / "other.txt.0.tmp").touch()
+    with replacing(path, alone=True) as temporary:
+        temporary.write_text("new")
+    assert {file.name for file in tmp_path.iterdir()} == {"file.txt", "other.txt.0.tmp"}
+
+
 def _read(path: Path) -> int:
     return int(path.read_text())
 

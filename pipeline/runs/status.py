@@ -93,7 +93,10 @@ def read_status(folder: Path) -> JobStatus | None:
 
 
 def update_status(folder: Path, **changes: Any) -> None:
-    """Change fields of a job's status. The file is replaced atomically."""
+    """Change fields of a job's status. The file is replaced atomically.
+
+    The launcher writes it before and after the job, the job meanwhile: never two at once.
+    """
     status = replace(read_status(folder) or JobStatus(), **changes)
-    with replacing(folder / FILE) as temporary:
+    with replacing(folder / FILE, alone=True) as temporary:
         temporary.write_text(json.dumps(asdict(status) | {"state": status.state.name}))

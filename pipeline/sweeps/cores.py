@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.job import JobDescription
 from pipeline.sweeps.watch import JobResult, put_back, run_job, start_process
 
@@ -21,12 +22,14 @@ def run_jobs(
 
     A failed job does not stop the others. One whose process was killed, most likely for its memory, is
     resumed once, after the others. If this function is stopped, for example by Ctrl-C, it kills all
-    running jobs. `on_end` is called in this thread as each job ends.
+    running jobs, which wait for the next launch. `on_end` is called in this thread as each job ends.
     """
     processes, resumed = _Processes(), set[Path]()
+    running: dict[Future[JobResult], JobDescription] = {}
     with ThreadPoolExecutor(workers) as pool:
         try:
-            running = {pool.submit(run_job, job, processes.start): job for job in jobs}
+            for job in jobs:
+                running[pool.submit(run_job, job, processes.start)] = job
             while running:
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
@@ -39,7 +42,9 @@ def run_jobs(
                     running[pool.submit(run_job, job, processes.start)] = job
         except BaseException:
             processes.kill()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # waits: what follows may write only after the jobs
+            for job in running.values():
+                update_status(job.folder, state=JobState.waiting)
             raise
 
 

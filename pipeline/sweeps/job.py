@@ -74,7 +74,7 @@ class JobDescription:
     def write(self) -> None:
         plain: dict[str, Any] = asdict(self) | {"config": as_plain(self.config)}
         del plain["folder"]
-        with replacing(self.folder / FILE) as temporary:
+        with replacing(self.folder / FILE, alone=True) as temporary:
             temporary.write_text(json.dumps(plain, indent=1))
 
     @classmethod

@@ -94,9 +94,7 @@ def _create(root: Path) -> None:
     """Create the store as a whole: a process that is killed meanwhile leaves none."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    for left in root.glob(f"{DATABASE}.*.tmp*"):  # nobody else creates it under the lock
-        left.unlink(missing_ok=True)
-    with replacing(root / DATABASE) as temporary:
+    with replacing(root / DATABASE, alone=True) as temporary:  # under the lock
         store = SqlAlchemyStore(address_of(temporary), base_address(root))
         store.engine.dispose()
 

@@ -199,7 +199,7 @@ class Store:
         file = self.root / ".cache" / "place"
         with FileLock(file.with_suffix(".lock")):
             if not file.exists():
-                with replacing(file) as temporary:
+                with replacing(file, alone=True) as temporary:
                     temporary.write_text(uuid.uuid4().hex)
             return file.read_text()
 

@@ -28,13 +28,16 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Replace `path` atomically; if the disk is full, the previous checkpoint remains."""
+    """Replace `path` atomically; if the disk is full, the previous checkpoint remains.
+
+    Only the run that it belongs to may write it.
+    """
     named = {"facts": np.array(json.dumps(checkpoint.facts))} | {
         f"{name}/{number:04}": array
         for name, arrays in checkpoint.arrays.items()
         for number, array in enumerate(arrays)
     }
-    with replacing(path, durable=True) as temporary, temporary.open("wb") as file:
+    with replacing(path, durable=True, alone=True) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **named)
 
 

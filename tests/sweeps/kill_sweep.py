@@ -93,7 +93,8 @@ class Place:
         left = {*filter(_is_left, _names(SHARED_MEMORY) - self.shared)}
         assert not (alone and left), left
         assert not list((self.root / "reports").glob(".*"))
-        assert not list(self.root.rglob("*.tmp"))
+        left = [str(path) for path in self.root.rglob("*.tmp")]
+        assert not left, left
         scratch = self.root / ".cache" / "scratch"
         assert not scratch.exists() or not _names(scratch), _names(scratch)
 

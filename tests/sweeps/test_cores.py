@@ -127,7 +127,9 @@ def test_a_process_that_cannot_be_started_is_a_failure_of_its_job_alone(tmp_path
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_what_stops_the_launch_ends_all_jobs_at_once_and_starts_no_other(tmp_path, programs, error):
-    touch = "import pathlib, sys, time; pathlib.Path(sys.argv[1], 'began').touch()"
+    begin = "import pathlib, sys, time; folder = pathlib.Path(sys.argv[1])"
+    half = "(folder / 'progress.json.0.tmp').touch()"  # it is killed while it writes its status
+    touch = f"{begin}; {half}; (folder / 'began').touch()"
     programs |= {"0": "", "1": f"{touch}; time.sleep(600)", "3": touch}
     programs["2"] = programs["1"]
 
@@ -143,7 +145,8 @@ def test_what_stops_the_launch_ends_all_jobs_at_once_and_starts_no_other(tmp_pat
     assert not (tmp_path / "3" / "began").exists()
     status = read_status(tmp_path / "1")
     assert status is not None
-    assert status.state == JobState.running  # as it was when it was ended: it has not failed
+    assert status.state == JobState.waiting  # for the next launch: it has not failed
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_a_job_hears_no_interrupt(tmp_path, programs):
