@@ -148,13 +148,13 @@ def drop_leaks(
         log.info(
             "Dropped from %s: %s in %s%s, %s",
             of,
-            _count(len(known), "review that is also", "reviews that are also"),
+            _count(len(known), "text that is also", "texts that are also"),
             *(others, elsewhere, _count(repeated, "duplicate", "duplicates")),
         )
     if others == "test" and of == "train":
         repeats_in_test = len(test) - len(np.unique(_number(test.texts)))
         if repeats_in_test:
-            found = _count(repeats_in_test, "duplicate review", "duplicate reviews")
+            found = _count(repeats_in_test, "duplicate text", "duplicate texts")
             log.info("Kept in test: %s", found)
     return train if len(rows) == len(train) else train.take(rows)
 

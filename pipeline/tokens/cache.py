@@ -97,7 +97,7 @@ def _write(
     for name, reviews in splits.items():
         _write_split(folder, name, reviews.texts, tokenizer, ended)
     log.info(
-        "Encoded %s reviews with a vocabulary of %s in %.1f s",
+        "Encoded %s texts with a vocabulary of %s in %.1f s",
         f"{sum(map(len, splits.values())):,}",
         f"{tokenizer.get_vocab_size():,}",
         time.perf_counter() - started,

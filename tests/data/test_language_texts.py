@@ -38,9 +38,9 @@ def test_unlabelled_texts_are_trained_on_unless_they_are_held_out_or_repeated(tm
     assert texts.train == [*plain.train, "new one", "other"]
     assert len(texts.validation) == 6
     assert not {*texts.train} & {*texts.validation.texts, *texts.test.texts}
-    assert "unlabelled: 6 reviews that are also in validation" in caplog.text
-    assert "unlabelled: 3 reviews that are also in test" in caplog.text
-    assert "unlabelled: 54 reviews that are also in train" in caplog.text
+    assert "unlabelled: 6 texts that are also in validation" in caplog.text
+    assert "unlabelled: 3 texts that are also in test" in caplog.text
+    assert "unlabelled: 54 texts that are also in train" in caplog.text
     assert texts.fingerprint != plain.fingerprint
     kept = _load(tmp_path, name, repeats=Repeats.keep)
     assert kept.train == [*plain.train, *kept.train[54:]]

@@ -75,7 +75,7 @@ def test_imdb_is_read_where_tfds_prepared_it(tfds_dir, caplog):
     assert splits.heads[0] == Head("sentiment", ("negative", "positive"))
     assert len(splits.test) == 25_000
     # Cleaning adds two duplicates to the 96 of the published texts.
-    assert "123 reviews that are also in test, 98 duplicates" in caplog.text
+    assert "123 texts that are also in test, 98 duplicates" in caplog.text
     assert len(splits.train) + len(splits.validation) == 25_000 - 123 - 98
     assert abs(splits.validation.labels.mean() - 0.5) < 0.01
     assert not any("<br" in text for text in splits.train.texts)

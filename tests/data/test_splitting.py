@@ -40,7 +40,7 @@ def test_leaks_and_duplicates_are_dropped_only_from_train(caplog):
     kept = drop_leaks(_reviews("abacb"), _reviews("cdd"))
     assert _letters(kept) == "ab"
     assert list(kept.ids) == ["x-0", "x-1"]
-    assert "1 review that is also in test, 2 duplicates" in caplog.text
+    assert "1 text that is also in test, 2 duplicates" in caplog.text
     assert "1 duplicate" in caplog.text
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_left_where_all_conflict() -> None:
 def test_another_label_in_test_is_counted(caplog) -> None:
     caplog.set_level("INFO")
     drop_leaks(_reviews("abc", "011"), _reviews("bcd", "010"))
-    assert "2 reviews that are also in test (1 with another label), 0 duplicates" in caplog.text
+    assert "2 texts that are also in test (1 with another label), 0 duplicates" in caplog.text
 
 
 def _table(folder: Path, rows: list[tuple[str, str]], name: str = "my.csv") -> str:
