@@ -10,7 +10,7 @@
 #                                   models, ARGS=language alone
 #   make lint                       style, types and the layers
 #   make test                       the tests of a few minutes; ARGS=tests/models takes some of them
-#   make test-all                   these and all others: whole sweeps, servers; make test-rest: the others
+#   make test-all                   these and all others: whole sweeps, servers
 #   make lock                       pin every version anew, after a change of pyproject.toml
 
 EXPERIMENT ?= quickstart
@@ -28,9 +28,9 @@ UV = $(or $(shell command -v uv 2>/dev/null),.bootstrap/bin/uv)
 
 # What takes minutes, or needs more than this machine's Python and browser. See CONTRIBUTING.md.
 LONG := slow or server or slurm
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup compare report ui bench test test-all test-rest lint lock clean
+.PHONY: setup compare report ui bench test test-all lint lock clean
 .DEFAULT_GOAL := compare
 
 setup: $(INSTALLED)
@@ -53,9 +53,6 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	@$(PYTEST) $(ARGS)
-
-test-rest: $(INSTALLED)
-	@$(PYTEST) -m "$(LONG)" $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

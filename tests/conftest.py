@@ -17,6 +17,14 @@ from factories import ROOT, SMALL
 from factories.programs import run_program
 from filelock import FileLock
 
+LONG = ("slow", "server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of long tests, so that no worker waits for the last of them at the end."""
+    long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
+    items.sort(key=lambda item: item.path not in long)
+
 
 @pytest.fixture(scope="session")
 def tfds_dir() -> Path:

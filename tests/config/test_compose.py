@@ -224,17 +224,22 @@ def test_an_option_that_is_typed_wins_over_the_experiment(experiment):
     from hydra import compose, initialize_config_dir
 
     register_schemas()
+    groups = ("device", "probe", "task", "tokenizer", "tracking", "train")
+    options = [sorted((ROOT / "conf" / group).glob("*.yaml")) for group in groups]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        for file in sorted((ROOT / "conf").glob("[pdt]*/*.yaml")):
-            group, said = file.parent.name, yaml.safe_load(file.read_text())
-            if group == "data":
-                continue
-            tree = compose("config", overrides=[f"experiment={experiment}", f"{group}={file.stem}"])
-            found = OmegaConf.to_container(tree[group], resolve=True, enum_to_str=True)
-            assert isinstance(found, dict)
-            plain = {key: value for key, value in said.items() if "${" not in str(value)}
-            plain.pop("defaults", None)
-            assert found | plain == found
+        for number in range(max(map(len, options))):  # an option of every group at once
+            typed = [files[number % len(files)] for files in options if files]
+            chosen = [f"{file.parent.name}={file.stem}" for file in typed]
+            tree = compose("config", overrides=[f"experiment={experiment}", *chosen])
+            for file in typed:
+                said = yaml.safe_load(file.read_text())
+                found = OmegaConf.to_container(
+                    tree[file.parent.name], resolve=True, enum_to_str=True
+                )
+                assert isinstance(found, dict)
+                plain = {key: value for key, value in said.items() if "${" not in str(value)}
+                plain.pop("defaults", None)
+                assert found | plain == found
 
 
 def test_the_quickstart_probes_fewer_reviews():

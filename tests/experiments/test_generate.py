@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from factories import SMALL, small_run
 from factories.pages import Page
-from factories.programs import run_program
+from factories.programs import Ended, run_here, run_program
 
 from pipeline.runs.request import GENERATE, GenerateRequest, choose_runs
 
 pytestmark = pytest.mark.slow
 
 ASKED = GenerateRequest(*[None] * 6)
+Run = Callable[..., Ended]
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +31,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return partial(run_here, monkeypatch=monkeypatch, capsys=capsys, program="generate")
+
+
 def _texts(printed: str) -> list[str]:
     """The texts that are printed in a pipe: a line each, by gru and by lstm in turn."""
     return [one for one in printed.splitlines() if one.endswith(("…", "(end of text)"))]
 
 
-def test_networks_write_on_from_prompts(root: Path) -> None:
+def test_networks_write_on_from_prompts(root: Path, run: Run) -> None:
     prompts = root / "prompts.txt"
     prompts.write_text('the film, "with" {braces}\n\nthe zyzzyva film\n')
     words = ["name=small", "length=12", "samples=2", "seed=4", "top_k=30", "top_p=0.9"]
@@ -53,19 +61,19 @@ def test_networks_write_on_from_prompts(root: Path) -> None:
     assert sum("data-p" in attributes for _, attributes in shown.elements) <= 12 * 12
     # What is written after one prompt is the same when nothing else is.
     alone = [*words, "prompt=the zyzzyva film", "architecture=lstm", f"page={root}/alone.html"]
-    done = run_program(root, *alone, program="generate")
-    assert done.returncode == 0, done.stderr
-    assert _texts(done.stdout) == texts[10:]
+    ended = run([*alone, f"root={root}"])
+    assert ended.status == 0, ended.stderr
+    assert _texts(ended.stdout) == texts[10:]
 
 
-def test_another_seed_writes_another_text_and_no_temperature_the_same(root: Path) -> None:
+def test_another_seed_writes_another_text_and_no_temperature_the_same(root: Path, run: Run) -> None:
     run_id = choose_runs(small_run(root), ASKED, GENERATE)[0].run_id
     words = [f"run={run_id[:12]}", "prompt=", "length=20"]
     texts = []
     for further in (["seed=1"], ["seed=2"], ["temperature=0"], ["temperature=0", "seed=2"]):
-        done = run_program(root, *words, *further, program="generate")
-        assert done.returncode == 0, done.stderr
-        texts += _texts(done.stdout)
+        ended = run([*words, *further, f"root={root}"])
+        assert ended.status == 0, ended.stderr
+        texts += _texts(ended.stdout)
     assert texts[0] != texts[1]
     assert texts[2] == texts[3]
 
@@ -89,31 +97,31 @@ def test_another_seed_writes_another_text_and_no_temperature_the_same(root: Path
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )  # fmt: skip
 def test_what_cannot_be_written_is_said_in_a_line(
-    root: Path, words: list[str], status: int, said: str
+    root: Path, words: list[str], status: int, said: str, run: Run
 ) -> None:
-    done = run_program(root, "name=small", "prompt=the film", *words, program="generate")
-    assert done.returncode == status
-    assert done.stderr.startswith(said)
-    assert len(done.stderr.strip().splitlines()) == 1
+    ended = run(["name=small", "prompt=the film", *words, f"root={root}"])
+    assert ended.status == status
+    assert ended.stderr.startswith(said)
+    assert len(ended.stderr.strip().splitlines()) == 1
 
 
-def test_a_language_model_answers_nothing(root: Path) -> None:
-    done = run_program(root, "name=small", "text=a film", program="explain")
-    assert done.returncode == 1
+def test_a_language_model_answers_nothing(root: Path, run: Run) -> None:
+    ended = run(["name=small", "text=a film", f"root={root}"], program="explain")
+    assert ended.status == 1
     said = r"Failed: gru seed 0 \(run \w+\) is a language model, which writes and answers nothing; use "
-    assert re.match(f"{said}python -m experiments.generate name=small .*run=", done.stderr)
+    assert re.match(f"{said}python -m experiments.generate name=small .*run=", ended.stderr)
 
 
-def test_a_vocabulary_that_does_not_fit_is_said_in_a_line(root: Path) -> None:
+def test_a_vocabulary_that_does_not_fit_is_said_in_a_line(root: Path, run: Run) -> None:
     """Damage is found before; what fits its digest and not the network can only be of old runs."""
-    (run, _) = choose_runs(small_run(root), ASKED, GENERATE)
-    (file,) = root.rglob(f"{run.run_id}/artifacts/tokenizer.json")
+    (first, _) = choose_runs(small_run(root), ASKED, GENERATE)
+    (file,) = root.rglob(f"{first.run_id}/artifacts/tokenizer.json")
     whole = file.read_bytes()
     try:
         file.write_bytes(whole.replace(b'"film"', b'"firm"'))
-        done = run_program(root, f"run={run.run_id}", "prompt=the", program="generate")
+        ended = run([f"run={first.run_id}", "prompt=the", f"root={root}"])
     finally:
         file.write_bytes(whole)
-    assert done.returncode == 1
-    assert "its tokenizer.json was altered or is damaged" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert ended.status == 1
+    assert "its tokenizer.json was altered or is damaged" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1

@@ -25,6 +25,14 @@ def run_program(
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
 
 
+class Ended(NamedTuple):
+    """How a program ended in this process, and what it printed."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
 class Launch(NamedTuple):
     """How a launch in this process went until its work would have begun.
 
@@ -54,9 +62,25 @@ def launch(
         begun.append(config)
         sys.exit(0)
 
+    monkeypatch.setattr("pipeline.sweeps.callback.make_folders", stop)
+    ended = run_here(words, monkeypatch, capsys, program)
+    return (
+        Launch(None, ended.stderr, begun[0]) if begun else Launch(ended.status, ended.stderr, None)
+    )
+
+
+def run_here(
+    words: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    program: str,
+) -> Ended:
+    """Runs a program of Hydra's in this process to its end.
+
+    A process of its own would take seconds to import what this one has.
+    """
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     monkeypatch.delenv("HYDRA_FULL_ERROR")  # which the program sets: this takes it back in the end
-    monkeypatch.setattr("pipeline.sweeps.callback.make_folders", stop)
     monkeypatch.setattr("hydra._internal.hydra.configure_log", lambda *args: None)
     monkeypatch.setattr("sys.argv", [program, *words])
     handler = signal.getsignal(signal.SIGTERM)
@@ -66,8 +90,5 @@ def launch(
             importlib.import_module(f"experiments.{program}").main()
     finally:
         signal.signal(signal.SIGTERM, handler)
-    error = capsys.readouterr().err
-    if begun:
-        return Launch(None, error, begun[0])
     assert isinstance(ended.value.code, int)
-    return Launch(ended.value.code, error, None)
+    return Ended(ended.value.code, *capsys.readouterr())
