@@ -26,6 +26,7 @@ from pipeline.analysis.comparable import check_data, note_baseline, note_version
 from pipeline.analysis.crowd import choose_shown, limit_to
 from pipeline.analysis.fading import Fading, summarise_fading
 from pipeline.analysis.groups import Group
+from pipeline.analysis.ladder import climb
 from pipeline.analysis.learnt import (
     find_unlearnt,
     without_reaches,
@@ -73,6 +74,7 @@ class Comparison:
     parting: the texts that the sides of its first contrast part on.
     classes: which classes of the heads are told apart, None where two are about equally frequent.
     shown: the architectures that the page shows.
+    ladder: what each recipe of training adds on validation, as `climb` returns it.
     """
 
     experiment: str
@@ -97,6 +99,7 @@ class Comparison:
     parting: Parting | None = None
     classes: Classes | None = None
     shown: tuple[str, ...] = ()
+    ladder: pd.DataFrame | None = None
 
     def limited_to_shown(self) -> Comparison:
         """Return the results of the architectures that the page shows, and of the baseline."""
@@ -197,6 +200,7 @@ def compare(
         parting=_parting(contrasts, answers, tracked.predictions, chosen),
         classes=count_classes(tracked.predictions, chosen, answers.heads),
         shown=shown,
+        ladder=climb(runs, tracked.sweep.recipes),
     )
 
 

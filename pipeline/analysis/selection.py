@@ -76,12 +76,15 @@ def select_runs(
 
     Returns:
       runs: with `architecture` made unique to its settings, `chosen` (the run has the value chosen for
-        its architecture) and `compared` (the statistics use the run).
+        its architecture) and `compared` (the statistics use the run); with recipes also `base`, the
+        name of the architecture without them.
       tuning: None if nothing was tuned.
       notes: a sentence for each reason to leave runs out.
     """
     settings = tuple(name for name in tuned if runs[name].nunique() > 1)
     runs = runs.reset_index(drop=True)
+    if "recipe" in runs:
+        runs["base"] = runs.architecture
     runs["architecture"] = name_by_settings(
         runs, [name for name in SETTINGS if name not in settings]
     )
@@ -123,11 +126,15 @@ def _list_runs(runs: pd.DataFrame, settings: Sequence[str]) -> str:
 def name_by_settings(runs: pd.DataFrame, settings: Sequence[str]) -> pd.Series:
     """Return architecture names, extended by the settings in which runs of an architecture differ.
 
+    The name of a recipe stands for what it sets.
+
     An optional setting that is null in some runs is added only if nothing else distinguishes these
     runs from those with a value, as a null may follow from another setting.
     """
     known = [column for column in settings if column in runs]
     names = runs.architecture.astype("string").fillna("unnamed").astype(object)
+    if "recipe" in runs:
+        names = _add_settings(names, runs, ["recipe"], with_null=False)
     names = _add_settings(names, runs, known, with_null=False)
     return _add_settings(names, runs, [name for name in known if name in OPTIONAL], with_null=True)
 

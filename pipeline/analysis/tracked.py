@@ -43,7 +43,7 @@ class SweepFacts:
       version 0.1. known_before: how many of the compared networks had begun to train by then, in a sweep
       that did not ask the same. margin: the smallest difference that matters, as a share.
     show_texts: whether the report may show test texts. sizes: how many texts each split has, by name;
-      nothing where unknown.
+      nothing where unknown. recipes: of training, in the order of the sweep, if it has several.
     """
 
     parent_run_id: str | None
@@ -58,6 +58,7 @@ class SweepFacts:
     show_texts: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
     known_before: int = 0
+    recipes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -252,6 +252,7 @@ def baseline_of(config: RunConfig) -> RunConfig:
         architecture=dataclasses.replace(config.architecture, name=config.baseline_name),
         device=dataclasses.replace(config.device, kind=Device.cpu),
         seed=0,
+        recipe="",
         baseline=True,
     )
 

@@ -155,7 +155,7 @@ def abbreviate(text: str) -> str:
 
 def is_group(key: str) -> bool:
     """Return whether a key chooses one of the files in a folder of `conf/`."""
-    return key in ("experiment", *KINDS, *SECTIONS)
+    return key in ("experiment", "recipe", *KINDS, *SECTIONS)
 
 
 def options(group: str) -> list[str]:

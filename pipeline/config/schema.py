@@ -360,6 +360,12 @@ class RunConfig:
         "a whole number from 0 to 2147483647",
         about="draws the first weights and the order of the texts",
     )
+    recipe: str = checked(
+        "",
+        lambda value: re.fullmatch(r"(\w[\w .+-]{0,59})?", value) is not None,
+        "at most 60 letters, digits, spaces, '_', '-', '+' or '.', a letter or digit first",
+        about="a file of settings of training, whose name stands for them in tables and on the page",
+    )
     tuned: list[str] = checked(
         [],
         lambda names: len(set(names)) == len(names) and set(names) <= set(TUNABLE),
@@ -422,6 +428,8 @@ class RunConfig:
         values = [f"{name} {value:g}" for name, value in tuned.items()]
         if isinstance(self.data, AddingConfig):
             values = [f"length {self.data.length}", *values]
+        if self.recipe:
+            values = [f"recipe {self.recipe}", *values]
         return ", ".join([f"{self.architecture.name} seed {self.seed}", *values])
 
 

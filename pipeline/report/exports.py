@@ -74,6 +74,7 @@ CSV_FILES: dict[str, TableOf] = {
     "contrasts.csv": lambda c: c.contrasts and c.contrasts.table,
     "pairwise.csv": lambda c: c.pairwise,
     "tuning.csv": lambda c: c.tuning and c.tuning.grid,
+    "ladder.csv": lambda c: c.ladder,
     "baseline.csv": lambda c: c.baseline and c.baseline.leads,
     "context.csv": lambda c: c.memory and c.memory.curves,
     "reach.csv": lambda c: c.memory and c.memory.reaches,

@@ -14,11 +14,14 @@ from pipeline.analysis.selection import Tuning
 from pipeline.report.formats import (
     MISSING,
     format_count,
+    format_interval,
     format_number,
+    format_points,
     format_seconds,
     format_share,
     format_text,
     pluralise,
+    unless_missing,
 )
 from pipeline.report.tables import (
     ARCHITECTURE,
@@ -54,6 +57,25 @@ def tuning_table(tuning: Tuning, scores: Sequence[Column] = _TRIED) -> Table:
     settings, measured = " and ".join(tuning.settings), tuning.criterion.name
     caption = f"Tuning of {settings}: mean validation {measured} of every value"
     return make_table(caption, columns, tuning.grid)
+
+
+def ladder_table(ladder: pd.DataFrame) -> Table:
+    """Show what each recipe of training has on validation, and adds to the one before it."""
+    columns = [
+        Column("architecture", "base", words=True),
+        Column("recipe", "recipe", words=True),
+        Column("validation", "val_accuracy", format_share),
+        Column("95 % interval", lambda row: format_interval(row.low, row.high)),
+        Column("step, points", "step", format_points),
+        Column(
+            "95 % interval of the step",
+            lambda row: format_interval(row.step_low, row.step_high, points=True),
+        ),
+        Column("SD over seeds, points", "spread", unless_missing(lambda one: f"{100 * one:.2f}")),
+        Column("training", "seconds", format_seconds),
+        Column("seeds", "seeds", format_count),
+    ]
+    return make_table("Recipes of training on validation", columns, ladder)
 
 
 def runs_table(

@@ -21,7 +21,16 @@ from pipeline.report.blocks import (
     build_sections,
     table_blocks,
 )
-from pipeline.report.figures import accuracy, breakdowns, classes, contrasts, inside, lesson, memory
+from pipeline.report.figures import (
+    accuracy,
+    breakdowns,
+    classes,
+    contrasts,
+    inside,
+    ladder,
+    lesson,
+    memory,
+)
 from pipeline.report.figures.drawing import Figure
 from pipeline.report.formats import MISSING
 from pipeline.report.prose import answer, sweep
@@ -239,6 +248,7 @@ def _provenance(content: Content) -> Sequence[Block]:
 LEAD = "questions"  # its figure stands above the short answers, in the first screenful
 SECTIONS: tuple[Section[Content], ...] = (
     Section(LEAD, "What was asked", lambda content: contrasts.draw_contrasts(content.comparison)),
+    Section("ladder", "Recipes", lambda content: ladder.draw_ladder(content.whole)),
     Section(
         "memory",
         "Memory",

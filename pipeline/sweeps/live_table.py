@@ -98,15 +98,17 @@ def list_jobs(configs: list[RunConfig], sweep_dir: Path) -> tuple[list[JobRow], 
 
     A name consists of the architecture and the settings in which jobs of one architecture differ.
     """
-    settings = [values_of(config) for config in configs]
-    by_architecture: dict[str, list[dict[str, Any]]] = {}
+    settings = [values_of(config) | {"recipe": config.recipe} for config in configs]
+    alike: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for config, values in zip(configs, settings, strict=True):
-        by_architecture.setdefault(config.architecture.name, []).append(values)
+        alike.setdefault((config.architecture.name, config.recipe), []).append(values)
     differing = [
         key
         for key in settings[0]
-        if any(len({str(v[key]) for v in group}) > 1 for group in by_architecture.values())
+        if any(len({str(v[key]) for v in group}) > 1 for group in alike.values())
     ]
+    if len({config.recipe for config in configs}) > 1:  # it stands for what it sets
+        differing.insert(0, "recipe")
     jobs = [
         JobRow(
             ", ".join([config.architecture.name, *(str(values[key]) for key in differing)]),

@@ -99,12 +99,22 @@ def _rows(
     plan: dict[str, Any] | None,
     row: Callable[[Run], dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Return a row for each planned run, with the name of its variant where one was declared."""
+    """Return a row for each planned run, with the names of its variant and recipe where it has any."""
     variants: dict[str, str] = {}
     if plan is not None and declares(plan):
         variants = dict(zip(plan["fingerprints"], plan["variants"], strict=True))
     rows = [row(run) if run else missing_row(plan or {}, key) for key, run in chosen.items()]
-    return [one | {"variant": variants.get(str(one["fingerprint"]))} for one in rows]
+    rows = [one | {"variant": variants.get(str(one["fingerprint"]))} for one in rows]
+    if not _recipes(plan):
+        return rows
+    recipes = dict(zip((plan or {})["fingerprints"], (plan or {})["recipes"], strict=True))
+    return [one | {"recipe": recipes.get(str(one["fingerprint"]), "")} for one in rows]
+
+
+def _recipes(plan: dict[str, Any] | None) -> tuple[str, ...]:
+    """Return the recipes of training of a sweep in the order of its plan, if it has several."""
+    named = tuple(dict.fromkeys(filter(None, (plan or {}).get("recipes", ()))))
+    return named if len(named) > 1 else ()
 
 
 def load_language(store: Store, sweep_id: str | None = None) -> LanguageRuns:
@@ -233,6 +243,7 @@ def _facts(
         plan["margin"] if plan and declares(plan) else MARGIN,
         told["show_texts"],
         sizes_of(finished[0]) if finished else {},
+        recipes=_recipes(plan),
     )
 
 

@@ -47,6 +47,7 @@ class SweepPlan:
     data, task: the kinds of the data and of the task; length_edges: boundaries of the
     groups for accuracy by length; tuned: the values of each tuned setting, None for the baseline;
     lengths: sequence lengths of the adding problem, else None;
+    recipes: the name of each run's recipe of training, "" of one without;
     variants: the name of each run's variant, in which `contrasts` are declared; margin: the smallest
     difference that matters, as a share; show_texts: whether the report may show test texts.
     """
@@ -59,6 +60,7 @@ class SweepPlan:
     length_edges: list[int]
     tuned: dict[str, list[float | None]]
     lengths: list[int] | None
+    recipes: list[str]
     variants: list[str]
     contrasts: list[dict[str, Any]]
     margin: float
@@ -80,6 +82,7 @@ class SweepPlan:
                 for name in configs[0].tuned
             },
             lengths or None,
+            [config.recipe for config in configs],
             variants,
             as_json(contrasts),
             configs[0].margin / 100,
@@ -104,6 +107,7 @@ def _declare_contrasts(configs: list[RunConfig]) -> tuple[list[str], tuple[Contr
     settings = pd.DataFrame([_params(config) for config in configs]).drop(
         columns=tuned, errors="ignore"
     )
+    settings["recipe"] = [config.recipe for config in configs]
     networks = ~np.array([config.baseline for config in configs])
     settings["base"] = settings.architecture
     if not networks.any():
@@ -286,8 +290,10 @@ def _params(config: RunConfig) -> dict[str, Any]:
         "architecture": config.architecture.name,
         "seed": config.seed,
         "data": config.data.kind,
+        "recipe": config.recipe or None,
     }
     if config.baseline:  # has neither units nor epochs
+        del params["recipe"]
         return params
     params |= values_of(config)
     if not find_cell(config.architecture.cell).has_forget_bias:
