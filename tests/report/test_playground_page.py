@@ -27,7 +27,7 @@ from firefox import open_firefox
 from playwright.sync_api import Browser
 
 from pipeline.config.schema import ArchitectureConfig
-from pipeline.report.playground import render_playground
+from pipeline.report.playground import Example, render_playground
 
 pytestmark = pytest.mark.browser
 
@@ -64,7 +64,8 @@ def _hostile() -> Any:
     return make_play(
         experiment=HOSTILE,
         players=tuple(replace(one, seeds=one.seeds[:1]) for one in players),
-        texts=((HOSTILE, f"terrible {HOSTILE}"),),
+        texts=(Example(HOSTILE, f"terrible {HOSTILE}", {HOSTILE: HOSTILE}),),
+        rule=HOSTILE,
         neutral=(HOSTILE,),
         left_out=(HOSTILE,),
     )
@@ -135,7 +136,7 @@ def test_every_network_answers_while_one_types(fresh: Visit) -> None:
 def test_half_lives_are_those_of_the_networks(fresh: Visit) -> None:
     fresh.page.fill("#text", "terrible")
     _settle(fresh)
-    rows = {name: (alone, half) for name, alone, _, half in fresh.page.evaluate(MARGINS)}
+    rows = {name: (alone, half) for name, alone, *_, half in fresh.page.evaluate(MARGINS)}
     expected = {name: f"{half} words" for name, half in HALF_LIVES.items()}
     # Backward, words after the text come first, so that half of the margin stays for ever.
     assert {name: half for name, (_, half) in rows.items()} == {
@@ -156,7 +157,7 @@ def test_the_slider_moves_the_answers_and_the_margins(fresh: Visit) -> None:
         fresh.page.keyboard.press("ArrowRight")
     _settle(fresh)
     assert fresh.page.text_content("#count") == "10 neutral words after the text"
-    margins = {name: float(now) for name, _, now, _ in fresh.page.evaluate(MARGINS)}
+    margins = {name: float(now) for name, _, now, *_ in fresh.page.evaluate(MARGINS)}
     for name in ("simple_rnn", "gru", "lstm"):
         assert margins[name] == pytest.approx(5 * 2 ** (-10 / HALF_LIVES[name]), abs=0.01)
     said = {name: sentiment for name, sentiment, _ in fresh.page.evaluate(SAID)}
@@ -169,6 +170,37 @@ def test_the_slider_moves_the_answers_and_the_margins(fresh: Visit) -> None:
     fresh.page.click("#by-word summary")
     assert len(fresh.page.query_selector_all("#by-word tbody tr")) == 11
     fresh.page.click("#by-word summary")
+
+
+def test_the_margin_without_the_text_is_that_of_the_neutral_words(
+    browser: Browser, tmp_path: Path
+) -> None:
+    play = make_play(neutral=("It was wonderful",))
+    (tmp_path / "told.html").write_text(render_playground(play) or "", encoding="utf-8")
+    with opened(browser, tmp_path, "told", "#text=terrible&words=6") as seen:
+        for words, sentences in ((6, 2), (0, 1)):  # with none there is one sentence
+            seen.page.fill("#words", str(words))
+            _settle(seen)
+            rows = {name: without for name, _, _, without, _ in seen.page.evaluate(MARGINS)}
+            for name in ("simple_rnn", "gru", "lstm"):
+                kept = [2 ** (-3 * one / HALF_LIVES[name]) for one in range(sentences)]
+                assert float(rows[name].replace("−", "-")) == pytest.approx(
+                    -5 * sum(kept), abs=0.02
+                )
+
+
+def test_half_lives_are_of_answers_that_fade_for_good(browser: Browser, tmp_path: Path) -> None:
+    """A word that says the opposite, and then one that says it again, after many that say nothing."""
+    play = make_play(neutral=("nobody wonderful", "terrible nobody", " ".join(["nobody"] * 36)))
+    (tmp_path / "told.html").write_text(render_playground(play) or "", encoding="utf-8")
+    with opened(browser, tmp_path, "told", "#text=terrible") as seen:
+        rows = {name: half for name, *_, half in seen.page.evaluate(MARGINS)}
+        # At 2 words hardly anything is left of the margin, at 4 nearly all of it.
+        assert rows["lstm"] == "beyond 400"
+        seen.page.fill("#text", "the")
+        _settle(seen)
+        rows = {name: half for name, *_, half in seen.page.evaluate(MARGINS)}
+        assert set(rows.values()) == {"unsure from the start"}
 
 
 def test_a_word_is_left_out_and_put_back(fresh: Visit) -> None:
@@ -280,6 +312,7 @@ def test_a_slider_that_is_dragged_changes_the_address_once(fresh: Visit) -> None
     [
         "#words=-3&out=a.b&place=x&seeds=%25",
         "#words=1e9&out=999&which=no/1&head=x",
+        "#head=x&shade=y&seeds=gru%3D7%3Bnone%3D1&which=lstm/1/0&what=cell&more=1",
         "#%E0%A4%A",
         "#=",
     ],
@@ -288,6 +321,44 @@ def test_an_address_that_means_nothing_is_passed_over(fresh: Visit, hash: str) -
     _go(fresh, hash)
     assert len(fresh.page.query_selector_all(".words .token")) == 15
     assert fresh.page.is_hidden("#fault")
+    held = parse_qs(fresh.page.evaluate("location.hash")[1:])
+    assert set(held) <= {"words"}  # the only one with a meaning
+
+
+def test_what_the_page_knows_is_kept_of_an_address(fresh: Visit) -> None:
+    hash = "#head=subject&seeds=gru%3D1%3Blstm%3D0&which=bi_lstm/0/1&what=cell&out=2.99"
+    _go(fresh, hash)
+    held = parse_qs(fresh.page.evaluate("location.hash")[1:])
+    assert {name: value for name, [value] in held.items()} == {
+        "head": "subject",
+        "seeds": "gru=1",  # that of the lstm is played anyway
+        "which": "bi_lstm/0/1",
+        "what": "cell",
+        "out": "2",
+    }
+
+
+@pytest.mark.parametrize("words", [0, 25])
+def test_without_a_text_nothing_is_shown(fresh: Visit, words: int) -> None:
+    fresh.page.fill("#words", str(words))
+    _settle(fresh)
+    assert fresh.page.query_selector_all(".curve")
+    fresh.page.fill("#text", "")
+    _settle(fresh)
+    assert {one for _, *said in fresh.page.evaluate(SAID) for one in said} == {"–"}
+    assert fresh.page.evaluate(MARGINS) == []
+    nothing = "Nothing to show: there is no text."
+    assert fresh.page.text_content(".figure svg") == nothing
+    assert fresh.page.text_content("#read-off") == nothing
+    assert fresh.page.is_hidden(".frame")
+    assert fresh.page.is_disabled("#replay")
+    fresh.page.fill("#text", "terrible")
+    _settle(fresh)
+    assert fresh.page.is_visible(".frame")
+    assert len(fresh.page.evaluate(MARGINS)) == len(HALF_LIVES)
+    fresh.page.get_by_role("button", name="terrible").click()  # nor where all of it is left out
+    _settle(fresh)
+    assert {one for _, *said in fresh.page.evaluate(SAID) for one in said} == {"–"}
 
 
 @pytest.mark.parametrize(
@@ -296,7 +367,8 @@ def test_an_address_that_means_nothing_is_passed_over(fresh: Visit, hash: str) -
         ("", "Nothing to read yet"),
         ("  \n ", "Nothing to read yet"),
         ("Zyx qwv", "The networks know none of these words"),
-        ("A terrible zyx", "1 dotted word not in the vocabulary"),
+        ("A terrible zyx", "1 dotted word is unknown to the networks, which read all such"),
+        ("A <b>terrible</b> &lt;br&gt; film", "Tags are left out, as in training."),
         ("the " * 300, "As in training, 200 tokens are read, and 100 at the end are cut"),
     ],
 )
@@ -328,6 +400,83 @@ def test_reading_word_by_word_goes_through_the_text(fresh: Visit) -> None:
     fresh.page.click("#replay")
     _settle(fresh)  # not by a function of the page, which may evaluate none
     assert fresh.page.evaluate("window.seen") == ["a", "wonderful", "movie"]
+
+
+@pytest.mark.parametrize("how", ["click", "Escape"])
+def test_reading_word_by_word_is_stopped(fresh: Visit, how: str) -> None:
+    button = fresh.page.locator("#replay")
+    button.click()
+    assert button.text_content() == "■ Stop"
+    fresh.page.wait_for_selector(".words .pointed")
+    if how == "click":
+        button.click()
+    else:
+        fresh.page.keyboard.press(how)
+    assert fresh.page.get_attribute("html", "data-busy") in ("", "heard")
+    assert button.text_content() == "▶ Read word by word"
+    assert not fresh.page.query_selector_all(".words .pointed")
+
+
+def test_the_median_seed_is_marked_and_the_end_names_the_chosen_one(fresh: Visit) -> None:
+    menu = fresh.page.locator("[aria-label='Seed of gru']")
+    assert menu.locator("option").all_text_contents() == ["seed 0 (median)", "seed 1"]
+    assert menu.input_value() == "0"
+    menu.select_option("1")
+    _settle(fresh)
+    runs = fresh.page.locator(".runs li").all_text_contents()
+    assert runs[1] == "gru: 1 layer of 2 units, seed 1, run gru1"
+    assert runs[2] == "lstm: 1 layer of 2 units, seed 0 (median), run lstm0"
+
+
+def test_seeds_stand_in_order_wherever_the_median_is(browser: Browser, tmp_path: Path) -> None:
+    player = make_player("gru")
+    turned = replace(player, seeds=tuple(reversed(player.seeds)))
+    page = render_playground(make_play(players=(turned,)))
+    (tmp_path / "turned.html").write_text(page or "", encoding="utf-8")
+    with opened(browser, tmp_path, "turned") as seen:
+        menu = seen.page.locator("[aria-label='Seed of gru']")
+        assert menu.locator("option").all_text_contents() == ["seed 0 (median)", "seed 1"]
+        assert menu.input_value() == "1"  # what is first is played first
+
+
+def test_the_right_answer_is_that_of_an_unchanged_example(fresh: Visit) -> None:
+    right = fresh.page.locator("#right")
+    assert right.text_content() == "Right answer: negative, film."
+    fresh.page.fill("#words", "25")  # neutral words change nothing of it
+    assert right.text_content() == "Right answer: negative, film."
+    fresh.page.click(".words .token >> nth=1")
+    assert right.text_content() == ""
+    fresh.page.click("#restore")
+    assert right.text_content() == "Right answer: negative, film."
+    fresh.page.fill("#text", "A terrible movie")
+    assert right.text_content() == ""
+    fresh.page.get_by_role("button", name="Short").click()  # of which none is known
+    assert right.text_content() == ""
+
+
+@pytest.mark.parametrize(
+    ("heads", "told"),
+    [
+        (HEADS, "They answer: sentiment: negative or positive; subject: film, music or plot."),
+        (
+            {"label": "abcdefghijklmno"},
+            "They answer: label: a, b, c, d, e, f, g, h, i, j, k, l and 3 others.",
+        ),
+    ],
+)
+def test_the_page_says_what_the_networks_answer(heads: Any, told: str) -> None:
+    heads = {name: tuple(labels) for name, labels in heads.items()}
+    play = make_play(players=(make_player("gru", heads=heads),), rule="Only “I” counts.")
+    assert f"<p>{told} Only “I” counts.</p>" in (render_playground(play) or "")
+
+
+def test_the_slider_stays_in_sight_on_a_phone(browser: Browser, pages: Path) -> None:
+    with opened(browser, pages, width=360) as seen:
+        for selector in ("h1", "#text", ".answers"):
+            seen.page.locator(selector).scroll_into_view_if_needed()
+            box = seen.page.locator("#words").bounding_box()
+            height = seen.page.evaluate("innerHeight")
+            assert box and 0 < box["y"] < box["y"] + box["height"] <= height
 
 
 def test_markup_anywhere_is_only_text(browser: Browser, pages: Path) -> None:
