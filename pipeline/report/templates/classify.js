@@ -63,17 +63,17 @@ const classify = (() => {
 
   // Takes the settings from the address, but for what the page does not know.
   function follow() {
-    const given = { ...usual(), ...link.read(KINDS) };
-    const { length } = reading.tokensOf(play.tokenizer, given.text);
-    const nameIn = (all, wanted) => all.find(({ name }) => name === wanted)?.name ?? null;
+    const wanted = { ...usual(), ...link.read(KINDS) };
+    const { length } = reading.tokensOf(play.tokenizer, wanted.text);
+    const nameIn = (all, given) => all.find(({ name }) => name === given)?.name ?? null;
     state = {
-      ...given,
-      words: reading.wholeNear(given.words),
-      out: new Set([...given.out].filter((at) => at < length)),
-      head: nameIn(play.networks[0].heads, given.head),
-      seeds: knownSeeds(play.networks, given.seeds),
-      shade: nameIn(play.networks, given.shade),
-      ...gates.known(play.networks, given),
+      ...wanted,
+      words: reading.wholeNear(wanted.words),
+      out: new Set([...wanted.out].filter((at) => at < length)),
+      head: nameIn(play.networks[0].heads, wanted.head),
+      seeds: knownSeeds(play.networks, wanted.seeds),
+      shade: nameIn(play.networks, wanted.shade),
+      ...gates.known(play.networks, wanted),
     };
     apply();
   }

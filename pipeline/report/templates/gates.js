@@ -51,14 +51,15 @@ const gates = (() => {
 
   // What there is of what is wanted in the menus, {which, what}; null of what there is not.
   function known(networks, { which, what }) {
-    const network = networks.find(({ name, num_layers: layers, bidirectional }) => (
-      Array.from({ length: layers }, (_, at) => [0, 1].slice(0, bidirectional ? 2 : 1).map(
-        (side) => `${name}/${at}/${side}`)).flat().includes(which)));
+    const network = networks.find((one) => keysOf(one).includes(which));
     if (!network) return { which: which === MEANS ? which : null, what: null };
-    const { gates: [...all], states } = network;
+    const { gates: all, states } = network;
     const kinds = [...(all.length > 1 ? all.map(plain) : []), ...(states > 1 ? ["cell"] : []), "hidden"];
     return { which, what: kinds.includes(what) ? what : null };
   }
+  const keysOf = ({ name, num_layers: layers, bidirectional }) => Array.from(
+    { length: layers }, (_, at) => (bidirectional ? [0, 1] : [0]).map((side) => `${name}/${at}/${side}`),
+  ).flat();
   const plain = (gate) => gate.replace(/ gate$/, "");
 
   // `networks`: {network, columns, layers}, as read; `wanted`: {which, what} of the menus, or null.

@@ -41,8 +41,9 @@ const reading = (() => {
   }
 
   // Neutral words and no text: as many as stand around it, or one sentence where none does.
-  const fillOf = (tokenizer, { place, words }) => (
-    columnsOf(tokenizer, { text: "", place, words: words || (ends[1] ?? 0) }));
+  const fillOf = (tokenizer, { place, words }) => columnsOf(
+    tokenizer, { text: "", ...(words ? { place, words } : { words: ends[1] ?? 0 }) },
+  );
 
   // The tokens of each neutral word.
   function fillerOf(tokenizer) {
