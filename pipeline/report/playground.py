@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,21 @@ _INVITATIONS = {
     "between, and see which of them forgets.",
     "language": "Begin a text, and see what trained networks expect next and how they write on.",
 }
+_TITLES = {"classify": "which network remembers?", "language": "how do the networks write on?"}
+_MOST_LABELS = 12  # of a head that are named
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A trained network, and its score on the test texts: accuracy or perplexity."""
+    """A trained network.
+
+    score: on the test texts, accuracy or perplexity. is_median: whether its score on the validation
+    texts is the median of its architecture's.
+    """
 
     network: Playable
     score: float
+    is_median: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,16 +74,26 @@ class Player:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A text to choose. answers: the right label by the name of the head, nothing where unknown."""
+
+    title: str
+    text: str
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Play:
     """What a page plays with.
 
-    texts: (title, text) to choose from. neutral: sentences to put between. beginnings: of texts, for
-    language models. left_out: sentences on networks that are not played.
+    rule: a sentence on what the right answers are. neutral: sentences to put between. beginnings: of
+    texts, for language models. left_out: sentences on networks that are not played.
     """
 
     experiment: str
     players: tuple[Player, ...]
-    texts: tuple[tuple[str, str], ...] = ()
+    texts: tuple[Example, ...] = ()
+    rule: str = ""
     neutral: tuple[str, ...] = ()
     beginnings: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -124,7 +141,11 @@ def compose(play: Play, packer: Packer, precision: Precision) -> dict[str, Any]:
         "task": "classify" if any(_heads(one) for one in play.players) else "language",
         "precision": precision.name,
         "left_out": list(play.left_out),
-        "texts": [{"title": title, "text": text} for title, text in play.texts],
+        "rule": play.rule,
+        "texts": [
+            {"title": one.title, "text": one.text, "answers": dict(one.answers)}
+            for one in play.texts
+        ],
         "neutral": list(play.neutral),
         "beginnings": list(play.beginnings),
         "tokenizers": tokenizers,
@@ -179,6 +200,7 @@ def _network(
         {
             "seed": seed.network.seed,
             "run_id": seed.network.run_id,
+            "is_median": seed.is_median,
             "score": seed.score if math.isfinite(seed.score) else None,
             **packer.pack(seed.network, precision),
         }
@@ -217,17 +239,32 @@ def _render(bundle: dict[str, Any]) -> str:
         make_environment(autoescape=True)
         .get_template("playground.html.j2")
         .render(
-            title=f"{bundle['experiment']}: networks to play with",
+            title=f"{bundle['experiment']}: {_TITLES[bundle['task']]}",
             bundle=as_script(bundle),
             networks=_read(*scripts),
             script=_read(*_BEHAVIOUR),
             style=_read("page.css", "written.css", "playground.css"),
             invitation=_INVITATIONS[bundle["task"]],
+            asked=_tell_asked(bundle["networks"]),
+            rule=bundle["rule"],
             players=bundle["networks"],
             left_out=bundle["left_out"],
             precision=bundle["precision"],
         )
     )
+
+
+def _tell_asked(networks: Sequence[dict[str, Any]]) -> str:
+    """Say what networks were trained to answer; nothing of language models and of no networks."""
+    heads = networks[0]["heads"] if networks else []
+    told = "; ".join(f"{one['name']}: {_tell_labels(one['labels'])}" for one in heads)
+    return f"They answer: {told}." if heads else ""
+
+
+def _tell_labels(labels: Sequence[str]) -> str:
+    if len(labels) > _MOST_LABELS:
+        return f"{', '.join(labels[:_MOST_LABELS])} and {len(labels) - _MOST_LABELS} others"
+    return join_names(labels, "or")
 
 
 def _read(*names: str) -> Markup:

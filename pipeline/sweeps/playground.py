@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,12 @@ from pipeline.analysis.playable import rank_seeds
 from pipeline.analysis.selection import ACCURACY, LOSS
 from pipeline.config.data import ClausesConfig
 from pipeline.config.programs import say
-from pipeline.data.lexicon import LESSON
-from pipeline.data.synthetic import generate_texts, neutral_sentences
+from pipeline.data.lexicon import LESSON, LESSON_LABELS, SENTIMENTS, SUBJECTS
+from pipeline.data.synthetic import GeneratedTexts, generate_texts, neutral_sentences
 from pipeline.errors import TrackingError
 from pipeline.report.figures.drawing import looks_of
 from pipeline.report.formats import join_names
-from pipeline.report.playground import Play, Player, Seed, can_play, render_playground
+from pipeline.report.playground import Example, Play, Player, Seed, can_play, render_playground
 from pipeline.tracking import Store
 from pipeline.tracking.playable import read_playable
 from pipeline.words import count_words
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _NEUTRAL = 60  # sentences
 _DISTANCES = (0, 200)  # words after the evidence, of the texts to choose from
+_MADE = 24  # texts from which one is chosen
+_RULE = "Only the narrator's own opinion (“I”) of a subject counts, not other people's."
 
 
 def make_playground(
@@ -36,11 +39,13 @@ def make_playground(
     """Return the page that plays the networks of a sweep, or None where there is none to play."""
     say("Packing the networks to play with")
     players, left_out = _gather(found, store)
+    is_generated = bool((found.runs.data == ClausesConfig().kind).all())
     return render_playground(
         Play(
             experiment=found.experiment,
             players=players,
-            texts=tuple(_texts()),
+            texts=tuple(_texts() if is_generated else map(_without_answers, _texts())),
+            rule=_RULE if is_generated else "",
             neutral=tuple(neutral_sentences(np.random.default_rng(0), _NEUTRAL)),
             beginnings=beginnings,
             left_out=left_out,
@@ -65,7 +70,7 @@ def _gather(
         seeds = []
         for run in ranked.get(look.architecture, []):
             try:
-                seeds.append(_read(run, store))
+                seeds.append(_read(run, store, is_median=run is ranked[look.architecture][0]))
             except (TrackingError, _NotPlayed) as error:
                 lost.setdefault(_reason(error), []).append(f"{look.architecture} seed {run.seed}")
                 log.debug("Not played: %s", error)
@@ -81,13 +86,14 @@ class _NotPlayed(Exception):
     """A network that the page cannot play."""
 
 
-def _read(run: Any, store: Store) -> Seed:
+def _read(run: Any, store: Store, is_median: bool) -> Seed:
     if not can_play(run.cell):
         raise _NotPlayed(f"the page cannot compute the cell {run.cell}")
     network = read_playable(store, run.run_id)
     if network.is_backward:
         raise _NotPlayed("they read texts from their end and cannot write on")
-    return Seed(network, float(run.test_accuracy if network.heads else run.perplexity))
+    score = float(run.test_accuracy if network.heads else run.perplexity)
+    return Seed(network, score, is_median)
 
 
 def _reason(error: Exception) -> str:
@@ -96,12 +102,34 @@ def _reason(error: Exception) -> str:
     )
 
 
-def _texts() -> Iterator[tuple[str, str]]:
-    """Yield titles and texts to choose from: the lesson's sentence, and generated ones."""
-    yield "The lesson's sentence", LESSON
+def _texts() -> Iterator[Example]:
+    """Yield texts to choose from: the lesson's sentence, a plain opinion, and generated ones."""
+    yield Example("The lesson's sentence", LESSON, _answers(*LESSON_LABELS))
+    yield _plain_opinion()
     rng = np.random.default_rng(1)
     for distance in _DISTANCES:
-        made = generate_texts(ClausesConfig(max_distance=max(distance, 1)), 24, rng)
+        made = generate_texts(ClausesConfig(max_distance=max(distance, 1)), _MADE, rng)
         place = int(np.argmax(made.traits.distance))
-        text = made.texts[place]
-        yield f"Generated, {count_words(text)} words", text
+        yield _example(f"Generated, {count_words(made.texts[place])} words", made, place)
+
+
+def _plain_opinion() -> Example:
+    """Return the shortest of some sentences in which the narrator says outright what "I" thinks."""
+    plain = ClausesConfig(max_distance=0, distractor_fraction=0, contradicted_fraction=0)
+    made = generate_texts(plain, _MADE, np.random.default_rng(0))
+    own = [place for place, text in enumerate(made.texts) if text.startswith("I ")]
+    return _example("A plain opinion", made, min(own, key=lambda place: len(made.texts[place])))
+
+
+def _example(title: str, made: GeneratedTexts, place: int) -> Example:
+    answers = _answers(int(made.sentiments[place]), int(made.subjects[place]))
+    return Example(title, made.texts[place], answers)
+
+
+def _answers(sentiment: int, subject: int) -> dict[str, str]:
+    return {"sentiment": SENTIMENTS[sentiment], "subject": SUBJECTS[subject]}
+
+
+def _without_answers(example: Example) -> Example:
+    """Networks that read other texts were trained to answer by other rules."""
+    return replace(example, answers={})

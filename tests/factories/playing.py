@@ -17,7 +17,7 @@ import pandas as pd
 from pipeline.analysis.playable import Playable
 from pipeline.config.schema import ArchitectureConfig, TokenizerConfig
 from pipeline.report.look import assign_looks
-from pipeline.report.playground import Play, Player, Seed
+from pipeline.report.playground import Example, Play, Player, Seed
 from pipeline.tokens.vocabulary import END, train_tokenizer
 
 HALF_LIVES = {"simple_rnn": 10, "gru": 40, "lstm": 100, "bi_lstm": 100}
@@ -42,7 +42,10 @@ def make_play(**changes: Any) -> Play:
     usual = {
         "experiment": "known",
         "players": tuple(make_player(name) for name in HALF_LIVES),
-        "texts": (("The lesson's sentence", LESSON), ("Short", "A wonderful movie")),
+        "texts": (
+            Example("The lesson's sentence", LESSON, {"sentiment": "negative", "subject": "film"}),
+            Example("Short", "A wonderful movie"),
+        ),
         "neutral": NEUTRAL,
     }
     return Play(**{**usual, **changes})
@@ -57,7 +60,7 @@ def make_player(name: str, **changes: Any) -> Player:
         **{key: getattr(architecture, key) for key in ("cell", "bidirectional", "num_layers")},
     }
     (look,) = assign_looks(pd.DataFrame([columns]))
-    return Player(look, tuple(Seed(one, 0.9) for one in seeds))
+    return Player(look, tuple(Seed(one, 0.9, one is seeds[0]) for one in seeds))
 
 
 def make_network(name: str, seed: int, sign: int = 1, **changes: Any) -> Playable:

@@ -21,7 +21,14 @@ from pipeline.report import fitting
 from pipeline.report.bundle import COARSER, EXACT, pack, quantize
 from pipeline.report.fitting import Choice, Packer, fit
 from pipeline.report.look import look_of_baseline
-from pipeline.report.playground import Play, Player, Seed, describe_tokenizer, render_playground
+from pipeline.report.playground import (
+    Example,
+    Play,
+    Player,
+    Seed,
+    describe_tokenizer,
+    render_playground,
+)
 
 WORDS = [f"word{number}" for number in range(60)]
 SMALL = ArchitectureConfig(name="lstm", cell="lstm", units=4, embedding_dim=4)
@@ -177,7 +184,7 @@ def test_a_vocabulary_of_markup_is_no_markup_in_the_page() -> None:
     words = [HOSTILE, "</script>", "<!--", "&lt;"]
     heads = {HOSTILE: (HOSTILE, "<b>")}
     network = draw_playable(SMALL, words, heads=heads)
-    page = render_playground(Play(HOSTILE, (_player([network]),), ((HOSTILE, HOSTILE),)))
+    page = render_playground(Play(HOSTILE, (_player([network]),), (Example(HOSTILE, HOSTILE),)))
     assert page is not None
     found = Page(page)
     assert not [tag for tag, _ in found.elements if tag in ("img", "b")]

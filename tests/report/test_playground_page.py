@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,15 @@ pytest.importorskip("playwright", reason="Playwright is not installed (pip insta
 from axe_playwright_python.sync_playwright import Axe
 from chromium import Visit, open_chromium, visit
 from factories.pages import HOSTILE
-from factories.playing import HALF_LIVES, HEADS, STORY, SURE, make_play, make_player, make_writers
+from factories.playing import HALF_LIVES, HEADS, make_play, make_player, make_writers
 from firefox import open_firefox
+from playground_page import MARGINS, SAID, SETTLED, go, opened, settle, write_page
 from playwright.sync_api import Browser
 
 from pipeline.config.schema import ArchitectureConfig
-from pipeline.report.playground import render_playground
+from pipeline.report.playground import Example
 
 pytestmark = pytest.mark.browser
-
-SAID = """[...document.querySelectorAll(".card")].map(card => [
-  card.querySelector("h3").textContent,
-  ...[...card.querySelectorAll(".said")].map(one => one.textContent)])"""
-MARGINS = """[...document.querySelectorAll("#margins tr")].map(
-  row => [...row.children].map(cell => cell.textContent))"""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +43,7 @@ def pages(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     plays = {"known": make_play(), "hostile": _hostile(), "writers": make_writers()}
     for name, play in plays.items():
-        (folder / f"{name}.html").write_text(render_playground(play) or "", encoding="utf-8")
+        write_page(folder, name, play)
     return folder
 
 
@@ -64,48 +58,11 @@ def _hostile() -> Any:
     return make_play(
         experiment=HOSTILE,
         players=tuple(replace(one, seeds=one.seeds[:1]) for one in players),
-        texts=((HOSTILE, f"terrible {HOSTILE}"),),
+        texts=(Example(HOSTILE, f"terrible {HOSTILE}", {HOSTILE: HOSTILE}),),
+        rule=HOSTILE,
         neutral=(HOSTILE,),
         left_out=(HOSTILE,),
     )
-
-
-@contextmanager
-def opened(
-    browser: Browser, pages: Path, name: str = "known", hash: str = "", **settings: Any
-) -> Iterator[Visit]:
-    """The page when all is drawn; when the block ends, it asked for and complained of nothing."""
-    address = (pages / f"{name}.html").as_uri() + hash
-    with visit(browser, offline=True, **settings) as seen:
-        seen.page.goto(address)
-        _settle(seen)
-        yield seen
-        assert seen.complaints == []
-        assert [one.split("#")[0] for one in seen.asked] == [address.split("#")[0]]
-
-
-SETTLED = "html[data-ready]:is([data-busy=''], [data-busy=heard])"
-
-
-def _settle(seen: Visit, until: str = SETTLED) -> None:
-    """Wait until everything that follows a change has been drawn; what is read aloud comes later."""
-    seen.page.wait_for_selector(until)
-
-
-def _go(seen: Visit, hash: str) -> None:
-    """Follow a link into the page, which takes all settings from it."""
-    seen.page.evaluate(
-        """async hash => {
-          for (const to of ["#text=&words=1", hash]) {  // so that it changes in any case
-            await new Promise(done => {
-              addEventListener("hashchange", done, { once: true });
-              location.hash = to;
-            });
-          }
-        }""",
-        hash,
-    )
-    _settle(seen)
 
 
 @pytest.fixture(scope="module")
@@ -117,82 +74,8 @@ def known(browser: Browser, pages: Path) -> Iterator[Visit]:
 @pytest.fixture
 def fresh(known: Visit) -> Visit:
     """The page as it is opened."""
-    _go(known, "")
+    go(known, "")
     return known
-
-
-def test_every_network_answers_while_one_types(fresh: Visit) -> None:
-    for text, answer in (("a terrible", "negative"), ("a wonderful", "positive")):
-        fresh.page.fill("#text", text)
-        _settle(fresh)
-        said = fresh.page.evaluate(SAID)
-        assert [name for name, *_ in said] == [*HALF_LIVES]
-        for _, sentiment, subject in said:
-            assert sentiment == f"{answer} {100 / (1 + math.exp(-5)):.1f}%"
-            assert subject == "film 33%"  # all three are as likely
-
-
-def test_half_lives_are_those_of_the_networks(fresh: Visit) -> None:
-    fresh.page.fill("#text", "terrible")
-    _settle(fresh)
-    rows = {name: (alone, half) for name, alone, _, half in fresh.page.evaluate(MARGINS)}
-    expected = {name: f"{half} words" for name, half in HALF_LIVES.items()}
-    # Backward, words after the text come first, so that half of the margin stays for ever.
-    assert {name: half for name, (_, half) in rows.items()} == {
-        **expected,
-        "bi_lstm": "beyond 400",
-    }
-    assert {alone for alone, _ in rows.values()} == {"5.00"}
-    fresh.page.check("input[value=both]")
-    _settle(fresh)
-    halves = {name: half for name, *_, half in fresh.page.evaluate(MARGINS)}
-    assert halves == expected
-
-
-def test_the_slider_moves_the_answers_and_the_margins(fresh: Visit) -> None:
-    fresh.page.fill("#text", "terrible")
-    fresh.page.focus("#words")
-    for _ in range(2):  # sentence by sentence
-        fresh.page.keyboard.press("ArrowRight")
-    _settle(fresh)
-    assert fresh.page.text_content("#count") == "10 neutral words after the text"
-    margins = {name: float(now) for name, _, now, _ in fresh.page.evaluate(MARGINS)}
-    for name in ("simple_rnn", "gru", "lstm"):
-        assert margins[name] == pytest.approx(5 * 2 ** (-10 / HALF_LIVES[name]), abs=0.01)
-    said = {name: sentiment for name, sentiment, _ in fresh.page.evaluate(SAID)}
-    assert said["simple_rnn"] == "negative 92.4%was 99.3%"
-    assert fresh.page.text_content(".words .neutral") == "10 neutral words"
-    fresh.page.hover(".card:nth-child(2)")
-    faint = fresh.page.query_selector_all(".curve.faint")
-    assert [one.get_attribute("data-name") for one in faint] == ["simple_rnn", "lstm", "bi_lstm"]
-    # A row of the numbers for each word that was read, the neutral ones too.
-    fresh.page.click("#by-word summary")
-    assert len(fresh.page.query_selector_all("#by-word tbody tr")) == 11
-    fresh.page.click("#by-word summary")
-
-
-def test_a_word_is_left_out_and_put_back(fresh: Visit) -> None:
-    word = fresh.page.get_by_role("button", name="terrible")
-    word.click()
-    _settle(fresh)
-    out = fresh.page.get_by_role("button", name="terrible, left out")
-    assert out.get_attribute("aria-pressed") == "true"
-    for _, sentiment, subject in fresh.page.evaluate(SAID):
-        assert re.fullmatch(r"negative 50%was 9\d\.\d%", sentiment)
-        assert subject.startswith("film 9")
-    fresh.page.get_by_role("button", name="Put all words back").click()
-    _settle(fresh)
-    assert all("was" not in sentiment for _, sentiment, _ in fresh.page.evaluate(SAID))
-
-
-def test_words_are_shaded_by_what_they_do(fresh: Visit) -> None:
-    fresh.page.select_option("#shade", "lstm")
-    _settle(fresh)
-    shaded = fresh.page.query_selector_all(".words .for")
-    assert [one.text_content() for one in shaded] == ["terrible"]
-    alone = {name: alone for name, alone, *_ in fresh.page.evaluate(MARGINS)}["lstm"]
-    title = shaded[0].get_attribute("title")
-    assert title == f"without it the margin of the answer falls by {alone}"
 
 
 def test_all_is_done_by_keys(fresh: Visit) -> None:
@@ -214,7 +97,7 @@ def test_all_is_done_by_keys(fresh: Visit) -> None:
 
 def test_a_heat_map_is_read_off_by_keys_and_pointer(fresh: Visit) -> None:
     fresh.page.select_option("#which", "lstm/0/0")
-    _settle(fresh)
+    settle(fresh)
     kept = 2 ** (-1 / HALF_LIVES["lstm"])
     constant = round(-1 / math.log(kept))
     fresh.page.focus(".frame")
@@ -223,7 +106,7 @@ def test_a_heat_map_is_read_off_by_keys_and_pointer(fresh: Visit) -> None:
     said = fresh.page.text_content("#read-off")
     assert said == f"“movie”, unit 1, forget gate {kept:.2f}, time constant {constant} words"
     fresh.page.select_option("#what", "cell")
-    _settle(fresh)
+    settle(fresh)
     box = fresh.page.locator(".frame canvas").bounding_box()
     assert box
     fresh.page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 16)
@@ -233,7 +116,7 @@ def test_a_heat_map_is_read_off_by_keys_and_pointer(fresh: Visit) -> None:
         r"“\.”, unit 2, cell state 0\.00, time constant 14\d words|“\.”.*−0\.00.*", tip or ""
     )
     fresh.page.select_option("#which", "simple_rnn/0/0")
-    _settle(fresh)
+    settle(fresh)
     kinds = fresh.page.eval_on_selector_all("#what option", "all => all.map(one => one.value)")
     assert kinds == ["hidden"]  # it has no gates
 
@@ -247,7 +130,7 @@ def test_the_address_holds_what_is_set_and_nothing_else_does(
     fresh.page.click(".words .token >> nth=1")
     fresh.page.select_option("[aria-label='Seed of gru']", "1")
     fresh.page.select_option("#which", "gru/0/0")
-    _settle(fresh)
+    settle(fresh)
     hash = fresh.page.evaluate("location.hash")
     held = parse_qs(hash[1:])
     assert (held["text"], held["words"]) == (["A terrible & <b>long</b> film?"], ["24"])
@@ -270,7 +153,7 @@ def test_a_slider_that_is_dragged_changes_the_address_once(fresh: Visit) -> None
         slider.dispatchEvent(new Event("input"));
       }
     }""")
-    _settle(fresh)
+    settle(fresh)
     assert fresh.page.evaluate("window.changes") == ["#words=50"]
     assert fresh.page.evaluate("location.hash") == "#words=50"
 
@@ -280,44 +163,35 @@ def test_a_slider_that_is_dragged_changes_the_address_once(fresh: Visit) -> None
     [
         "#words=-3&out=a.b&place=x&seeds=%25",
         "#words=1e9&out=999&which=no/1&head=x",
+        "#head=x&shade=y&seeds=gru%3D7%3Bnone%3D1&which=lstm/1/0&what=cell&more=1",
         "#%E0%A4%A",
         "#=",
     ],
 )
 def test_an_address_that_means_nothing_is_passed_over(fresh: Visit, hash: str) -> None:
-    _go(fresh, hash)
+    go(fresh, hash)
     assert len(fresh.page.query_selector_all(".words .token")) == 15
     assert fresh.page.is_hidden("#fault")
+    held = parse_qs(fresh.page.evaluate("location.hash")[1:])
+    assert set(held) <= {"words"}  # the only one with a meaning
 
 
-@pytest.mark.parametrize(
-    ("text", "notes"),
-    [
-        ("", "Nothing to read yet"),
-        ("  \n ", "Nothing to read yet"),
-        ("Zyx qwv", "The networks know none of these words"),
-        ("A terrible zyx", "1 dotted word not in the vocabulary"),
-        ("the " * 300, "As in training, 200 tokens are read, and 100 at the end are cut"),
-    ],
-)
-def test_what_the_networks_do_not_know_is_said(fresh: Visit, text: str, notes: str) -> None:
-    fresh.page.fill("#text", text)
-    _settle(fresh)
-    assert notes in (fresh.page.text_content("#notes") or "")
-    answers = {sentiment for _, sentiment, _ in fresh.page.evaluate(SAID)}
-    assert ("–" in answers) == (not text.strip())
-
-
-def test_the_answers_are_read_aloud_when_one_has_stopped(fresh: Visit) -> None:
-    fresh.page.fill("#text", "wonderful")
-    _settle(fresh, "html[data-busy='']")
-    heard = fresh.page.text_content("#heard") or ""
-    assert heard.startswith("simple_rnn: positive 99.3%, film 33%; gru: positive 99.3%")
+def test_what_the_page_knows_is_kept_of_an_address(fresh: Visit) -> None:
+    hash = "#head=subject&seeds=gru%3D1%3Blstm%3D0&which=bi_lstm/0/1&what=cell&out=2.99"
+    go(fresh, hash)
+    held = parse_qs(fresh.page.evaluate("location.hash")[1:])
+    assert {name: value for name, [value] in held.items()} == {
+        "head": "subject",
+        "seeds": "gru=1",  # that of the lstm is played anyway
+        "which": "bi_lstm/0/1",
+        "what": "cell",
+        "out": "2",
+    }
 
 
 def test_reading_word_by_word_goes_through_the_text(fresh: Visit) -> None:
     fresh.page.fill("#text", "a wonderful movie")
-    _settle(fresh)
+    settle(fresh)
     fresh.page.evaluate("""() => {
       window.seen = [];
       new MutationObserver(() => {
@@ -326,8 +200,33 @@ def test_reading_word_by_word_goes_through_the_text(fresh: Visit) -> None:
       }).observe(document.querySelector(".words"), { subtree: true, attributes: true });
     }""")
     fresh.page.click("#replay")
-    _settle(fresh)  # not by a function of the page, which may evaluate none
+    settle(fresh)  # not by a function of the page, which may evaluate none
     assert fresh.page.evaluate("window.seen") == ["a", "wonderful", "movie"]
+
+
+@pytest.mark.parametrize("how", ["click", "Escape"])
+def test_reading_word_by_word_is_stopped(fresh: Visit, how: str) -> None:
+    button = fresh.page.locator("#replay")
+    button.click()
+    assert button.text_content() == "■ Stop"
+    fresh.page.wait_for_selector(".words .pointed")
+    if how == "click":
+        button.click()
+    else:
+        fresh.page.keyboard.press(how)
+    assert fresh.page.get_attribute("html", "data-busy") in ("", "heard")
+    assert button.text_content() == "▶ Read word by word"
+    assert not fresh.page.query_selector_all(".words .pointed")
+
+
+def test_the_slider_stays_in_sight_on_a_phone(browser: Browser, pages: Path) -> None:
+    with opened(browser, pages, width=360) as seen:
+        for selector in ("h1", "#text", ".answers"):
+            seen.page.locator(selector).scroll_into_view_if_needed()
+            box = seen.page.locator("#words").bounding_box()
+            height = seen.page.evaluate("innerHeight")
+            assert box
+            assert 0 < box["y"] < box["y"] + box["height"] <= height
 
 
 def test_markup_anywhere_is_only_text(browser: Browser, pages: Path) -> None:
@@ -335,7 +234,7 @@ def test_markup_anywhere_is_only_text(browser: Browser, pages: Path) -> None:
         seen.page.fill("#words", "3")
         seen.page.select_option("#shade", f"lstm {HOSTILE}")
         seen.page.fill("#text", f"terrible {HOSTILE} <img src=y onerror=alert(3)>")
-        _settle(seen)
+        settle(seen)
         assert not seen.page.query_selector_all("img")
         assert len(seen.page.query_selector_all("script")) == 3
         (first, *_), _ = seen.page.evaluate(SAID)
@@ -380,85 +279,8 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(
     ] == []
 
 
-@pytest.fixture(scope="module")
-def writing(browser: Browser, pages: Path) -> Iterator[Visit]:
-    with opened(browser, pages, "writers") as seen:
-        yield seen
-
-
-NEXT = """[...document.querySelectorAll(".next")].map(list => [...list.querySelectorAll("button")]
-  .map(one => [one.querySelector(".what").textContent, one.querySelector(".share").textContent]))"""
-WRITTEN = "[...document.querySelectorAll('.network .text')].map(one => one.textContent)"
-
-
-def test_the_likeliest_next_words_are_shown_and_taken(writing: Visit) -> None:
-    _go(writing, "#text=the")
-    size = len(STORY) + 1  # what may be written: the words and the end
-    share = math.exp(SURE * math.tanh(2))
-    expected = f"{100 * share / (share + size - 1):.1f}%"
-    for bars in writing.page.evaluate(NEXT):
-        assert bars[0] == ["plot", expected]
-        assert len(bars) == 5
-    button = writing.page.locator(".next button").first
-    for word in ("plot", "of", "this"):
-        assert (button.locator(".what").text_content() or "") == word
-        button.focus()
-        writing.page.keyboard.press("Enter")
-        _settle(writing)
-    assert writing.page.input_value("#beginning") == "the plot of this"
-    assert button.evaluate("button => button === document.activeElement")
-    writing.page.fill("#beginning", "good")
-    _settle(writing)
-    assert button.locator(".what").text_content() == "(end of text)"
-    assert button.is_disabled()
-
-
-def test_every_network_writes_on(writing: Visit) -> None:
-    _go(writing, "#text=the+plot&temperature=0")
-    story = " ".join(STORY)
-    assert writing.page.evaluate(WRITTEN) == [f"{story} (end of text)"] * 2
-    writing.page.fill("#length", "2")
-    _settle(writing)
-    assert writing.page.evaluate(WRITTEN) == ["the plot of this …"] * 2
-    writing.page.fill("#beginning", "a zyx the")
-    _settle(writing)
-    assert "a, zyx" in (writing.page.text_content("#beginning-notes") or "")
-    crossed = writing.page.query_selector_all(".network:first-child .prompt s")
-    assert [one.text_content() for one in crossed] == ["a", "zyx"]
-
-
-def test_a_seed_writes_the_same_again(browser: Browser, pages: Path, writing: Visit) -> None:
-    _go(writing, "#temperature=2&length=20")
-    texts = [writing.page.evaluate(WRITTEN)]
-    for seed in range(1, 5):
-        writing.page.click("#another")
-        _settle(writing)
-        assert writing.page.input_value("#seed") == str(seed)
-        texts.append(writing.page.evaluate(WRITTEN))
-    assert len({one for one, _ in texts}) > 2
-    hash = writing.page.evaluate("location.hash")
-    with opened(browser, pages, "writers", hash) as other:
-        assert other.page.evaluate(WRITTEN) == texts[-1]
-        other.page.fill("#top", "1")
-        _settle(other)
-        assert other.page.evaluate(WRITTEN)[0] == f"{' '.join(STORY)} (end of text)"
-
-
-def test_a_written_word_tells_what_else_was_likely(writing: Visit) -> None:
-    _go(writing, "#temperature=0")
-    words = writing.page.query_selector_all(".network .word")
-    words[0].hover()
-    rows = writing.page.eval_on_selector_all("#tip tr", "rows => rows.map(one => one.textContent)")
-    assert (len(rows), rows[0][:2]) == (5, "of")
-    assert writing.page.text_content("#tip tr.chosen td") == "of"
-    summary = writing.page.locator(".network summary").first
-    summary.click()
-    assert writing.page.text_content(".network tbody th") == "of"
-    summary.click()
-
-
 def test_firefox_says_the_same(pages: Path, fresh: Visit, tmp_path: Path) -> None:
-    _go(fresh, "#words=15&place=both&which=lstm/0/0&what=cell")
+    go(fresh, "#words=15&place=both&which=lstm/0/0&what=cell")
     with open_firefox(tmp_path) as firefox:
         firefox.ask("WebDriver:Navigate", url=(pages / "known.html").as_uri())
         settled = f'document.querySelector("{SETTLED}")'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from pipeline.analysis.comparison import Comparison, compare
 from pipeline.analysis.frames import rows_of
 from pipeline.analysis.playable import Playable, rank_seeds
 from pipeline.analysis.selection import ACCURACY
-from pipeline.data.lexicon import LESSON
+from pipeline.data.lexicon import LESSON, SENTIMENT_WORDS, SUBJECT_NOUNS
 from pipeline.errors import TrackingError
 from pipeline.sweeps import playground
 from pipeline.sweeps.playground import make_playground
@@ -74,6 +76,8 @@ def test_every_architecture_is_played_by_its_median_seed(
         assert one["score"] == pytest.approx(runs.test_accuracy[one["seed"]])
         in_order = runs.val_accuracy.astype(float).sort_values(kind="stable")
         assert in_order[one["seed"]] == in_order.iloc[1]
+        assert one["is_median"]
+        assert not any(other["is_median"] for other in one["alternatives"])
         assert sorted([one["seed"], *(other["seed"] for other in one["alternatives"])]) == [0, 1, 2]
 
 
@@ -82,10 +86,31 @@ def test_texts_to_begin_with_are_the_lessons_and_generated_ones(
 ) -> None:
     bundle = _make(comparison, _networks(comparison), monkeypatch)
     assert bundle is not None
-    lesson, short, long = (one["text"] for one in bundle["texts"])
+    lesson, plain, short, long = (one["text"] for one in bundle["texts"])
     assert lesson == LESSON
+    assert re.fullmatch(r"I (\w+ ){1,8}\w+\.", plain)
     assert count_words(short) < 40 < 200 <= count_words(long)
     assert len(bundle["neutral"]) > 20
+
+
+@pytest.mark.parametrize("data", ["clauses", "imdb"])
+def test_right_answers_are_those_of_the_generated_corpus(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch, data: str
+) -> None:
+    found = replace(comparison, runs=comparison.runs.assign(data=data))
+    bundle = _make(found, _networks(comparison), monkeypatch)
+    assert bundle is not None
+    answers = [one["answers"] for one in bundle["texts"]]
+    if data == "imdb":
+        assert answers == [{}] * 4
+        assert bundle["rule"] == ""
+        return
+    assert answers[0] == {"sentiment": "negative", "subject": "film"}
+    assert "narrator" in bundle["rule"]
+    for example, right in zip(bundle["texts"], answers, strict=True):
+        words = {*re.findall(r"\w+", example["text"])}
+        assert words & {*SUBJECT_NOUNS[right["subject"]]}
+        assert words & {*itertools.chain(*SENTIMENT_WORDS[right["sentiment"]].values())}
 
 
 def test_networks_that_cannot_be_played_are_named(

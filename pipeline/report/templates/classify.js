@@ -9,10 +9,12 @@ const classify = (() => {
     text, place: oneOf("after", "before", "both"), words: whole(0, reading.FURTHEST), out: places, head: text,
     seeds: pairs, shade: text, which: text, what: text,
   };
+  const READ = "▶ Read word by word";
   let play;
   let state;
   let tokens = [];
   let measured = null; // of what the lines of the distances are
+  let filled = null; // and the margins without the text
 
   const usual = () => ({
     text: play.texts[0]?.text ?? "", place: "after", words: 0, out: new Set(), head: null, seeds: {}, shade: null,
@@ -51,17 +53,28 @@ const classify = (() => {
     on("#head", "change", ({ target }) => set({ head: target.value }));
     on("fieldset", "change", ({ target }) => set({ place: target.value }));
     on("#restore", "click", () => { set({ out: new Set() }); find(".words button")?.focus(); });
-    on("#replay", "click", replay);
+    on("#replay", "click", () => (work.isUnderWay("replay") ? stopReplay() : replay()));
+    document.addEventListener("keydown", ({ key }) => { if (key === "Escape") stopReplay(); });
     on("#classify .link", "click", link.copy);
     on("#by-word", "toggle", showTable);
     window.addEventListener("hashchange", follow);
     new ResizeObserver(answers.redraw).observe(find(".networks"));
   }
 
-  // Takes the settings from the address.
+  // Takes the settings from the address, but for what the page does not know.
   function follow() {
-    state = { ...usual(), ...link.read(KINDS) };
-    state.words = reading.wholeNear(state.words);
+    const wanted = { ...usual(), ...link.read(KINDS) };
+    const { length } = reading.tokensOf(play.tokenizer, wanted.text);
+    const nameIn = (all, given) => all.find(({ name }) => name === given)?.name ?? null;
+    state = {
+      ...wanted,
+      words: reading.wholeNear(wanted.words),
+      out: new Set([...wanted.out].filter((at) => at < length)),
+      head: nameIn(play.networks[0].heads, wanted.head),
+      seeds: knownSeeds(play.networks, wanted.seeds),
+      shade: nameIn(play.networks, wanted.shade),
+      ...gates.known(play.networks, wanted),
+    };
     apply();
   }
 
@@ -82,13 +95,15 @@ const classify = (() => {
     return (heads.find(({ name }) => name === state.head) ?? heads[0]).name;
   }
   const given = () => ({ ...state, out: tokens.filter((_, at) => state.out.has(at)) });
-  const columnsOf = (network) => reading.columnsOf(network.tokenizer, given());
+  const isNothingLeft = () => tokens.length <= state.out.size;
+  // Nothing where no word of the text is left, whatever stands around it.
+  const columnsOf = (network) => (isNothingLeft() ? [] : reading.columnsOf(network.tokenizer, given()));
 
   // Shows the settings everywhere; what takes longer follows when they have settled.
   function apply() {
     work.start("link", () => link.write(KINDS, state, usual()), link.SETTLED);
     tokens = reading.tokensOf(play.tokenizer, state.text);
-    work.stop("replay");
+    stopReplay();
     showControls();
     strip.show(tokens, state);
     tellText();
@@ -97,6 +112,8 @@ const classify = (() => {
     work.start("gates", showGates, SETTLED);
     work.start("distance", measure, SETTLED);
     work.start("shade", shade, SETTLED);
+    forgetFilled();
+    work.start("without", fillAlone, SETTLED);
     work.start("heard", () => { find("#heard").textContent = answers.summary(); }, HEARD);
   }
 
@@ -111,26 +128,40 @@ const classify = (() => {
     find("#head").value = headOf();
     find("#shade").value = state.shade ?? "";
     find("#restore").hidden = !state.out.size;
+    find("#replay").disabled = isNothingLeft();
     answers.choose(networks());
   }
 
   function tellText() {
     const unknown = tokens.filter(({ known }) => !known).length;
     find("#notes").textContent = [...notesOn(unknown)].join(" ");
+    const right = [...rightOnes()].join(", ");
+    find("#right").textContent = right && `Right answer: ${right}.`;
+  }
+
+  // The right labels of an example that nobody has changed.
+  function* rightOnes() {
+    const example = play.texts.find(({ text: one }) => one === state.text);
+    if (!example || state.out.size) return;
+    for (const { name } of play.networks[0].heads) {
+      if (Object.hasOwn(example.answers, name)) yield example.answers[name];
+    }
   }
 
   // What a reader must know of the text before believing the answers.
   function* notesOn(unknown) {
     if (!tokens.length) yield "Nothing to read yet: type a text, or choose an example.";
-    else if (state.out.size >= tokens.length) yield "All words are left out.";
+    else if (isNothingLeft()) yield "All words are left out.";
     else yield "Click a word to leave it out.";
-    if (find("#shade").value) {
-      yield `Blue words speak for the answer of ${state.shade} on ${headOf()}, red ones against it.`;
+    if (state.shade && tokens.length) {
+      yield `Violet: without this word ${state.shade} is less sure of its answer on ${headOf()}; yellow: surer.`;
     }
+    if (Networks.hasMarkup(state.text)) yield "Tags are left out, as in training.";
     if (unknown && unknown === tokens.length) {
       yield "The networks know none of these words, and answer as to any text of unknown words.";
     } else if (unknown) {
-      yield `${plural(unknown, "dotted word")} not in the vocabulary: the networks read all such words alike.`;
+      const are = unknown === 1 ? "is" : "are";
+      yield `${plural(unknown, "dotted word")} ${are} unknown to the networks, which read all such words alike.`;
     }
     if (tokens.cut) {
       const { after, count } = tokens.cut;
@@ -180,15 +211,32 @@ const classify = (() => {
     const key = JSON.stringify([read, [...out], place, seeds, headOf()]);
     if (key === measured) return;
     measured = null;
-    if (tokens.length <= out.size) distance.clear();
+    if (isNothingLeft()) distance.clear();
     else if (!(await distance.measure(networks(), given(), headOf(), pause))) return;
     measured = key;
   }
 
+  // What the networks answer to the neutral words alone, whatever the text is.
+  async function fillAlone(pause) {
+    if (filled) return;
+    for (const network of networks()) {
+      const ids = reading.idsOf(reading.fillOf(network.tokenizer, state));
+      if (ids.length) distance.fill(network.name, Networks.read(network, ids).logits);
+      if (!(await pause())) return;
+    }
+    filled = keyOfFilled();
+  }
+  function forgetFilled() {
+    if (filled === keyOfFilled()) return;
+    filled = null;
+    distance.forget();
+  }
+  const keyOfFilled = () => JSON.stringify([state.place, state.words, state.seeds]);
+
   // Shades the words by what they do to the answer of one network.
   async function shade(pause) {
     const network = networks().find(({ name }) => name === state.shade);
-    if (!network || tokens.length <= state.out.size) {
+    if (!network || isNothingLeft()) {
       strip.shade(null);
       return;
     }
@@ -219,14 +267,22 @@ const classify = (() => {
   // Goes through the text in some ten seconds, or faster where it is short.
   function replay() {
     const columns = columnsOf(play.networks[0]);
+    find("#replay").textContent = "■ Stop";
     work.start("replay", async (pause) => {
       for (const column of columns) {
         lookAt(column);
         await work.sleep(Math.min(350, 10_000 / columns.length));
-        if (!(await pause())) break;
+        if (!(await pause())) return;
       }
-      lookAt(null);
+      stopReplay();
     });
+  }
+
+  function stopReplay() {
+    if (!work.isUnderWay("replay")) return;
+    work.stop("replay");
+    find("#replay").textContent = READ;
+    lookAt(null);
   }
 
   return { begin };

@@ -3,10 +3,13 @@
 //
 // The margin is that of the label which the network gives the text alone: below zero it has changed its
 // answer. The slider stands below the axis and is its pointer.
+//
+// The margin without the text is that of the same label: what a network answers anyway is no memory.
 const distance = (() => {
   const PLACES = [0, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 125, 150, 175, 200, 250, 300, 350, 400];
-  const EDGE = { top: 24, bottom: 22, left: 40 };
-  const HEIGHT = 260;
+  const EDGE = { top: 24, bottom: 38, left: 40 };
+  const HEIGHT = 276;
+  const SURE = 1; // the least margin of an answer whose half-life says something
   const NAMED = 520; // width from which the lines have their names beside them
   let places; // the nearest to these that break no sentence off
   let figure;
@@ -14,6 +17,7 @@ const distance = (() => {
   let rows;
   let curves = new Map(); // by name: {network, head, label, points: [words, margin]}
   const now = new Map(); // by name: the logits of what is read now
+  const without = new Map(); // and of the neutral words alone
   let words = 0;
   let scale;
 
@@ -54,19 +58,23 @@ const distance = (() => {
     points.push([place, Networks.margin(network, read, head, curve.label)]);
   }
 
-  // The distance at which half of the margin is left, null where more is left at the furthest.
+  const isSure = ([[, alone]]) => alone >= SURE;
+
+  // The distance from which on less than half of the margin is left; null where more is left at the furthest,
+  // or there was too little.
   function halfLifeOf(points) {
     const half = points[0][1] / 2;
-    const at = points.findIndex(([, margin]) => margin < half);
-    if (at < 1) return null;
-    const [[near, high], [far, low]] = [points[at - 1], points[at]];
+    const at = points.findLastIndex(([, margin]) => margin >= half);
+    if (!isSure(points) || at === points.length - 1) return null;
+    const [[near, high], [far, low]] = [points[at], points[at + 1]];
     return near + ((far - near) * (high - half)) / (high - low);
   }
 
   function clear() {
     figure.classList.remove("stale");
     curves = new Map();
-    picture.replaceChildren();
+    picture.setAttribute("aria-label", "Nothing to show: there is no text.");
+    picture.replaceChildren(draw("text", { x: 0, y: EDGE.top }, "Nothing to show: there is no text."));
     rows.replaceChildren();
   }
 
@@ -88,10 +96,10 @@ const distance = (() => {
       y: (margin) => EDGE.top + ((high - margin) / (high - low)) * (HEIGHT - EDGE.top - EDGE.bottom),
       low, high, width, right,
     };
-    figure.style.setProperty("--left", `${EDGE.left}px`);
-    figure.style.setProperty("--right", `${right}px`);
+    figure.parentElement.style.setProperty("--left", `${EDGE.left}px`);
+    figure.parentElement.style.setProperty("--right", `${right}px`);
     picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-    picture.replaceChildren(...axes(), ...shown.map(curveOf), ...namesOf(shown), pointer());
+    picture.replaceChildren(...axes(), ...shown.map(curveOf), ...note(), ...namesOf(shown), pointer());
     picture.setAttribute("aria-label", `Margin of each network by the number of neutral words. ${shown.map(
       ({ network, points }) => `${network.label}: ${tellHalfLife(points)}`).join("; ")}`);
     pointAtWords();
@@ -110,14 +118,18 @@ const distance = (() => {
       );
     }
     for (const count of [0, 100, 200, 300, 400]) {
-      parts.push(draw("text", { x: x(count), y: HEIGHT - 6, "text-anchor": "middle" }, String(count)));
+      parts.push(draw("text", { x: x(count), y: HEIGHT - 22, "text-anchor": "middle" }, String(count)));
     }
-    parts.push(draw("text", { x: EDGE.left - 6, y: 11, "text-anchor": "middle" }, "margin"));
-    if (low < -0.5) {
-      parts.push(draw("text", { class: "note", x: x(0) + 6, y: y(0) + 14 }, "below: another answer"));
-    }
+    parts.push(
+      draw("text", { x: 0, y: 11 }, "margin (0: undecided)"),
+      draw("text", { x: x(reading.FURTHEST / 2), y: HEIGHT - 6, "text-anchor": "middle" }, "neutral words"),
+    );
     return parts;
   }
+
+  // Above the lines.
+  const note = () => (scale.low < -0.5
+    ? [draw("text", { class: "note", x: scale.x(0) + 6, y: scale.y(0) + 14 }, "below: another answer")] : []);
 
   function curveOf({ network, points }) {
     const { x, y } = scale;
@@ -160,6 +172,7 @@ const distance = (() => {
   }
 
   const tellHalfLife = (points) => {
+    if (!isSure(points)) return "unsure from the start";
     const half = halfLifeOf(points);
     return half === null ? `beyond ${points[points.length - 1][0]}` : plural(Math.max(1, Math.round(half)), "word");
   };
@@ -168,9 +181,9 @@ const distance = (() => {
     const shown = [...curves.values()].filter(({ points }) => points.length);
     rows.replaceChildren(...shown.map(({ network, head, label, points }) => {
       const name = make("th", { scope: "row" }, keyOf(network), network.label);
-      const read = now.get(network.name);
-      const margin = read ? decimal(Networks.margin(network, { logits: read }, head, label)) : "";
-      const cells = [decimal(points[0][1]), margin, tellHalfLife(points)];
+      const [margin, alone] = [now, without].map((one) => one.get(network.name)).map((logits) => (
+        logits ? decimal(Networks.margin(network, { logits }, head, label)) : ""));
+      const cells = [decimal(points[0][1]), margin, alone, tellHalfLife(points)];
       return make("tr", {}, paint(name, network), ...cells.map((cell) => make("td", { class: "number" }, cell)));
     }));
   }
@@ -181,5 +194,15 @@ const distance = (() => {
     tellRows();
   }
 
-  return { begin, measure, clear, show, answer, follow };
+  // Says what a network answers to the neutral words alone; `forget`: that this is not known now.
+  function fill(name, logits) {
+    without.set(name, logits);
+    tellRows();
+  }
+  function forget() {
+    without.clear();
+    tellRows();
+  }
+
+  return { begin, measure, clear, show, answer, fill, forget, follow };
 })();

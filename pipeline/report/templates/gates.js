@@ -41,7 +41,7 @@ const gates = (() => {
   function tracesOf({ network, columns, layers }) {
     return layers.flatMap(({ directions }, at) => directions.map((traced, side) => ({
       key: `${network.name}/${at}/${side}`, network, columns, ...traced,
-      keep: network.keep_gate?.replace(/ gate$/, "") ?? null,
+      keep: network.keep_gate ? plain(network.keep_gate) : null,
       name: [
         network.label, ...(layers.length > 1 ? [`layer ${at + 1}`] : []),
         ...(directions.length > 1 ? [["forward", "backward"][side]] : []),
@@ -49,9 +49,23 @@ const gates = (() => {
     })));
   }
 
+  // What there is of what is wanted in the menus, {which, what}; null of what there is not.
+  function known(networks, { which, what }) {
+    const network = networks.find((one) => keysOf(one).includes(which));
+    if (!network) return { which: which === MEANS ? which : null, what: null };
+    const { gates: all, states } = network;
+    const kinds = [...(all.length > 1 ? all.map(plain) : []), ...(states > 1 ? ["cell"] : []), "hidden"];
+    return { which, what: kinds.includes(what) ? what : null };
+  }
+  const keysOf = ({ name, num_layers: layers, bidirectional }) => Array.from(
+    { length: layers }, (_, at) => (bidirectional ? [0, 1] : [0]).map((side) => `${name}/${at}/${side}`),
+  ).flat();
+  const plain = (gate) => gate.replace(/ gate$/, "");
+
   // `networks`: {network, columns, layers}, as read; `wanted`: {which, what} of the menus, or null.
   function show(networks, wanted) {
-    if (!networks.length) return;
+    parts.frame.hidden = parts.scale.hidden = !networks.length;
+    if (!networks.length) return clear();
     const traces = networks.flatMap(tracesOf);
     const means = traces.some(({ keep }) => keep) ? [[MEANS, "all networks: how much they keep"]] : [];
     const each = traces.map(({ key, name }) => [key, `${name}: its units`]);
@@ -70,6 +84,12 @@ const gates = (() => {
     shownExtent = extent;
     showScale();
     redraw();
+  }
+
+  function clear() {
+    map = shownExtent = null;
+    tip.hide();
+    parts.said.textContent = "Nothing to show: there is no text.";
   }
 
   function showScale() {
@@ -266,5 +286,5 @@ const gates = (() => {
     pointed(map.columns[column]);
   }
 
-  return { begin, show };
+  return { begin, known, show };
 })();

@@ -55,6 +55,7 @@ const language = (() => {
 
   function follow() {
     state = { ...usual(), ...link.read(KINDS) };
+    state.seeds = knownSeeds(play.networks, state.seeds);
     apply();
   }
 
@@ -81,8 +82,10 @@ const language = (() => {
   function tellBeginning() {
     const tokens = Networks.tokenize(play.tokenizer, state.text);
     const unknown = tokens.filter(({ known }) => !known).map((token) => token.text);
-    find("#beginning-notes").textContent = unknown.length
-      ? `Not in the vocabulary, and only known to stand there: ${unknown.join(", ")}.` : "";
+    find("#beginning-notes").textContent = [
+      ...(unknown.length ? [`Not in the vocabulary, and only known to stand there: ${unknown.join(", ")}.`] : []),
+      ...(Networks.hasMarkup(state.text) ? ["Tags are left out, as in training."] : []),
+    ].join(" ");
   }
 
   const idsOf = (network) => Networks.tokenize(network.tokenizer, state.text).map(({ id }) => id);

@@ -238,7 +238,7 @@ const Networks = (() => {
   }
 
   return {
-    open, tokenize: Words.tokenize, clean: Words.clean, ids: Words.idsOf, spell: Spelling.spell,
+    open, tokenize: Words.tokenize, clean: Words.clean, hasMarkup: Words.hasMarkup, ids: Words.idsOf, spell: Spelling.spell,
     read, prefixes, sharesOf, margin, next, write,
   };
 })();

@@ -40,6 +40,11 @@ const reading = (() => {
     return ends[Math.max(0, Math.min(ends.length - 1, ends.indexOf(best) + Math.sign(count - from)))];
   }
 
+  // Neutral words and no text: as many as stand around it, or one sentence where none does.
+  const fillOf = (tokenizer, { place, words }) => columnsOf(
+    tokenizer, { text: "", ...(words ? { place, words } : { words: ends[1] ?? 0 }) },
+  );
+
   // The tokens of each neutral word.
   function fillerOf(tokenizer) {
     if (!fillers.has(tokenizer)) {
@@ -52,6 +57,7 @@ const reading = (() => {
   }
 
   function tokensOf(tokenizer, text) {
+    if (!text) return [];
     const last = lastTokens.get(tokenizer);
     if (last?.text === text) return last.tokens;
     const tokens = Networks.tokenize(tokenizer, text);
@@ -122,7 +128,7 @@ const reading = (() => {
     }
   }
 
-  return { FURTHEST, begin, wholeNear, tokensOf, columnsOf, idsOf, read, course, answerOf, weightsOf };
+  return { FURTHEST, begin, wholeNear, tokensOf, columnsOf, fillOf, idsOf, read, course, answerOf, weightsOf };
 })();
 
 // Long work in small pieces: what is started under a name ends what was started under it before.
@@ -136,6 +142,7 @@ const work = (() => {
     port1.onmessage = resolve;
     port2.postMessage(null);
   });
+  const isUnderWay = (name) => started.has(name);
   const sleep = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
   // `job` is given `pause`, which it awaits between pieces, and stops where that says false.
@@ -169,5 +176,5 @@ const work = (() => {
   function tellBusy() {
     document.documentElement.dataset.busy = [...started.keys()].sort().join(" ");
   }
-  return { start, stop, sleep };
+  return { start, stop, isUnderWay, sleep };
 })();

@@ -7,19 +7,31 @@ function seedsOf(network, choose) {
   const menu = make("select", {
     "aria-label": `Seed of ${network.label}`, onchange: () => choose(network.name, menu.value),
   });
-  fill(menu, [network, ...network.alternatives].map(({ seed }) => [seed, `seed ${seed}`]));
+  const rising = [network, ...network.alternatives].sort((one, other) => one.seed - other.seed);
+  fill(menu, rising.map((one) => [one.seed, nameOfSeed(one)]), network.seed);
   return [menu];
 }
+const nameOfSeed = ({ seed, is_median: isMedian }) => `seed ${seed}${isMedian ? " (median)" : ""}`;
 
 // `seeds`: the chosen ones by the name of the architecture.
-const chosenOf = (networks, seeds) => networks.map((network) => (
-  network.alternatives.find(({ seed }) => String(seed) === seeds[network.name]) ?? network));
+const chosenOf = (networks, seeds) => networks.map((network) => alternativeOf(network, seeds) ?? network);
+const alternativeOf = ({ name, alternatives }, seeds) => (
+  alternatives.find(({ seed }) => String(seed) === seeds[name]));
 
-// `cards`: {score, seeds} of each network.
+// Those of `seeds` that the page has and does not play anyway.
+const knownSeeds = (networks, seeds) => Object.fromEntries(
+  networks.filter((network) => alternativeOf(network, seeds)).map(({ name }) => [name, seeds[name]]),
+);
+
+// `cards`: {score, seeds} of each network. The end of the page names the same runs.
 function tellSeeds(cards, networks, format) {
-  for (const [at, { seed, score }] of networks.entries()) {
+  const runs = document.querySelectorAll(".runs .run");
+  for (const [at, network] of networks.entries()) {
     const { seeds: [menu], score: told } = cards[at];
-    if (menu) menu.value = seed;
-    told.textContent = score === null ? "" : format(score);
+    if (menu) menu.value = network.seed;
+    told.textContent = network.score === null ? "" : format(network.score);
+    runs[at].replaceChildren(
+      `${nameOfSeed(network)}, run `, make("span", { class: "id" }, network.run_id),
+    );
   }
 }

@@ -28,12 +28,22 @@ const Words = (() => {
 
   /** Return a text without markup, entities, invisible characters and repeated white space. */
   function clean(text) {
-    text = text.replace(/\p{Surrogate}/gu, "\ufffd");
-    if (text.includes("&")) text = resolveEntities(text);
-    if (text.includes("<")) text = text.replace(HIDDEN, " ").replace(TAG, afterTag);
+    text = withoutMarkup(resolve(text));
     text = joinBySpaces(text.replace(INVISIBLE, "")).replace(CONTROL, " ");
     text = text.replace(MISREAD, readAgain);
     return joinBySpaces(text.replace(JOINERS, keepWithinWord));
+  }
+
+  function resolve(text) {
+    text = text.replace(/\p{Surrogate}/gu, "\ufffd");
+    return text.includes("&") ? resolveEntities(text) : text;
+  }
+  const withoutMarkup = text => text.includes("<") ? text.replace(HIDDEN, " ").replace(TAG, afterTag) : text;
+
+  /** Return whether cleaning leaves out markup of a text. */
+  function hasMarkup(text) {
+    const resolved = resolve(text);
+    return withoutMarkup(resolved) !== resolved;
   }
 
   const joinBySpaces = text => text.split(SPACES).filter(Boolean).join(" ");
@@ -202,5 +212,5 @@ const Words = (() => {
   /** Return the ids that a network reads of tokens; a text without any is one unknown token. */
   const idsOf = (tokenizer, tokens) => tokens.length ? tokens.map(one => one.id) : [tokenizer.unknown];
 
-  return { clean, normalise, translate, open, tokenize, idsOf };
+  return { clean, hasMarkup, normalise, translate, open, tokenize, idsOf };
 })();
