@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy import special
 
@@ -44,7 +43,7 @@ def climb(runs: pd.DataFrame, recipes: Sequence[str]) -> pd.DataFrame | None:
             scores = own.val_accuracy.mean().astype(float)
             if scores.empty:
                 continue
-            mean, low, high = _interval(scores)
+            mean, low, high = _interval(scores, 0.0, 1.0)
             steps = (scores - before).dropna() if before is not None else scores.iloc[:0]
             rows.append(
                 {
@@ -61,14 +60,14 @@ def climb(runs: pd.DataFrame, recipes: Sequence[str]) -> pd.DataFrame | None:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _interval(values: pd.Series) -> tuple[float, float, float]:
-    """Return the mean and its interval, NaN where there are too few values."""
+def _interval(
+    values: pd.Series, least: float = -1.0, most: float = 1.0
+) -> tuple[float, float, float]:
+    """Return the mean and its interval, which has no impossible values; NaN where values are too few."""
     if values.empty:
         return math.nan, math.nan, math.nan
-    mean = float(values.mean())
-    if len(values) < 2:
+    mean, count = float(values.mean()), len(values)
+    if count < 2:
         return mean, math.nan, math.nan
-    half = (
-        special.stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2) * values.std() / np.sqrt(len(values))
-    )
-    return mean, float(mean - half), float(mean + half)
+    half = special.stdtrit(count - 1, (1 + CONFIDENCE) / 2) * values.std() / math.sqrt(count)
+    return mean, max(least, float(mean - half)), min(most, float(mean + half))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from pipeline.config.fingerprint import code_fingerprint, fingerprint, probe_fin
 from pipeline.config.keys import expected_value
 from pipeline.config.probes import OF_CLASSIFIERS, ProbeConfig, ProbeKind
 from pipeline.config.schema import BASELINE, Device, ForgetBias, Keep, RunConfig
+from pipeline.config.settings import values_of
 from pipeline.config.tables import CsvConfig
 from pipeline.config.tasks import Direction, LanguageConfig, Proposal, Softmax
 from pipeline.errors import ConfigError
@@ -240,6 +243,28 @@ def test_an_option_that_is_typed_wins_over_the_experiment(experiment):
                 plain = {key: value for key, value in said.items() if "${" not in str(value)}
                 plain.pop("defaults", None)
                 assert found | plain == found
+
+
+def test_every_recipe_adds_to_the_one_before_it():
+    from hydra import compose, initialize_config_dir
+
+    register_schemas()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        tree = compose("config", overrides=["experiment=recipe"], return_hydra_config=True)
+        names = dict(tree.hydra.sweeper.params)["recipe"].split(",")
+        chosen = [["experiment=recipe", f"recipe={name}"] for name in names]
+        configs = [build(compose("config", overrides=one)) for one in chosen]
+    assert sorted(names) == sorted(path.stem for path in (ROOT / "conf" / "recipe").glob("*.yaml"))
+    assert [config.recipe for config in configs] == names
+    plain = values_of(configs[0])
+    added = [
+        {key for key, value in values_of(one).items() if value != plain[key]} for one in configs
+    ]
+    assert all(before < after for before, after in itertools.pairwise(added))
+    assert len({fingerprint(config) for config in configs}) == len(names)
+    alone = replace(configs[-1], recipe="")
+    assert fingerprint(alone) == fingerprint(configs[-1])
+    assert [alone.title, configs[-1].title] == ["lstm seed 0", f"lstm seed 0, recipe {names[-1]}"]
 
 
 def test_the_quickstart_probes_fewer_reviews():

@@ -239,6 +239,23 @@ def test_a_sweep_launched_again_goes_on_under_the_same_parent(store, tmp_path):
     assert [run.info.status for run in store.runs()] == ["FINISHED"]
 
 
+def test_the_recipes_of_a_sweep_are_loaded_in_its_order(store, tmp_path):
+    configs = [
+        small_run(tmp_path, recipe=recipe, architecture__dropout=dropout)
+        for recipe, dropout in (("plain", 0.0), ("dropped", 0.5))
+    ]
+    plain = small_run(tmp_path)  # the same as the first, of no recipe
+    run_id = finish(store, plain, 0.5)
+    with track_sweep(store, SweepPlan.of(configs)) as parent:
+        finish(store, configs[1], 0.5, parent.run_id)
+        parent.end("finished")
+    tracked = load_runs(store)
+    assert tracked.sweep.recipes == ("plain", "dropped")
+    recipes = tracked.runs.set_index("run_id").recipe
+    assert recipes[run_id] == "plain"
+    assert sorted(recipes) == ["dropped", "plain"]
+
+
 def test_a_wider_sweep_takes_over_the_runs_of_the_narrower_and_leaves_those_of_others(
     store, tmp_path
 ):
