@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, get_type_hints
 import omegaconf
 import yaml
 
-from pipeline.config.keys import choices, default_of, expected_value, options
+from pipeline.config.keys import choices, default_of, expected_value, is_group, options
 from pipeline.config.schema import CONF, KINDS, SECTIONS, RunConfig
 from pipeline.config.tasks import TaskConfig
 from pipeline.config.texts import DataConfig
@@ -109,7 +109,7 @@ def _of_kinds(section: str) -> Iterator[tuple[str, list[_Entry]]]:
 
 
 def _of_run(name: str) -> _Entry:
-    if name in SECTIONS or name in KINDS:
+    if is_group(name):
         return _describe_choice(name)
     return _describe("", _fields(RunConfig)[name], get_type_hints(RunConfig)[name], {})
 

@@ -272,7 +272,8 @@ def _refuse_several(key: str, value: str, override: Override, *, sweeps: bool) -
 def _example(key: str) -> str:
     """Return a setting as it may be typed: with its default, or "..." where it has none."""
     if is_group(key):
-        return f"{key}={options(key)[0] if key == 'experiment' else chosen_option(key)}"
+        chosen = chosen_option(key)
+        return f"{key}={options(key)[0] if chosen == 'null' else chosen}"
     known = known_keys().get(key)
     default = known.default if known else None
     return f"{key}={'...' if default is None else write_value(default)}"
