@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from factories.memory import make_probed
 from factories.tracked import ARCHITECTURES, make_tracked
@@ -17,7 +18,7 @@ from pipeline.report.blocks import Content
 from pipeline.report.families import FEW, by_family, name_families
 from pipeline.report.figures import accuracy, breakdowns, lesson, memory
 from pipeline.report.figures.drawing import Figure, Style, looks_of
-from pipeline.report.figures.panels import spread
+from pipeline.report.figures.panels import label_ends, spread
 from pipeline.report.sections import SECTIONS
 
 ORDER = (
@@ -178,3 +179,25 @@ def test_a_rule_is_within_the_panels(three: Comparison) -> None:
         at = 0.5 if figure.name == "distance_both" else 0
         assert low <= at <= high
         assert Style(looks_of(three)).is_split is False
+
+
+def _label_ends(comparison: Comparison, linear: float | None, *values: float) -> dict[str, float]:
+    """Where the names of lines stand that end at these values, between 0 and 1."""
+    names = list(comparison.summary.architecture)[: len(values)]
+    ends = pd.Series(dict(zip(names, values, strict=True)))
+    chart = label_ends(ends, Style(looks_of(comparison)), "excess", [0.0, 1.0], 300, linear)
+    (rows,) = chart.to_dict(validate=False)["datasets"].values()
+    return {row["architecture"]: row["excess"] for row in rows}
+
+
+@pytest.mark.parametrize("linear", [None, 0.01])
+def test_names_stand_at_the_ends_of_lines_on_either_axis(three, linear: float | None) -> None:
+    assert sorted(_label_ends(three, linear, 0.5, 0.01, 0.1).values()) == pytest.approx(
+        [0.01, 0.1, 0.5]
+    )
+
+
+def test_names_are_moved_apart_by_what_is_seen_on_a_logarithmic_axis(three) -> None:
+    lower, upper = sorted(_label_ends(three, 0.01, 0.2, 0.2).values())
+    between = np.log1p(upper / 0.01) - np.log1p(lower / 0.01)
+    assert 300 * between / np.log1p(1 / 0.01) == pytest.approx(13)

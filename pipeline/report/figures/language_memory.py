@@ -95,8 +95,8 @@ def _context(found: LanguageComparison, style: Style, condition: str) -> Figure:
             alt.Axis(
                 format="+.0%",
                 labelExpr="datum.value ? datum.label : '0%'",
-                title="Loss above that with all of the text",
-                tickCount=7,
+                title="Loss above that with all of the text (log beyond 1%)",
+                values=_TICKS,
             ),
             hover_of(
                 ("architecture", "Architecture"),
@@ -111,12 +111,16 @@ def _context(found: LanguageComparison, style: Style, condition: str) -> Figure:
             reaching=(0.0,),
             behind=lambda names: [rule],
             band=True,
+            linear=TOLERANCE,  # or a single token of context would flatten all that is asked
         ),
         height=height,
         labelled=True,
     )
 
 
+_TICKS = [
+    sign * one for one in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) for sign in (-1, 1)
+] + [0]
 _EXCESS = {"excess": "", "excess_low": "_low", "excess_high": "_high"}
 
 

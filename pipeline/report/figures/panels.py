@@ -86,6 +86,7 @@ def draw_curves(
     behind: Callable[[list[str]], Layers] = lambda names: (),
     above: Callable[[list[str]], Layers] = lambda names: (),
     band: bool = False,
+    linear: float | None = None,
 ) -> Drawn:
     """Draw values joined along x with their intervals.
 
@@ -95,11 +96,14 @@ def draw_curves(
       reaching: values that the panels reach to.
       behind, above: the architectures of a panel -> what is drawn behind and over its lines.
       band: whether the intervals of an architecture are one band.
+      linear: values up to which the axis is about linear, and logarithmic beyond; None: linear.
     """
     ends = shared_domain(frame, value, low, high, reaching=reaching)
     encoded: Any = x.to_dict()
     column = str(encoded["field"])
     scale = alt.Scale(domain=ends, nice=True, zero=False)
+    if linear is not None:
+        scale = alt.Scale(type="symlog", constant=linear, domain=ends, nice=False)
 
     def draw(own: list[str], others: list[str]) -> Layers:
         shown = frame[frame.architecture.isin(own)]
@@ -123,7 +127,7 @@ def draw_curves(
             *draw_behind(rest, style, x, y),
             *marks,
             *above(own),
-            label_ends(_ends(shown, column, value), style, value, ends, height),
+            label_ends(_ends(shown, column, value), style, value, ends, height, linear),
         ]
 
     return split(style, list(frame.architecture), draw)
@@ -160,7 +164,12 @@ def draw_behind(frame: pd.DataFrame, style: Style, x: alt.X, y: alt.Y) -> list[a
 
 
 def label_ends(
-    ends: pd.Series, style: Style, value: str, domain: Sequence[float], height: int
+    ends: pd.Series,
+    style: Style,
+    value: str,
+    domain: Sequence[float],
+    height: int,
+    linear: float | None = None,
 ) -> alt.Chart:
     """Write the name of each architecture at the right, where its line ends.
 
@@ -169,13 +178,15 @@ def label_ends(
       value: the name of the values in the other layers.
       domain: the values at the bottom and at the top of the panel.
       height: of the panel, in pixels.
+      linear: of the axis, as in `draw_curves`.
     """
     names = [name for name in style.names if name in ends.index]
+    places = spread(_bend(ends[names], linear), _bend(np.array(domain), linear).tolist(), height)
     placed = pd.DataFrame(
         {
             "architecture": names,
             "label": [style.labels[name] if style.is_split else name for name in names],
-            value: spread(ends[names], domain, height),
+            value: _bend(places, linear, back=True),
         }
     )
     return (
@@ -189,6 +200,15 @@ def label_ends(
             opacity=style.opacity(),
         )
     )
+
+
+def _bend(values: Any, linear: float | None, *, back: bool = False) -> Any:
+    """Return places along a symmetric logarithmic axis, as Vega computes them, or back values."""
+    if linear is None:
+        return values
+    if back:
+        return np.sign(values) * linear * np.expm1(np.abs(values))
+    return np.sign(values) * np.log1p(np.abs(values) / linear)
 
 
 def label_marks(
