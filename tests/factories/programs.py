@@ -77,7 +77,8 @@ def run_here(
 ) -> Ended:
     """Runs a program of Hydra's in this process to its end.
 
-    A process of its own would take seconds to import what this one has.
+    A process of its own would take seconds to import what this one has. Only for what ends before it
+    computes anything.
     """
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     monkeypatch.delenv("HYDRA_FULL_ERROR")  # which the program sets: this takes it back in the end
@@ -91,4 +92,5 @@ def run_here(
     finally:
         signal.signal(signal.SIGTERM, handler)
     assert isinstance(ended.value.code, int)
-    return Ended(ended.value.code, *capsys.readouterr())
+    said = capsys.readouterr()
+    return Ended(ended.value.code, said.out, said.err)
