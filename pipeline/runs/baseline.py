@@ -54,6 +54,6 @@ def run_baseline(config: RunConfig, recorder: RunRecorder) -> None:
     fitted = f"Fitted in {seconds:,.0f} s. {baseline.parameters:,} parameters."
     recorder.note("\n\n".join([about, describe_accuracy(test), fitted, *describe_memory(facts)]))
     log.info(
-        "Test accuracy %.4f over %s reviews, without their order",
+        "Test accuracy %.4f over %s texts, without their order",
         *(test.metrics["accuracy"], f"{len(reviews.test):,}"),
     )

@@ -89,7 +89,7 @@ def run_network(
         facts = track_probes(recorder, subject, config.probe, config, job_dir)
         recorder.note(_describe(result, config, test, sizes, facts))
         log.info(
-            "Test accuracy %.4f over %s reviews, weights of epoch %d",
+            "Test accuracy %.4f over %s texts, weights of epoch %d",
             *(test.metrics["accuracy"], f"{len(reviews.test):,}", result.best),
         )
     return result.outcome.name

@@ -92,11 +92,11 @@ def encode_texts(
 def _log_truncation(train: EncodedSplit, config: TokenizerConfig) -> None:
     shortened = float(np.mean(train.lengths < train.full_lengths))
     if not shortened:
-        log.info("No review truncated")
+        log.info("No text truncated")
         return
     lost = 1 - train.lengths.sum() / train.full_lengths.sum()
     log.info(
-        "Truncated to %d tokens (%s): %.1f %% of train reviews shortened, %.1f %% of tokens dropped",
+        "Truncated to %d tokens (%s): %.1f %% of train texts shortened, %.1f %% of tokens dropped",
         *(config.max_length, config.keep.name, 100 * shortened, 100 * lost),
     )
 
