@@ -82,7 +82,9 @@ def run_here(
     """
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     monkeypatch.delenv("HYDRA_FULL_ERROR")  # which the program sets: this takes it back in the end
-    monkeypatch.setattr("hydra._internal.hydra.configure_log", lambda *args: None)
+    # It would close all handlers, of which absl's, TensorFlow's, closes its stream: pytest's.
+    for module in ("hydra._internal.hydra", "hydra.core.utils"):
+        monkeypatch.setattr(f"{module}.configure_log", lambda *args: None)
     monkeypatch.setattr("sys.argv", [program, *words])
     handler = signal.getsignal(signal.SIGTERM)
     capsys.readouterr()
