@@ -19,7 +19,8 @@ def columns_of(names: str) -> tuple[str, ...]:
 
 MARGIN = 0.01  # the smallest difference of accuracies that matters, where nothing else is set
 COSTS = columns_of(
-    "parameters recurrent_parameters train_seconds epoch_seconds tokens_per_second peak_memory_mb"
+    "parameters recurrent_parameters train_seconds epoch_seconds tokens_per_second padded_share "
+    "peak_memory_mb"
 )
 RUN_COLUMNS = (
     columns_of("run_id architecture seed status failure fingerprint data data_fingerprint")

@@ -168,7 +168,7 @@ def _lookup(values: pd.Series) -> Callable[[Any], Any]:
 
 def cost_table(comparison: Compared) -> Table:
     """Show the mean cost of a run of every architecture."""
-    has_epochs = comparison.cost.epoch_seconds.notna().any()
+    has_epochs, has_padding = comparison.cost[["epoch_seconds", "padded_share"]].notna().any()
     columns = [
         ARCHITECTURE,
         Column("units", "units", format_count),
@@ -177,6 +177,7 @@ def cost_table(comparison: Compared) -> Table:
         STARRED_TRAINING,
         *([Column("one epoch", "epoch_seconds", format_seconds)] if has_epochs else []),
         Column("tokens per second", "tokens_per_second", format_count),
+        *([Column("padding", "padded_share", format_share)] if has_padding else []),
         Column("peak memory", "peak_memory_mb", format_megabytes),
     ]
     frame = comparison.summary[["architecture", "units"]].merge(comparison.cost)

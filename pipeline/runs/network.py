@@ -60,9 +60,11 @@ def run_network(
     recorder.metrics({f"budget/{name}": value for name, value in asdict(schedule).items()})
     said = schedule.describe(len(encoded.train))
     enter_stage("training", f"Training for {said}", job_dir)
+    log.info("%.1f %% of what a step computes is padding", 100 * task.padded_share)
     with watch_training(recorder, _progress_spec(encoded, schedule.epochs), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     costs = costs_of(result, sizes) | _best_metrics(result)
+    costs["train/padded_share"] = task.padded_share
     if result.outcome == Outcome.diverged:
         recorder.metrics(costs)
         epoch = len(result.history) + 1

@@ -43,6 +43,7 @@ _METRICS = {
     "time/epoch_seconds": "epoch_seconds",
     "time/tokens_per_second": "tokens_per_second",
     "memory/peak_mb": "peak_memory_mb",
+    "train/padded_share": "padded_share",
     "data/unknown_share_test": "unknown_share_test",
     "data/unspaced_share": "unspaced_share",
 }

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from pipeline.config.schema import TrainConfig
 from pipeline.data.splits import Head, predicted_classes
-from pipeline.tokens.batches import ordered_batches, shuffled_batches
+from pipeline.tokens.batches import ordered_batches, padded_share, shuffle_rows, shuffled_batches
 from pipeline.tokens.encoding import EncodedSplits
 from pipeline.tokens.split import EncodedSplit
 from pipeline.training.loop import Forward, Period, TrainingBatch, compile_forward
@@ -66,11 +66,23 @@ class Classification:
         self.variables: list[Any] = []
         self._right = 0
 
+    @property
+    def padded_share(self) -> float:
+        """Return the share of padding in all positions of the first epoch's batches."""
+        lengths = self.splits.train.lengths
+        return padded_share(
+            lengths, shuffle_rows(lengths, self.schedule.batch_size, self._order(1))
+        )
+
     def batches(self, records: list[EpochRecord]) -> Iterator[TrainingBatch]:
         self._right = 0
-        rng = np.random.default_rng([self.seed, len(records) + 1])
-        for batch in shuffled_batches(self.splits.train, self.schedule.batch_size, rng):
+        order = self._order(len(records) + 1)
+        for batch in shuffled_batches(self.splits.train, self.schedule.batch_size, order):
             yield TrainingBatch(batch.token_ids, batch.labels, len(batch.rows), batch.tokens)
+
+    def _order(self, epoch: int) -> np.random.Generator:
+        """Return the generator that draws the batches of an epoch, which a resumed run draws again."""
+        return np.random.default_rng([self.seed, epoch])
 
     def loss(self, outputs: list[Any], targets: Any) -> tuple[Any, Any]:
         loss = tf.reduce_mean(_losses(targets, outputs))

@@ -98,6 +98,7 @@ def make_tracked(
                 "train_seconds": seconds * 5,
                 "epoch_seconds": seconds,
                 "tokens_per_second": 5.6e6 / seconds,
+                "padded_share": 0.021,
                 "peak_memory_mb": 900 + parameters / 1e4,
                 "device": "cpu",
                 "threads": 1,

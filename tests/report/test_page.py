@@ -43,7 +43,7 @@ def test_the_contracts_files_and_columns(quickstart: tuple[Path, Comparison, Pag
     runs = pd.read_csv(folder / "runs.csv")
     assert {
         *("run_id", "architecture", "seed", "status", "parameters", "units", "test_accuracy"),
-        *("val_accuracy", "best_epoch", "train_seconds", "tokens_per_second"),
+        *("val_accuracy", "best_epoch", "train_seconds", "tokens_per_second", "padded_share"),
     } <= set(runs.columns)
     by_length = pd.read_csv(folder / "by_length.csv")
     assert list(by_length.columns[:7]) == [

@@ -99,6 +99,14 @@ def test_the_same_seed_gives_the_same_numbers_to_the_last_digit():
     assert not history(1).equals(history(2))
 
 
+def test_the_padded_share_is_that_of_the_batches_of_the_first_epoch():
+    task = Classification(_splits(rows=250, distance=40), TrainConfig(batch_size=32), 3)
+    batches = list(task.batches([]))
+    computed = sum(batch.inputs.size for batch in batches)
+    assert task.padded_share == 1 - sum(batch.tokens for batch in batches) / computed
+    assert 0 < task.padded_share < 0.5
+
+
 def test_it_stops_after_patience_and_restores_the_best_weights():
     model = build_model(_architecture(), 20, HEADS, 0)
     splits = _splits(rows=64)
