@@ -17,7 +17,7 @@ from factories import ROOT, SMALL
 from factories.programs import run_program
 from filelock import FileLock
 
-LONG = ("slow", "server")
+LONG = ("slow", "server", "slurm")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

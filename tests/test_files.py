@@ -15,6 +15,7 @@ from pipeline.report.folder import _write_manifest
 from pipeline.runs.status import JobState, update_status
 from pipeline.sweeps.job import JobDescription, LauncherProcess
 from pipeline.tracking import Store
+from pipeline.training.checkpoints import Checkpoint, save_checkpoint
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -151,6 +152,28 @@ def _list(folder: Path) -> None:
 def _place(folder: Path) -> None:
     (folder / ".cache").mkdir(exist_ok=True)
     assert Store.of(small_run(folder)).place
+
+
+def _keep(folder: Path) -> None:
+    save_checkpoint(Checkpoint({}, {}), folder / "run.npz")
+
+
+@pytest.mark.parametrize("write", [_update, _describe, _place, _keep])
+def test_what_a_killed_process_left_is_removed_when_its_file_is_next_written(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    write(tmp_path)
+    written = {path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"}
+    left = [path.with_name(f"{path.name}.0.tmp") for path in written if path.name in WRITTEN]
+    assert left
+    for path in left:
+        path.touch()
+    (tmp_path / ".cache" / "place").unlink(missing_ok=True)  # written once alone
+    write(tmp_path)
+    assert not [path for path in left if path.exists()]
+
+
+WRITTEN = ("job.json", "progress.json", "place", "run.npz")
 
 
 @pytest.mark.parametrize("write", [_update, _describe, _list, _place])

@@ -44,6 +44,9 @@ BATCH_SIZE = 64  # texts, or sequences of the adding problem, in a step
 BASELINE = "nb_bigrams"  # the name of the baseline among the architectures
 LANGUAGE_BASELINE = "kneser_ney"  # and among those of language models
 BASELINES = (BASELINE, LANGUAGE_BASELINE)
+# Names that stand in tables and on the page.
+_NAME = r"\w[\w .+-]{0,59}"
+_NAME_EXPECTED = "at most 60 letters, digits, spaces, '_', '-', '+' or '.', a letter or digit first"
 FRESH, SKIPGRAM = "fresh", "skipgram"  # what starts a network, if no experiment does
 
 
@@ -122,8 +125,8 @@ class ArchitectureConfig:
 
     name: str = checked(
         NO_DEFAULT,
-        lambda value: re.fullmatch(r"\w[\w .+-]{0,59}", value) is not None,
-        "at most 60 letters, digits, spaces, '_', '-', '+' or '.', a letter or digit first",
+        lambda value: re.fullmatch(_NAME, value) is not None,
+        _NAME_EXPECTED,
         literal=True,
         about="name of the architecture in the report",
     )
@@ -362,8 +365,8 @@ class RunConfig:
     )
     recipe: str = checked(
         "",
-        lambda value: re.fullmatch(r"(\w[\w .+-]{0,59})?", value) is not None,
-        "at most 60 letters, digits, spaces, '_', '-', '+' or '.', a letter or digit first",
+        lambda value: value == "" or re.fullmatch(_NAME, value) is not None,
+        _NAME_EXPECTED,
         about="a file of settings of training, whose name stands for them in tables and on the page",
     )
     tuned: list[str] = checked(

@@ -100,15 +100,14 @@ def _rows(
     row: Callable[[Run], dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return a row for each planned run, with the names of its variant and recipe where it has any."""
-    variants: dict[str, str] = {}
-    if plan is not None and declares(plan):
-        variants = dict(zip(plan["fingerprints"], plan["variants"], strict=True))
     rows = [row(run) if run else missing_row(plan or {}, key) for key, run in chosen.items()]
-    rows = [one | {"variant": variants.get(str(one["fingerprint"]))} for one in rows]
-    if not _recipes(plan):
-        return rows
-    recipes = dict(zip((plan or {})["fingerprints"], (plan or {})["recipes"], strict=True))
-    return [one | {"recipe": recipes.get(str(one["fingerprint"]), "")} for one in rows]
+    names = {"variant": "variants"} | ({"recipe": "recipes"} if _recipes(plan) else {})
+    for column, listed in names.items():
+        named: dict[str, str] = {}
+        if plan is not None and declares(plan):
+            named = dict(zip(plan["fingerprints"], plan[listed], strict=True))
+        rows = [one | {column: named.get(str(one["fingerprint"]))} for one in rows]
+    return rows
 
 
 def _recipes(plan: dict[str, Any] | None) -> tuple[str, ...]:

@@ -107,7 +107,6 @@ def _declare_contrasts(configs: list[RunConfig]) -> tuple[list[str], tuple[Contr
     settings = pd.DataFrame([_params(config) for config in configs]).drop(
         columns=tuned, errors="ignore"
     )
-    settings["recipe"] = [config.recipe for config in configs]
     networks = ~np.array([config.baseline for config in configs])
     settings["base"] = settings.architecture
     if not networks.any():
@@ -290,12 +289,10 @@ def _params(config: RunConfig) -> dict[str, Any]:
         "architecture": config.architecture.name,
         "seed": config.seed,
         "data": config.data.kind,
-        "recipe": config.recipe or None,
     }
     if config.baseline:  # has neither units nor epochs
-        del params["recipe"]
         return params
-    params |= values_of(config)
+    params |= {"recipe": config.recipe or None} | values_of(config)
     if not find_cell(config.architecture.cell).has_forget_bias:
         del params["forget_bias"]  # without effect
     return {name: value for name, value in params.items() if value is not None}

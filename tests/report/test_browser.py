@@ -19,7 +19,7 @@ import pytest
 pytest.importorskip("playwright", reason="Playwright is not installed (pip install '.[dev]')")
 
 from axe_playwright_python.sync_playwright import Axe
-from chromium import Visit, open_chromium, visit
+from chromium import Visit, visit
 from factories.adding import make_adding_runs
 from factories.memory import make_probed
 from factories.pages import HOSTILE, fold_figures
@@ -85,12 +85,6 @@ UNFOLD = f"open => document.querySelectorAll('{FOLDS}').forEach(one => {{ one.op
 class Made(NamedTuple):
     folder: Path
     comparison: Comparison
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,35 +15,14 @@ import pytest
 
 pytest.importorskip("playwright", reason="Playwright is not installed (pip install '.[dev]')")
 
-from chromium import Visit, open_chromium
+from chromium import Visit
 from factories.playing import HALF_LIVES, HEADS, make_play, make_player
-from playground_page import MARGINS, SAID, go, opened, settle, write_page
+from playground_page import MARGINS, SAID, opened, settle, write_page
 from playwright.sync_api import Browser
 
 from pipeline.report.playground import render_playground
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def known(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
-    folder = tmp_path_factory.mktemp("pages")
-    write_page(folder, "known", make_play())
-    with opened(browser, folder) as seen:
-        yield seen
-
-
-@pytest.fixture
-def fresh(known: Visit) -> Visit:
-    """The page as it is opened."""
-    go(known, "")
-    return known
 
 
 def test_every_network_answers_while_one_types(fresh: Visit) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pytest
 pytest.importorskip("playwright", reason="Playwright is not installed (pip install '.[dev]')")
 
 from axe_playwright_python.sync_playwright import Axe
-from chromium import Visit, open_chromium, visit
+from chromium import Visit, visit
 from factories.pages import HOSTILE
 from factories.playing import HALF_LIVES, HEADS, make_play, make_player, make_writers
 from firefox import open_firefox
@@ -30,12 +29,6 @@ from pipeline.config.schema import ArchitectureConfig
 from pipeline.report.playground import Example
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +56,6 @@ def _hostile() -> Any:
         neutral=(HOSTILE,),
         left_out=(HOSTILE,),
     )
-
-
-@pytest.fixture(scope="module")
-def known(browser: Browser, pages: Path) -> Iterator[Visit]:
-    with opened(browser, pages) as seen:
-        yield seen
-
-
-@pytest.fixture
-def fresh(known: Visit) -> Visit:
-    """The page as it is opened."""
-    go(known, "")
-    return known
 
 
 def test_all_is_done_by_keys(fresh: Visit) -> None:

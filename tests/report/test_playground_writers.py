@@ -10,18 +10,12 @@ import pytest
 
 pytest.importorskip("playwright", reason="Playwright is not installed (pip install '.[dev]')")
 
-from chromium import Visit, open_chromium
+from chromium import Visit
 from factories.playing import STORY, SURE, make_writers
 from playground_page import go, opened, settle, write_page
 from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -177,6 +177,17 @@ def test_a_job_is_named_by_the_settings_in_which_its_architecture_varies(tmp_pat
     assert list_jobs(configs[1:], tmp_path)[1] == "architecture"
 
 
+def test_a_recipe_stands_for_what_it_sets(tmp_path):
+    configs = [
+        small_run(tmp_path, recipe=recipe, architecture__dropout=dropout, train__learning_rate=rate)
+        for recipe, dropout in (("plain", 0.0), ("dropped", 0.5))
+        for rate in (1e-3, 1e-2)
+    ]
+    jobs, title = list_jobs(configs, tmp_path)
+    assert title == "architecture, recipe, learning_rate"
+    assert [job.name for job in jobs[1:3]] == ["lstm, plain, 0.01", "lstm, dropped, 0.001"]
+
+
 def test_a_file_holds_what_was_told_last_and_keeps_what_was_told_before(tmp_path):
     assert read_status(tmp_path / "0") is None
     update_status(tmp_path / "0", state=JobState.running, epochs=3, started=1.0)

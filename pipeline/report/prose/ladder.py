@@ -30,6 +30,6 @@ def describe_ladder(ladder: pd.DataFrame) -> str:
 
 
 _READING = (
-    "Each recipe adds to the one above it; over its mark stands by how many points. Intervals are over "
-    "seeds, on the same validation texts, each by itself."
+    "Each recipe adds to the one above it; the number over its mark is what it adds, in points. "
+    "Intervals are over seeds, on the same validation texts, and not corrected for their number."
 )
