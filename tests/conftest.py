@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 # Before anything imports TensorFlow, which fixes its threads at first use.
@@ -20,10 +21,37 @@ from filelock import FileLock
 LONG = ("slow", "server", "slurm")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files of long tests, so that no worker waits for the last of them at the end."""
-    long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
-    items.sort(key=lambda item: item.path not in long)
+STARTED = time.monotonic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long-minutes",
+        type=float,
+        help="begin no long test after so many minutes, where a slow machine would not end in time; "
+        "the others come first then",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files of long tests, so that no worker waits for the last of them at the end.
+
+    With `--long-minutes` end with them: what is left out are then long ones alone.
+    """
+    long = {item.path for item in items if _is_long(item)}
+    last = config.getoption("--long-minutes") is not None
+    items.sort(key=lambda item: (item.path in long) == last)
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures, which take longest
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    minutes = item.config.getoption("--long-minutes")
+    if minutes is not None and _is_long(item) and time.monotonic() - STARTED > 60 * minutes:
+        pytest.skip(f"{minutes:g} minutes are over; make test-all runs it")
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return any(map(item.get_closest_marker, LONG))
 
 
 @pytest.fixture(scope="session")
