@@ -57,14 +57,15 @@ def run_network(
     recorder.text(summary, "model_summary.txt")
     task = Classification(encoded, config.train, config.seed)
     schedule = task.schedule
+    padded = task.padded_share
     recorder.metrics({f"budget/{name}": value for name, value in asdict(schedule).items()})
+    recorder.metrics({"train/padded_share": padded})
     said = schedule.describe(len(encoded.train))
     enter_stage("training", f"Training for {said}", job_dir)
-    log.info("%.1f %% of what a step computes is padding", 100 * task.padded_share)
+    log.info("Padding fills %.1f %% of a batch", 100 * padded)
     with watch_training(recorder, _progress_spec(encoded, schedule.epochs), job_dir) as watcher:
         result = train(model, task, watcher, forward, checkpoint)
     costs = costs_of(result, sizes) | _best_metrics(result)
-    costs["train/padded_share"] = task.padded_share
     if result.outcome == Outcome.diverged:
         recorder.metrics(costs)
         epoch = len(result.history) + 1

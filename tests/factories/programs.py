@@ -82,7 +82,7 @@ def run_here(
     """
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     monkeypatch.delenv("HYDRA_FULL_ERROR")  # which the program sets: this takes it back in the end
-    # It would close all handlers, of which absl's, TensorFlow's, closes its stream: pytest's.
+    # Hydra would close all log handlers, and absl's then closes what it writes to: pytest's output.
     for module in ("hydra._internal.hydra", "hydra.core.utils"):
         monkeypatch.setattr(f"{module}.configure_log", lambda *args: None)
     monkeypatch.setattr("sys.argv", [program, *words])

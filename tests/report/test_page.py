@@ -26,6 +26,7 @@ from pipeline.report.blocks import Content, figures_of
 from pipeline.report.prose import answer, sweep
 from pipeline.report.prose.recommendation import choose, in_words, recommend
 from pipeline.report.sections import build
+from pipeline.report.tables import cost_table
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,17 @@ def test_the_contracts_files_and_columns(quickstart: tuple[Path, Comparison, Pag
         *("architecture_a", "architecture_b", "difference", "ci_low", "ci_high", "p_value"),
         *("p_adjusted", "p_if_alike", "verdict"),
     ]
+
+
+def test_the_cost_says_how_much_is_padding_where_it_is_known(
+    quickstart: tuple[Path, Comparison, Page],
+) -> None:
+    _, comparison, _ = quickstart
+    table = cost_table(comparison)
+    place = [column.heading for column in table.columns].index("padding")
+    assert {row[place].text for row in table.rows} == {"2.1%"}
+    unknown = replace(comparison, cost=comparison.cost.assign(padded_share=np.nan))
+    assert "padding" not in [column.heading for column in cost_table(unknown).columns]
 
 
 def test_the_page_fetches_nothing(quickstart: tuple[Path, Comparison, Page]) -> None:

@@ -134,6 +134,7 @@ def test_a_sweep_ends_with_its_report_and_the_tables_of_the_contract(swept):
     runs = pd.read_csv(folder / "runs.csv")
     assert len(runs) == 4
     assert runs.status.value_counts().to_dict() == {"finished": 2, "diverged": 2}
+    assert runs.padded_share.between(0, 0.5, inclusive="neither").all()
     by_length = pd.read_csv(folder / "by_length.csv")
     columns = "architecture length_low length_high reviews accuracy ci_low ci_high".split()
     assert set(columns) <= set(by_length)

@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_numbers_to_the_last_digit():
 
 
 def test_the_padded_share_is_that_of_the_batches_of_the_first_epoch():
-    task = Classification(_splits(rows=250, distance=40), TrainConfig(batch_size=32), 3)
+    task = Classification(_splits(rows=250, distance=40), TrainConfig(batch_size=2), 3)
     batches = list(task.batches([]))
     computed = sum(batch.inputs.size for batch in batches)
     assert task.padded_share == 1 - sum(batch.tokens for batch in batches) / computed
